@@ -1,0 +1,72 @@
+import type { FastifyAuthFunction } from '@fastify/auth'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { AuthFunctions } from '../../types/index.ts'
+import { NotAuthorized, OptionInvalid } from '../errors.ts'
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+
+/**
+ * Settles once, by whichever comes first: done, the promise, or the return of a function that takes no done.
+ * The length of a function says whether it takes done, as it does for Fastify's hooks. One without parameters is a
+ * wrapper, `(...args) => verify(...args)`, that may take it or not: that it returned means nothing.
+ */
+function verdictOf (authenticate: FastifyAuthFunction, scope: FastifyInstance, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const mayTakeDone = authenticate.length === 0 || authenticate.length > 2
+  return new Promise((resolve, reject) => {
+    const done = (error?: unknown): void => error === undefined || error === null ? resolve(undefined) : reject(error)
+    const result: unknown = Reflect.apply(authenticate, scope, mayTakeDone ? [request, reply, done] : [request, reply])
+    if (isPromise(result)) {
+      // Not resolve(result): that would bind the promise, and a done(error) that comes first would be lost
+      result.then(resolve, reject)
+    } else if (!mayTakeDone) {
+      resolve(result)
+    } else if (authenticate.length === 0) {
+      reject(new OptionInvalid('an auth function neither returned a promise nor called done; write it as (request, reply, done), if it calls done later'))
+    }
+  })
+}
+
+/** What the caller is told. An error that names its status was made to be seen; of others, one with a code may come from a database. */
+function refusalOf (reason: unknown, reply: FastifyReply): Error {
+  const isError = reason instanceof Error
+  if (isError && 'statusCode' in reason && typeof reason.statusCode === 'number') return reason
+  const refusal = new NotAuthorized(isError && !('code' in reason) ? reason.message : 'Not authorized')
+  // @fastify/auth lets a function choose the status with reply.code()
+  return reply.statusCode >= 400 ? Object.assign(refusal, { statusCode: reply.statusCode }) : refusal
+}
+
+/**
+ * A function of the caller's, made so that it can't be misread as a pass. @fastify/auth by itself lets go by: one that replies
+ * and then resolves (`catch (err) { reply.send(err) }`, as READMEs show it; with an async onSend hook not even `reply.sent`
+ * is true by then), one that rejects with undefined, one that resolves to false, and one that calls done and returns a promise,
+ * which counts twice (fastify/fastify-auth#255).
+ */
+export function guard (authenticate: FastifyAuthFunction): FastifyAuthFunction {
+  return async function guarded (request, reply) {
+    const send = reply.send
+    let replied = false
+    reply.send = function (payload) {
+      replied = true
+      return send.call(this, payload)
+    }
+
+    let refusal: Error | undefined
+    try {
+      if (await verdictOf(authenticate, this, request, reply) === false) refusal = refusalOf(undefined, reply)
+    } catch (reason) {
+      refusal = refusalOf(reason, reply)
+    }
+
+    // The answer is on its way. Neither another function nor the handler may follow, so this never settles
+    if (replied || reply.sent || reply.raw.headersSent) await new Promise(() => {})
+    reply.send = send
+    if (refusal !== undefined) throw refusal
+  }
+}
+
+/** A hook that lets a request go on only when all of the functions pass; of an inner list, one has to. The list is left as it was. */
+export function requireAll (scope: FastifyInstance, functions: AuthFunctions): onRequestHookHandler {
+  const guarded = functions.map((entry) => Array.isArray(entry) ? entry.map(guard) : guard(entry))
+  return scope.auth(guarded, { relation: 'and' })
+}

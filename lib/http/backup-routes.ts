@@ -1,0 +1,69 @@
+import fastifyAuth from '@fastify/auth'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
+import type { FastifyInstance } from 'fastify'
+import { RouteNotFound } from '../errors.ts'
+import type { ResolvedOptions } from '../options.ts'
+import type { BackupEngine } from '../service/engine.ts'
+import { requireAll } from './authentication.ts'
+import { refuseCrossSite } from './cross-site.ts'
+import { answerError } from './error-answer.ts'
+import { acceptJson } from './request-body.ts'
+import type { RouteContext } from './route-context.ts'
+import { createBackup } from './routes/create-backup.ts'
+import { downloadSnapshot } from './routes/download-snapshot.ts'
+import { getBackup } from './routes/get-backup.ts'
+import { listBackups } from './routes/list-backups.ts'
+import { planRestore } from './routes/plan-restore.ts'
+import { removeBackup } from './routes/remove-backup.ts'
+import { restoreBackup } from './routes/restore-backup.ts'
+import { showStatus } from './routes/show-status.ts'
+import { updateBackup } from './routes/update-backup.ts'
+import { compileValidator, describeInvalid } from './validation.ts'
+
+const routes = [createBackup, listBackups, showStatus, getBackup, updateBackup, downloadSnapshot, planRestore, restoreBackup, removeBackup]
+
+const compileSerializer = SerializerSelector()({}, {})
+
+/** What the app has set for itself, for schemas of another kind say, is set anew here and stays as it is there. */
+function standApart (scope: FastifyInstance): void {
+  scope.setValidatorCompiler(compileValidator)
+  scope.setSchemaErrorFormatter(describeInvalid)
+  scope.setSerializerCompiler((route) => compileSerializer({ httpStatus: 'default', ...route }))
+  scope.setErrorHandler(answerError)
+  acceptJson(scope)
+}
+
+/** Before anything else, and for paths that do not exist as well, or these would tell what does. */
+async function guardScope (scope: FastifyInstance, { auth }: ResolvedOptions): Promise<void> {
+  // In this scope, whether or not the app has it too
+  await scope.register(fastifyAuth)
+  if (auth !== false) scope.addHook('onRequest', requireAll(scope, auth))
+  scope.addHook('onRequest', async (request, reply) => {
+    refuseCrossSite(request)
+    reply.header('cache-control', 'no-store')
+  })
+  scope.setNotFoundHandler(async () => { throw new RouteNotFound() })
+}
+
+export interface BackupRoutesOptions {
+  engine: BackupEngine
+  options: ResolvedOptions
+  /** @defaultValue one minute */
+  stallTimeoutMs?: number
+}
+
+/** The routes, in an encapsulated scope: to be registered with the base path as its prefix. */
+export async function backupRoutes (scope: FastifyInstance, { engine, options, stallTimeoutMs = 60_000 }: BackupRoutesOptions): Promise<void> {
+  standApart(scope)
+  await guardScope(scope, options)
+
+  const context: RouteContext = {
+    engine,
+    options,
+    stallTimeoutMs,
+    requireRestoreAuth: options.restoreAuth.length > 0 ? requireAll(scope, options.restoreAuth) : (request, reply, done) => done()
+  }
+  const typed = scope.withTypeProvider<TypeBoxTypeProvider>()
+  for (const route of routes) route(typed, context)
+}

@@ -1,0 +1,21 @@
+import { BackupSchema } from '../../../types/index.ts'
+import { answer, refusals } from '../answers.ts'
+import { IdParams, NoQuery } from '../requests.ts'
+import type { RouteContext, Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'getBackup',
+  tags: ['backup'],
+  summary: 'One backup, with its progress while it runs',
+  params: IdParams,
+  querystring: NoQuery,
+  response: {
+    200: answer('The backup', BackupSchema),
+    ...refusals.always,
+    ...refusals.missing
+  }
+}
+
+export function getBackup (scope: Scope, { engine }: RouteContext): void {
+  scope.get('/:id', { schema }, (request) => engine.get(request.params.id))
+}

@@ -1,0 +1,21 @@
+import { BackupListSchema } from '../../../types/index.ts'
+import { answer, refusals } from '../answers.ts'
+import { ListQuerySchema } from '../requests.ts'
+import { collectionAddresses, type RouteContext, type Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'listBackups',
+  tags: ['backup'],
+  summary: 'List backups, newest first',
+  querystring: ListQuerySchema,
+  response: {
+    200: answer('A page of backups', BackupListSchema),
+    ...refusals.always
+  }
+}
+
+export function listBackups (scope: Scope, { engine }: RouteContext): void {
+  for (const { hide, ...address } of collectionAddresses(scope)) {
+    scope.get('/', { ...address, schema: { ...schema, hide } }, (request) => engine.list(request.query))
+  }
+}

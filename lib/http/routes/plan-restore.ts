@@ -1,0 +1,27 @@
+import { RestorePlanSchema } from '../../../types/index.ts'
+import { answer, refusals } from '../answers.ts'
+import { IdParams, NoQuery, PlanBody } from '../requests.ts'
+import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'planRestore',
+  tags: ['backup'],
+  summary: 'Tell what a restore would do',
+  description: 'Changes nothing, and is allowed also where restores are switched off.',
+  params: IdParams,
+  querystring: NoQuery,
+  body: PlanBody,
+  response: {
+    200: answer('The plan', RestorePlanSchema),
+    ...refusals.always,
+    ...refusals.body,
+    ...refusals.missing,
+    ...refusals.busy,
+    ...refusals.gone,
+    ...refusals.unusable
+  }
+}
+
+export function planRestore (scope: Scope, { engine }: RouteContext): void {
+  scope.post('/:id/plan', { ...longRoute, schema }, (request) => engine.plan(request.params.id, request.body))
+}

@@ -1,0 +1,19 @@
+import { StatusSchema } from '../../../types/index.ts'
+import { answer, refusals } from '../answers.ts'
+import { NoQuery } from '../requests.ts'
+import type { RouteContext, Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'showBackupStatus',
+  tags: ['backup'],
+  summary: 'Health, next run, what runs now, newest backups and bytes held',
+  querystring: NoQuery,
+  response: {
+    200: answer('How the service stands', StatusSchema),
+    ...refusals.always
+  }
+}
+
+export function showStatus (scope: Scope, { engine }: RouteContext): void {
+  scope.get('/status', { schema }, () => engine.status())
+}

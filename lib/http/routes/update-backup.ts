@@ -1,0 +1,31 @@
+import { BackupSchema } from '../../../types/index.ts'
+import { answer, refusals } from '../answers.ts'
+import { IdParams, NoQuery, UpdateBody } from '../requests.ts'
+import type { RouteContext, Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'updateBackup',
+  tags: ['backup'],
+  summary: 'Pin a snapshot, or write a note',
+  description: 'A pinned snapshot is never pruned. To unpin takes the same rights as to delete.',
+  params: IdParams,
+  querystring: NoQuery,
+  body: UpdateBody,
+  response: {
+    200: answer('The backup as it is now', BackupSchema),
+    ...refusals.always,
+    ...refusals.body,
+    ...refusals.missing
+  }
+}
+
+export function updateBackup (scope: Scope, { engine, requireRestoreAuth }: RouteContext): void {
+  scope.patch('/:id', {
+    schema,
+    // Not sooner, because it takes the body to know
+    preHandler (request, reply, done) {
+      if (request.body.pinned === false) requireRestoreAuth.call(scope, request, reply, done)
+      else done()
+    }
+  }, (request) => engine.update(request.params.id, request.body))
+}

@@ -1,0 +1,72 @@
+import type { Backup, BackupStatus, BackupTrigger, Progress, RestoreRecord } from '../../types/index.ts'
+
+/** A row as row_to_json() gives it. */
+export interface LogRow {
+  id: string
+  schema: string
+  filename: string
+  status: BackupStatus
+  trigger: BackupTrigger
+  compression: 'none'
+  size_bytes: number | null
+  table_count: number | null
+  row_count: number | null
+  checksum: string | null
+  error: string | null
+  created_by: string | null
+  cron: string | null
+  note: string | null
+  pinned: boolean
+  started_at: string
+  finished_at: string | null
+  duration_ms: number | null
+  restored_at: string | null
+  restored_by: string | null
+  restore: RestoreRecord | null
+  progress: Progress | null
+  restore_schema: string | null
+}
+
+export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count, checksum, error, created_by, cron, note,
+  pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, restore_schema`
+
+/** What the log knows of a backup. Whether its file is there, only the storage knows. */
+export interface LoggedBackup {
+  backup: Backup
+  /** The target of its newest restore. */
+  restoreSchema: string | null
+}
+
+const iso = (time: string): string => new Date(time).toISOString()
+const isoOrNull = (time: string | null): string | null => time === null ? null : iso(time)
+
+export function toBackup (row: LogRow): LoggedBackup {
+  return {
+    backup: {
+      id: row.id,
+      schema: row.schema,
+      filename: row.filename,
+      status: row.status,
+      trigger: row.trigger,
+      compression: row.compression,
+      sizeBytes: row.size_bytes,
+      tableCount: row.table_count,
+      rowCount: row.row_count,
+      checksum: row.checksum,
+      available: false,
+      error: row.error,
+      createdBy: row.created_by,
+      cron: row.cron,
+      note: row.note,
+      pinned: row.pinned,
+      startedAt: iso(row.started_at),
+      finishedAt: isoOrNull(row.finished_at),
+      durationMs: row.duration_ms,
+      restoredAt: isoOrNull(row.restored_at),
+      restoredBy: row.restored_by,
+      restore: row.restore,
+      ...row.progress !== null && { progress: row.progress }
+    },
+    restoreSchema: row.restore_schema
+  }
+}

@@ -1,0 +1,22 @@
+import type { FastifyInstance } from 'fastify'
+import type { BackupService } from '../types/index.ts'
+import { backupRoutes } from './http/backup-routes.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { BackupEngine } from './service/engine.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Snapshots of the service's PostgreSQL data, by fastify-backup. */
+    backup: BackupService
+  }
+}
+
+/** Puts an engine on an instance: the decorator, its life with the app's, and the routes. */
+export async function mountBackup (fastify: FastifyInstance, options: ResolvedOptions, engine: BackupEngine): Promise<void> {
+  fastify.decorate('backup', engine)
+  fastify.addHook('onReady', async () => engine.start())
+  // onClose would come too late: it waits for the requests in flight, and those may wait for a run
+  fastify.addHook('preClose', () => engine.stop())
+  fastify.addHook('onClose', () => engine.close())
+  await fastify.register(backupRoutes, { prefix: options.basePath, engine, options })
+}

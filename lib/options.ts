@@ -1,0 +1,113 @@
+import { resolve } from 'node:path'
+import type { FastifyRequest } from 'fastify'
+import type { AuthFunctions, BackupOptions, ScheduleOptions, SnapshotStorage } from '../types/index.ts'
+import { resolveActor } from './actor.ts'
+import { AuthRequired, OptionInvalid } from './errors.ts'
+import { assertOptions, isPlainObject, isSystemSchema } from './option-checks.ts'
+import type { Sql } from './postgres/connection.ts'
+
+export interface ResolvedSchedule {
+  readonly enabled: boolean
+  readonly cron: string
+  readonly retentionDays: number
+  readonly mode: 'interval' | 'calendar'
+  readonly timezone: string
+  readonly schemas: () => string[] | Promise<string[]>
+}
+
+/** The options with every default decided. */
+export interface ResolvedOptions {
+  readonly enabled: true
+  /** Begins with a slash and ends without. */
+  readonly basePath: string
+  /** Absolute. */
+  readonly storagePath: string
+  readonly maxBackups: number
+  readonly allowRestore: boolean
+  readonly excludeTables: string[]
+  readonly schedule: ResolvedSchedule
+  /** The caller's own pool. Without it and without `connection`, the environment says where the database is. */
+  readonly sql: Sql | undefined
+  readonly connection: BackupOptions['connection']
+  readonly schema: string
+  /** Whether a caller may name this schema. Never a system schema. */
+  readonly isSchemaAllowed: (name: string) => boolean
+  readonly logSchema: string
+  readonly auth: AuthFunctions | false
+  /** Empty when nothing further is asked for. */
+  readonly restoreAuth: AuthFunctions
+  /** Who calls, or null. Throws when the caller's own function does not say. */
+  readonly actor: (request: FastifyRequest) => string | null
+  readonly storage: SnapshotStorage | undefined
+}
+
+function resolveSchedule (schedule: ScheduleOptions, schema: string): ResolvedSchedule {
+  const { enabled = false, cron = '0 2 * * *', retentionDays = 30, mode = 'interval', timezone = 'UTC', schemas = [schema] } = schedule
+  const names = Array.isArray(schemas) ? [...schemas] : schemas
+  return { enabled, cron, retentionDays, mode, timezone, schemas: Array.isArray(names) ? () => [...names] : names }
+}
+
+function resolveBounds (schemas: BackupOptions['schemas']): (name: string) => boolean {
+  const names = Array.isArray(schemas) ? new Set(schemas) : undefined
+  return (name) => {
+    if (isSystemSchema(name)) return false
+    if (names !== undefined) return names.has(name)
+    // Anything but true is a no: the promise of an async function would say yes to every name
+    return typeof schemas !== 'function' || schemas(name) === true
+  }
+}
+
+/** Lists are copied on both levels: @fastify/auth changes the one that it is given. */
+function copyFunctions (functions: AuthFunctions): AuthFunctions {
+  return functions.map((entry) => Array.isArray(entry) ? [...entry] : entry)
+}
+
+function requireAuth ({ auth, restoreAuth = [], allowRestore = false }: BackupOptions): { auth: AuthFunctions | false, restoreAuth: AuthFunctions } {
+  if (auth === undefined || (auth !== false && auth.length === 0)) {
+    throw new AuthRequired("option 'auth' is required: give the @fastify/auth functions that must all pass, or false when something else guards the routes")
+  }
+  if (auth === false && allowRestore && restoreAuth.length === 0) {
+    throw new AuthRequired("option 'restoreAuth' is required when auth is false and allowRestore is true: a restore is always authenticated")
+  }
+  return { auth: auth && copyFunctions(auth), restoreAuth: copyFunctions(restoreAuth) }
+}
+
+function resolveEnabled (options: BackupOptions): ResolvedOptions {
+  const { schema = 'public' } = options
+  if (options.sql !== undefined && options.connection !== undefined) {
+    throw new OptionInvalid("options 'sql' and 'connection' exclude each other; give one of them")
+  }
+  return {
+    enabled: true,
+    basePath: (options.basePath ?? '/admin/backup').replace(/\/$/, ''),
+    storagePath: resolve(options.storagePath ?? './backups'),
+    maxBackups: options.maxBackups ?? 50,
+    allowRestore: options.allowRestore ?? false,
+    excludeTables: [...options.excludeTables ?? ['audit_logs', 'backup_logs']],
+    schedule: resolveSchedule(options.schedule ?? {}, schema),
+    sql: options.sql,
+    connection: options.connection,
+    schema,
+    isSchemaAllowed: resolveBounds(options.schemas),
+    logSchema: options.logSchema ?? schema,
+    ...requireAuth(options),
+    actor: resolveActor(options.actor),
+    storage: options.storage
+  }
+}
+
+/**
+ * The one place that validates the options and decides their defaults. It does not change what it is given.
+ * A plugin that is switched off needs no `auth`, so its functions are not looked at: their plugins may be off as well.
+ * @throws FST_BACKUP_OPTION_INVALID, FST_BACKUP_AUTH_REQUIRED
+ */
+export function resolveOptions (options: unknown): ResolvedOptions | { enabled: false } {
+  if (!isPlainObject(options)) throw new OptionInvalid('the options must be an object')
+  if (options.enabled !== true) {
+    const { auth, restoreAuth, ...others } = options
+    assertOptions(others)
+    return { enabled: false }
+  }
+  assertOptions(options)
+  return resolveEnabled(options)
+}

@@ -1,0 +1,125 @@
+import { quoteLiteral } from './identifiers.ts'
+import type { Transaction } from './transaction.ts'
+
+/** A column whose values are stored and can be written: not dropped, not generated. */
+export interface CatalogColumn {
+  name: string
+  /** format_type(), without the name of the table's own schema. */
+  type: string
+  /** The pg_type.oid behind all domains. */
+  baseType: number
+  /** For a true array type (its element's typarray is this very type): the element behind all domains. */
+  element: { type: number, isArray: boolean, delimiter: string } | null
+  /** NOT NULL without default, identity or a domain's default: an INSERT must give it. */
+  required: boolean
+}
+
+/** Something with rows of its own, or a partitioned table: the root itself comes first among its relations. */
+export interface CatalogRelation {
+  oid: string
+  schema: string
+  name: string
+  kind: 'r' | 'p' | 'f'
+  /** Where the rows lie, as this statement's snapshot sees it, and as it is by now. A TRUNCATE in between makes them differ. */
+  filenode: string | null
+  currentFilenode: string | null
+  /** Whether this role has the rights of the owner. */
+  owned: boolean
+  selectable: boolean
+  /** Whether row security would hide rows from this role. */
+  hidesRows: boolean
+  forcesRowSecurity: boolean
+}
+
+/** An ordinary or a partitioned table: the unit of a snapshot. */
+export interface CatalogTable {
+  name: string
+  columns: CatalogColumn[]
+  /** Itself, and all its partitions at every level. */
+  relations: CatalogRelation[]
+}
+
+/** Of the generated column only a virtual or stored expression is kept (manual, 5.4), so both are left out. */
+const columnsQuery = `
+  SELECT a.attrelid, json_agg(json_build_object(
+    'name', a.attname,
+    'type', CASE WHEN starts_with(shown.type, quote_ident(n.nspname) || '.')
+      THEN substr(shown.type, length(quote_ident(n.nspname)) + 2) ELSE shown.type END,
+    'baseType', base.oid::int8,
+    'element', CASE WHEN element.typarray = base.oid THEN json_build_object(
+      'type', behind.oid::int8, 'isArray', behind.typcategory = 'A', 'delimiter', element.typdelim) END,
+    'required', a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND declared.typdefault IS NULL
+  ) ORDER BY a.attnum) AS columns
+  FROM pg_attribute a
+  JOIN relation r ON r.oid = a.attrelid
+  JOIN pg_namespace n ON n.oid = r.relnamespace
+  CROSS JOIN LATERAL (SELECT format_type(a.atttypid, a.atttypmod) AS type) shown
+  JOIN pg_type declared ON declared.oid = a.atttypid
+  JOIN resolved ON resolved.type = a.atttypid
+  JOIN pg_type base ON base.oid = resolved.base
+  LEFT JOIN pg_type element ON element.oid = base.typelem
+  LEFT JOIN resolved resolved_element ON resolved_element.type = element.oid
+  LEFT JOIN pg_type behind ON behind.oid = resolved_element.base
+  WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  GROUP BY a.attrelid`
+
+/** Each table of the schema that stores rows; partitions under their root; extensions' own tables left out. */
+const tablesQuery = (schema: string): string => `
+  WITH RECURSIVE relation AS (
+    SELECT c.* FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ${quoteLiteral(schema)} AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+      AND NOT EXISTS (SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e')
+  ), part AS (
+    SELECT oid AS root, oid, 0 AS level FROM relation
+    UNION ALL
+    SELECT part.root, i.inhrelid, part.level + 1 FROM part
+    JOIN pg_inherits i ON i.inhparent = part.oid
+    JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+  ), chain AS (
+    SELECT oid AS type, oid AS base, typtype, typbasetype FROM pg_type
+    UNION ALL
+    SELECT chain.type, t.oid, t.typtype, t.typbasetype FROM chain JOIN pg_type t ON t.oid = chain.typbasetype WHERE chain.typtype = 'd'
+  ), resolved AS (SELECT type, base FROM chain WHERE typtype <> 'd'),
+  role AS (SELECT rolsuper OR rolbypassrls AS sees_all FROM pg_roles WHERE rolname = current_user),
+  col AS (${columnsQuery}),
+  rel AS (
+    SELECT part.root, json_agg(json_build_object(
+      'oid', c.oid::text, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
+      'filenode', nullif(c.relfilenode, 0)::text, 'currentFilenode', pg_relation_filenode(c.oid)::text,
+      'owned', pg_has_role(c.relowner, 'USAGE'),
+      'selectable', has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),
+      'hidesRows', c.relrowsecurity AND NOT role.sees_all AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE')),
+      'forcesRowSecurity', c.relrowsecurity AND c.relforcerowsecurity
+    ) ORDER BY part.level, n.nspname, c.relname) AS relations
+    FROM part JOIN pg_class c ON c.oid = part.oid JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN role
+    GROUP BY part.root
+  )
+  SELECT r.relname AS name, coalesce(col.columns, '[]') AS columns, rel.relations
+  FROM relation r JOIN rel ON rel.root = r.oid LEFT JOIN col ON col.attrelid = r.oid
+  ORDER BY r.relname`
+
+/** Every table of `schema` that a snapshot could hold, by name. One query, however many tables. */
+export async function readTables (tx: Transaction, schema: string): Promise<CatalogTable[]> {
+  return await tx.query<CatalogTable>(tablesQuery(schema))
+}
+
+/** Names of all schemas that exist and are not PostgreSQL's own. */
+export async function readSchemas (tx: Transaction): Promise<string[]> {
+  const rows = await tx.query<{ name: string }>("SELECT nspname AS name FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'")
+  return rows.map(({ name }) => name)
+}
+
+export interface ServerFacts { database: string, version: string, versionNumber: number, encoding: string, searchPath: string, replicationRole: string }
+
+/** What a run needs to know of the server; read before the settings are pinned, so `searchPath` is the role's own. */
+export async function readServer (tx: Transaction): Promise<ServerFacts> {
+  const [facts] = await tx.query<ServerFacts>(`SELECT pg_catalog.current_database() AS "database",
+    pg_catalog.regexp_replace(pg_catalog.current_setting('server_version'), ' .*', '') AS "version",
+    pg_catalog.current_setting('server_version_num')::int AS "versionNumber",
+    pg_catalog.current_setting('server_encoding') AS "encoding",
+    pg_catalog.current_setting('search_path') AS "searchPath",
+    pg_catalog.current_setting('session_replication_role') AS "replicationRole"`)
+  return facts as ServerFacts
+}

@@ -1,0 +1,39 @@
+import type { Readable } from 'node:stream'
+import type { Runner } from './query.ts'
+
+/** Takes one line of COPY text, its new line included. A promise holds the stream back until it settles. */
+export type OnRow = (line: Uint8Array) => Promise<void> | undefined
+
+/**
+ * Runs `COPY … TO STDOUT` and hands over each row: the server sends one CopyData message per row (manual, 55.2.6), and
+ * postgres.js one chunk per message.
+ *
+ * When a row can't be taken, the statement is cancelled and the rest is drained, since postgres.js leaves the connection stuck when
+ * such a stream is destroyed early.
+ */
+export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => Promise<void>): Promise<void> {
+  const stream: Readable = await runner.unsafe(text).readable()
+  await new Promise<void>((resolve, reject) => {
+    let failure: { error: unknown } | undefined
+
+    function fail (error: unknown): void {
+      failure ??= { error }
+      stream.resume()
+      cancel().catch(() => {})
+    }
+
+    stream.on('data', (line: Uint8Array) => {
+      if (failure !== undefined) return
+      try {
+        const held = onRow(line)
+        if (held === undefined) return
+        stream.pause()
+        held.then(() => stream.resume(), fail)
+      } catch (error) {
+        fail(error)
+      }
+    })
+    stream.once('end', () => { failure === undefined ? resolve() : reject(failure.error) })
+    stream.once('error', (error) => { reject(failure === undefined ? error : failure.error) })
+  })
+}

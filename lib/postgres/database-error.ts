@@ -1,0 +1,69 @@
+import { DatabaseFailed, DatabaseUnavailable } from '../errors.ts'
+
+/** SQLSTATEs (manual, appendix A) by what they mean here. */
+const unavailableStates = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03'])
+const lockNotAvailable = '55P03'
+const queryCanceled = '57014'
+const deadlockDetected = '40P01'
+const vanishedStates = new Set(['42P01', '3F000', '42704', '42703', 'XX000'])
+export const foreignKeyViolation = '23503'
+export const uniqueViolation = '23505'
+
+interface DatabaseErrorFields { code?: unknown, message?: unknown, severity?: unknown, schema_name?: unknown, table_name?: unknown, column_name?: unknown, constraint_name?: unknown, syscall?: unknown }
+
+const fields = (error: unknown): DatabaseErrorFields => typeof error === 'object' && error !== null ? error : {}
+
+export function sqlState (error: unknown): string | undefined {
+  const { code } = fields(error)
+  return typeof code === 'string' ? code : undefined
+}
+
+/** postgres.js's own codes for a connection that is gone, and the system's. */
+export function isConnectionLoss (error: unknown): boolean {
+  const code = sqlState(error)
+  return code !== undefined && (/^CONNECT(ION)?_/.test(code) || code.startsWith('08') || fields(error).syscall !== undefined)
+}
+
+export const isLockTimeout = (error: unknown): boolean => sqlState(error) === lockNotAvailable || sqlState(error) === deadlockDetected
+export const isCanceled = (error: unknown): boolean => sqlState(error) === queryCanceled
+
+/** A relation that was listed a moment ago is not there any more; XX000 is what a cache look-up of a dropped one says. */
+export const isVanished = (error: unknown): boolean => vanishedStates.has(sqlState(error) ?? '')
+
+export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error) || unavailableStates.has(sqlState(error) ?? '')
+
+const text = (value: unknown): string | undefined => typeof value === 'string' && value !== '' ? value : undefined
+
+/**
+ * What of a database error may be told: SQLSTATE, table, column, constraint. The message itself may hold row data ("invalid
+ * input syntax for type integer: …", "Key (email)=(…) already exists"), so it stays behind, but for the kinds of error that speak
+ * of the schema, of privileges or of resources (classes 42, 53, 54, 55, 57, 58).
+ */
+export function describeDatabaseError (error: unknown): string {
+  const { code, message, schema_name: schema, table_name: table, column_name: column, constraint_name: constraint } = fields(error)
+  const state = text(code) ?? 'unknown'
+  const parts = [`SQLSTATE ${state}`]
+  if (/^(42|53|54|55|57|58)/.test(state) && text(message) !== undefined) parts.unshift(String(message))
+  if (text(table) !== undefined) parts.push(`table ${text(schema) === undefined ? '' : `${String(schema)}.`}${String(table)}`)
+  if (text(column) !== undefined) parts.push(`column ${String(column)}`)
+  if (text(constraint) !== undefined) parts.push(`constraint ${String(constraint)}`)
+  return parts.join(', ')
+}
+
+/** Whether it came from the server, or from the connection to it. */
+export const isDatabaseError = (error: unknown): boolean => isConnectionLoss(error) || text(fields(error).severity) !== undefined
+
+/** What may be told of a database error, as the `cause` of the one that leaves the library. */
+export function publicCause (error: unknown): { code: string | undefined, table: unknown, column: unknown, constraint: unknown } {
+  const { table_name: table, column_name: column, constraint_name: constraint } = fields(error)
+  return { code: sqlState(error), table, column, constraint }
+}
+
+/** Turns a database error into one that can leave the library; anything else comes back as it is. */
+export function publicDatabaseError (error: unknown): unknown {
+  if (!isDatabaseError(error)) return error
+  const publicError = isUnavailable(error)
+    ? new DatabaseUnavailable(sqlState(error) ?? 'connection lost')
+    : new DatabaseFailed(describeDatabaseError(error))
+  return Object.assign(publicError, { cause: publicCause(error) })
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { LockTimeout } from '../errors.ts'
+import { isCanceled, isLockTimeout } from './database-error.ts'
+import { qualifiedName } from './identifiers.ts'
+import { setLocal } from './settings.ts'
+import type { Transaction } from './transaction.ts'
+
+/**
+ * Advisory locks at transaction level (manual, 13.3.5): they live in the transaction that does the work, so they vanish with it, in a
+ * crash too, and PgBouncer's transaction mode does not break them. Keys are 64 bits of a hash; they count per database.
+ */
+export const schemaKey = (schema: string): string => advisoryKey(`schema ${schema}`)
+export const backupKey = (id: string): string => advisoryKey(`backup ${id}`)
+export const retentionKey = (schema: string): string => advisoryKey(`retention ${schema}`)
+export const migrationKey = (schema: string): string => advisoryKey(`migration ${schema}`)
+
+function advisoryKey (subject: string): string {
+  return createHash('sha256').update(`fastify-backup ${subject}`).digest().readBigInt64BE().toString()
+}
+
+async function advisory (tx: Transaction, call: string, key: string): Promise<boolean> {
+  const [row] = await tx.query<{ held: boolean }>(`SELECT pg_catalog.${call}($1::text::int8) AS held`, [key])
+  return row?.held === true
+}
+
+export const tryLock = async (tx: Transaction, key: string): Promise<boolean> => await advisory(tx, 'pg_try_advisory_xact_lock', key)
+export const tryLockShared = async (tx: Transaction, key: string): Promise<boolean> => await advisory(tx, 'pg_try_advisory_xact_lock_shared', key)
+
+/** Waits for the lock. */
+export async function waitForLock (tx: Transaction, key: string): Promise<void> {
+  await tx.query('SELECT pg_catalog.pg_advisory_xact_lock($1::text::int8)::text AS held', [key])
+}
+
+export interface Lockable { schema: string, name: string }
+export type LockMode = 'ACCESS SHARE' | 'ACCESS EXCLUSIVE'
+
+/** Per lock; above deadlock_timeout (1 s), so that a deadlock is told as one. */
+const lockTimeoutMs = 3000
+/** For all locks of one attempt together. */
+const statementTimeoutMs = 20_000
+const attempts = 6
+
+/**
+ * Locks all relations in one statement. No descendants are locked besides (ONLY). A lock timeout bounds how long others queue
+ * behind us; lockWithRetries() then tries again.
+ */
+export async function lockRelations (tx: Transaction, relations: Lockable[], mode: LockMode): Promise<void> {
+  if (relations.length === 0) return
+  await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)) + setLocal('statement_timeout', String(statementTimeoutMs)))
+  await tx.run(`LOCK TABLE ${relations.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`).join(', ')} IN ${mode} MODE`)
+  await tx.run(setLocal('lock_timeout', '0') + setLocal('statement_timeout', '0'))
+}
+
+/**
+ * Runs `attempt` again after a lock timeout, with pauses in which those who queued behind it get through. Then FST_BACKUP_LOCK_TIMEOUT.
+ */
+export async function lockWithRetries<T> (attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      // A cancelled statement is the statement_timeout above: an abort by the signal has been thrown as such before
+      if (!isLockTimeout(error) && !isCanceled(error)) throw error
+      if (tries === attempts) throw new LockTimeout(`${attempts} attempts of ${lockTimeoutMs} ms each`)
+      await delay(tries * 200 + Math.random() * 200, undefined, signal === undefined ? {} : { signal })
+    }
+  }
+}

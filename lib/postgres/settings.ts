@@ -1,0 +1,41 @@
+import type { Transaction } from './transaction.ts'
+import { quoteLiteral } from './identifiers.ts'
+
+/**
+ * Settings that change how values are written or read, which rows are seen, or how long a statement may take. A role or a database
+ * may set each of them to something else, so every transaction pins them. Order matters nowhere.
+ */
+const pinned: Record<string, string> = {
+  client_encoding: 'UTF8',
+  datestyle: 'ISO, MDY',
+  intervalstyle: 'postgres',
+  timezone: 'UTC',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  xmloption: 'content',
+  array_nulls: 'on',
+  quote_all_identifiers: 'off',
+  standard_conforming_strings: 'on',
+  // Scans that start in the middle of a table would give another order each time
+  synchronize_seqscans: 'off',
+  // An error rather than a silently partial snapshot (manual, 5.9)
+  row_security: 'off',
+  search_path: 'pg_catalog, pg_temp',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0'
+}
+
+/** `SET LOCAL` takes no snapshot, unlike set_config(): so it may precede the locks. */
+const statements = Object.entries(pinned).map(([name, value]) => setLocal(name, value)).join('')
+
+/** Quoted as one string, but for search_path, which is a list. */
+export function setLocal (name: string, value: string): string {
+  return `SET LOCAL ${name} = ${name === 'search_path' ? value : quoteLiteral(value)};`
+}
+
+/** @param serverVersion `server_version_num`: 17 brought transaction_timeout, which would end a long run. 0: the transaction is short */
+export async function pinSettings (tx: Transaction, serverVersion = 0): Promise<void> {
+  await tx.run(statements + (serverVersion >= 170000 ? setLocal('transaction_timeout', '0') : ''))
+}

@@ -1,0 +1,46 @@
+import { SchemaNotFound } from '../errors.ts'
+import { readSchemas, readServer } from '../postgres/catalog.ts'
+import type { Sql } from '../postgres/connection.ts'
+import { publicDatabaseError } from '../postgres/database-error.ts'
+import { qualifiedName } from '../postgres/identifiers.ts'
+import { pinSettings } from '../postgres/settings.ts'
+import { inTransaction, type Transaction } from '../postgres/transaction.ts'
+import { createExclusion } from '../snapshot/select-tables.ts'
+import type { Manifest, RestorePlan } from '../../types/index.ts'
+import type { TableToRestore } from './restore-plan.ts'
+import { readScope, restoreProblems, type RestoreTarget } from './restore-scope.ts'
+
+/** What a restore would do at this moment: the same plan that it would make. Reads, and changes nothing. */
+export async function previewRestore (sql: Sql, manifest: Manifest, target: RestoreTarget): Promise<Omit<RestorePlan, 'id'>> {
+  try {
+    return await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
+      const server = await readServer(tx)
+      await pinSettings(tx, server.versionNumber)
+      if (!(await readSchemas(tx)).includes(target.schema)) throw new SchemaNotFound(target.schema)
+      const scope = await readScope(tx, manifest, target)
+      const problems = await restoreProblems(tx, scope, server, createExclusion(target.excludeTables, target.logTable))
+      const drift = [...scope.drift, ...problems.map((problem) => ({ table: target.schema, problem }))]
+      const counts = await countRows(tx, scope.tables)
+      return {
+        schema: target.schema,
+        tables: scope.tables.map(({ source }, index) => ({ name: source.name, rowsNow: counts[index] ?? 0, rowsAfter: source.rows })),
+        untouched: scope.untouched,
+        drift,
+        ok: drift.length === 0
+      }
+    })
+  } catch (error) {
+    throw publicDatabaseError(error)
+  }
+}
+
+/** Exact, in one query; 0 where rows can't be seen, which is among the problems then. */
+async function countRows (tx: Transaction, tables: TableToRestore[]): Promise<number[]> {
+  if (tables.length === 0) return []
+  const counts = await tx.query<{ rows: number }>(tables.map(({ table }, index) => {
+    const stored = table.relations.filter(({ kind, selectable, hidesRows }) => kind === 'r' && selectable && !hidesRows)
+    const parts = stored.map(({ schema, name }) => `(SELECT count(*) FROM ONLY ${qualifiedName(schema, name)})`)
+    return `SELECT ${index} AS place, ${['0', ...parts].join(' + ')} AS rows`
+  }).join(' UNION ALL ') + ' ORDER BY place')
+  return counts.map(({ rows }) => rows)
+}

@@ -1,0 +1,69 @@
+import { ArgumentInvalid } from '../errors.ts'
+import type { CatalogTable } from '../postgres/catalog.ts'
+import type { TableRef } from '../snapshot/select-tables.ts'
+import { describeColumn } from '../snapshot/column-encoding.ts'
+import type { Drift, Manifest, ManifestTable } from '../../types/index.ts'
+
+/** A table whose rows are replaced. */
+export interface TableToRestore {
+  table: CatalogTable
+  source: ManifestTable
+  /** Columns of the snapshot that the table still has; all of them unless drift was allowed. */
+  columns: string[]
+}
+
+export interface PlannedRestore { tables: TableToRestore[], untouched: string[], drift: Drift[] }
+
+/**
+ * The restored set: manifest ∩ catalog − excluded tables, and of these the ones asked for. Drift is whatever keeps the rows from
+ * going back as they were. Pure. Throws FST_BACKUP_ARGUMENT_INVALID when a table is asked for that the snapshot lacks, or that is excluded.
+ */
+export function planRestore (manifest: Manifest, catalog: CatalogTable[], schema: string, wanted: string[] | undefined, isExcluded: (table: TableRef) => boolean): PlannedRestore {
+  const inCatalog = new Map(catalog.map((table) => [table.name, table]))
+  const inManifest = new Set(manifest.tables.map(({ name }) => name))
+  for (const name of wanted ?? []) {
+    if (!inManifest.has(name)) throw new ArgumentInvalid(`The snapshot holds no table ${name}`)
+    if (isExcluded({ schema, name })) throw new ArgumentInvalid(`The table ${name} is excluded, so it is never restored; see the option excludeTables`)
+  }
+  const drift: Drift[] = []
+  const tables: TableToRestore[] = []
+  for (const source of manifest.tables) {
+    if (isExcluded({ schema, name: source.name }) || wanted?.includes(source.name) === false) continue
+    const table = inCatalog.get(source.name)
+    if (table === undefined) {
+      drift.push({ table: source.name, problem: 'is in the snapshot, and not in the schema' })
+      continue
+    }
+    const present = new Set(table.columns.map(({ name }) => name))
+    const columns = source.columns.map(({ name }) => name).filter((name) => present.has(name))
+    if (columns.length === 0 && source.columns.length > 0) {
+      drift.push({ table: source.name, problem: 'has none of its columns any more' })
+      continue
+    }
+    drift.push(...columnDrift(source, table))
+    tables.push({ table, source, columns })
+  }
+  const restored = new Set(tables.map(({ table }) => table.name))
+  return { tables, untouched: catalog.map(({ name }) => name).filter((name) => !restored.has(name)), drift }
+}
+
+function columnDrift (source: ManifestTable, { columns }: CatalogTable): Drift[] {
+  const drift: Drift[] = []
+  const current = new Map(columns.map((column) => [column.name, column]))
+  for (const column of source.columns) {
+    const now = current.get(column.name)
+    if (now === undefined) {
+      drift.push({ table: source.name, column: column.name, problem: 'is in the snapshot, and not in the table' })
+    } else if (now.type !== column.type || describeColumn(now).encoding !== column.encoding) {
+      drift.push({ table: source.name, column: column.name, problem: `was ${column.type}, and is ${now.type}` })
+    }
+  }
+  const known = new Set(source.columns.map(({ name }) => name))
+  for (const { name, required } of columns) {
+    if (required && !known.has(name)) drift.push({ table: source.name, column: name, problem: 'is new, NOT NULL and has no default' })
+  }
+  return drift
+}
+
+export const driftSummary = (drift: Drift[]): string =>
+  drift.map(({ table, column, problem }) => `${column === undefined ? table : `${table}.${column}`} ${problem}`).join('; ')

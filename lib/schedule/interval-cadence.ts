@@ -1,0 +1,80 @@
+import { OptionInvalid } from '../errors.ts'
+import type { Cadence } from './cadence.ts'
+
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+const dayMs = 24 * hourMs
+/** More is taken for a slip of the pen. */
+const longestMs = 366 * dayMs
+
+/** Daily, and its fields are documented as a default, so nobody need be told of them. */
+const defaultCron = '0 2 * * *'
+
+type Fields = [minute: string, hour: string, dayOfMonth: string, month: string, dayOfWeek: string]
+
+interface Interval {
+  ms: number
+  text: string
+  /** What minute and hour say when nothing in them is ignored. */
+  minute: string
+  hour: string
+}
+
+/**
+ * The simple converter: a step (`*` + `/N`) in the hour field is every N hours, else one in the minute field every N minutes, else daily.
+ *
+ * N is taken at its word also beyond the field's range: `*` + `/48` is every 48 hours, where real cron would know no such hour. Slots are
+ * multiples of the interval since the Unix epoch, in UTC.
+ * @throws FST_BACKUP_OPTION_INVALID for anything but five fields, a step of 0 in any of them, and an interval above 366 days
+ */
+export function intervalCadence (cron: string): Cadence {
+  const fields = splitFields(cron)
+  const interval = readInterval(fields)
+  if (interval.ms > longestMs) throw new OptionInvalid(`option 'schedule.cron' is '${cron}', an interval above 366 days; take a shorter one`)
+
+  return {
+    next: (after) => new Date((Math.floor(after.getTime() / interval.ms) + 1) * interval.ms),
+    previous: (atOrBefore) => new Date(Math.floor(atOrBefore.getTime() / interval.ms) * interval.ms),
+    warning: warningOf(fields, interval)
+  }
+}
+
+function splitFields (cron: string): Fields {
+  const fields = cron.trim().split(/\s+/)
+  if (fields.length !== 5) {
+    throw new OptionInvalid(`option 'schedule.cron' takes five fields (minute, hour, day of month, month, day of week), not '${cron}'`)
+  }
+  if (fields.some((field) => /^\*\/0+$/.test(field))) {
+    throw new OptionInvalid(`option 'schedule.cron' is '${cron}', and a step of 0 never comes; take 1 or more`)
+  }
+  return fields as Fields
+}
+
+function readInterval ([minute, hour]: Fields): Interval {
+  const hours = stepOf(hour)
+  if (hours !== null) return { ms: hours * hourMs, text: `every ${hours} h`, minute: '0', hour }
+  const minutes = stepOf(minute)
+  if (minutes !== null) return { ms: minutes * minuteMs, text: `every ${minutes} min`, minute, hour: '*' }
+  return { ms: dayMs, text: 'daily', minute: '0', hour: '0' }
+}
+
+function stepOf (field: string): number | null {
+  const [, step] = /^\*\/(\d+)$/.exec(field) ?? []
+  return step === undefined ? null : Number(step)
+}
+
+function warningOf (fields: Fields, interval: Interval): string | null {
+  const cron = fields.join(' ')
+  const [minute, hour, dayOfMonth, month, dayOfWeek] = fields
+  const ignored = [
+    { name: 'minute', value: minute, heeded: interval.minute },
+    { name: 'hour', value: hour, heeded: interval.hour },
+    { name: 'day of month', value: dayOfMonth, heeded: '*' },
+    { name: 'month', value: month, heeded: '*' },
+    { name: 'day of week', value: dayOfWeek, heeded: '*' }
+  ].filter(({ value, heeded }) => value !== heeded)
+  if (cron === defaultCron || ignored.length === 0) return null
+
+  return `option 'schedule.cron' is '${cron}', which interval mode takes as ${interval.text}, counted from 1970-01-01T00:00Z; ignored: ` +
+    `${ignored.map(({ name, value }) => `${name} (${value})`).join(', ')}; schedule.mode 'calendar' heeds every field`
+}

@@ -1,0 +1,30 @@
+import { join } from 'node:path'
+import type { FastifyBaseLogger } from 'fastify'
+import type { BackupLog } from '../log/backup-log.ts'
+import { logTableName } from '../log/log-table.ts'
+import type { ResolvedOptions } from '../options.ts'
+import type { Sql } from '../postgres/connection.ts'
+import type { Clock } from '../schedule/clock.ts'
+import type { TableRef } from '../snapshot/select-tables.ts'
+import type { SnapshotStorage } from '../../types/index.ts'
+import type { EventHub } from './event-hub.ts'
+import type { Runs } from './runs.ts'
+
+/** What every use case works with. */
+export interface Context {
+  options: ResolvedOptions
+  sql: Sql
+  log: BackupLog
+  storage: SnapshotStorage
+  events: EventHub
+  runs: Runs
+  clock: Clock
+  logger: FastifyBaseLogger
+  /** Asks for the log to be healed in the background, when a run could not be noted as ended. */
+  requestHealing: () => void
+}
+
+/** Where a snapshot file grows until it is whole. */
+export const spoolPath = ({ options }: Context, id: string): string => join(options.storagePath, `.${id}.partial`)
+
+export const logTable = ({ options }: Context): TableRef => ({ schema: options.logSchema, name: logTableName })

@@ -1,0 +1,150 @@
+/** The bytes end before the value does: get more and read it again. */
+export class Incomplete extends Error {}
+
+/** It is no JSON, or not the JSON that a snapshot holds. The message says where, and never repeats a value. */
+export class SnapshotSyntaxError extends Error {}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const COMMA = 0x2c
+const COLON = 0x3a
+const PLUS = 0x2b
+const MINUS = 0x2d
+const POINT = 0x2e
+const ZERO = 0x30
+const NINE = 0x39
+const UPPER_E = 0x45
+const LOWER_E = 0x65
+
+const incomplete = new Incomplete()
+const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+/** What ends a number or a word: space, comma, closing bracket or brace. */
+const endsScalar = Uint8Array.from({ length: 256 }, (_, byte) => isSpace(byte) || byte === COMMA || byte === CLOSE_BRACKET || byte === CLOSE_BRACE ? 1 : 0)
+
+/** A place in UTF-8 JSON text (RFC 8259) that may still be arriving: reading past its end throws Incomplete. */
+export class JsonCursor {
+  bytes: Buffer = Buffer.alloc(0)
+  position = 0
+  /** Where the bytes end. Only at the end of the file is that final, and everything Incomplete then means a truncated file. */
+  end = 0
+
+  peek (): number {
+    if (this.position >= this.end) throw incomplete
+    return this.bytes[this.position] as number
+  }
+
+  accept (byte: number): boolean {
+    if (this.peek() !== byte) return false
+    this.position++
+    return true
+  }
+
+  acceptBytes (expected: Uint8Array): boolean {
+    const { bytes, position } = this
+    if (position + expected.length > this.end) throw incomplete
+    for (let index = 0; index < expected.length; index++) {
+      if (bytes[position + index] !== expected[index]) return false
+    }
+    this.position += expected.length
+    return true
+  }
+
+  expect (byte: number, what: string): void {
+    if (!this.accept(byte)) throw new SnapshotSyntaxError(`${what} was expected`)
+  }
+
+  expectWord (word: string): void {
+    for (let index = 0; index < word.length; index++) {
+      if (!this.accept(word.charCodeAt(index))) throw new SnapshotSyntaxError('a value of another type was expected')
+    }
+  }
+
+  skipSpace (): void {
+    while (this.position < this.end && isSpace(this.bytes[this.position])) this.position++
+  }
+
+  /** A key, its colon and the space around them; the cursor is at the value afterwards. */
+  readKey (): string {
+    this.skipSpace()
+    const token = this.readStringToken()
+    this.skipSpace()
+    this.expect(COLON, 'a colon')
+    this.skipSpace()
+    return parseString(token)
+  }
+
+  /** The bytes of a string, quotes included, not decoded. */
+  readStringToken (): Buffer {
+    const start = this.position
+    this.expect(QUOTE, 'a string')
+    for (;;) {
+      const quote = this.bytes.indexOf(QUOTE, this.position)
+      if (quote === -1 || quote >= this.end) {
+        this.position = start
+        throw incomplete
+      }
+      let backslashes = 0
+      while (this.bytes[quote - 1 - backslashes] === BACKSLASH) backslashes++
+      this.position = quote + 1
+      if (backslashes % 2 === 0) return this.bytes.subarray(start, this.position)
+    }
+  }
+
+  /** The bytes of a number (RFC 8259, section 6). */
+  readNumber (): Buffer {
+    const start = this.position
+    this.accept(MINUS)
+    if (!this.accept(ZERO)) this.#expectDigits()
+    if (this.accept(POINT)) this.#expectDigits()
+    if (this.accept(LOWER_E) || this.accept(UPPER_E)) {
+      if (!this.accept(PLUS)) this.accept(MINUS)
+      this.#expectDigits()
+    }
+    return this.bytes.subarray(start, this.position)
+  }
+
+  #expectDigits (): void {
+    const start = this.position
+    while (this.peek() >= ZERO && this.peek() <= NINE) this.position++
+    if (this.position === start) throw new SnapshotSyntaxError('a number was expected')
+  }
+
+  /**
+   * To the end of any value: strings are passed over, brackets counted. Whether what lies between is good JSON is for the one to say
+   * who reads it. Nesting costs nothing.
+   */
+  skipValue (): void {
+    const start = this.position
+    let depth = 0
+    do {
+      const byte = this.peek()
+      if (byte === QUOTE) {
+        this.readStringToken()
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        depth++
+        this.position++
+      } else if (depth > 0 && (byte === CLOSE_BRACE || byte === CLOSE_BRACKET)) {
+        depth--
+        this.position++
+      } else if (depth > 0) {
+        this.position++
+      } else {
+        while (endsScalar[this.peek()] === 0) this.position++
+        if (this.position === start) throw new SnapshotSyntaxError('a value was expected')
+      }
+    } while (depth > 0)
+  }
+}
+
+/** The text of a string token; a syntax error for one that is no JSON. */
+function parseString (token: Buffer): string {
+  try {
+    return JSON.parse(String(token)) as string
+  } catch {
+    throw new SnapshotSyntaxError('a key is malformed')
+  }
+}

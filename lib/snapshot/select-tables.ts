@@ -1,0 +1,30 @@
+import type { CatalogTable } from '../postgres/catalog.ts'
+
+export interface TableRef { schema: string, name: string }
+
+/** `name` or `schema.name`, as excludeTables has them; the log table goes by both of its names. */
+export function createExclusion (excludeTables: string[], logTable: TableRef): (table: TableRef) => boolean {
+  const excluded = new Set(excludeTables)
+  return ({ schema, name }) => excluded.has(name) || excluded.has(`${schema}.${name}`) || (schema === logTable.schema && name === logTable.name)
+}
+
+/**
+ * The tables that a snapshot or a restore of `schema` is about. A partition's rows belong to its root, so one that is excluded by itself
+ * is a problem, told by tableProblems().
+ */
+export function selectTables (tables: CatalogTable[], schema: string, isExcluded: (table: TableRef) => boolean): CatalogTable[] {
+  return tables.filter(({ name }) => !isExcluded({ schema, name }))
+}
+
+/** Why the rows of these tables can't all be read. Empty when they can. */
+export function tableProblems (tables: CatalogTable[], isExcluded: (table: TableRef) => boolean): string[] {
+  return tables.flatMap((table) => table.relations.flatMap((relation, index) => {
+    const name = `${relation.schema}.${relation.name}`
+    const problems = []
+    if (relation.kind === 'f') problems.push(`${name} is a foreign table and a partition of ${table.name}; exclude ${table.name}`)
+    if (index > 0 && isExcluded(relation)) problems.push(`${name} is a partition of ${table.name} and can not be excluded by itself; exclude ${table.name}`)
+    if (!relation.selectable) problems.push(`the role may not SELECT from ${name}; grant it, or exclude ${table.name}`)
+    if (relation.hidesRows) problems.push(`row security may hide rows of ${name} from the role; it needs BYPASSRLS`)
+    return problems
+  }))
+}

@@ -1,0 +1,262 @@
+import { createHash } from 'node:crypto'
+import type { Manifest, ManifestTable } from '../../types/index.ts'
+import { SnapshotInvalid } from '../errors.ts'
+import { ByteQueue } from './byte-queue.ts'
+import { encodedColumn, type EncodedColumn } from './column-encoding.ts'
+import { parseManifest } from './format.ts'
+import { Incomplete, JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
+import { createJsonToCopy, type TargetColumn } from './json-to-copy.ts'
+
+/** Where the rows of a table go, as COPY text. */
+export interface RowTarget {
+  /** Which of the file's columns are wanted; the others are read and dropped. */
+  keep: (column: EncodedColumn) => boolean
+  write: (copyText: Buffer) => Promise<void>
+}
+
+export interface ReadSnapshot {
+  manifest: Manifest
+  rows: Map<string, number>
+  /** `sha256:…` of the whole file, and of its data part. */
+  checksum: string
+  dataChecksum: string
+  sizeBytes: number
+}
+
+const COMMA = 0x2c
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+/** A manifest of 2,000 tables with 50 columns each has 6 MB. */
+const largestManifestSize = 256 * 1024 * 1024
+
+/**
+ * Reads a snapshot from its first byte to its last, once, whatever its formatting, with memory for one row and no more. `open` is called for
+ * each table with the manifest at hand, and says where its rows go. Throws FST_BACKUP_SNAPSHOT_INVALID for anything that
+ * is no snapshot, with table and row number, and never a value.
+ *
+ * Whether checksums and counts are the right ones is for the caller to compare.
+ */
+export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table: ManifestTable, manifest: Manifest) => Promise<RowTarget>, onProgress?: (table: string, rows: number, bytes: number) => void): Promise<ReadSnapshot> {
+  const input = createInput(source)
+  const { cursor } = input
+  return await withPublicErrors(read)
+
+  async function read (): Promise<ReadSnapshot> {
+    const manifest = await input.parse(() => readHead(cursor))
+    const tables = new Map(manifest.tables.map((table) => [table.name, table]))
+    const rows = new Map<string, number>()
+    input.startData()
+    await input.parse(() => { cursor.expect(OPEN_BRACE, 'the data part') })
+    let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACE) })
+    while (more) {
+      const name = await input.parse(() => cursor.readKey())
+      const table = tables.get(name)
+      if (table === undefined) throw new SnapshotInvalid(`the data hold a table ${JSON.stringify(name.slice(0, 63))} that the manifest does not name`)
+      if (rows.has(name)) throw new SnapshotInvalid(`the data hold table ${JSON.stringify(name)} twice`)
+      rows.set(name, await readRows(table, await open(table, manifest)))
+      more = await input.parse(() => separator(cursor, CLOSE_BRACE, 'the next table'))
+    }
+    const dataChecksum = input.endData()
+    await input.parse(() => { cursor.skipSpace(); cursor.expect(CLOSE_BRACE, 'the end of the file') })
+    await input.expectEnd()
+    for (const { name } of manifest.tables) {
+      if (!rows.has(name)) throw new SnapshotInvalid(`the data lack table ${JSON.stringify(name)}`)
+    }
+    return { manifest, rows, dataChecksum, ...input.total() }
+  }
+
+  async function readRows (table: ManifestTable, target: RowTarget): Promise<number> {
+    const columns = table.columns.map(encodedColumn)
+      .map((column): TargetColumn => ({ ...column, skip: !target.keep(column) }))
+    const transcode = createJsonToCopy(columns)
+    const queue = new ByteQueue()
+    let rows = 0
+    async function flush (): Promise<void> {
+      for (const piece of queue.take()) await target.write(piece)
+      onProgress?.(table.name, rows, input.bytes)
+    }
+    await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
+    let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })
+    while (more) {
+      // As many rows as the bytes at hand hold, without a promise for each
+      try {
+        more = readBatch()
+      } catch (error) {
+        if (error instanceof SnapshotSyntaxError) throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${rows + 1}: ${error.message}`)
+        throw error
+      }
+      if (queue.full) await flush()
+      else if (more) await input.fill()
+    }
+    await flush()
+    return rows
+
+    /** False at the end of the list. Ends early when bytes run out or the queue is full. */
+    function readBatch (): boolean {
+      while (!queue.full) {
+        cursor.skipSpace()
+        if (!input.mayHoldRow()) return true
+        const { position } = cursor
+        const mark = queue.mark()
+        if (!transcode(cursor, queue)) return true
+        try {
+          if (!separator(cursor, CLOSE_BRACKET, 'the next row')) {
+            rows++
+            return false
+          }
+          rows++
+        } catch (error) {
+          // What follows the row decides whether there is another: read it again together with that
+          if (!(error instanceof Incomplete)) throw error
+          cursor.position = position
+          queue.reset(mark)
+          return true
+        }
+      }
+      return true
+    }
+  }
+}
+
+/** Only the head of a snapshot: whether the rest is sound, it can't say. */
+export async function readManifest (source: AsyncIterable<Buffer>): Promise<Manifest> {
+  const input = createInput(source)
+  return await withPublicErrors(async () => await input.parse(() => readHead(input.cursor)))
+}
+
+async function withPublicErrors<T> (read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof SnapshotSyntaxError) throw new SnapshotInvalid(error.message)
+    throw error
+  }
+}
+
+/** Over a comma: true. Over the closing bracket: false. */
+function separator (cursor: JsonCursor, closing: number, what: string): boolean {
+  cursor.skipSpace()
+  if (cursor.accept(COMMA)) return true
+  cursor.expect(closing, `a comma before ${what}, or the closing bracket,`)
+  return false
+}
+
+/** The manifest and the key `data`. */
+function readHead (cursor: JsonCursor): Manifest {
+  cursor.skipSpace()
+  cursor.expect(OPEN_BRACE, 'a JSON object')
+  if (cursor.readKey() !== 'manifest') throw new SnapshotInvalid('it does not begin with a manifest')
+  const start = cursor.position
+  cursor.skipValue()
+  const manifest = cursor.bytes.subarray(start, cursor.position)
+  cursor.skipSpace()
+  cursor.expect(COMMA, 'a comma behind the manifest')
+  if (cursor.readKey() !== 'data') throw new SnapshotInvalid('no data follow the manifest')
+  cursor.peek()
+  return parseManifest(manifest.toString())
+}
+
+interface Input {
+  cursor: JsonCursor
+  /** Bytes consumed. */
+  readonly bytes: number
+  /** Runs a parser again with more bytes until it has enough. It must have no effect before it succeeds but on the cursor. */
+  parse: <T>(parser: () => T) => Promise<T>
+  /** Gets at least as many bytes again as are unread, so that a long row is tried only a few times. Throws at the end. */
+  fill: () => Promise<void>
+  /** Whether the unread bytes hold a new line: then they hold a row, as the writer spells them. At the end of the file any may. */
+  mayHoldRow: () => boolean
+  startData: () => void
+  endData: () => string
+  expectEnd: () => Promise<void>
+  total: () => { checksum: string, sizeBytes: number }
+}
+
+function createInput (source: AsyncIterable<Buffer>): Input {
+  const chunks = source[Symbol.asyncIterator]()
+  const cursor = new JsonCursor()
+  const fileHash = createHash('sha256')
+  const dataHash = createHash('sha256')
+  let total = 0
+  let dataStart = -1
+  let finished = false
+  let filled = 0
+
+  const unread = (): number => cursor.end - cursor.position
+
+  /** Consumed bytes leave the buffer; those of the data part are hashed on the way. */
+  function compact (): void {
+    if (dataStart !== -1) {
+      dataHash.update(cursor.bytes.subarray(dataStart, cursor.position))
+      dataStart = 0
+    }
+    cursor.bytes = cursor.bytes.subarray(cursor.position)
+    cursor.end -= cursor.position
+    cursor.position = 0
+  }
+
+  async function fill (): Promise<void> {
+    if (finished) throw new SnapshotInvalid('it is truncated')
+    compact()
+    const parts = [cursor.bytes]
+    const wanted = Math.max(1, unread())
+    let got = 0
+    while (got < wanted && !finished) {
+      const { done, value } = await chunks.next()
+      if (done === true) {
+        finished = true
+      } else {
+        fileHash.update(value)
+        parts.push(value)
+        got += value.length
+      }
+    }
+    total += got
+    filled = cursor.end
+    cursor.bytes = Buffer.concat(parts)
+    cursor.end = cursor.bytes.length
+  }
+
+  return {
+    cursor,
+    get bytes () { return total - unread() },
+    async parse (parser) {
+      for (;;) {
+        const { position } = cursor
+        try {
+          return parser()
+        } catch (error) {
+          if (!(error instanceof Incomplete)) throw error
+          cursor.position = position
+          if (unread() > largestManifestSize) throw new SnapshotInvalid('its manifest is too large')
+          await fill()
+        }
+      }
+    },
+    fill,
+    mayHoldRow () {
+      if (unread() === 0) return false
+      if (finished) return true
+      // The first `filled` bytes were looked at before
+      const newLine = cursor.bytes.indexOf(0x0a, Math.max(cursor.position, filled))
+      return newLine !== -1 || unread() > 2 * filled
+    },
+    startData () { dataStart = cursor.position },
+    endData () {
+      compact()
+      dataStart = -1
+      return `sha256:${dataHash.digest('hex')}`
+    },
+    async expectEnd () {
+      for (;;) {
+        cursor.skipSpace()
+        if (unread() > 0) throw new SnapshotInvalid('something follows its end')
+        if (finished) return
+        await fill()
+      }
+    },
+    total: () => ({ checksum: `sha256:${fileHash.digest('hex')}`, sizeBytes: total })
+  }
+}

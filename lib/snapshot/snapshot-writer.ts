@@ -1,0 +1,133 @@
+import { createHash, type Hash } from 'node:crypto'
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Manifest, ManifestTable } from '../../types/index.ts'
+import { storageError } from '../storage/storage-error.ts'
+import { ByteQueue } from './byte-queue.ts'
+import { encodedColumn } from './column-encoding.ts'
+import { createCopyToJson } from './copy-to-json.ts'
+import { encodeHead, fileEnd, largestManifest } from './format.ts'
+
+export interface WrittenSnapshot { manifest: Manifest, sizeBytes: number, /** `sha256:…` of the whole file. */ checksum: string }
+
+/** Writes one snapshot file, table by table. */
+export interface SnapshotWriter {
+  /** Bytes written so far. */
+  readonly bytes: number
+  /** Starts the next table; its rows follow. */
+  startTable: (table: ManifestTable) => void
+  /** Takes a line of COPY text. A promise says that the disk is behind: wait for it. */
+  writeRow: (line: Uint8Array) => Promise<void> | undefined
+  /** Ends the table and gives its number of rows. */
+  endTable: () => Promise<number>
+  /** Writes the manifest, fsyncs and closes. Afterwards the file is whole. */
+  finish: (manifest: Omit<Manifest, 'checksum'>) => Promise<WrittenSnapshot>
+  /** Closes and deletes the file; fine at any time, also twice. */
+  discard: () => Promise<void>
+}
+
+/**
+ * Opens the spool file of a snapshot: private (0600), never an existing one. `manifest` must name all tables and sequences already, since its
+ * size decides where the data begin. Rejects with FST_BACKUP_STORAGE_FAILED or _FULL.
+ */
+export async function openSnapshotWriter (path: string, manifest: Omit<Manifest, 'checksum'>): Promise<SnapshotWriter> {
+  const headSize = encodeHead(largestManifest({ ...manifest, checksum: '' })).length
+  const file = await attempt('create a snapshot file', async () => {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    return await open(path, 'wx+', 0o600)
+  })
+  const queue = new ByteQueue()
+  const dataHash = createHash('sha256')
+  let position = headSize
+  let transcode = createCopyToJson([])
+  let rows = 0
+  let firstTable = true
+  let closed = false
+
+  async function flush (): Promise<void> {
+    const pieces = queue.take()
+    for (const piece of pieces) dataHash.update(piece)
+    await attempt('write the snapshot', async () => { position += await writeAll(file, pieces, position) })
+  }
+
+  const write = (text: string): void => { queue.append(Buffer.from(text)) }
+
+  write('{\n')
+  return {
+    get bytes () { return position },
+    startTable ({ name, columns }) {
+      write(`${firstTable ? '' : ',\n'}${JSON.stringify(name)}:[`)
+      transcode = createCopyToJson(columns.map(encodedColumn))
+      firstTable = false
+      rows = 0
+    },
+    writeRow (line) {
+      queue.append(rows++ === 0 ? newLine : commaNewLine)
+      transcode(line, queue)
+      return queue.full ? flush() : undefined
+    },
+    async endTable () {
+      write('\n]')
+      await flush()
+      return rows
+    },
+    async finish (counted) {
+      write('\n}')
+      await flush()
+      const complete = { ...counted, checksum: `sha256:${dataHash.digest('hex')}` }
+      const head = encodeHead(complete, headSize)
+      return await attempt('finish the snapshot', async () => {
+        position += await writeAll(file, [Buffer.from(fileEnd)], position)
+        await writeAll(file, [head], 0)
+        await file.sync()
+        const checksum = await fileChecksum(file)
+        await file.close()
+        closed = true
+        return { manifest: complete, sizeBytes: position, checksum }
+      })
+    },
+    async discard () {
+      if (!closed) {
+        closed = true
+        await file.close()
+      }
+      await attempt('remove an unfinished snapshot', async () => { await rm(path, { force: true }) })
+    }
+  }
+}
+
+const newLine = Buffer.from('\n')
+const commaNewLine = Buffer.from(',\n')
+
+async function attempt<T> (operation: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storageError(error, operation)
+  }
+}
+
+/** One writev() may write less than it was given. Gives the number of bytes. */
+async function writeAll (file: FileHandle, pieces: Buffer[], position: number): Promise<number> {
+  let written = 0
+  for (const piece of pieces) {
+    for (let done = 0; done < piece.length;) {
+      const { bytesWritten } = await file.write(piece, done, piece.length - done, position + written)
+      done += bytesWritten
+      written += bytesWritten
+    }
+  }
+  return written
+}
+
+/** Of the whole file, read back: the manifest comes first in it and was written last. What it reads is still in the page cache. */
+async function fileChecksum (file: FileHandle): Promise<string> {
+  const hash: Hash = createHash('sha256')
+  const buffer = Buffer.allocUnsafe(1024 * 1024)
+  for (let position = 0; ;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
+    if (bytesRead === 0) return `sha256:${hash.digest('hex')}`
+    hash.update(buffer.subarray(0, bytesRead))
+    position += bytesRead
+  }
+}

@@ -1,0 +1,99 @@
+import { Busy, CannotSnapshot, CatalogUnstable, SchemaNotFound } from '../errors.ts'
+import { type CatalogTable, readSchemas, readServer, readTables, type ServerFacts } from '../postgres/catalog.ts'
+import type { Sql } from '../postgres/connection.ts'
+import { isVanished } from '../postgres/database-error.ts'
+import { lockRelations, lockWithRetries, schemaKey, tryLock } from '../postgres/locks.ts'
+import { readSequences } from '../postgres/sequences.ts'
+import { pinSettings } from '../postgres/settings.ts'
+import { inTransaction, type Transaction } from '../postgres/transaction.ts'
+import type { Progress } from '../../types/index.ts'
+import { createExclusion, selectTables, tableProblems, type TableRef } from './select-tables.ts'
+import type { WrittenSnapshot } from './snapshot-writer.ts'
+import { type SnapshotIdentity, writeSnapshot } from './write-snapshot.ts'
+
+/** Plain data, so that a run can be handed to another thread. */
+export interface SnapshotJob extends SnapshotIdentity { excludeTables: string[], logTable: TableRef }
+
+/** What happens elsewhere while a snapshot is taken; the run's lock is held throughout. */
+export interface SnapshotHooks {
+  /** The run holds its schema. Nothing is written yet. */
+  onLocked: () => Promise<void>
+  onProgress: (progress: Progress) => void
+  /** The spool file is whole. The lock is held until this has resolved, so nobody can take the run for dead. */
+  onWritten: (written: WrittenSnapshot) => Promise<void>
+  signal: AbortSignal
+}
+
+/** The catalog changed between listing and locking, or the snapshot began before the locks: again from the start. */
+class CatalogChanged extends Error {}
+
+const attempts = 10
+
+/**
+ * Takes a snapshot of a schema: every table from the same instant.
+ *
+ * A REPEATABLE READ transaction fixes its snapshot with its first query, and a table that is truncated between that and its LOCK would
+ * come out empty. So the tables are listed in a transaction before, locked first thing in this one, and listed again.
+ */
+export async function takeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await lockWithRetries(async () => { await tryTakeSnapshot(sql, job, hooks) }, hooks.signal)
+      return
+    } catch (error) {
+      if (!(error instanceof CatalogChanged)) throw error
+      if (attempt === attempts) throw new CatalogUnstable()
+    }
+  }
+}
+
+async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks): Promise<void> {
+  const { signal } = hooks
+  const { server, tables: listed } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => await listTables(tx, job), signal)
+  let completed = false
+  try {
+    await inTransaction(sql, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
+      await pinSettings(tx, server.versionNumber)
+      await vanishedMeansChanged(async () => { await lockRelations(tx, listed.flatMap(({ relations }) => relations), 'ACCESS SHARE') })
+      if (!await tryLock(tx, schemaKey(job.schema))) throw new Busy(`Another backup or restore of schema ${job.schema} is running`)
+      const tables = await selectReadable(tx, job)
+      if (hasChanged(listed, tables)) throw new CatalogChanged()
+      const sequences = await readSequences(tx, job.schema, tables.flatMap(({ relations }) => relations.map(({ oid }) => oid)))
+      await hooks.onLocked()
+      await hooks.onWritten(await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress))
+      completed = true
+    }, signal)
+  } catch (error) {
+    // A read-only transaction has nothing to lose in its COMMIT
+    if (!completed) throw error
+  }
+}
+
+async function listTables (tx: Transaction, job: SnapshotJob): Promise<{ server: ServerFacts, tables: CatalogTable[] }> {
+  const server = await readServer(tx)
+  await pinSettings(tx, server.versionNumber)
+  if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
+  return { server, tables: await selectReadable(tx, job) }
+}
+
+async function selectReadable (tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob): Promise<CatalogTable[]> {
+  const isExcluded = createExclusion(excludeTables, logTable)
+  const tables = selectTables(await readTables(tx, schema), schema, isExcluded)
+  const problems = tableProblems(tables, isExcluded)
+  if (problems.length > 0) throw Object.assign(new CannotSnapshot(problems.join('; ')), { problems })
+  return tables
+}
+
+async function vanishedMeansChanged (work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    throw isVanished(error) ? new CatalogChanged() : error
+  }
+}
+
+/** Also when a table's rows have moved to another file since the snapshot: what it sees then is not what was there. */
+function hasChanged (before: CatalogTable[], after: CatalogTable[]): boolean {
+  return JSON.stringify(before) !== JSON.stringify(after) ||
+    after.some(({ relations }) => relations.some(({ filenode, currentFilenode }) => filenode !== currentFilenode))
+}

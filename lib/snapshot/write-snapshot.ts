@@ -1,0 +1,116 @@
+import { isUtf8 } from 'node:buffer'
+import { CannotSnapshot } from '../errors.ts'
+import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
+import { type CatalogSequence, readSequenceStates } from '../postgres/sequences.ts'
+import type { CatalogTable, ServerFacts } from '../postgres/catalog.ts'
+import type { Transaction } from '../postgres/transaction.ts'
+import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
+import { describeColumn } from './column-encoding.ts'
+import { formatVersion } from './format.ts'
+import { openSnapshotWriter, type WrittenSnapshot } from './snapshot-writer.ts'
+
+/** Plain data: what a snapshot is called, and where its file is written. */
+export interface SnapshotIdentity {
+  id: string
+  schema: string
+  trigger: BackupTrigger
+  note: string | null
+  /** ISO 8601. */
+  createdAt: string
+  /** Where the file grows; it is moved to the storage when it is whole. */
+  spoolPath: string
+}
+
+export interface SnapshotContent { tables: CatalogTable[], sequences: CatalogSequence[], server: ServerFacts }
+
+/** Milliseconds between two progress reports. */
+const progressInterval = 250
+
+/**
+ * Copies the tables into a new file at `spoolPath`, all from the transaction's snapshot, or under its locks. After a failure there is
+ * no file.
+ */
+export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: (progress: Progress) => void): Promise<WrittenSnapshot> {
+  const { tables, server } = content
+  const manifest: Omit<Manifest, 'checksum'> = {
+    version: formatVersion,
+    id: identity.id,
+    schema: identity.schema,
+    createdAt: identity.createdAt,
+    trigger: identity.trigger,
+    note: identity.note,
+    database: server.database,
+    postgres: server.version,
+    tables: tables.map((table) => ({ name: table.name, rows: 0, columns: table.columns.map(describeColumn) })),
+    sequences: await describeSequences(tx, content.sequences, identity.schema),
+    totalRows: 0,
+    totalTables: tables.length
+  }
+  const writer = await openSnapshotWriter(identity.spoolPath, manifest)
+  try {
+    const progress = createProgress(tables.length, onProgress)
+    for (const [index, table] of tables.entries()) {
+      const described = manifest.tables[index] as Manifest['tables'][number]
+      writer.startTable(described)
+      const takeRow = server.encoding === 'SQL_ASCII' ? checkedRow(table.name, writer.writeRow) : writer.writeRow
+      for (const { kind, schema, name } of table.relations) {
+        if (kind === 'p') continue
+        await tx.copyOut(copyStatement(schema, name, table), (line) => {
+          progress.row(table.name, index, writer.bytes)
+          return takeRow(line)
+        })
+      }
+      described.rows = await writer.endTable()
+    }
+    manifest.totalRows = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
+    const written = await writer.finish(manifest)
+    progress.end(written)
+    return written
+  } catch (error) {
+    await writer.discard()
+    throw error
+  }
+}
+
+/** The root's columns by name: a partition may have them in another order. A table without columns takes no list. */
+function copyStatement (schema: string, name: string, { columns }: CatalogTable): string {
+  const list = columns.length === 0 ? '' : ` (${columns.map((column) => quoteIdentifier(column.name)).join(', ')})`
+  return `COPY ${qualifiedName(schema, name)}${list} TO STDOUT`
+}
+
+/** A SQL_ASCII database converts nothing, so what is no UTF-8 there would make a file that is no JSON. */
+function checkedRow (table: string, take: (line: Uint8Array) => Promise<void> | undefined): (line: Uint8Array) => Promise<void> | undefined {
+  return (line) => {
+    if (!isUtf8(line)) throw new CannotSnapshot(`table ${table} holds bytes that are no UTF-8, in a database with encoding SQL_ASCII`)
+    return take(line)
+  }
+}
+
+async function describeSequences (tx: Transaction, sequences: CatalogSequence[], home: string): Promise<Manifest['sequences']> {
+  const unreadable = sequences.filter(({ used, readable }) => used && !readable)
+  if (unreadable.length > 0) {
+    throw new CannotSnapshot(unreadable.map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}`).join('; '))
+  }
+  const readable = sequences.filter((sequence) => sequence.readable)
+  const states = await readSequenceStates(tx, readable)
+  return readable.flatMap(({ schema, name, ownedBy }, index) => {
+    const state = states[index]
+    return state === undefined ? [] : [{ name, ...schema !== home && { schema }, ownedBy, ...state }]
+  })
+}
+
+function createProgress (tables: number, report: (progress: Progress) => void): { row: (table: string, tablesDone: number, bytes: number) => void, end: (written: WrittenSnapshot) => void } {
+  let rows = 0
+  let next = Date.now() + progressInterval
+  return {
+    row (table, tablesDone, bytes) {
+      // A look at the clock for every row would show in the profile
+      if ((++rows & 255) !== 0 || Date.now() < next) return
+      next = Date.now() + progressInterval
+      report({ phase: 'snapshot', table, tables, tablesDone, rows, bytes })
+    },
+    end ({ manifest, sizeBytes }) {
+      report({ phase: 'snapshot', table: null, tables, tablesDone: tables, rows: manifest.totalRows, bytes: sizeBytes })
+    }
+  }
+}

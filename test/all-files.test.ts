@@ -1,0 +1,16 @@
+import { readdirSync } from 'node:fs'
+import t from 'tap'
+
+// Coverage counts a file once something has loaded it. So all are loaded here, or one that no test imports would go unnoticed.
+for (const directory of ['lib', 'types']) {
+  const root = new URL(`../${directory}/`, import.meta.url)
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.replaceAll('\\', '/'))
+
+  for (const file of files) {
+    t.test(`${directory}/${file} can be imported by itself`, async (t) => {
+      await t.resolves(import(new URL(file, root).href))
+    })
+  }
+}

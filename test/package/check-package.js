@@ -1,0 +1,115 @@
+// node test/package/check-package.js
+//
+// Packs the library as npm publishes it and uses it like a stranger: installed in an empty project, imported, required,
+// type-checked, and judged by publint and attw.
+
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findProgram } from '../support/find-program.js'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const consumer = fileURLToPath(new URL('consumer/', import.meta.url))
+const directory = mkdtempSync(join(tmpdir(), 'fastify-backup-package-'))
+process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
+
+let passed = 0
+let failed = 0
+
+const [packed] = JSON.parse(npm(['pack', '--json', '--silent', '--pack-destination', directory], root))
+const tarball = join(directory, packed.filename)
+/** @type {string[]} */
+const shipped = packed.files.map((/** @type {{ path: string }} */ { path }) => path)
+
+check('ships the library, its types and its documents, and nothing else', () => {
+  const documents = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']
+  const missing = [...documents, 'dist/lib/index.js', 'dist/lib/index.d.ts'].filter((path) => !shipped.includes(path))
+  const foreign = shipped.filter((path) => !documents.includes(path) && !/^dist\/(lib|types)\/.*\.(js|d\.ts)$/.test(path))
+  if (missing.length > 0 || foreign.length > 0) throw new Error(`missing: ${missing.join(', ')}; foreign: ${foreign.join(', ')}`)
+})
+
+check('installs in an empty project, with fastify as its only peer', () => {
+  writeFileSync(join(directory, 'package.json'), '{ "private": true }')
+  for (const file of readdirSync(consumer)) copyFileSync(join(consumer, file), join(directory, file))
+  npm(['install', '--no-audit', '--no-fund', tarball, ...['fastify', 'typescript', '@types/node'].map(atOurVersion)], directory)
+})
+
+check('is imported by an ES module', () => { node(['esm.mjs'], directory) })
+
+check('is required by a CommonJS module', () => { node(['cjs.cjs'], directory) })
+
+check('type-checks in a strict TypeScript project, declarations included', () => {
+  node(['node_modules/typescript/bin/tsc'], directory)
+})
+
+check('publint has nothing to say', () => { node([program('publint'), 'run', tarball, '--strict'], root) })
+
+check('attw finds the types by every kind of resolution that an ES module has', () => {
+  node([program('@arethetypeswrong/cli', 'attw'), tarball, '--profile', 'esm-only', '--no-emoji'], root)
+})
+
+console.log(`package: ${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
+
+/**
+ * @param {string} title
+ * @param {() => void} test
+ */
+function check (title, test) {
+  try {
+    test()
+    passed++
+    console.log(`ok - ${title}`)
+  } catch (err) {
+    failed++
+    console.log(`not ok - ${title}\n${err instanceof Error ? err.message : err}`)
+  }
+}
+
+/**
+ * @param {string[]} args
+ * @param {string} cwd
+ */
+function npm (args, cwd) {
+  // The npm that runs us is a script, so it needs no shell, on Windows either
+  const script = process.env.npm_execpath
+  return script === undefined ? run('npm', args, cwd) : node([script, ...args], cwd)
+}
+
+/**
+ * @param {string[]} args
+ * @param {string} cwd
+ */
+function node (args, cwd) {
+  return run(process.execPath, args, cwd)
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} cwd
+ */
+function run (command, args, cwd) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+  if (error !== undefined) throw error
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${status}\n${stdout}${stderr}`)
+  return stdout
+}
+
+/**
+ * @param {string} dependency
+ * @param {string} [name]
+ */
+function program (dependency, name) {
+  const script = findProgram(dependency, name)
+  if (script === undefined) throw new Error(`${dependency} is not installed; run npm install`)
+  return script
+}
+
+/** @param {string} dependency */
+function atOurVersion (dependency) {
+  return `${dependency}@${createRequire(import.meta.url)(`${dependency}/package.json`).version}`
+}

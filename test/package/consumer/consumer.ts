@@ -1,0 +1,21 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import backup, { backupPlugin, type Backup, type BackupOptions, type BackupService, type RestoreResult } from 'fastify-backup'
+
+const options: BackupOptions = { enabled: true, connection: 'postgres://127.0.0.1/shop', auth: false, schedule: { enabled: true } }
+
+export async function start (): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(backup, options)
+  return app
+}
+
+export async function copyAndRestore (app: FastifyInstance): Promise<RestoreResult> {
+  const service: BackupService = app.backup
+  const run: Backup = await service.create({ note: 'before the migration' })
+  return service.restore(run.id)
+}
+
+export const same: boolean = backup === backupPlugin
+
+// @ts-expect-error -- declarations that resolve to any would let this pass
+export const misspelt: BackupOptions = { allowRestores: true }

@@ -1,0 +1,14 @@
+import fc from 'fast-check'
+import type { Cadence } from '../../lib/schedule/cadence.ts'
+
+/** What holds for every cadence, at any moment. Throws with the moment for which it does not. */
+export function checkCadence (cadence: Cadence, from: string, to: string): void {
+  fc.assert(fc.property(fc.date({ min: new Date(from), max: new Date(to), noInvalidDate: true }), (moment) => {
+    const previous = cadence.previous(moment)
+    const next = cadence.next(moment)
+    return previous <= moment && next > moment &&
+      cadence.next(previous).getTime() === next.getTime() &&
+      cadence.previous(next).getTime() === next.getTime() &&
+      cadence.previous(new Date(next.getTime() - 1)).getTime() === previous.getTime()
+  }), { numRuns: 200 })
+}

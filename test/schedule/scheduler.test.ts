@@ -1,0 +1,401 @@
+import { getEventListeners } from 'node:events'
+import t, { type Test } from 'tap'
+import { Busy } from '../../lib/errors.ts'
+import type { Cadence } from '../../lib/schedule/cadence.ts'
+import { intervalCadence } from '../../lib/schedule/interval-cadence.ts'
+import { createScheduler, type Scheduler, type SchedulerOptions, type SlotOutcome } from '../../lib/schedule/scheduler.ts'
+import { createManualClock, type ManualClock } from './manual-clock.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+const hourly = intervalCadence('0 */1 * * *')
+
+interface Scene {
+  scheduler: Scheduler
+  clock: ManualClock
+  /** `schema at slot (now)`, as far as they have begun; taken away by the look. */
+  runs: () => string[]
+  logs: Array<{ level: string, details: Record<string, unknown>, message: string }>
+  listeners: () => number
+}
+
+/** A scheduler over an hour's cadence at 10:30, whose runs are all done at once and which ran before, unless told otherwise. */
+function useScheduler (t: Test, options: Partial<SchedulerOptions> = {}, iso = '2026-11-22T10:30:00.000Z'): Scene {
+  const clock = createManualClock(iso)
+  const logs: Scene['logs'] = []
+  const log = (level: string) => (details: object, message: string) => { logs.push({ level, details: { ...details }, message }) }
+  const short = (date: Date): string => date.toISOString().slice(11, 16)
+  const runs: string[] = []
+  let seen: AbortSignal | undefined
+  const scheduler = createScheduler({
+    cadence: hourly,
+    schemas: () => ['a', 'b'],
+    lastSlot: async () => null,
+    clock,
+    logger: { info: log('info'), warn: log('warn'), error: log('error') },
+    ...options,
+    async run (schema, slot, signal) {
+      seen = signal
+      runs.push(`${schema} ${short(slot)} (${short(clock.now())})`)
+      return await (options.run?.(schema, slot, signal) ?? 'done')
+    }
+  })
+  const unhandled: unknown[] = []
+  const note = (error: unknown): void => { unhandled.push(error) }
+  process.on('unhandledRejection', note)
+  t.after(async () => {
+    await scheduler.stop()
+    await clock.advance(0)
+    process.off('unhandledRejection', note)
+    t.strictSame(unhandled, [], 'no unhandled rejection')
+    t.equal(clock.waiting(), 0, 'nobody waits any more')
+  })
+  return { scheduler, clock, logs, runs: () => runs.splice(0), listeners: () => seen === undefined ? 0 : getEventListeners(seen, 'abort').length }
+}
+
+/** Outcomes one after another, then `done`. */
+function outcomes (...list: Array<SlotOutcome | Error>): () => Promise<SlotOutcome> {
+  return async () => {
+    const outcome = list.shift() ?? 'done'
+    if (outcome instanceof Error) throw outcome
+    return outcome
+  }
+}
+
+t.test('each slot runs every schema once, one after another', async (t) => {
+  let running = 0
+  const { scheduler, clock, runs, logs } = useScheduler(t, {
+    async run () {
+      t.equal(++running, 1, 'none overlaps another')
+      await clock.wait(5 * minute, new AbortController().signal)
+      running--
+      return 'done'
+    }
+  })
+  scheduler.start()
+  await clock.advance(29 * minute)
+  t.strictSame(runs(), [])
+  await clock.advance(2 * hour)
+  t.strictSame(runs(), ['a 11:00 (11:00)', 'b 11:00 (11:05)', 'a 12:00 (12:00)', 'b 12:00 (12:05)'])
+  t.strictSame(logs, [])
+})
+
+t.test('a schema that is named twice runs once', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t, { schemas: () => ['a', 'a'] })
+  scheduler.start()
+  await clock.advance(hour)
+  t.strictSame(runs(), ['a 11:00 (11:00)'])
+})
+
+t.test('schemas are asked for at each slot, so that a new tenant is served with the next one', async (t) => {
+  const tenants = ['a']
+  const { scheduler, clock, runs } = useScheduler(t, { schemas: async () => tenants })
+  scheduler.start()
+  await clock.advance(45 * minute)
+  tenants.push('new')
+  await clock.advance(hour)
+  t.strictSame(runs(), ['a 11:00 (11:00)', 'a 12:00 (12:00)', 'new 12:00 (12:00)'])
+})
+
+t.test('the very first start makes nothing up', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t)
+  scheduler.start()
+  await clock.advance(10 * minute)
+  t.strictSame(runs(), [])
+})
+
+t.test('on a start the newest slot that was missed runs once, for the schemas that missed it', async (t) => {
+  const last: Record<string, string> = { missed: '2026-11-20T03:00:00Z', served: '2026-11-22T10:00:00Z', ahead: '2026-11-22T11:00:00Z' }
+  const { scheduler, clock, runs, logs } = useScheduler(t, {
+    schemas: () => [...Object.keys(last), 'new'],
+    lastSlot: async (schema) => last[schema] === undefined ? null : new Date(last[schema])
+  })
+  scheduler.start()
+  await clock.advance(29 * minute)
+  t.strictSame(runs(), ['missed 10:00 (10:30)'])
+  t.match(logs, [{ level: 'info', details: { schema: 'missed', slot: new Date('2026-11-22T10:00:00Z') }, message: /while the service was down/ }])
+  t.equal(logs.length, 1)
+  await clock.advance(minute)
+  t.strictSame(runs(), ['missed 11:00 (11:00)', 'served 11:00 (11:00)', 'ahead 11:00 (11:00)', 'new 11:00 (11:00)'])
+})
+
+t.test('a missed slot that is busy is tried again like any other', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t, {
+    schemas: () => ['a'], lastSlot: async () => new Date('2026-11-22T08:00:00Z'), run: outcomes('busy')
+  })
+  scheduler.start()
+  await clock.advance(minute)
+  t.strictSame(runs(), ['a 10:00 (10:30)', 'a 10:00 (10:30)'])
+})
+
+t.test('a start returns at once and asks nothing twice; the second one does nothing', async (t) => {
+  let asked = 0
+  const { scheduler, clock, runs } = useScheduler(t, {
+    schemas: async () => { asked++; return ['a'] }, lastSlot: async () => { asked++; return null }
+  })
+  t.equal(scheduler.start(), undefined)
+  scheduler.start()
+  await clock.advance(29 * minute)
+  t.equal(asked, 2)
+  await clock.advance(hour)
+  t.strictSame(runs(), ['a 11:00 (11:00)'])
+})
+
+t.test('busy and retry are tried again after retryMs with some jitter, until done or taken; others are not held up', async (t) => {
+  const results: Record<string, () => Promise<SlotOutcome>> = { a: outcomes('busy', 'retry', 'busy', 'taken'), b: outcomes() }
+  const { scheduler, clock, runs, logs } = useScheduler(t, { run: async (schema) => await results[schema]?.() ?? 'done' })
+  scheduler.start()
+  await clock.advance(30 * minute)
+  t.strictSame(runs(), ['a 11:00 (11:00)', 'b 11:00 (11:00)'])
+  await clock.advance(14_999)
+  t.strictSame(runs(), [])
+  await clock.advance(3751)
+  t.strictSame(runs(), ['a 11:00 (11:00)'])
+  await clock.advance(10 * minute)
+  t.strictSame(runs(), ['a 11:00 (11:00)', 'a 11:00 (11:00)'], 'taken ends it')
+  const pauses = clock.waits.filter((ms) => ms < minute)
+  t.equal(pauses.length, 3)
+  t.equal(new Set(pauses).size, 3, 'each pause is another one')
+  t.ok(pauses.every((ms) => ms >= 15_000 && ms <= 18_750))
+  t.strictSame(logs, [])
+})
+
+t.test('retryMs is an option', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t, { schemas: () => ['a'], run: outcomes('busy', 'busy'), retryMs: 1000 })
+  scheduler.start()
+  await clock.advance(30 * minute + 2500)
+  t.equal(runs().length, 3)
+})
+
+t.test('a run that rejects is logged, without what a database says of its rows, and tried again', async (t) => {
+  const database = Object.assign(new Error('duplicate key: (email)=(ada@example.com)'), { name: 'PostgresError', code: '23505' })
+  const { scheduler, clock, runs, logs } = useScheduler(t, { schemas: () => ['a'], run: outcomes(new Busy('the schema a'), database, new TypeError('ada@example.com')) })
+  scheduler.start()
+  await clock.advance(35 * minute)
+  t.equal(runs().length, 4)
+  t.match(logs, [
+    { level: 'error', details: { schema: 'a', slot: new Date('2026-11-22T11:00:00Z'), reason: /^FST_BACKUP_BUSY: the schema a; try again/ }, message: /trying again/ },
+    { details: { reason: 'PostgresError 23505' } },
+    { details: { reason: 'TypeError' } }
+  ])
+  t.equal(logs.length, 3)
+  t.notMatch(JSON.stringify(logs), 'ada@example.com')
+})
+
+t.test('a run that throws at once is no different; nor is a thrown string', async (t) => {
+  let calls = 0
+  const { scheduler, clock, runs, logs } = useScheduler(t, { schemas: () => ['a'], run: () => { if (calls++ === 0) throw 'text' as unknown as Error; return Promise.resolve('done') } })
+  scheduler.start()
+  await clock.advance(35 * minute)
+  t.equal(runs().length, 2)
+  t.match(logs, [{ level: 'error', details: { reason: 'string' } }])
+})
+
+t.test('the next slot supersedes one that never succeeded, and says so', async (t) => {
+  const { scheduler, clock, runs, logs } = useScheduler(t, {
+    schemas: () => ['a', 'b'], retryMs: 25 * minute, run: async (schema, slot) => schema === 'a' && slot.getUTCHours() === 11 ? 'busy' : 'done'
+  })
+  scheduler.start()
+  await clock.advance(3 * hour)
+  t.match(runs(), [
+    /^a 11:00 \(11:00\)/, /^b 11:00 \(11:00\)/, /^a 11:00 \(11:(2|3)/, /^a 11:00 \(11:5|^a 12:00/, /12:00 \(12:00\)/, /12:00 \(12:00\)|13:00/, /13:00/
+  ].slice(0, 3))
+  t.match(logs, [{ level: 'warn', details: { schema: 'a', slot: new Date('2026-11-22T11:00:00Z') }, message: /the next one has come/ }])
+  t.equal(logs.length, 1)
+})
+
+t.test('a slot that is superseded is not tried again after its time', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t, { schemas: () => ['a'], retryMs: 40 * minute, run: outcomes('busy', 'busy') })
+  scheduler.start()
+  await clock.advance(2.5 * hour)
+  t.match(runs(), ['a 11:00 (11:00)', /^a 11:00 \(11:(4|5)/, 'a 12:00 (12:00)', 'a 13:00 (13:00)'])
+})
+
+t.test('a run that takes longer than the interval: only the newest slot follows, and no schema is starved', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t, {
+    async run (schema) {
+      if (schema === 'a') await clock.wait(2.5 * hour, new AbortController().signal)
+      return 'done'
+    }
+  })
+  scheduler.start()
+  await clock.advance(6 * hour)
+  t.strictSame(runs(), ['a 11:00 (11:00)', 'b 13:00 (13:30)', 'a 13:00 (13:30)', 'b 16:00 (16:00)', 'a 16:00 (16:00)'])
+  await clock.advance(2.5 * hour)
+})
+
+t.test('waking early never runs a slot before its time', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t, { schemas: () => ['a'] })
+  scheduler.start()
+  for (const time of ['10:31:00.000', '10:59:00.000', '10:59:59.999']) {
+    await clock.set(`2026-11-22T${time}Z`)
+    t.strictSame(runs(), [], time)
+  }
+  await clock.set('2026-11-22T11:00:00.000Z')
+  t.strictSame(runs(), ['a 11:00 (11:00)'])
+})
+
+t.test('after a long sleep of the machine only the newest slot runs', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t, { schemas: () => ['a'] })
+  scheduler.start()
+  await clock.set('2026-11-24T20:20:00.000Z')
+  t.strictSame(runs(), ['a 20:00 (20:20)'])
+  await clock.advance(40 * minute)
+  t.strictSame(runs(), ['a 21:00 (21:00)'])
+})
+
+t.test('a clock that was wrong and is set back does not hold the schedule up; a small correction repeats nothing', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t, { schemas: () => ['a'] })
+  scheduler.start()
+  await clock.set('2030-01-01T00:00:00.000Z')
+  t.strictSame(runs(), ['a 00:00 (00:00)'])
+  await clock.set('2026-11-22T10:40:00.000Z')
+  await clock.advance(30 * minute)
+  t.strictSame(runs(), ['a 11:00 (11:00)'])
+
+  await clock.set('2026-11-22T10:59:59.000Z')
+  await clock.advance(2000)
+  t.strictSame(runs(), [])
+  await clock.advance(hour)
+  t.strictSame(runs(), ['a 12:00 (12:00)'])
+})
+
+t.test('while the schemas are not known they are asked for again, and the slot that came in the meantime runs', async (t) => {
+  let isDown = true
+  const { scheduler, clock, runs, logs } = useScheduler(t, {
+    schemas: async () => { if (isDown) throw Object.assign(new Error('no'), { code: 'ECONNREFUSED' }); return ['a'] }
+  })
+  scheduler.start()
+  await clock.advance(minute)
+  t.match(logs[0], { level: 'error', details: { reason: 'Error ECONNREFUSED' }, message: /schemas to back up are not known/ })
+  t.ok(logs.length >= 3 && logs.length <= 5)
+  await clock.advance(40 * minute)
+  isDown = false
+  t.strictSame(runs(), [])
+  await clock.advance(minute)
+  t.strictSame(runs(), ['a 11:00 (11:11)'])
+})
+
+t.test('schemas may also throw', async (t) => {
+  const { scheduler, clock, logs } = useScheduler(t, { schemas: () => { throw new TypeError('not yet') } })
+  scheduler.start()
+  await clock.advance(0)
+  t.match(logs, [{ details: { reason: 'TypeError' } }])
+})
+
+t.test('when the last slot is not known it is asked for again, and the other schemas go on', async (t) => {
+  let failures = 2
+  const { scheduler, clock, runs, logs } = useScheduler(t, {
+    lastSlot: async (schema) => {
+      if (schema === 'a' && failures-- > 0) throw new Error('down')
+      return new Date('2026-11-22T09:00:00Z')
+    }
+  })
+  scheduler.start()
+  await clock.advance(0)
+  t.strictSame(runs(), ['b 10:00 (10:30)'])
+  await clock.advance(minute)
+  t.strictSame(runs(), ['a 10:00 (10:30)'])
+  t.equal(logs.filter(({ level }) => level === 'error').length, 2)
+})
+
+t.test('nextRunAt tells the next slot, from start to stop', async (t) => {
+  const { scheduler, clock } = useScheduler(t)
+  t.equal(scheduler.nextRunAt(), null)
+  scheduler.start()
+  t.strictSame(scheduler.nextRunAt(), new Date('2026-11-22T11:00:00Z'))
+  await clock.advance(45 * minute)
+  t.strictSame(scheduler.nextRunAt(), new Date('2026-11-22T12:00:00Z'))
+  await scheduler.stop()
+  t.equal(scheduler.nextRunAt(), null)
+})
+
+t.test('stop aborts the run in hand, waits for it, and starts nothing more', async (t) => {
+  let end = (_outcome: SlotOutcome): void => {}
+  let signal: AbortSignal | undefined
+  const { scheduler, clock, runs, logs } = useScheduler(t, {
+    run: async (_schema, _slot, given) => { signal = given; return await new Promise((resolve) => { end = resolve }) }
+  })
+  scheduler.start()
+  await clock.advance(30 * minute)
+  t.equal(signal?.aborted, false)
+  let isStopped = false
+  const stopping = scheduler.stop().then(() => { isStopped = true })
+  t.equal(signal?.aborted, true)
+  await clock.advance(5 * hour)
+  t.equal(isStopped, false)
+  end('retry')
+  await stopping
+  await clock.advance(5 * hour)
+  scheduler.start()
+  await clock.advance(5 * hour)
+  t.strictSame(runs(), ['a 11:00 (11:00)'])
+  t.strictSame(logs, [])
+  await scheduler.stop()
+})
+
+t.test('a run that rejects because it was aborted is no news', async (t) => {
+  const { scheduler, clock, logs } = useScheduler(t, {
+    run: async (_schema, _slot, signal) => await new Promise((_resolve, reject) => { signal.addEventListener('abort', () => { reject(signal.reason) }, { once: true }) })
+  })
+  scheduler.start()
+  await clock.advance(30 * minute)
+  await t.resolves(scheduler.stop())
+  t.strictSame(logs, [])
+})
+
+t.test('stop does not wait for what asks the database; nothing is started when that answers', async (t) => {
+  for (const hanging of ['schemas', 'lastSlot']) {
+    let answer = (): void => {}
+    const wait = async (): Promise<void> => { await new Promise<void>((resolve) => { answer = resolve }) }
+    let asked = 0
+    const { scheduler, clock, runs } = useScheduler(t, {
+      schemas: async () => { if (hanging === 'schemas') await wait(); return ['a', 'b'] },
+      lastSlot: async () => { asked++; if (hanging === 'lastSlot') await wait(); return new Date('2026-11-22T09:00:00Z') }
+    })
+    scheduler.start()
+    await clock.advance(0)
+    await scheduler.stop()
+    answer()
+    await clock.advance(5 * hour)
+    t.strictSame(runs(), [], hanging)
+    t.equal(asked, hanging === 'schemas' ? 0 : 1)
+  }
+})
+
+t.test('a scheduler that was never started stops as well, and does not start any more', async (t) => {
+  const { scheduler, clock, runs } = useScheduler(t)
+  await scheduler.stop()
+  scheduler.start()
+  await clock.advance(5 * hour)
+  t.strictSame(runs(), [])
+  t.equal(scheduler.nextRunAt(), null)
+})
+
+t.test('it leaves no listener on the signal of its runs', async (t) => {
+  const { scheduler, clock, listeners } = useScheduler(t)
+  scheduler.start()
+  await clock.advance(20 * hour)
+  t.equal(listeners(), 1, 'that of the wait for the next slot')
+  await scheduler.stop()
+  await clock.advance(0)
+  t.equal(listeners(), 0)
+})
+
+t.test('a cadence that fails ends the schedule with an error in the log', async (t) => {
+  const broken: Cadence = { ...hourly, next: () => { throw new TypeError('broken') } }
+  const { scheduler, clock, logs } = useScheduler(t, { cadence: broken })
+  scheduler.start()
+  await clock.advance(hour)
+  t.match(logs, [{ level: 'error', details: { reason: 'TypeError' }, message: 'the schedule has ended' }])
+})
+
+t.test('without a clock it is the machine\'s', async (t) => {
+  const scheduler = createScheduler({
+    cadence: hourly, schemas: () => [], lastSlot: async () => null, run: async () => 'done', logger: { info () {}, warn () {}, error () {} }
+  })
+  scheduler.start()
+  const wait = (scheduler.nextRunAt()?.getTime() ?? 0) - Date.now()
+  t.ok(wait > 0 && wait <= hour)
+  await scheduler.stop()
+})

@@ -1,0 +1,130 @@
+import { existsSync, statSync } from 'node:fs'
+import { link, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as promises from 'node:fs/promises'
+import t from 'tap'
+import { moveFile, syncDirectory } from '../../lib/storage/move-file.ts'
+import { useDirectory } from '../support/directory.ts'
+import { failing, fileSystemWith, systemError, watchHandles } from './file-system-double.ts'
+
+const name = 'a_1.json'
+/** A source in one directory, and an empty one to move it to. */
+async function usePlaces (t: { after: (clean: () => Promise<void>) => void }): Promise<{ source: string, target: string }> {
+  const source = join(await useDirectory(t), 'spool')
+  await writeFile(source, 'snapshot', { mode: 0o600 })
+  return { source, target: await useDirectory(t) }
+}
+
+/** A link that works within `directory` only, as if all else were on another device. */
+const onlyWithin = (directory: string): typeof link => async (from, to) => {
+  if (!String(from).startsWith(directory)) throw systemError('EXDEV')
+  await link(from, to)
+}
+
+t.test('from another device the file is copied, synced, and named last', async (t) => {
+  const { source, target } = await usePlaces(t)
+  const { open, handles } = watchHandles()
+  await promises.chmod(source, 0o644)
+  await moveFile(fileSystemWith({ link: onlyWithin(target), open }), source, target, name)
+  t.strictSame(await readdir(target), [name])
+  t.equal(String(await readFile(join(target, name))), 'snapshot')
+  if (process.platform !== 'win32') t.equal((await stat(join(target, name))).mode & 0o777, 0o600)
+  t.match(handles, [{ path: /\.partial$/, synced: 1, closed: 1 }])
+})
+
+t.test('from another device, really', { skip: otherDevice() === undefined }, async (t) => {
+  const elsewhere = await mkdtemp(join(otherDevice() ?? '', 'fastify-backup-test-'))
+  t.after(async () => { await rm(elsewhere, { recursive: true }) })
+  const source = join(elsewhere, 'spool')
+  await writeFile(source, 'snapshot')
+  const target = await useDirectory(t)
+  await moveFile(promises, source, target, name)
+  t.strictSame(await readdir(target), [name])
+  t.equal(String(await readFile(join(target, name))), 'snapshot')
+  await t.rejects(moveFile(promises, source, target, name), { code: 'EEXIST' })
+  t.strictSame(await readdir(target), [name])
+})
+
+function otherDevice (): string | undefined {
+  return existsSync('/dev/shm') && statSync('/dev/shm').dev !== statSync(tmpdir()).dev ? '/dev/shm' : undefined
+}
+
+t.test('from another device to a file system without hard links', async (t) => {
+  const { source, target } = await usePlaces(t)
+  const fs = fileSystemWith({
+    link: async (from) => { throw systemError(from === source ? 'EXDEV' : 'ENOTSUP') }
+  })
+  await moveFile(fs, source, target, name)
+  t.strictSame(await readdir(target), [name])
+  await t.rejects(moveFile(fs, source, target, name), { code: 'EEXIST' })
+  t.strictSame(await readdir(target), [name])
+})
+
+t.test('a file system that finds out with the rename that it is another device', async (t) => {
+  const { source, target } = await usePlaces(t)
+  const fs = fileSystemWith({
+    link: failing('ENOSYS'),
+    rename: async (from, to) => { if (from === source) throw systemError('EXDEV'); await promises.rename(from, to) }
+  })
+  await moveFile(fs, source, target, name)
+  t.strictSame(await readdir(target), [name])
+})
+
+t.test('a copy that runs out of space leaves nothing, and the source', async (t) => {
+  const { source, target } = await usePlaces(t)
+  const fs = fileSystemWith({
+    link: failing('EXDEV'),
+    copyFile: async (_, to) => { await writeFile(to, 'snap'); throw systemError('ENOSPC') }
+  })
+  await t.rejects(moveFile(fs, source, target, name), { code: 'ENOSPC' })
+  t.strictSame(await readdir(target), [])
+  t.equal(String(await readFile(source)), 'snapshot')
+
+  await t.rejects(moveFile(fileSystemWith({ ...fs, rm: failing('EIO') }), source, target, name), { code: 'ENOSPC' })
+})
+
+t.test('a copy that can not be synced is none', async (t) => {
+  const { source, target } = await usePlaces(t)
+  const { open, handles } = watchHandles()
+  const fs = fileSystemWith({
+    link: failing('EXDEV'),
+    open: async (path, flags) => Object.assign(await open(path, flags), { sync: failing('EIO') })
+  })
+  await t.rejects(moveFile(fs, source, target, name), { code: 'EIO' })
+  t.strictSame(await readdir(target), [])
+  t.match(handles, [{ closed: 1 }])
+})
+
+t.test('without hard links a taken name is refused as well, a dangling link included', async (t) => {
+  const { source, target } = await usePlaces(t)
+  const fs = fileSystemWith({ link: failing('EPERM') })
+  await writeFile(join(target, name), 'there')
+  await t.rejects(moveFile(fs, source, target, name), { code: 'EEXIST' })
+  t.equal(String(await readFile(join(target, name))), 'there')
+
+  if (process.platform !== 'win32') {
+    await symlink('nowhere', join(target, 'link_1.json'))
+    await t.rejects(moveFile(fs, source, target, 'link_1.json'), { code: 'EEXIST' })
+  }
+  await t.rejects(moveFile(fileSystemWith({ ...fs, lstat: failing('EIO') as never }), source, target, 'b_1.json'), { code: 'EIO' })
+  t.equal(String(await readFile(source)), 'snapshot')
+})
+
+t.test('a directory that can not be opened or synced on this platform is passed over, a failing disk is not', async (t) => {
+  const directory = await useDirectory(t)
+  for (const code of ['EISDIR', 'EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS', 'EBADF']) {
+    await t.resolves(syncDirectory(fileSystemWith({ open: failing(code) }), directory))
+  }
+  const { open, handles } = watchHandles()
+  const syncFailing = (code: string) => fileSystemWith({
+    open: async (path, flags) => Object.assign(await open(path, flags), { sync: failing(code) })
+  })
+  if (process.platform !== 'win32') {
+    await t.resolves(syncDirectory(syncFailing('EINVAL'), directory))
+    await t.rejects(syncDirectory(syncFailing('EIO'), directory), { code: 'EIO' })
+    t.match(handles, [{ closed: 1 }, { closed: 1 }])
+  }
+  await t.rejects(syncDirectory(promises, join(directory, 'missing')), { code: 'ENOENT' })
+  await t.rejects(syncDirectory(fileSystemWith({ open: async () => { throw new TypeError('no system error') } }), directory), TypeError)
+})

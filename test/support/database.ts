@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto'
+import postgres, { type Sql } from 'postgres'
+
+/** What a helper needs of tap's test: a place for its clean-up. */
+export interface TestScope {
+  after (clean: () => Promise<void>): void
+}
+
+export interface TestDatabase {
+  /** Of the database, as the server's superuser. */
+  url: string
+  /** Connections of the same user; ended after the test. */
+  sql: Sql
+}
+
+export interface OwnedDatabase extends TestDatabase {
+  /** Of the database, as a role without superuser that owns the database and its schema public. */
+  ownerUrl: string
+}
+
+/**
+ * A database of the test's own on the server of TEST_DATABASE_URL, dropped after the test.
+ * @throws when TEST_DATABASE_URL is missing: a test never skips for want of a server
+ */
+export async function useDatabase (t: TestScope): Promise<TestDatabase>
+export async function useDatabase (t: TestScope, options: { owner: 'plain' }): Promise<OwnedDatabase>
+export async function useDatabase (t: TestScope, options: { owner?: 'plain' } = {}): Promise<TestDatabase | OwnedDatabase> {
+  const name = `fastify_backup_${randomBytes(8).toString('hex')}`
+  const url = urlOf(name)
+
+  // template0 rather than the server's own template: UTF8 everywhere, and no connection can be in its way
+  await asAdmin((admin) => admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`)
+  const sql = postgres(url, { onnotice: () => {} })
+  t.after(async () => {
+    await sql.end({ timeout: 1 })
+    await asAdmin((admin) => admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`)
+    if (options.owner === 'plain') await asAdmin((admin) => admin`DROP ROLE IF EXISTS ${admin(name)}`)
+  })
+  if (options.owner === undefined) return { url, sql }
+
+  const password = randomBytes(16).toString('hex')
+  await sql`CREATE ROLE ${sql(name)} LOGIN NOSUPERUSER PASSWORD ${sql.unsafe(`'${password}'`)}`
+  await sql`ALTER DATABASE ${sql(name)} OWNER TO ${sql(name)}`
+  await sql`ALTER SCHEMA public OWNER TO ${sql(name)}`
+  return { url, sql, ownerUrl: urlOf(name, { user: name, password }) }
+}
+
+function urlOf (database: string, role?: { user: string, password: string }): string {
+  const url = new URL(serverUrl())
+  url.pathname = `/${database}`
+  if (role !== undefined) {
+    url.username = role.user
+    url.password = role.password
+  }
+  return url.href
+}
+
+function serverUrl (): string {
+  const url = process.env.TEST_DATABASE_URL
+  if (!url) {
+    throw new Error('TEST_DATABASE_URL is not set, so there is no PostgreSQL to test on; run npm test, or ' +
+      'node test/support/with-postgres.js -- tap test/some.test.ts')
+  }
+  return url
+}
+
+async function asAdmin (work: (admin: Sql) => Promise<unknown>): Promise<void> {
+  const admin = postgres(serverUrl(), { max: 1, onnotice: () => {} })
+  try {
+    await work(admin)
+  } finally {
+    await admin.end({ timeout: 1 })
+  }
+}

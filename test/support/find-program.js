@@ -1,0 +1,18 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * The script that a development dependency installs as a program. Run it by node: what lies in node_modules/.bin can't be
+ * spawned without a shell on Windows.
+ * @param {string} dependency
+ * @param {string} [name] of the program, when it is another one
+ * @returns {string | undefined}
+ */
+export function findProgram (dependency, name = dependency) {
+  const directory = new URL(`../../node_modules/${dependency}/`, import.meta.url)
+  const manifest = new URL('package.json', directory)
+  if (!existsSync(manifest)) return undefined
+  const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))
+  const script = typeof bin === 'string' ? bin : bin?.[name]
+  return script === undefined ? undefined : fileURLToPath(new URL(script, directory))
+}

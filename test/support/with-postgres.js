@@ -1,0 +1,63 @@
+// node test/support/with-postgres.js [--postgres 15] -- command args…
+//
+// Runs a command with TEST_DATABASE_URL: the one that is set already, or that of an embedded server which ends with the
+// command. The command is `node`, the name of a development dependency with a program of that name, or a program in PATH.
+
+import { spawn } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { startPostgres } from './embedded-postgres.js'
+import { findProgram } from './find-program.js'
+
+const { values, positionals } = parseArgs({ options: { postgres: { type: 'string', default: '18' } }, allowPositionals: true })
+const [command, ...args] = positionals
+if (command === undefined || (values.postgres !== '18' && values.postgres !== '15')) {
+  console.error('Usage: node test/support/with-postgres.js [--postgres 18|15] -- command args…')
+  process.exit(2)
+}
+
+// Before the server starts, and until it has ended: without them a signal would end us ahead of the command
+/** @type {NodeJS.Signals | undefined} */
+let interrupted
+/** @type {import('node:child_process').ChildProcess | undefined} */
+let child
+for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.on(signal, () => {
+    interrupted = signal
+    // A terminal has sent its Ctrl-C to the command as well, and a second one makes many programs drop everything
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child?.kill(signal)
+  })
+}
+
+const given = process.env.TEST_DATABASE_URL
+const server = given ? undefined : await startPostgres({ version: values.postgres === '15' ? 15 : 18 })
+try {
+  const { code, signal } = interrupted === undefined
+    ? await run(command, args, { ...process.env, TEST_DATABASE_URL: given || server?.url })
+    : { code: null, signal: interrupted }
+  interrupted = signal ?? undefined
+  process.exitCode = code ?? 1
+} finally {
+  await server?.stop()
+}
+if (interrupted !== undefined) {
+  process.removeAllListeners(interrupted)
+  process.kill(process.pid, interrupted)
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<{ code: number | null, signal: NodeJS.Signals | null }>}
+ */
+function run (command, args, env) {
+  const script = findProgram(command)
+  child = script === undefined
+    ? spawn(command === 'node' ? process.execPath : command, args, { env, stdio: 'inherit' })
+    : spawn(process.execPath, [script, ...args], { env, stdio: 'inherit' })
+  const running = child
+  return new Promise((resolve, reject) => {
+    running.once('error', reject)
+    running.once('exit', (code, signal) => resolve({ code, signal }))
+  })
+}

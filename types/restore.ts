@@ -1,0 +1,41 @@
+import { Type, type Static } from 'typebox'
+import { BackupIdSchema } from './backup.ts'
+
+/** One difference between a snapshot and the schema that it is to be restored into. */
+export const DriftSchema = Type.Object({
+  table: Type.String(),
+  column: Type.Optional(Type.String()),
+  problem: Type.String()
+}, { additionalProperties: false })
+export type Drift = Static<typeof DriftSchema>
+
+/** What a restore would do. `rowsNow` is exact and was counted when the plan was made. */
+export const RestorePlanSchema = Type.Object({
+  id: BackupIdSchema,
+  schema: Type.String(),
+  tables: Type.Array(Type.Object({
+    name: Type.String(),
+    rowsNow: Type.Integer(),
+    rowsAfter: Type.Integer()
+  }, { additionalProperties: false })),
+  untouched: Type.Array(Type.String(), { description: 'Tables of the schema that keep their rows' }),
+  drift: Type.Array(DriftSchema),
+  ok: Type.Boolean({ description: 'Whether a restore without allowSchemaDrift would go ahead' })
+}, { additionalProperties: false, title: 'RestorePlan' })
+export type RestorePlan = Static<typeof RestorePlanSchema>
+
+export const RestoreResultSchema = Type.Object({
+  id: BackupIdSchema,
+  preRestoreId: BackupIdSchema,
+  schema: Type.String(),
+  tables: Type.Array(Type.Object({ name: Type.String(), rows: Type.Integer() }, { additionalProperties: false })),
+  rowCount: Type.Integer(),
+  drift: Type.Array(DriftSchema, { description: 'What allowSchemaDrift passed over' }),
+  durationMs: Type.Integer(),
+  phases: Type.Object({
+    verifyMs: Type.Integer(),
+    snapshotMs: Type.Integer(),
+    loadMs: Type.Integer()
+  }, { additionalProperties: false })
+}, { additionalProperties: false, title: 'RestoreResult' })
+export type RestoreResult = Static<typeof RestoreResultSchema>

@@ -1,0 +1,98 @@
+import type { Readable } from 'node:stream'
+import type { Backup, BackupList, BackupStatus, BackupTrigger, Progress } from './backup.ts'
+import type { RestorePlan, RestoreResult } from './restore.ts'
+import type { Status } from './status.ts'
+import type { ByteRange } from './storage.ts'
+
+/** For long calls: `signal` aborts them, `onProgress` follows them. */
+export interface LongCall {
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+}
+
+export interface CreateOptions extends LongCall {
+  /** @defaultValue the plugin's `schema` */
+  schema?: string
+  /** Tables to leave out besides the configured ones. */
+  excludeTables?: string[]
+  /** At most 1,000 characters. */
+  note?: string
+  /** Recorded as `createdBy`. */
+  actor?: string
+}
+
+export interface ListQuery {
+  schema?: string
+  status?: BackupStatus
+  trigger?: BackupTrigger
+  /** 1 to 1000. @defaultValue 100 */
+  limit?: number
+  /** `next` of the page before. */
+  before?: string
+}
+
+export interface PlanOptions {
+  /** The schema to restore into. @defaultValue the snapshot's own */
+  schema?: string
+  /** Only these tables. @defaultValue every table of the snapshot */
+  tables?: string[]
+}
+
+export interface RestoreOptions extends PlanOptions, LongCall {
+  /** Go ahead in spite of schema drift; what is missing is passed over. @defaultValue false */
+  allowSchemaDrift?: boolean
+  /** Accept a file that no longer matches its checksum. @defaultValue false */
+  allowModified?: boolean
+  /** Recorded as `restoredBy`. */
+  actor?: string
+}
+
+export interface Download {
+  /** The file's bytes, or those of the range. Destroy it when you don't read it to its end. */
+  stream: Readable
+  filename: string
+  /** Of the whole file. */
+  sizeBytes: number
+  /** Of the whole file: `sha256:` and 64 hex digits. */
+  checksum: string
+}
+
+export interface PrunedBackup { backup: Backup, reason: string }
+
+export interface BackupEvents {
+  'backup:started': (backup: Backup) => void
+  'backup:progress': (event: { id: string, progress: Progress }) => void
+  'backup:completed': (backup: Backup) => void
+  'backup:failed': (event: { id: string, schema: string, error: Error }) => void
+  'restore:started': (event: { id: string, schema: string }) => void
+  'restore:progress': (event: { id: string, progress: Progress }) => void
+  'restore:completed': (result: RestoreResult) => void
+  'restore:failed': (event: { id: string, schema: string, error: Error }) => void
+  'backup:pruned': (pruned: PrunedBackup) => void
+}
+
+/**
+ * What `fastify.backup` is. Values are the same as over HTTP: JS numbers and ISO strings.
+ * Every method rejects with an error that has a `FST_BACKUP_*` code and a `statusCode`.
+ */
+export interface BackupService {
+  /** Takes a snapshot and resolves when it is completed. */
+  create: (options?: CreateOptions) => Promise<Backup>
+  /** Newest first. */
+  list: (query?: ListQuery) => Promise<BackupList>
+  get: (id: string) => Promise<Backup>
+  download: (id: string, range?: ByteRange) => Promise<Download>
+  /** What a restore would do; changes nothing. */
+  plan: (id: string, options?: PlanOptions) => Promise<RestorePlan>
+  /** Puts the rows of a snapshot back, in one transaction, after a `pre_restore` snapshot. */
+  restore: (id: string, options?: RestoreOptions) => Promise<RestoreResult>
+  /** Deletes a snapshot and its row. */
+  remove: (id: string) => Promise<void>
+  update: (id: string, changes: { pinned?: boolean, note?: string | null }) => Promise<Backup>
+  /** Applies the retention policy to every schema, and says what went and why. */
+  prune: () => Promise<PrunedBackup[]>
+  status: () => Promise<Status>
+  on: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
+  once: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
+  off: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
+}
