@@ -48,7 +48,7 @@ export function guard (authenticate: FastifyAuthFunction): FastifyAuthFunction {
     let replied = false
     reply.send = function (payload) {
       replied = true
-      return send.call(this, payload)
+      return send.call(this, payload instanceof Error ? refusalOf(payload, this) : payload)
     }
 
     let refusal: Error | undefined

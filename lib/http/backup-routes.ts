@@ -1,7 +1,7 @@
 import fastifyAuth from '@fastify/auth'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifySerializerCompiler } from 'fastify'
 import { RouteNotFound } from '../errors.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { BackupEngine } from '../service/engine.ts'
@@ -25,11 +25,15 @@ const routes = [createBackup, listBackups, showStatus, getBackup, updateBackup, 
 
 const compileSerializer = SerializerSelector()({}, {})
 
+/** An auth function that answers by itself has a body of its own, which would not pass the schema of ours. */
+const compileAnswer: FastifySerializerCompiler<unknown> = (route) =>
+  Number(route.httpStatus) < 400 ? compileSerializer({ httpStatus: 'default', ...route }) : (body) => JSON.stringify(body)
+
 /** What the app has set for itself, for schemas of another kind say, is set anew here and stays as it is there. */
 function standApart (scope: FastifyInstance): void {
   scope.setValidatorCompiler(compileValidator)
   scope.setSchemaErrorFormatter(describeInvalid)
-  scope.setSerializerCompiler((route) => compileSerializer({ httpStatus: 'default', ...route }))
+  scope.setSerializerCompiler(compileAnswer)
   scope.setErrorHandler(answerError)
   acceptJson(scope)
 }

@@ -27,7 +27,7 @@ export const ListQuerySchema = Type.Object({
 
 export const CreateBody = Type.Object({
   schema: Type.Optional(SchemaName),
-  excludeTables: Type.Optional(Type.Array(TableName, { maxItems: 10_000, description: 'Left out besides the configured ones' })),
+  excludeTables: Type.Optional(Type.Array(TableName, { maxItems: 1000, description: 'Left out besides the configured ones' })),
   note: Type.Optional(Note)
 }, strict)
 
@@ -38,7 +38,7 @@ export const UpdateBody = Type.Object({
 
 const restoreTarget = {
   schema: Type.Optional(SchemaName),
-  tables: Type.Optional(Type.Array(TableName, { minItems: 1, maxItems: 10_000, description: 'All tables of the snapshot unless told otherwise' }))
+  tables: Type.Optional(Type.Array(TableName, { minItems: 1, maxItems: 1000, description: 'All tables of the snapshot unless told otherwise' }))
 }
 
 export const PlanBody = Type.Object(restoreTarget, strict)

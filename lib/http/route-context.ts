@@ -22,7 +22,7 @@ export interface RouteContext {
  * For routes that take as long as the data takes: no limit of the app's on the time of a handler, which would end them with a 503
  * while the run goes on (2 ** 31 - 1 ms is the longest timer; 0 throws), and no @fastify/compress, which would take the length away.
  */
-export const longRoute = { handlerTimeout: 2 ** 31 - 1, compress: false }
+export const longRoute = { handlerTimeout: 2 ** 31 - 1, compress: false as const }
 
 /**
  * The addresses of the collection: with a slash at the end as without, since both are typed. Only one is in the OpenAPI document.

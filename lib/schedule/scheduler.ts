@@ -57,13 +57,13 @@ export function createScheduler ({ cadence, schemas, run, lastSlot, logger, cloc
       signal.throwIfAborted()
       const now = clock.now()
       const nextSlot = cadence.next(now).getTime()
-      // Changes nothing, unless the clock was set back: then its slots come again, and the log knows which of them are taken
+      // The next slot comes before a late retry. And when the clock was set back, its slots come again; the log knows which are taken
       dueAt = Math.min(dueAt, nextSlot)
       if (now.getTime() < dueAt) {
         await clock.wait(dueAt - now.getTime(), signal)
       } else {
         const isSettled = await serveAll(began)
-        dueAt = isSettled ? nextSlot : Math.min(nextSlot, clock.now().getTime() + retryMs * (1 + Math.random() / 4))
+        dueAt = isSettled ? nextSlot : clock.now().getTime() + Math.round(retryMs * (1 + Math.random() / 4))
       }
     }
   }

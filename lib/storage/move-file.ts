@@ -35,9 +35,8 @@ export async function moveFile (fs: FileSystem, source: string, directory: strin
 async function linkOrRename (fs: FileSystem, source: string, target: string): Promise<void> {
   try {
     await fs.link(source, target)
-  } catch (error) {
-    // How "no hard links here" is told differs (EPERM, ENOTSUP, ENOSYS, EISDIR, EACCES …); when it is something else, the rename tells it too
-    if (systemCode(error) === 'EEXIST' || systemCode(error) === 'EXDEV') throw error
+  } catch {
+    // How "no hard links here" is told differs (EPERM, ENOTSUP, ENOSYS, EISDIR, EACCES …); what else it may be, the rename tells as well
     await refuseTaken(fs, target)
     await fs.rename(source, target)
   }

@@ -1,11 +1,13 @@
 import { getEventListeners } from 'node:events'
 import { spawnSync } from 'node:child_process'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { systemClock } from '../../lib/schedule/clock.ts'
 
-// The clock's own timers don't keep this process alive
-const alive = setInterval(() => {}, 1000)
-t.after(() => { clearInterval(alive) })
+/** The clock's own timers don't. */
+function keepAlive (t: Test): void {
+  const timer = setInterval(() => {}, 1000)
+  t.after(() => { clearInterval(timer) })
+}
 
 t.test('now is now', async (t) => {
   const before = Date.now()
@@ -14,6 +16,7 @@ t.test('now is now', async (t) => {
 })
 
 t.test('wait resolves in time, and leaves no listener', async (t) => {
+  keepAlive(t)
   const { signal } = new AbortController()
   const started = performance.now()
   t.equal(await systemClock.wait(20, signal), undefined)
@@ -22,6 +25,7 @@ t.test('wait resolves in time, and leaves no listener', async (t) => {
 })
 
 t.test('a wait beyond what a timer can hold does not end at once; an abort ends it, and leaves no listener', async (t) => {
+  keepAlive(t)
   const controller = new AbortController()
   const long = systemClock.wait(2 ** 40, controller.signal)
   const first = await Promise.race([long.then(() => 'long'), systemClock.wait(20, controller.signal).then(() => 'short')])

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { create as contentDisposition } from 'content-disposition'
+import contentDisposition from 'content-disposition'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fresh from 'fresh'
 import { Type } from 'typebox'

@@ -1,0 +1,173 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { NotFound } from '../../lib/errors.ts'
+import type { BackupEngine } from '../../lib/service/engine.ts'
+import type { Backup, RestorePlan, RestoreResult } from '../../types/index.ts'
+
+type Call = Exclude<keyof BackupEngine, 'on' | 'once' | 'off' | 'start'>
+
+/** An engine without a database: it remembers what it was asked, and answers from memory. */
+export interface EngineDouble extends BackupEngine {
+  /** Every call, in order, with its arguments. */
+  calls: Array<[string, ...unknown[]]>
+  /** Puts a completed backup, whose file has this content. */
+  put: (content?: string, changes?: Partial<Backup>) => Backup
+  /** Has the next calls of this name reject. */
+  fail: (call: Call, error: unknown) => void
+  /** Runs that begin from now on don't end before the function that this returns is called. */
+  hold: () => () => void
+  /** The streams of the downloads so far. */
+  streams: Readable[]
+  /** Makes the stream of a download. */
+  openStream: (bytes: Buffer) => Readable
+}
+
+export function createBackup (changes: Partial<Backup> = {}): Backup {
+  return {
+    id: randomUUID(),
+    schema: 'public',
+    filename: 'public_2026-11-22T17-45-00-123Z.json',
+    status: 'completed',
+    trigger: 'manual',
+    compression: 'none',
+    sizeBytes: 0,
+    tableCount: 1,
+    rowCount: 2,
+    checksum: `sha256:${'0'.repeat(64)}`,
+    available: true,
+    error: null,
+    createdBy: null,
+    cron: null,
+    note: null,
+    pinned: false,
+    startedAt: '2026-11-22T17:45:00.123Z',
+    finishedAt: '2026-11-22T17:45:01.123Z',
+    durationMs: 1000,
+    restoredAt: null,
+    restoredBy: null,
+    restore: null,
+    ...changes
+  }
+}
+
+const running = { status: 'running' as const, sizeBytes: null, checksum: null, finishedAt: null, durationMs: null, available: false }
+
+export const samplePlan = (id: string): RestorePlan =>
+  ({ id, schema: 'public', tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }], untouched: ['audit_logs'], drift: [], ok: true })
+
+export const sampleResult = (id: string): RestoreResult => ({
+  id,
+  preRestoreId: '11111111-1111-4111-8111-111111111111',
+  schema: 'public',
+  tables: [{ name: 'users', rows: 2 }],
+  rowCount: 2,
+  drift: [],
+  durationMs: 3,
+  phases: { verifyMs: 1, snapshotMs: 1, loadMs: 1 }
+})
+
+export function createEngineDouble (): EngineDouble {
+  const backups = new Map<string, Backup>()
+  const files = new Map<string, Buffer>()
+  const failures = new Map<string, unknown>()
+  let gate: Promise<void> = Promise.resolve()
+
+  function called (name: Call, ...values: unknown[]): void {
+    engine.calls.push([name, ...values])
+    if (failures.has(name)) throw failures.get(name)
+  }
+
+  function find (id: string): Backup {
+    const backup = backups.get(id)
+    if (backup === undefined) throw new NotFound(id)
+    return backup
+  }
+
+  const engine: EngineDouble = {
+    calls: [],
+    streams: [],
+    openStream: (bytes) => Readable.from([bytes]),
+    put (content = '{"manifest":{}}', changes = {}) {
+      const bytes = Buffer.from(content)
+      const backup = createBackup({ sizeBytes: bytes.length, checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, ...changes })
+      backups.set(backup.id, backup)
+      files.set(backup.id, bytes)
+      return backup
+    },
+    fail (call, error) { failures.set(call, error) },
+    hold () {
+      let release = (): void => {}
+      gate = new Promise((resolve) => { release = resolve })
+      return release
+    },
+    async beginCreate (options) {
+      called('beginCreate', options)
+      const backup = engine.put('{}', { schema: options?.schema ?? 'public', createdBy: options?.actor ?? null, note: options?.note ?? null })
+      const finished = gate.then(() => {
+        called('create')
+        return backup
+      })
+      finished.catch(() => {})
+      return { backup: { ...backup, ...running }, finished }
+    },
+    async beginRestore (id, options) {
+      called('beginRestore', id, options)
+      const backup = find(id)
+      const finished = gate.then(() => {
+        called('restore')
+        return sampleResult(id)
+      })
+      finished.catch(() => {})
+      return { backup, finished }
+    },
+    create: async (options) => await (await engine.beginCreate(options)).finished,
+    restore: async (id, options) => await (await engine.beginRestore(id, options)).finished,
+    async list (query) {
+      called('list', query)
+      return { backups: [...backups.values()], next: null }
+    },
+    async get (id) {
+      called('get', id)
+      return find(id)
+    },
+    async download (id, range) {
+      called('download', id, range)
+      const { filename, sizeBytes, checksum } = find(id)
+      const bytes = files.get(id) ?? Buffer.alloc(0)
+      const stream = engine.openStream(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1))
+      engine.streams.push(stream)
+      return { stream, filename, sizeBytes: sizeBytes ?? 0, checksum: checksum ?? '' }
+    },
+    async plan (id, options) {
+      called('plan', id, options)
+      find(id)
+      return samplePlan(id)
+    },
+    async remove (id) {
+      called('remove', id)
+      find(id)
+      backups.delete(id)
+    },
+    async update (id, changes) {
+      called('update', id, changes)
+      const backup = { ...find(id), ...changes }
+      backups.set(id, backup)
+      return backup
+    },
+    async prune () {
+      called('prune')
+      return []
+    },
+    async status () {
+      called('status')
+      return { healthy: true, allowRestore: false, nextRunAt: null, running: [], newest: [...backups.values()], bytesHeld: 0 }
+    },
+    on: () => engine,
+    once: () => engine,
+    off: () => engine,
+    start () { engine.calls.push(['start']) },
+    async stop () { called('stop') },
+    async close () { called('close') }
+  }
+  return engine
+}
