@@ -37,7 +37,7 @@ export interface BackupOptions {
   excludeTables?: string[]
   schedule?: ScheduleOptions
   /** A postgres.js instance that the caller owns and closes; its `max` must be 2 or more. */
-  sql?: Sql<any> // eslint-disable-line @typescript-eslint/no-explicit-any -- callers register types of their own
+  sql?: Sql
   /** A URL or postgres.js options; the plugin connects lazily and closes. @defaultValue DATABASE_URL, then PG* */
   connection?: string | PostgresOptions<Record<string, PostgresType>>
   /** Schema backed up when a call names none. @defaultValue 'public' */

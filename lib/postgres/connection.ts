@@ -1,8 +1,8 @@
 import postgres, { type Options, type PostgresType } from 'postgres'
 import { OptionInvalid } from '../errors.ts'
 
-/** A postgres.js instance, whatever types its owner registered. */
-export type Sql = postgres.Sql<any> // eslint-disable-line @typescript-eslint/no-explicit-any
+/** A postgres.js instance, whatever types its owner registered: its rows are never parsed, see query.ts. */
+export type Sql = postgres.Sql
 
 /** Connections that a run needs: one for its transaction, one for the log and for cancelling it. */
 const connectionsNeeded = 2
