@@ -1,15 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import type { BackupService } from '../types/index.ts'
 import { backupRoutes } from './http/backup-routes.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { BackupEngine } from './service/engine.ts'
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** Snapshots of the service's PostgreSQL data, by fastify-backup. */
-    backup: BackupService
-  }
-}
 
 /** Puts an engine on an instance: the decorator, its life with the app's, and the routes. */
 export async function mountBackup (fastify: FastifyInstance, options: ResolvedOptions, engine: BackupEngine): Promise<void> {

@@ -1,11 +1,19 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import type { BackupOptions } from '../types/index.ts'
+import type { BackupOptions, BackupService } from '../types/index.ts'
 import { createDisabledService } from './disabled-service.ts'
 import { AlreadyRegistered } from './errors.ts'
 import { mountBackup } from './mount-backup.ts'
 import { resolveOptions } from './options.ts'
 import { createEngine } from './service/create-engine.ts'
+
+// Here and nowhere else: of what this file imports, only types are in the package's declarations
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Snapshots of the service's PostgreSQL data, by fastify-backup. */
+    backup: BackupService
+  }
+}
 
 const plugin: FastifyPluginAsync<BackupOptions> = async (fastify, given) => {
   const options = resolveOptions(given)

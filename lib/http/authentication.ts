@@ -58,8 +58,9 @@ export function guard (authenticate: FastifyAuthFunction): FastifyAuthFunction {
       refusal = refusalOf(reason, reply)
     }
 
-    // The answer is on its way. Neither another function nor the handler may follow, so this never settles
-    if (replied || reply.sent || reply.raw.headersSent) await new Promise(() => {})
+    // The answer is on its way. Neither another function nor the handler may follow, so this never settles.
+    // (A hijacked reply may not have begun; Fastify itself stops there)
+    if (replied || reply.raw.headersSent) await new Promise(() => {})
     reply.send = send
     if (refusal !== undefined) throw refusal
   }

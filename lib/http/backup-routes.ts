@@ -42,11 +42,9 @@ function standApart (scope: FastifyInstance): void {
 async function guardScope (scope: FastifyInstance, { auth }: ResolvedOptions): Promise<void> {
   // In this scope, whether or not the app has it too
   await scope.register(fastifyAuth)
+  scope.addHook('onRequest', async (request, reply) => { reply.header('cache-control', 'no-store') })
   if (auth !== false) scope.addHook('onRequest', requireAll(scope, auth))
-  scope.addHook('onRequest', async (request, reply) => {
-    refuseCrossSite(request)
-    reply.header('cache-control', 'no-store')
-  })
+  scope.addHook('onRequest', async (request) => refuseCrossSite(request))
   scope.setNotFoundHandler(async () => { throw new RouteNotFound() })
 }
 

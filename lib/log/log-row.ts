@@ -1,11 +1,11 @@
 import type { Backup, BackupStatus, BackupTrigger, Progress, RestoreRecord } from '../../types/index.ts'
 
 /** A row as row_to_json() gives it. */
-export interface LogRow {
+export interface LogRow<S extends BackupStatus = BackupStatus> {
   id: string
   schema: string
   filename: string
-  status: BackupStatus
+  status: S
   trigger: BackupTrigger
   compression: 'none'
   size_bytes: number | null
@@ -24,23 +24,25 @@ export interface LogRow {
   restored_by: string | null
   restore: RestoreRecord | null
   progress: Progress | null
-  restore_schema: string | null
+  has_file: boolean
 }
 
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count, checksum, error, created_by, cron, note,
-  pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, restore_schema`
+  pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, has_file`
 
 /** What the log knows of a backup. Whether its file is there, only the storage knows. */
-export interface LoggedBackup {
-  backup: Backup
-  /** The target of its newest restore. */
-  restoreSchema: string | null
+export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
+  backup: Omit<Backup, 'available' | 'status'> & { status: S }
+  /** Whether the storage may hold a file of this run's: set before it is published. */
+  hasFile: boolean
 }
+
+export type FinishedBackup = LoggedBackup<Exclude<BackupStatus, 'running'>>
 
 const iso = (time: string): string => new Date(time).toISOString()
 const isoOrNull = (time: string | null): string | null => time === null ? null : iso(time)
 
-export function toBackup (row: LogRow): LoggedBackup {
+export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedBackup<S> {
   return {
     backup: {
       id: row.id,
@@ -53,7 +55,6 @@ export function toBackup (row: LogRow): LoggedBackup {
       tableCount: row.table_count,
       rowCount: row.row_count,
       checksum: row.checksum,
-      available: false,
       error: row.error,
       createdBy: row.created_by,
       cron: row.cron,
@@ -67,6 +68,6 @@ export function toBackup (row: LogRow): LoggedBackup {
       restore: row.restore,
       ...row.progress !== null && { progress: row.progress }
     },
-    restoreSchema: row.restore_schema
+    hasFile: row.has_file
   }
 }

@@ -21,6 +21,8 @@ const pinned: Record<string, string> = {
   synchronize_seqscans: 'off',
   // An error rather than a silently partial snapshot (manual, 5.9)
   row_security: 'off',
+  // Compiling the catalog queries takes longer than running them
+  jit: 'off',
   search_path: 'pg_catalog, pg_temp',
   statement_timeout: '0',
   lock_timeout: '0',

@@ -1,33 +1,73 @@
+import Value from 'typebox/value'
 import { ArgumentInvalid, SchemaNotAllowed } from '../errors.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
+import { BackupStatusSchema, BackupTriggerSchema } from '../../types/index.ts'
 import type { Context } from './context.ts'
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+/** What an argument takes, as a test and as words to name it in the error. */
+interface ArgumentCheck { test: (value: unknown) => boolean, takes: string }
+
 const longestNote = 1000
+const longestActor = 200
+const longestName = 127
 const longestList = 1000
+const longestPage = 1000
+
+/** PostgreSQL's text can't hold NUL. */
+const isText = (value: unknown, longest: number): value is string => typeof value === 'string' && value.length <= longest && !value.includes('\0')
+const isFlag = (value: unknown): boolean => typeof value === 'boolean'
+const isList = (value: unknown, shortest: number): boolean => Array.isArray(value) && value.length >= shortest && value.length <= longestList &&
+  value.every((name) => isText(name, longestName) && name !== '')
+
+const flag: ArgumentCheck = { takes: 'true or false', test: isFlag }
+const note: ArgumentCheck = { takes: `text of at most ${longestNote} characters`, test: (value) => isText(value, longestNote) }
+const schema: ArgumentCheck = { takes: 'the name of a schema: 1 to 63 bytes', test: (value) => typeof value === 'string' && isPossibleName(value) }
+const tables = (shortest: number): ArgumentCheck => ({ takes: `a list of ${shortest} to ${longestList} table names`, test: (value) => isList(value, shortest) })
+
+const longCall = {
+  actor: { takes: `text of at most ${longestActor} characters`, test: (value: unknown) => isText(value, longestActor) },
+  signal: { takes: 'an AbortSignal', test: (value: unknown) => value instanceof AbortSignal },
+  onProgress: { takes: 'a function', test: (value: unknown) => typeof value === 'function' }
+}
+const planChecks = { schema, tables: tables(1) }
+
+const calls = {
+  create: { schema, excludeTables: tables(0), note, ...longCall },
+  plan: planChecks,
+  restore: { ...planChecks, allowSchemaDrift: flag, allowModified: flag, ...longCall },
+  list: {
+    schema,
+    status: { takes: `one of ${BackupStatusSchema.enum.join(', ')}`, test: (value: unknown) => Value.Check(BackupStatusSchema, value) },
+    trigger: { takes: `one of ${BackupTriggerSchema.enum.join(', ')}`, test: (value: unknown) => Value.Check(BackupTriggerSchema, value) },
+    limit: { takes: `a whole number from 1 to ${longestPage}`, test: (value: unknown) => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= longestPage },
+    before: { takes: 'the next of a page before', test: (value: unknown) => typeof value === 'string' }
+  },
+  update: { pinned: flag, note: { takes: `${note.takes}, or null`, test: (value: unknown) => value === null || note.test(value) } }
+}
+
+/**
+ * Throws FST_BACKUP_ARGUMENT_INVALID for an argument that is of a wrong type, or that the call does not know: a misspelt `tables`
+ * must not restore all of them.
+ */
+export function checkArguments (call: keyof typeof calls, given: unknown): void {
+  const checks: Record<string, ArgumentCheck> = calls[call]
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new ArgumentInvalid(`${call}() takes an object with ${Object.keys(checks).join(', ')}`)
+  const values: Array<[string, unknown]> = Object.entries(given)
+  for (const [name, value] of values) {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (check === undefined) throw new ArgumentInvalid(`${call}() takes no ${name}; it takes ${Object.keys(checks).join(', ')}`)
+    if (value !== undefined && !check.test(value)) throw new ArgumentInvalid(`${name} must be ${check.takes}`)
+  }
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 export function checkId (id: string): void {
   if (typeof id !== 'string' || !uuid.test(id)) throw new ArgumentInvalid('id must be the id of a backup: a UUID in lower case')
 }
 
 /** The schema that a call is about; what may not be named is refused before anybody learns whether it exists. */
-export function checkSchema ({ options }: Context, name: string): string {
-  if (typeof name !== 'string' || !isPossibleName(name)) throw new ArgumentInvalid('schema must be the name of a schema: 1 to 63 bytes')
+export function requireAllowed ({ options }: Context, name: string): string {
   if (!options.isSchemaAllowed(name)) throw new SchemaNotAllowed(name)
   return name
-}
-
-export function checkNote (note: string | null | undefined): void {
-  if (note != null && (typeof note !== 'string' || note.length > longestNote || note.includes('\0'))) throw new ArgumentInvalid(`note must be text of at most ${longestNote} characters`)
-}
-
-export function checkTableNames (option: string, names: string[] | undefined, atLeast: number): void {
-  if (names === undefined) return
-  if (!Array.isArray(names) || names.length < atLeast || names.length > longestList || !names.every((name) => typeof name === 'string' && name !== '')) {
-    throw new ArgumentInvalid(`${option} must be a list of ${atLeast} to ${longestList} table names`)
-  }
-}
-
-export function checkLimit (limit: number | undefined): void {
-  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1 || limit > 1000)) throw new ArgumentInvalid('limit must be a whole number from 1 to 1000')
 }

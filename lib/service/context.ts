@@ -4,11 +4,17 @@ import type { BackupLog } from '../log/backup-log.ts'
 import { logTableName } from '../log/log-table.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Sql } from '../postgres/connection.ts'
-import type { Clock } from '../schedule/clock.ts'
 import type { TableRef } from '../snapshot/select-tables.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
 import type { EventHub } from './event-hub.ts'
 import type { Runs } from './runs.ts'
+
+/** Time, as runs and retries see it. */
+export interface Clock {
+  now: () => Date
+  /** Resolves after `ms` milliseconds or earlier. Rejects as soon as `signal` aborts. */
+  wait: (ms: number, signal: AbortSignal) => Promise<void>
+}
 
 /** What every use case works with. */
 export interface Context {

@@ -1,45 +1,35 @@
 import { randomUUID } from 'node:crypto'
-import { rm } from 'node:fs/promises'
-import { Aborted } from '../errors.ts'
+import type { NewRun } from '../log/run-records.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
-import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import { takeSnapshot } from '../snapshot/take-snapshot.ts'
-import type { NewRun } from '../log/backup-log.ts'
 import type { Backup, CreateOptions } from '../../types/index.ts'
-import { checkNote, checkSchema, checkTableNames } from './arguments.ts'
+import { checkArguments, requireAllowed } from './arguments.ts'
 import { type Context, logTable, spoolPath } from './context.ts'
 import type { Begun } from './engine.ts'
-import { errorText, isOwnError, publicError } from './outcome.ts'
+import { isOwnError, outcomeOf } from './outcome.ts'
 import { createProgressLog } from './progress-log.ts'
 import { pruneAfterRun } from './prune-backups.ts'
-import { getBackup } from './read-backups.ts'
+import { createPublication, type Publication, SlotTaken } from './publication.ts'
 import type { Run } from './runs.ts'
-
-/** Another replica serves the slot. */
-export class SlotTaken extends Error {}
 
 /** The slot that a scheduled run serves, and the schedule it comes from. */
 export interface Occasion { slot: Date, cron: string }
 
+/** Rejects with SlotTaken when another run has claimed the slot of the occasion. */
 export async function beginCreate (context: Context, request: CreateOptions = {}, occasion: Occasion | null = null): Promise<Begun<Backup>> {
-  const { options, log, runs, clock } = context
-  runs.requireOpen()
-  const schema = checkSchema(context, request.schema ?? options.schema)
-  checkNote(request.note)
-  checkTableNames('excludeTables', request.excludeTables, 0)
-  await log.prepare()
-  const run = await runs.begin(request.signal)
-  const id = randomUUID()
-  const startedAt = clock.now()
+  checkArguments('create', request)
+  const schema = requireAllowed(context, request.schema ?? context.options.schema)
+  await context.log.prepare()
+  const run = await context.runs.begin(request.signal)
   const newRun: NewRun = {
-    id,
+    id: randomUUID(),
     schema,
-    filename: snapshotFilename(schema, startedAt),
+    filename: snapshotFilename(schema, run.startedAt),
     trigger: occasion === null ? 'manual' : 'scheduled',
     createdBy: request.actor ?? null,
     cron: occasion?.cron ?? null,
     note: request.note ?? null,
-    startedAt,
+    startedAt: run.startedAt,
     slot: occasion?.slot ?? null
   }
   return await new Promise((resolve, reject) => {
@@ -50,9 +40,25 @@ export async function beginCreate (context: Context, request: CreateOptions = {}
 }
 
 async function performCreate (context: Context, newRun: NewRun, request: CreateOptions, run: Run, onBegun: (backup: Backup) => void): Promise<Backup> {
-  const { options, sql, events } = context
-  const { id, schema, note, trigger, startedAt } = newRun
+  const { events } = context
+  const { id, schema, trigger } = newRun
   const publication = createPublication(context, newRun)
+  try {
+    const backup = await writeBackup(context, newRun, request, run, publication, onBegun)
+    events.emit('backup:completed', backup)
+    await pruneAfterRun(context, schema, trigger)
+    return backup
+  } catch (error) {
+    if (publication.hasBegun()) events.emit('backup:failed', { id, schema, error: error as Error })
+    throw error
+  } finally {
+    run.end()
+  }
+}
+
+async function writeBackup (context: Context, newRun: NewRun, request: CreateOptions, run: Run, publication: Publication, onBegun: (backup: Backup) => void): Promise<Backup> {
+  const { options, sql, events } = context
+  const { id, schema, trigger, note, startedAt } = newRun
   try {
     await takeSnapshot(sql, {
       id,
@@ -65,8 +71,7 @@ async function performCreate (context: Context, newRun: NewRun, request: CreateO
       logTable: logTable(context)
     }, {
       async onLocked () {
-        await publication.begin()
-        const backup = await getBackup(context, id)
+        const backup = await publication.begin()
         events.emit('backup:started', backup)
         onBegun(backup)
       },
@@ -75,70 +80,14 @@ async function performCreate (context: Context, newRun: NewRun, request: CreateO
       signal: run.signal
     })
   } catch (error) {
-    const shown = publicError(error)
-    await publication.fail(shown)
-    if (!(error instanceof SlotTaken)) events.emit('backup:failed', { id, schema, error: shown })
-    throw shown
-  } finally {
-    run.end()
+    if (error instanceof SlotTaken) throw error
+    const failure = outcomeOf(error, run.signal)
+    if (publication.hasBegun() || !isRefusal(failure)) await publication.settle(failure)
+    else throw failure
   }
-  const backup = await getBackup(context, id)
-  events.emit('backup:completed', backup)
-  await pruneAfterRun(context, schema, trigger)
-  return backup
+  return publication.outcome()
 }
 
-export interface Publication {
-  /** Notes the run as running. Throws SlotTaken when its slot is another's. */
-  begin: () => Promise<void>
-  publish: (written: WrittenSnapshot) => Promise<void>
-  /** Leaves no file, and a `failed` row unless the run never had a right to one. Never rejects. */
-  fail: (error: Error) => Promise<void>
-}
-
-/** The life of one snapshot's row and file. */
-export function createPublication (context: Context, run: NewRun): Publication {
-  const { log, storage, logger } = context
-  const { id, filename } = run
-  let begun = false
-  let published = false
-
-  return {
-    async begin () {
-      if (!await log.insert(run)) throw new SlotTaken()
-      begun = true
-    },
-    async publish ({ manifest, sizeBytes, checksum }) {
-      await storage.publish(spoolPath(context, id), filename)
-      published = true
-      if (!await log.complete(id, { sizeBytes, tableCount: manifest.totalTables, rowCount: manifest.totalRows, checksum })) {
-        throw new Aborted('the run was taken for dead, and its row marked as failed')
-      }
-    },
-    async fail (error) {
-      try {
-        await rm(spoolPath(context, id), { force: true })
-        if (!begun) {
-          if (deservesRow(error)) await log.insert(run, errorText(error))
-          return
-        }
-        const wasRunning = await log.fail(id, errorText(error), isInterruption(error))
-        // Completed after all, when the answer to complete() was lost: then the file is a good one
-        const stands = published && !wasRunning && (await log.get(id))?.backup.status === 'completed'
-        if (published && !stands) await storage.remove(filename)
-      } catch (failure) {
-        // Without the log nobody can say whether the file counts: healing does, when the database is back
-        logger.warn({ id, reason: errorText(failure) }, 'a failed backup could not be noted in the log yet')
-        context.requestHealing()
-      }
-    }
-  }
-}
-
-/** A run that was cut off leaves its slot to another. */
-const isInterruption = (error: Error): boolean => isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'DATABASE_UNAVAILABLE')
-
-/** Failures of a run, not refusals of a call. */
+/** Refusals of a call, rather than runs that failed before they could begin. */
 const refusals = ['BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE']
-const deservesRow = (error: Error): boolean => !(error instanceof SlotTaken) && !refusals.some((name) => isOwnError(error, name))
-
+const isRefusal = (failure: Error): boolean => refusals.some((name) => isOwnError(failure, name))

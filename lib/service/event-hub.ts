@@ -3,7 +3,7 @@ import type { BackupEvents } from '../../types/index.ts'
 
 type Name = keyof BackupEvents
 
-/** Typed events. A listener that throws never harms the run that it listens to: `onListenerError` is told. */
+/** Typed events. A listener that throws or rejects never harms the run that it listens to: `onListenerError` is told. */
 export interface EventHub {
   emit: <E extends Name>(event: E, ...values: Parameters<BackupEvents[E]>) => void
   on: <E extends Name>(event: E, listener: BackupEvents[E]) => void
@@ -15,16 +15,19 @@ export function createEventHub (onListenerError: (event: Name) => void): EventHu
   const emitter = new EventEmitter()
   return {
     emit (event, ...values) {
-      for (const listener of emitter.rawListeners(event)) {
-        try {
-          listener.apply(emitter, values)
-        } catch {
-          onListenerError(event)
-        }
-      }
+      for (const listener of emitter.rawListeners(event)) callGuarded(() => listener.apply(emitter, values), () => { onListenerError(event) })
     },
     on: (event, listener) => { emitter.on(event, listener) },
     once: (event, listener) => { emitter.once(event, listener) },
     off: (event, listener) => { emitter.off(event, listener) }
+  }
+}
+
+/** Calls somebody else's function, which may be async; an unhandled rejection would end the process. */
+export function callGuarded (call: () => unknown, onError: () => void): void {
+  try {
+    Promise.resolve(call()).catch(onError)
+  } catch {
+    onError()
   }
 }

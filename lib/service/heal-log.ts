@@ -1,4 +1,5 @@
 import { readdir, rm } from 'node:fs/promises'
+import type { LoggedBackup } from '../log/log-row.ts'
 import { type Context, spoolPath } from './context.ts'
 import { errorText } from './outcome.ts'
 
@@ -6,18 +7,29 @@ const interrupted = 'interrupted: the service ended, or lost the database, while
 const spoolName = /^\.([0-9a-f-]{36})\.partial$/
 const retryMs = 5000
 
-/** Brings log and storage together again after a crash: dead runs become failed, removals that were begun are ended, spool files of dead runs go. */
+/**
+ * Brings log and storage together again after a crash: dead runs become failed and give their slots back, their files go, removals that
+ * were begun are ended. Harmless at any time and in several replicas at once.
+ */
 export async function healLog (context: Context): Promise<void> {
   const { log, storage } = context
-  for (const { backup } of await log.failDead(interrupted)) {
-    await rm(spoolPath(context, backup.id), { force: true })
+  await failDeadRuns(context)
+  for (const { backup } of await log.strays()) {
     await storage.remove(backup.filename)
+    await log.forgetFile(backup.id)
   }
-  for (const { backup } of await log.removing()) {
-    await storage.remove(backup.filename)
-    await log.deleteRow(backup.id)
-  }
+  for (const logged of await log.removing()) await finishRemoval(context, logged)
   await removeDeadSpools(context)
+}
+
+export async function failDeadRuns ({ log }: Context): Promise<void> {
+  await log.failDead(interrupted)
+}
+
+/** A removal is marked first, so that it can be finished after a crash. */
+export async function finishRemoval ({ log, storage }: Context, { backup, hasFile }: LoggedBackup): Promise<void> {
+  if (hasFile) await storage.remove(backup.filename)
+  await log.deleteRow(backup.id)
 }
 
 /** Those of runs that the log knows to have ended. Others may belong to a run of another service, or to one that begins just now. */
@@ -28,16 +40,39 @@ async function removeDeadSpools (context: Context): Promise<void> {
   for (const id of await context.log.settled(ids)) await rm(spoolPath(context, id), { force: true })
 }
 
-/** Heals until it has succeeded once, in the background. */
-export async function healUntilDone (context: Context, signal: AbortSignal): Promise<void> {
-  for (let told = false; !signal.aborted;) {
-    try {
-      await healLog(context)
-      return
-    } catch (error) {
-      if (!told) context.logger.warn({ reason: errorText(error) }, 'the backup log can not be read yet; trying on')
-      told = true
-      await context.clock.wait(retryMs, signal).catch(() => {})
+/** Heals in the background when asked, and goes on until it has succeeded. */
+export interface Healer {
+  request: () => void
+  /** Resolves when nothing is being healed any more. */
+  idle: () => Promise<void>
+}
+
+export function createHealer (context: Pick<Context, 'clock' | 'logger'>, signal: AbortSignal, heal: () => Promise<void>): Healer {
+  let wanted = false
+  let working: Promise<void> | undefined
+
+  async function work (): Promise<void> {
+    let told = false
+    while (wanted && !signal.aborted) {
+      // What is asked for while this one is under way takes another
+      wanted = false
+      try {
+        await heal()
+      } catch (error) {
+        wanted = true
+        if (!told) context.logger.warn({ reason: errorText(error) }, 'the log of backups could not be healed yet; trying on')
+        told = true
+        await context.clock.wait(retryMs, signal).catch(() => {})
+      }
     }
+    working = undefined
+  }
+
+  return {
+    request () {
+      wanted = true
+      working ??= work()
+    },
+    async idle () { await working }
   }
 }

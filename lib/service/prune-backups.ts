@@ -1,35 +1,24 @@
-import { Busy, NotFound } from '../errors.ts'
-import type { LoggedBackup } from '../log/log-row.ts'
-import { applyRetention } from '../retention.ts'
-import type { Backup, BackupTrigger, PrunedBackup } from '../../types/index.ts'
+import { Busy } from '../errors.ts'
+import type { FinishedBackup, LoggedBackup } from '../log/log-row.ts'
+import { applyRetention, type RetainedSnapshot } from '../retention.ts'
+import type { BackupTrigger, PrunedBackup } from '../../types/index.ts'
 import type { Context } from './context.ts'
-import { healLog } from './heal-log.ts'
+import { finishRemoval, healLog } from './heal-log.ts'
 import { errorText } from './outcome.ts'
-import { getBackup } from './read-backups.ts'
+import { getLogged } from './read-backups.ts'
 
-const isInUse = ({ runs }: Context, { id, restore }: Backup): boolean => runs.isDownloading(id) || restore?.status === 'running'
+const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean => runs.isDownloading(id) || restore?.status === 'running'
 
-/** First the mark, then the file, then the row: a crash in between is healed by the mark. */
-async function finishRemoval ({ log, storage }: Context, { backup }: LoggedBackup): Promise<void> {
-  await storage.remove(backup.filename)
-  await log.deleteRow(backup.id)
-}
+const retained = (context: Context, { backup }: FinishedBackup): RetainedSnapshot => ({ ...backup, inUse: isInUse(context, backup) })
 
 async function pruneSchema (context: Context, schema: string, retentionDays: number | null): Promise<PrunedBackup[]> {
   const { options, log, clock, events } = context
-  const reasons = new Map<string, string>()
-  const marked = await log.markRemoved(schema, (finished) => {
-    const backups = finished.map(({ backup }) => backup)
-    const decision = applyRetention(backups.flatMap((backup) => backup.status === 'running'
-      ? []
-      : [{ ...backup, status: backup.status, inUse: isInUse(context, backup) }]), { maxBackups: options.maxBackups, retentionDays, now: clock.now() })
-    for (const { id, reason } of decision.remove) reasons.set(id, reason)
-    return backups.filter(({ id }) => reasons.has(id))
-  })
+  const policy = { maxBackups: options.maxBackups, retentionDays, now: clock.now() }
+  const marked = await log.markRemoved(schema, (finished) => applyRetention(finished.map((logged) => retained(context, logged)), policy).remove)
   const pruned: PrunedBackup[] = []
-  for (const logged of marked) {
+  for (const { reason, ...logged } of marked) {
     await finishRemoval(context, logged)
-    const entry = { backup: logged.backup, reason: reasons.get(logged.backup.id) ?? '' }
+    const entry = { backup: { ...logged.backup, available: false }, reason }
     pruned.push(entry)
     events.emit('backup:pruned', entry)
   }
@@ -55,12 +44,12 @@ export async function pruneAfterRun (context: Context, schema: string, trigger: 
 
 export async function removeBackup (context: Context, id: string): Promise<void> {
   const { log } = context
-  const backup = await getBackup(context, id)
+  const { backup } = await getLogged(context, id)
   if (backup.status === 'running' || isInUse(context, backup)) throw new Busy(`The backup ${id} is in use`)
   const [marked] = await log.markRemoved(backup.schema, (finished) => finished.map((logged) => logged.backup).filter((other) => other.id === id))
   if (marked === undefined) {
     // In use by another replica, or removed in the meantime
-    if (await log.get(id) === undefined) throw new NotFound(id)
+    await getLogged(context, id)
     throw new Busy(`The backup ${id} is in use`)
   }
   await finishRemoval(context, marked)

@@ -1,33 +1,58 @@
-import { NotFound } from '../errors.ts'
+import { FileGone, NotCompleted, NotFound } from '../errors.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
 import type { Backup, BackupList, ListQuery, Status } from '../../types/index.ts'
-import { checkId, checkLimit } from './arguments.ts'
+import { checkArguments, checkId } from './arguments.ts'
 import type { Context } from './context.ts'
 
+/** A backup that was completed; the log table has a constraint that it tells of its file then. */
+export type Completed<B = Backup> = B & { sizeBytes: number, checksum: string }
+
 /** Completed ones, and those that were restored since. */
-export const hasSnapshot = ({ status }: Backup): boolean => status === 'completed' || status === 'restored'
+export const hasSnapshot = <B extends LoggedBackup['backup']>(backup: B): backup is Completed<B> =>
+  backup.status === 'completed' || backup.status === 'restored'
 
 async function withAvailability ({ storage }: Context, { backup }: LoggedBackup): Promise<Backup> {
-  if (!hasSnapshot(backup)) return backup
   // A storage that can't be asked has nothing to give either
-  return { ...backup, available: await storage.stat(backup.filename).then((found) => found !== null, () => false) }
+  const available = hasSnapshot(backup) && await storage.stat(backup.filename).then((found) => found !== null, () => false)
+  return { ...backup, available }
 }
 
 async function all (context: Context, backups: LoggedBackup[]): Promise<Backup[]> {
   return await Promise.all(backups.map(async (logged) => await withAvailability(context, logged)))
 }
 
-export async function getBackup (context: Context, id: string): Promise<Backup> {
+export async function getLogged ({ log }: Context, id: string): Promise<LoggedBackup> {
   checkId(id)
-  const logged = await context.log.get(id)
+  const logged = await log.get(id)
   if (logged === undefined) throw new NotFound(id)
-  return await withAvailability(context, logged)
+  return logged
 }
 
-export async function listBackups (context: Context, query: ListQuery): Promise<BackupList> {
-  checkLimit(query.limit)
+export async function getBackup (context: Context, id: string): Promise<Backup> {
+  return await withAvailability(context, await getLogged(context, id))
+}
+
+/** A backup whose snapshot can be read; `sizeBytes` is that of the file as it is. Throws FST_BACKUP_NOT_COMPLETED or FST_BACKUP_FILE_GONE. */
+export async function getAvailable (context: Context, id: string): Promise<Completed> {
+  const { backup } = await getLogged(context, id)
+  if (!hasSnapshot(backup)) throw new NotCompleted(id, backup.status)
+  const stored = await context.storage.stat(backup.filename)
+  if (stored === null) throw new FileGone(backup.filename)
+  return { ...backup, available: true, sizeBytes: stored.sizeBytes }
+}
+
+export async function listBackups (context: Context, query: ListQuery = {}): Promise<BackupList> {
+  checkArguments('list', query)
   const { backups, next } = await context.log.list(query)
   return { backups: await all(context, backups), next }
+}
+
+export async function updateBackup (context: Context, id: string, changes: { pinned?: boolean, note?: string | null }): Promise<Backup> {
+  checkId(id)
+  checkArguments('update', changes)
+  const updated = await context.log.update(id, changes)
+  if (updated === undefined) throw new NotFound(id)
+  return await withAvailability(context, updated)
 }
 
 export async function readStatus (context: Context, nextRunAt: Date | null): Promise<Status> {

@@ -1,7 +1,12 @@
 import type { Readable } from 'node:stream'
 import { Aborted, ShuttingDown } from '../errors.ts'
 
-export interface Run { signal: AbortSignal, end: () => void }
+export interface Run {
+  signal: AbortSignal
+  /** No two runs of a process begin in the same millisecond: their files are named after it. */
+  startedAt: Date
+  end: () => void
+}
 
 /** What is under way in this process: backups, restores, downloads. */
 export interface Runs {
@@ -9,60 +14,101 @@ export interface Runs {
   begin: (signal: AbortSignal | undefined) => Promise<Run>
   /** Throws FST_BACKUP_SHUTTING_DOWN once stop() was called. */
   requireOpen: () => void
+  /** Destroys the stream and throws when stop() was called in the meantime. */
   trackDownload: (id: string, stream: Readable) => void
   isDownloading: (id: string) => boolean
   /** Aborts all runs, destroys all downloads, and resolves when the runs have ended. */
   stop: () => Promise<void>
 }
 
+interface Waiting { resolve: () => void, reject: (error: Error) => void }
+
 /** @param connections of the pool. One is kept free: each run needs the log while it holds its transaction, and would wait for ever. */
-export function createRuns (connections: number): Runs {
-  const capacity = connections - 1
-  const active = new Map<AbortController, Promise<void>>()
+export function createRuns (connections: number, now: () => Date): Runs {
+  let vacant = connections - 1
+  const waiting = new Set<Waiting>()
+  const active = new Set<AbortController>()
+  const idle: Array<() => void> = []
   const downloads = new Map<Readable, string>()
-  const waiting: Array<() => void> = []
+  let lastStart = 0
   let stopped = false
 
   function requireOpen (): void {
     if (stopped) throw new ShuttingDown()
   }
 
-  async function vacancy (): Promise<void> {
-    while (active.size >= capacity && !stopped) await new Promise<void>((resolve) => { waiting.push(resolve) })
+  function requireWanted (signal: AbortSignal | undefined): void {
+    requireOpen()
+    if (signal?.aborted === true) throw byCaller()
+  }
+
+  async function occupy (signal: AbortSignal | undefined): Promise<void> {
+    if (vacant > 0) {
+      vacant--
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      const place = { resolve: () => { leave(); resolve() }, reject: (error: Error) => { leave(); reject(error) } }
+      const abort = (): void => { place.reject(byCaller()) }
+      const leave = (): void => {
+        waiting.delete(place)
+        signal?.removeEventListener('abort', abort)
+      }
+      waiting.add(place)
+      signal?.addEventListener('abort', abort)
+    })
+  }
+
+  /** The place goes straight to who has waited longest, or somebody else could take it. */
+  function vacate (): void {
+    const [next] = waiting
+    if (next === undefined) vacant++
+    else next.resolve()
   }
 
   return {
     requireOpen,
     async begin (signal) {
-      await vacancy()
-      requireOpen()
-      if (signal?.aborted === true) throw new Aborted('by the caller')
+      requireWanted(signal)
+      await occupy(signal)
+      try {
+        // Between being given a place and taking it
+        requireWanted(signal)
+      } catch (error) {
+        vacate()
+        throw error
+      }
       const controller = new AbortController()
-      const abort = (): void => { controller.abort(new Aborted('by the caller')) }
+      const abort = (): void => { controller.abort(byCaller()) }
       signal?.addEventListener('abort', abort, { once: true })
-      let ended = (): void => {}
-      active.set(controller, new Promise((resolve) => { ended = resolve }))
+      active.add(controller)
+      lastStart = Math.max(now().getTime(), lastStart + 1)
       return {
         signal: controller.signal,
+        startedAt: new Date(lastStart),
         end () {
           signal?.removeEventListener('abort', abort)
           active.delete(controller)
-          ended()
-          waiting.shift()?.()
+          vacate()
+          if (active.size === 0) for (const tell of idle.splice(0)) tell()
         }
       }
     },
     trackDownload (id, stream) {
+      if (stopped) stream.destroy()
+      requireOpen()
       downloads.set(stream, id)
       stream.once('close', () => { downloads.delete(stream) })
     },
     isDownloading: (id) => [...downloads.values()].includes(id),
     async stop () {
       stopped = true
-      for (const wake of waiting.splice(0)) wake()
-      for (const controller of active.keys()) controller.abort(new ShuttingDown())
+      for (const place of waiting) place.reject(new ShuttingDown())
+      for (const controller of active) controller.abort(new ShuttingDown())
       for (const stream of downloads.keys()) stream.destroy()
-      await Promise.all(active.values())
+      if (active.size > 0) await new Promise<void>((resolve) => { idle.push(resolve) })
     }
   }
 }
+
+const byCaller = (): Error => new Aborted('by the caller')

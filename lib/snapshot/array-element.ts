@@ -1,6 +1,7 @@
 import type { ByteQueue } from './byte-queue.ts'
 import type { ElementEncoding } from './column-encoding.ts'
 import type { JsonCursor } from './json-cursor.ts'
+import { writeNumber } from './json-number-to-copy.ts'
 import { readStringBytes, writeCopyByte } from './json-string-to-copy.ts'
 
 const QUOTE = 0x22
@@ -28,8 +29,8 @@ export function writeArrayElement (cursor: JsonCursor, element: ElementEncoding,
   } else if (element === 'boolean') {
     cursor.expectWord(byte === 0x74 ? 'true' : 'false')
     out.append(byte === 0x74 ? trueElement : falseElement)
-  } else if (element === 'number' && byte !== QUOTE) {
-    out.append(cursor.readNumber())
+  } else if (element === 'number') {
+    writeNumber(cursor, out)
   } else {
     writeTextElement(readStringBytes(cursor), delimiter, out)
   }
@@ -43,24 +44,31 @@ const falseElement = Buffer.from('f')
 const quoted = new Uint8Array(256)
 for (const character of '{}"\\ \t\n\v\f\r') quoted[character.charCodeAt(0)] = 1
 
+function needsQuotes (text: Uint8Array, delimiter: number): boolean {
+  if (text.length === 0 || isNullWord(text)) return true
+  for (let position = 0; position < text.length; position++) {
+    const byte = text[position] as number
+    if (quoted[byte] === 1 || byte === delimiter) return true
+  }
+  return false
+}
+
 /** NULL in any case, which array_in() would take for the absent value. */
-const isNullWord = (text: Uint8Array): boolean => [...'null'].every((letter, index) => ((text[index] as number) | 0x20) === letter.charCodeAt(0))
+const isNullWord = (text: Uint8Array): boolean => text.length === 4 && nullWord.every((letter, index) => ((text[index] as number) | 0x20) === letter)
+const nullWord = Buffer.from('null')
 
 function writeTextElement (text: Uint8Array, delimiter: number, out: ByteQueue): void {
-  const quote = text.length === 0 || (text.length === 4 && isNullWord(text)) ||
-    text.some((byte) => quoted[byte] === 1 || byte === delimiter)
-  if (!quote) {
+  if (!needsQuotes(text, delimiter)) {
     writeCopyEscaped(text, 0, text.length, out)
     return
   }
-  // A backslash for the array, which COPY doubles, and one for COPY
-  out.reserve(text.length * 4 + 2)
-  let length = out.length
-  out.bytes[length++] = QUOTE
-  for (const byte of text) {
-    if (byte === QUOTE || byte === BACKSLASH) length = writeCopyByte(out.bytes, length, BACKSLASH)
-    length = writeCopyByte(out.bytes, length, byte)
+  out.appendByte(QUOTE)
+  for (let position = 0; position < text.length; position++) {
+    const byte = text[position] as number
+    out.reserve(4)
+    // A backslash for the array, which COPY doubles
+    if (byte === QUOTE || byte === BACKSLASH) out.length = writeCopyByte(out.bytes, out.length, BACKSLASH)
+    out.length = writeCopyByte(out.bytes, out.length, byte)
   }
-  out.bytes[length++] = QUOTE
-  out.length = length
+  out.appendByte(QUOTE)
 }

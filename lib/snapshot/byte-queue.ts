@@ -26,6 +26,20 @@ export class ByteQueue {
     this.length += bytes.length
   }
 
+  appendByte (byte: number): void {
+    this.reserve(1)
+    this.bytes[this.length++] = byte
+  }
+
+  /** For short ones, numbers say: it takes longer to make a subarray than to copy thirty bytes. */
+  appendRange (source: Uint8Array, start: number, end: number): void {
+    this.reserve(end - start)
+    const { bytes } = this
+    let { length } = this
+    for (let position = start; position < end; position++) bytes[length++] = source[position] as number
+    this.length = length
+  }
+
   /** Whether there is a piece's worth to take. */
   get full (): boolean {
     return this.#pieces.length > 0 || this.length > pieceSize / 2

@@ -13,9 +13,9 @@ export interface EncodedColumn { name: string, encoding: Encoding, delimiter: st
 /** Object identifiers of built-in types are fixed for all time (src/include/catalog/pg_type.dat). */
 const oid = { bool: 16, int2: 21, int4: 23, json: 114, float4: 700, float8: 701, jsonb: 3802 }
 const numbers = new Set([oid.int2, oid.int4, oid.float4, oid.float8])
-const elementEncodings: Record<string, ElementEncoding> = {
-  boolean: 'boolean', smallint: 'number', integer: 'number', real: 'number', 'double precision': 'number'
-}
+const elementEncodings = new Map<string, ElementEncoding>([
+  ['boolean', 'boolean'], ['smallint', 'number'], ['integer', 'number'], ['real', 'number'], ['double precision', 'number']
+])
 
 function elementEncoding (type: number): ElementEncoding {
   return type === oid.bool ? 'boolean' : numbers.has(type) ? 'number' : 'text'
@@ -34,7 +34,7 @@ function catalogEncoding ({ baseType, element }: CatalogColumn): Encoding {
 /** What the name of a type tells by itself: that of a domain, say, tells nothing, and is text. */
 function namedEncoding (type: string): Encoding {
   if (type === 'jsonb') return 'jsonb'
-  return type.endsWith('[]') ? `${elementEncodings[type.slice(0, -2)] ?? 'text'}[]` : elementEncodings[type] ?? 'text'
+  return type.endsWith('[]') ? `${elementEncodings.get(type.slice(0, -2)) ?? 'text'}[]` : elementEncodings.get(type) ?? 'text'
 }
 
 /** The manifest's entry for a column, with its encoding where the type's name would not tell. */

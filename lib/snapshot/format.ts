@@ -21,7 +21,7 @@ export const fileEnd = '}\n'
 const beforeManifest = '{"manifest":'
 const afterManifest = ',\n"data":'
 
-/** The file's name: other characters than letters, digits and hyphens of the schema's are percent-encoded. Safe on every file system. */
+/** The file's name: other characters of the schema's than letters, digits, hyphens and underscores are percent-encoded. Safe on every file system. */
 export function snapshotFilename (schema: string, startedAt: Date): string {
   const name = Buffer.from(schema).toString('latin1').replaceAll(/[^A-Za-z0-9_-]/g, (character) =>
     `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)

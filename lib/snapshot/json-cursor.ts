@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 /** The bytes end before the value does: get more and read it again. */
 export class Incomplete extends Error {}
 
@@ -44,9 +46,9 @@ export class JsonCursor {
   }
 
   acceptBytes (expected: Uint8Array): boolean {
-    const { bytes, position } = this
-    if (position + expected.length > this.end) throw incomplete
+    const { bytes, position, end } = this
     for (let index = 0; index < expected.length; index++) {
+      if (position + index >= end) throw incomplete
       if (bytes[position + index] !== expected[index]) return false
     }
     this.position += expected.length
@@ -70,33 +72,24 @@ export class JsonCursor {
   /** A key, its colon and the space around them; the cursor is at the value afterwards. */
   readKey (): string {
     this.skipSpace()
-    const token = this.readStringToken()
+    const start = this.position
+    this.skipString()
+    const token = this.bytes.subarray(start, this.position)
     this.skipSpace()
     this.expect(COLON, 'a colon')
     this.skipSpace()
     return parseString(token)
   }
 
-  /** The bytes of a string, quotes included, not decoded. */
-  readStringToken (): Buffer {
+  /** To the end of a string. Its escapes are not looked into. */
+  skipString (): void {
     const start = this.position
     this.expect(QUOTE, 'a string')
-    for (;;) {
-      const quote = this.bytes.indexOf(QUOTE, this.position)
-      if (quote === -1 || quote >= this.end) {
-        this.position = start
-        throw incomplete
-      }
-      let backslashes = 0
-      while (this.bytes[quote - 1 - backslashes] === BACKSLASH) backslashes++
-      this.position = quote + 1
-      if (backslashes % 2 === 0) return this.bytes.subarray(start, this.position)
-    }
+    this.position = stringEnd(this.bytes, start, this.end)
   }
 
-  /** The bytes of a number (RFC 8259, section 6). */
-  readNumber (): Buffer {
-    const start = this.position
+  /** To the end of a number (RFC 8259, section 6). */
+  skipNumber (): void {
     this.accept(MINUS)
     if (!this.accept(ZERO)) this.#expectDigits()
     if (this.accept(POINT)) this.#expectDigits()
@@ -104,7 +97,6 @@ export class JsonCursor {
       if (!this.accept(PLUS)) this.accept(MINUS)
       this.#expectDigits()
     }
-    return this.bytes.subarray(start, this.position)
   }
 
   #expectDigits (): void {
@@ -118,33 +110,52 @@ export class JsonCursor {
    * who reads it. Nesting costs nothing.
    */
   skipValue (): void {
-    const start = this.position
+    const byte = this.peek()
+    if (byte === QUOTE) this.skipString()
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#skipNested()
+    else this.#skipScalar()
+  }
+
+  #skipNested (): void {
+    const { bytes, end } = this
+    let { position } = this
     let depth = 0
     do {
-      const byte = this.peek()
+      if (position >= end) throw incomplete
+      const byte = bytes[position] as number
       if (byte === QUOTE) {
-        this.readStringToken()
-      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        depth++
-        this.position++
-      } else if (depth > 0 && (byte === CLOSE_BRACE || byte === CLOSE_BRACKET)) {
-        depth--
-        this.position++
-      } else if (depth > 0) {
-        this.position++
-      } else {
-        while (endsScalar[this.peek()] === 0) this.position++
-        if (this.position === start) throw new SnapshotSyntaxError('a value was expected')
+        position = stringEnd(bytes, position, end)
+        continue
       }
+      position++
+      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--
     } while (depth > 0)
+    this.position = position
   }
+
+  #skipScalar (): void {
+    const start = this.position
+    while (endsScalar[this.peek()] === 0) this.position++
+    if (this.position === start) throw new SnapshotSyntaxError('a value was expected')
+  }
+}
+
+/** Behind the closing quote of the string whose opening one is at `start`. */
+function stringEnd (bytes: Uint8Array, start: number, end: number): number {
+  for (let position = start + 1; position < end; position++) {
+    const byte = bytes[position]
+    if (byte === QUOTE) return position + 1
+    if (byte === BACKSLASH) position++
+  }
+  throw incomplete
 }
 
 /** The text of a string token; a syntax error for one that is no JSON. */
 function parseString (token: Buffer): string {
   try {
-    return JSON.parse(String(token)) as string
-  } catch {
-    throw new SnapshotSyntaxError('a key is malformed')
-  }
+    // Decoding would put U+FFFD in place of what is no UTF-8
+    if (isUtf8(token)) return JSON.parse(String(token)) as string
+  } catch {}
+  throw new SnapshotSyntaxError('a key is malformed')
 }

@@ -46,73 +46,85 @@ export function readUnicodeEscape ({ bytes, end }: JsonCursor, position: number)
   throw new SnapshotSyntaxError('a string holds a lone surrogate')
 }
 
-function hexAt (bytes: Buffer, position: number, end: number): number {
+function hexAt (bytes: Uint8Array, position: number, end: number): number {
   if (position + 4 > end) throw new Incomplete()
-  const digits = bytes.toString('latin1', position, position + 4)
-  if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw new SnapshotSyntaxError('a \\u escape is malformed')
-  return Number.parseInt(digits, 16)
+  let code = 0
+  for (let index = position; index < position + 4; index++) {
+    const digit = hexValue[bytes[index] as number] as number
+    if (digit === notHex) throw new SnapshotSyntaxError('a \\u escape is malformed')
+    code = code * 16 + digit
+  }
+  return code
 }
 
-/** Writes the JSON string at the cursor as a COPY field. A closure, so that the hot loop has its variables at hand. */
-export function createStringToCopy (): (cursor: JsonCursor, out: ByteQueue) => void {
-  return (cursor, out) => {
-    cursor.expect(QUOTE, 'a string')
-    const source = cursor.bytes
-    const { end } = cursor
-    let position = cursor.position
-    for (;;) {
-      const stop = Math.min(end, position + stride)
-      // An escape makes two bytes at most of one, and a \u escape four of six
-      out.reserve((stop - position) * 2 + 4)
-      const { bytes } = out
-      let length = out.length
-      while (position < stop) {
-        const byte = source[position] as number
-        if (special[byte] === 0) {
-          bytes[length++] = byte
-          position++
-        } else if (byte === BACKSLASH) {
-          if (position + 1 >= end) throw new Incomplete()
-          const next = source[position + 1] as number
-          if (shared[next] !== 0) {
-            bytes[length++] = BACKSLASH
-            bytes[length++] = next
-            position += 2
-          } else if (next === QUOTE || next === SLASH) {
-            bytes[length++] = next
-            position += 2
-          } else if (next === LOWER_U) {
-            const escape = readUnicodeEscape(cursor, position + 1)
-            length = escape.code < 0x80 ? writeCopyByte(bytes, length, escape.code) : length + bytes.write(String.fromCodePoint(escape.code), length)
-            position = escape.position
-          } else {
-            throw new SnapshotSyntaxError(unknownEscape)
-          }
-        } else if (byte === QUOTE) {
-          out.length = length
-          cursor.position = position + 1
-          return
+const notHex = 16
+const hexValue = new Uint8Array(256).fill(notHex)
+for (const digits of ['0123456789abcdef', '0123456789ABCDEF']) {
+  for (const [value, digit] of [...digits].entries()) hexValue[digit.charCodeAt(0)] = value
+}
+
+/** Writes the JSON string at the cursor as a COPY field. */
+export function writeString (cursor: JsonCursor, out: ByteQueue): void {
+  cursor.expect(QUOTE, 'a string')
+  const source = cursor.bytes
+  const { end } = cursor
+  let { position } = cursor
+  for (;;) {
+    const stop = Math.min(end, position + stride)
+    // An escape makes two bytes at most of one, and a \u escape four of six
+    out.reserve((stop - position) * 2 + 4)
+    const { bytes } = out
+    let length = out.length
+    while (position < stop) {
+      const byte = source[position] as number
+      if (special[byte] === 0) {
+        bytes[length++] = byte
+        position++
+      } else if (byte === BACKSLASH) {
+        if (position + 1 >= end) throw new Incomplete()
+        const next = source[position + 1] as number
+        if (shared[next] !== 0) {
+          bytes[length++] = BACKSLASH
+          bytes[length++] = next
+          position += 2
+        } else if (next === QUOTE || next === SLASH) {
+          bytes[length++] = next
+          position += 2
+        } else if (next === LOWER_U) {
+          const escape = readUnicodeEscape(cursor, position + 1)
+          length = escape.code < 0x80 ? writeCopyByte(bytes, length, escape.code) : length + bytes.write(String.fromCodePoint(escape.code), length)
+          position = escape.position
         } else {
-          throw new SnapshotSyntaxError('a string holds a raw control character')
+          throw new SnapshotSyntaxError(unknownEscape)
         }
+      } else if (byte === QUOTE) {
+        out.length = length
+        cursor.position = position + 1
+        return
+      } else {
+        throw new SnapshotSyntaxError(rawControl)
       }
-      out.length = length
-      if (position >= end) throw new Incomplete()
     }
+    out.length = length
+    if (position >= end) throw new Incomplete()
   }
 }
 
-/** The bytes that the JSON string at the cursor stands for. */
+/** The bytes that the JSON string at the cursor stands for: a view of the source where nothing is escaped. */
 export function readStringBytes (cursor: JsonCursor): Uint8Array {
   const { bytes: source } = cursor
-  const token = cursor.readStringToken()
-  // A string is never longer than its spelling
-  const text = Buffer.allocUnsafe(token.length)
+  const start = cursor.position + 1
+  cursor.skipString()
   const end = cursor.position - 1
+  let position = start
+  while (special[source[position] as number] === 0) position++
+  if (position === end) return source.subarray(start, end)
+  // A string is never longer than its spelling
+  const text = Buffer.allocUnsafe(end - start)
   let length = 0
-  for (let position = end + 1 - token.length + 1; position < end;) {
+  for (position = start; position < end;) {
     const byte = source[position] as number
-    if (byte < 0x20) throw new SnapshotSyntaxError('a string holds a raw control character')
+    if (byte < 0x20) throw new SnapshotSyntaxError(rawControl)
     if (byte !== BACKSLASH) {
       text[length++] = byte
       position++
@@ -137,6 +149,7 @@ function meaning (letter: number): number {
   return byte
 }
 
+const rawControl = 'a string holds a raw control character'
 const unknownEscape = 'a string holds an escape that JSON does not know'
 const escaped = new Uint8Array(256)
 for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, f: 12, r: 13, '"': QUOTE, '/': SLASH, '\\': BACKSLASH })) escaped[letter.charCodeAt(0)] = byte

@@ -1,11 +1,15 @@
 import type { ByteQueue } from './byte-queue.ts'
 import { elementOf, type ElementEncoding, type EncodedColumn } from './column-encoding.ts'
-import { Incomplete, JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
-import { createStringToCopy, readStringBytes } from './json-string-to-copy.ts'
+import { Incomplete, type JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
+import { writeNumber } from './json-number-to-copy.ts'
+import { writeCopyByte, writeString } from './json-string-to-copy.ts'
 import { writeArrayElement, writeCopyEscaped } from './array-element.ts'
 
 /** A column of the file; `skip`: it is read, since the file must be sound, but has no place to go to. */
 export interface TargetColumn extends EncodedColumn { skip: boolean }
+
+/** `firstKey` is the key without its comma; `isLast`: no column that is kept comes behind it. */
+interface PlacedColumn extends TargetColumn { index: number, key: Buffer, firstKey: Buffer, isLast: boolean }
 
 /**
  * Reads the row at the cursor and writes it as a line of COPY text. False, with cursor and queue as they were, when the bytes end
@@ -19,21 +23,23 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
+const LOWER_F = 0x66
 const LOWER_N = 0x6e
 const LOWER_T = 0x74
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
 const nullField = Buffer.from('\\N')
-const nonFinite = ['NaN', 'Infinity', '-Infinity'].map((word) => Buffer.from(word))
 /** PostgreSQL's MAXDIM. */
 const deepestArray = 6
 
 export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
-  const keys = columns.map(({ name }, index) => Buffer.from(`${index === 0 ? '' : ','}${JSON.stringify(name)}:`))
-  const indexes = new Map(columns.map(({ name }, index) => [name, index]))
   const lastKept = columns.findLastIndex(({ skip }) => !skip)
-  const writeString = createStringToCopy()
+  const placed = columns.map((column, index): PlacedColumn => {
+    const key = Buffer.from(`,${JSON.stringify(column.name)}:`)
+    return { ...column, index, key, firstKey: key.subarray(1), isLast: index >= lastKept }
+  })
+  const byName = new Map(placed.map((column) => [column.name, column]))
 
   return (cursor, out) => {
     const { position } = cursor
@@ -44,8 +50,7 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
         out.reset(mark)
         readAnyRow(cursor, out)
       }
-      out.reserve(1)
-      out.bytes[out.length++] = NEWLINE
+      out.appendByte(NEWLINE)
       return true
     } catch (error) {
       if (!(error instanceof Incomplete)) throw error
@@ -68,16 +73,13 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
   /** As the writer spells it: keys in order, no white space. False at the first byte that says otherwise. */
   function readCanonicalRow (cursor: JsonCursor, out: ByteQueue): boolean {
     if (!cursor.accept(OPEN_BRACE)) return false
-    let first = true
-    for (const [index, column] of columns.entries()) {
-      const key = keys[index] as Buffer
-      // The first key that is present has no comma, whichever it is
-      const matches = first && index > 0 ? cursor.acceptBytes(key.subarray(1)) : cursor.acceptBytes(key)
-      if (matches) {
-        first = false
-        writeColumn(cursor, column, index, out)
+    let isFirst = true
+    for (const column of placed) {
+      if (cursor.acceptBytes(isFirst ? column.firstKey : column.key)) {
+        isFirst = false
+        writeColumn(cursor, column, out)
       } else if (column.encoding === 'jsonb') {
-        writeAbsent(column, index, out)
+        writeAbsent(column, out)
       } else {
         return false
       }
@@ -94,8 +96,9 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
     cursor.skipSpace()
     for (let more = !cursor.accept(CLOSE_BRACE); more;) {
       const key = cursor.readKey()
-      const index = indexes.get(key)
-      if (index === undefined) throw new SnapshotSyntaxError(`the key ${JSON.stringify(key.slice(0, 63))} is no column of the table`)
+      const index = byName.get(key)?.index
+      // Which one is not said: the key of a jsonb value looks like it where a byte is damaged
+      if (index === undefined) throw new SnapshotSyntaxError('a key is no column of the table')
       if (starts[index] !== -1) throw new SnapshotSyntaxError(`column ${JSON.stringify(key)}: the key appears twice`)
       starts[index] = cursor.position
       cursor.skipValue()
@@ -105,14 +108,14 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
       if (!more) cursor.expect(CLOSE_BRACE, 'a comma or the end of the object')
     }
     const end = cursor.position
-    for (const [index, column] of columns.entries()) {
-      const start = starts[index] as number
+    for (const column of placed) {
+      const start = starts[column.index] as number
       if (start !== -1) {
         cursor.position = start
-        writeColumn(cursor, column, index, out)
-        if (cursor.position !== ends[index]) throw new SnapshotSyntaxError(`column ${JSON.stringify(column.name)}: its value is malformed`)
+        writeColumn(cursor, column, out)
+        if (cursor.position !== ends[column.index]) throw new SnapshotSyntaxError(`column ${JSON.stringify(column.name)}: its value is malformed`)
       } else if (column.encoding === 'jsonb') {
-        writeAbsent(column, index, out)
+        writeAbsent(column, out)
       } else {
         throw new SnapshotSyntaxError(`column ${JSON.stringify(column.name)}: its key is absent`)
       }
@@ -120,13 +123,13 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
     cursor.position = end
   }
 
-  function writeAbsent (column: TargetColumn, index: number, out: ByteQueue): void {
-    if (column.skip) return
+  function writeAbsent ({ skip, isLast }: PlacedColumn, out: ByteQueue): void {
+    if (skip) return
     out.append(nullField)
-    writeDelimiter(index, out)
+    if (!isLast) out.appendByte(TAB)
   }
 
-  function writeColumn (cursor: JsonCursor, column: TargetColumn, index: number, out: ByteQueue): void {
+  function writeColumn (cursor: JsonCursor, column: PlacedColumn, out: ByteQueue): void {
     const mark = column.skip ? out.mark() : undefined
     try {
       writeValue(cursor, column, out)
@@ -134,14 +137,8 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
       if (error instanceof SnapshotSyntaxError) error.message = `column ${JSON.stringify(column.name)}: ${error.message}`
       throw error
     }
-    if (mark === undefined) writeDelimiter(index, out)
-    else out.reset(mark)
-  }
-
-  function writeDelimiter (index: number, out: ByteQueue): void {
-    if (index >= lastKept) return
-    out.reserve(1)
-    out.bytes[out.length++] = TAB
+    if (mark !== undefined) out.reset(mark)
+    else if (!column.isLast) out.appendByte(TAB)
   }
 
   function writeValue (cursor: JsonCursor, { encoding, delimiter }: TargetColumn, out: ByteQueue): void {
@@ -164,20 +161,7 @@ function writeNull (cursor: JsonCursor, out: ByteQueue): void {
 function writeBoolean (cursor: JsonCursor, out: ByteQueue): void {
   const truth = cursor.peek() === LOWER_T
   cursor.expectWord(truth ? 'true' : 'false')
-  out.reserve(1)
-  out.bytes[out.length++] = truth ? LOWER_T : 0x66
-}
-
-/** The digits as they stand; or NaN and the infinities, which are strings. */
-function writeNumber (cursor: JsonCursor, out: ByteQueue): void {
-  const token = cursor.peek() === QUOTE ? readNonFinite(cursor) : cursor.readNumber()
-  out.append(token)
-}
-
-function readNonFinite (cursor: JsonCursor): Uint8Array {
-  const text = readStringBytes(cursor)
-  if (!nonFinite.some((word) => word.equals(text))) throw new SnapshotSyntaxError('a number was expected')
-  return text
+  out.appendByte(truth ? LOWER_T : LOWER_F)
 }
 
 /** A jsonb value of any depth: only what COPY would take for an escape or a delimiter is changed. The server judges the rest. */
@@ -190,20 +174,16 @@ function writeEmbedded (cursor: JsonCursor, out: ByteQueue): void {
 function writeArray (cursor: JsonCursor, element: ElementEncoding, delimiter: string, out: ByteQueue): void {
   const between = delimiter.charCodeAt(0)
   let depth = 0
-  function put (byte: number): void {
-    out.reserve(1)
-    out.bytes[out.length++] = byte
-  }
   function open (): void {
     cursor.expect(OPEN_BRACKET, 'an array')
     if (++depth > deepestArray) throw new SnapshotSyntaxError('an array has more than 6 dimensions')
-    put(OPEN_BRACE)
+    out.appendByte(OPEN_BRACE)
     cursor.skipSpace()
   }
   open()
   while (depth > 0) {
     if (cursor.accept(CLOSE_BRACKET)) {
-      put(CLOSE_BRACE)
+      out.appendByte(CLOSE_BRACE)
       depth--
     } else if (cursor.peek() === OPEN_BRACKET) {
       open()
@@ -214,11 +194,17 @@ function writeArray (cursor: JsonCursor, element: ElementEncoding, delimiter: st
     if (depth === 0) return
     cursor.skipSpace()
     if (cursor.accept(COMMA)) {
-      put(between)
+      writeDelimiter(between, out)
       cursor.skipSpace()
       if (cursor.peek() === CLOSE_BRACKET) throw new SnapshotSyntaxError('an array element was expected')
     } else if (cursor.peek() !== CLOSE_BRACKET) {
       throw new SnapshotSyntaxError('a comma or the end of the array was expected')
     }
   }
+}
+
+/** A type may have any byte for it, even a TAB. */
+function writeDelimiter (delimiter: number, out: ByteQueue): void {
+  out.reserve(2)
+  out.length = writeCopyByte(out.bytes, out.length, delimiter)
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
 import { SnapshotInvalid } from '../errors.ts'
@@ -77,18 +78,18 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
       for (const piece of queue.take()) await target.write(piece)
       onProgress?.(table.name, rows, input.bytes)
     }
-    await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
-    let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })
-    while (more) {
-      // As many rows as the bytes at hand hold, without a promise for each
-      try {
+    try {
+      await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
+      let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })
+      while (more) {
+        // As many rows as the bytes at hand hold, without a promise for each
         more = readBatch()
-      } catch (error) {
-        if (error instanceof SnapshotSyntaxError) throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${rows + 1}: ${error.message}`)
-        throw error
+        if (queue.full) await flush()
+        else if (more) await input.fill()
       }
-      if (queue.full) await flush()
-      else if (more) await input.fill()
+    } catch (error) {
+      if (error instanceof SnapshotSyntaxError) throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${rows + 1}: ${error.message}`)
+      throw error
     }
     await flush()
     return rows
@@ -155,6 +156,8 @@ function readHead (cursor: JsonCursor): Manifest {
   cursor.expect(COMMA, 'a comma behind the manifest')
   if (cursor.readKey() !== 'data') throw new SnapshotInvalid('no data follow the manifest')
   cursor.peek()
+  // Decoding would put U+FFFD in place of what is no UTF-8
+  if (!isUtf8(manifest)) throw new SnapshotInvalid('the manifest is no UTF-8')
   return parseManifest(manifest.toString())
 }
 
@@ -183,6 +186,7 @@ function createInput (source: AsyncIterable<Buffer>): Input {
   let dataStart = -1
   let finished = false
   let filled = 0
+  let lastNewLine = -1
 
   const unread = (): number => cursor.end - cursor.position
 
@@ -198,7 +202,7 @@ function createInput (source: AsyncIterable<Buffer>): Input {
   }
 
   async function fill (): Promise<void> {
-    if (finished) throw new SnapshotInvalid('it is truncated')
+    if (finished) throw new SnapshotSyntaxError('the file is truncated')
     compact()
     const parts = [cursor.bytes]
     const wanted = Math.max(1, unread())
@@ -217,6 +221,7 @@ function createInput (source: AsyncIterable<Buffer>): Input {
     filled = cursor.end
     cursor.bytes = Buffer.concat(parts)
     cursor.end = cursor.bytes.length
+    lastNewLine = cursor.bytes.lastIndexOf(0x0a)
   }
 
   return {
@@ -240,8 +245,7 @@ function createInput (source: AsyncIterable<Buffer>): Input {
       if (unread() === 0) return false
       if (finished) return true
       // The first `filled` bytes were looked at before
-      const newLine = cursor.bytes.indexOf(0x0a, Math.max(cursor.position, filled))
-      return newLine !== -1 || unread() > 2 * filled
+      return lastNewLine >= Math.max(cursor.position, filled) || unread() >= 2 * filled
     },
     startData () { dataStart = cursor.position },
     endData () {

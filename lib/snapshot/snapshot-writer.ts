@@ -42,7 +42,6 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
   let transcode = createCopyToJson([])
   let rows = 0
   let firstTable = true
-  let closed = false
 
   async function flush (): Promise<void> {
     const pieces = queue.take()
@@ -82,15 +81,12 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
         await file.sync()
         const checksum = await fileChecksum(file)
         await file.close()
-        closed = true
         return { manifest: complete, sizeBytes: position, checksum }
       })
     },
     async discard () {
-      if (!closed) {
-        closed = true
-        await file.close()
-      }
+      // What matters is that the file goes; closing a closed one does nothing
+      await file.close().catch(() => {})
       await attempt('remove an unfinished snapshot', async () => { await rm(path, { force: true }) })
     }
   }

@@ -9,8 +9,8 @@ function isSystemError (error: unknown): error is SystemError {
   return error instanceof Error && 'syscall' in error && 'code' in error
 }
 
-/** The code of a system error (`ENOENT`); empty for anything else. */
-export const systemCode = (error: unknown): string => isSystemError(error) ? error.code : ''
+/** The code of an error of the file system or of a storage (`ENOENT`); empty where there is none. */
+export const systemCode = (error: unknown): string => error instanceof Error && 'code' in error ? String(error.code) : ''
 
 /**
  * Turns an error of the file system into one that can leave the library, with `cause`: FST_BACKUP_STORAGE_FULL when space or quota is used up,

@@ -98,7 +98,7 @@ const replying: Record<string, FastifyAuthFunction> = {
   },
   'by a hijacked reply': async (request, reply) => {
     reply.hijack()
-    reply.raw.writeHead(401).end()
+    setTimeout(() => reply.raw.writeHead(401).end(), 20)
   },
   'by the raw response': async (request, reply) => { reply.raw.writeHead(401).end() },
   'by the raw response, not yet to its end': async (request, reply) => {

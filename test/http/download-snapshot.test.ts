@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { FileGone } from '../../lib/errors.ts'
@@ -216,6 +217,21 @@ t.test('a downloader that stays but takes nothing frees the file after a while',
   t.equal(await closed(engine), true)
 })
 
+t.test('a file that was cut short breaks the download off, rather than leave the client waiting for the rest', async (t) => {
+  const { app, engine } = await buildApp(t)
+  const path = addressOf(engine.put(content, { sizeBytes: 11 }))
+  const client = httpRequest({ ...await listen(app), path }).end()
+  const [response] = await once(client, 'response')
+  await t.rejects(text(response), { code: 'ECONNRESET' })
+})
+
+t.test('one that is longer than it was is not given out as if it were the same', async (t) => {
+  const { app, engine } = await buildApp(t)
+  const response = await app.inject(addressOf(engine.put(content, { sizeBytes: 9 })))
+  t.equal(response.statusCode, 422)
+  t.equal(response.json().code, 'FST_BACKUP_SNAPSHOT_INVALID')
+})
+
 t.test('a slow one that takes something now and then does not lose it', async (t) => {
   const { app, engine } = await buildApp(t, { stallTimeoutMs: 300 })
   let left = 8
@@ -227,7 +243,5 @@ t.test('a slow one that takes something now and then does not lose it', async (t
   const backup = engine.put(content, { sizeBytes: 8 })
   const client = httpRequest({ ...await listen(app), path: addressOf(backup), agent: false }).end()
   const [response] = await once(client, 'response')
-  let bytes = ''
-  for await (const chunk of response) bytes += String(chunk)
-  t.equal(bytes, 'xxxxxxxx')
+  t.equal(await text(response), 'xxxxxxxx')
 })

@@ -68,10 +68,13 @@ t.test('an unknown path is answered like everything else', async (t) => {
   t.match(response.json(), { statusCode: 404, code: 'FST_BACKUP_ROUTE_NOT_FOUND', error: 'Not Found' })
 })
 
-t.test('answers are not stored', async (t) => {
-  const { app } = await buildApp(t)
-  for (const url of [base, `${base}/no-id`, `${base}/no/such/path`]) {
-    const response = await app.inject(url)
-    t.equal(response.headers['cache-control'], 'no-store', url)
+t.test('no answer is stored, whether a success or not', async (t) => {
+  const open = await buildApp(t)
+  const shut = await buildApp(t, { options: { auth: [async () => { throw new Error('no') }] } })
+  for (const { app } of [open, shut]) {
+    for (const url of [base, `${base}/no-id`, `${base}/no/such/path`]) {
+      const response = await app.inject(url)
+      t.equal(response.headers['cache-control'], 'no-store', `${response.statusCode} ${url}`)
+    }
   }
 })

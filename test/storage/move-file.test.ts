@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs'
-import { link, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as promises from 'node:fs/promises'
 import t from 'tap'
-import { moveFile, syncDirectory } from '../../lib/storage/move-file.ts'
+import { moveFile, syncDirectory, type FileSystem } from '../../lib/storage/move-file.ts'
 import { useDirectory } from '../support/directory.ts'
 import { failing, fileSystemWith, systemError, watchHandles } from './file-system-double.ts'
 
@@ -16,17 +16,20 @@ async function usePlaces (t: { after: (clean: () => Promise<void>) => void }): P
   return { source, target: await useDirectory(t) }
 }
 
-/** A link that works within `directory` only, as if all else were on another device. */
-const onlyWithin = (directory: string): typeof link => async (from, to) => {
-  if (!String(from).startsWith(directory)) throw systemError('EXDEV')
-  await link(from, to)
+/** As if `source` were on another device than all else. */
+function elsewhere (source: string): Pick<FileSystem, 'link' | 'rename'> {
+  const unlessAcross = (move: typeof promises.rename): typeof promises.rename => async (from, to) => {
+    if (from === source) throw systemError('EXDEV')
+    await move(from, to)
+  }
+  return { link: unlessAcross(promises.link), rename: unlessAcross(promises.rename) }
 }
 
 t.test('from another device the file is copied, synced, and named last', async (t) => {
   const { source, target } = await usePlaces(t)
   const { open, handles } = watchHandles()
   await promises.chmod(source, 0o644)
-  await moveFile(fileSystemWith({ link: onlyWithin(target), open }), source, target, name)
+  await moveFile(fileSystemWith({ ...elsewhere(source), open }), source, target, name)
   t.strictSame(await readdir(target), [name])
   t.equal(String(await readFile(join(target, name))), 'snapshot')
   if (process.platform !== 'win32') t.equal((await stat(join(target, name))).mode & 0o777, 0o600)
@@ -52,29 +55,17 @@ function otherDevice (): string | undefined {
 
 t.test('from another device to a file system without hard links', async (t) => {
   const { source, target } = await usePlaces(t)
-  const fs = fileSystemWith({
-    link: async (from) => { throw systemError(from === source ? 'EXDEV' : 'ENOTSUP') }
-  })
+  const fs = fileSystemWith({ ...elsewhere(source), link: failing('ENOTSUP') })
   await moveFile(fs, source, target, name)
   t.strictSame(await readdir(target), [name])
   await t.rejects(moveFile(fs, source, target, name), { code: 'EEXIST' })
   t.strictSame(await readdir(target), [name])
 })
 
-t.test('a file system that finds out with the rename that it is another device', async (t) => {
-  const { source, target } = await usePlaces(t)
-  const fs = fileSystemWith({
-    link: failing('ENOSYS'),
-    rename: async (from, to) => { if (from === source) throw systemError('EXDEV'); await promises.rename(from, to) }
-  })
-  await moveFile(fs, source, target, name)
-  t.strictSame(await readdir(target), [name])
-})
-
 t.test('a copy that runs out of space leaves nothing, and the source', async (t) => {
   const { source, target } = await usePlaces(t)
   const fs = fileSystemWith({
-    link: failing('EXDEV'),
+    ...elsewhere(source),
     copyFile: async (_, to) => { await writeFile(to, 'snap'); throw systemError('ENOSPC') }
   })
   await t.rejects(moveFile(fs, source, target, name), { code: 'ENOSPC' })
@@ -88,7 +79,7 @@ t.test('a copy that can not be synced is none', async (t) => {
   const { source, target } = await usePlaces(t)
   const { open, handles } = watchHandles()
   const fs = fileSystemWith({
-    link: failing('EXDEV'),
+    ...elsewhere(source),
     open: async (path, flags) => Object.assign(await open(path, flags), { sync: failing('EIO') })
   })
   await t.rejects(moveFile(fs, source, target, name), { code: 'EIO' })

@@ -28,6 +28,11 @@ t.test('any other system error is storage failed, with its code and no path', as
 t.test('anything else comes back as it is', async (t) => {
   for (const error of [new Error('other'), Object.assign(new Error('coded'), { code: 'ABC' }), Object.assign(new Error('called'), { syscall: 'read' }), 'text', null]) {
     t.equal(storageError(error, 'read'), error)
-    t.equal(systemCode(error), '')
   }
+})
+
+t.test('systemCode is the code, whoever gave it, and empty without one', async (t) => {
+  t.equal(systemCode(systemError('ENOENT')), 'ENOENT')
+  t.equal(systemCode(Object.assign(new Error('no such snapshot'), { code: 'ENOENT' })), 'ENOENT')
+  for (const error of [new Error('other'), 'text', { code: 'ENOENT' }, null]) t.equal(systemCode(error), '')
 })

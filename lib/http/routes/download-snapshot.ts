@@ -9,6 +9,7 @@ import { answer, empty, refusals, RefusalSchema } from '../answers.ts'
 import { parseRange } from '../byte-range.ts'
 import { answerError } from '../error-answer.ts'
 import { IdParams, NoQuery } from '../requests.ts'
+import { requireLength } from '../require-length.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
 const FileBytes = Type.Unsafe<Readable>({ type: 'string', format: 'binary' })
@@ -69,14 +70,14 @@ function answerWithoutFile (error: unknown, request: FastifyRequest, reply: Fast
 export function downloadSnapshot (scope: Scope, { engine, stallTimeoutMs }: RouteContext): void {
   const route = { ...longRoute, errorHandler: answerWithoutFile }
 
-  // The one that Fastify would make of the GET reads the whole file to throw it away
+  // First: otherwise Fastify makes one of the GET, which reads the whole file to throw it away
   scope.head('/:id/download', { ...route, schema: { ...schema, hide: true } }, async (request, reply) => {
     const snapshot = await findSnapshot(engine, request.params.id)
     if (describeFile(request, reply, snapshot)) return reply.code(304).send()
     return reply.header('content-length', snapshot.sizeBytes).send()
   })
 
-  scope.get('/:id/download', { ...route, schema, exposeHeadRoute: false }, async (request, reply) => {
+  scope.get('/:id/download', { ...route, schema }, async (request, reply) => {
     const { id } = request.params
     const snapshot = await findSnapshot(engine, id)
     if (describeFile(request, reply, snapshot)) return reply.code(304).send()
@@ -93,6 +94,7 @@ export function downloadSnapshot (scope: Scope, { engine, stallTimeoutMs }: Rout
     // Fastify destroys it for a client that has gone, but not when an onSend hook of the app's throws, nor for a client that stays and takes nothing
     reply.raw.once('close', () => stream.destroy())
     reply.raw.setTimeout(stallTimeoutMs, () => stream.destroy(new Aborted('the download stood still')))
-    return reply.header('content-length', end - start + 1).send(stream)
+    const length = end - start + 1
+    return reply.header('content-length', length).send(requireLength(stream, length))
   })
 }

@@ -1,0 +1,36 @@
+// @ts-check
+
+/**
+ * @typedef {object} RequestOptions
+ * @property {number} [expect] the status of the answer, 200 unless told
+ * @property {object} [body] sent as JSON
+ * @property {boolean} [anonymous] without the token
+ */
+
+/** @typedef {ReturnType<typeof createClient>} Client */
+
+/**
+ * @param {{ origin: string, token: string, signal: AbortSignal }} options
+ */
+export function createClient ({ origin, token, signal }) {
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {RequestOptions} [options]
+   */
+  return async function request (method, path, { expect = 200, body, anonymous = false } = {}) {
+    const response = await fetch(origin + path, {
+      method,
+      headers: {
+        ...anonymous ? {} : { authorization: `Bearer ${token}` },
+        ...body === undefined ? {} : { 'content-type': 'application/json' }
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal
+    })
+    if (response.status !== expect) {
+      throw new Error(`${method} ${path} answered ${response.status} instead of ${expect}: ${await response.text()}`)
+    }
+    return response
+  }
+}

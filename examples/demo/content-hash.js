@@ -1,0 +1,90 @@
+// @ts-check
+/** @import { Sql } from 'postgres' */
+
+/**
+ * What a schema holds: of every table its rows and a hash over them, of every sequence where it stands.
+ * @typedef {{ rows: number, hash: string }} TableContent
+ * @typedef {{ tables: Map<string, TableContent>, sequences: Map<string, string> }} Content
+ */
+
+/**
+ * Of the schema public, all at the same instant. The plugin's own backup_logs is left out: it has to change.
+ * @param {Sql} sql
+ * @returns {Promise<Content>}
+ */
+export async function readContent (sql) {
+  const content = await sql.begin('isolation level repeatable read, read only', async (tx) => {
+    /** @type {Content} */
+    const found = { tables: new Map(), sequences: new Map() }
+    const relations = await tx`
+      SELECT relname AS name, relkind = 'S' AS is_sequence FROM pg_class
+      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S') AND relname <> 'backup_logs'
+      ORDER BY relname`
+    for (const { name, is_sequence: isSequence } of relations) {
+      if (isSequence) {
+        const [state] = await tx`SELECT last_value, is_called FROM ${tx(name)}`
+        found.sequences.set(name, `${state?.last_value}${state?.is_called ? '' : ', not called'}`)
+      } else {
+        const [state] = await tx`
+          SELECT count(*)::integer AS rows, md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C"), '')) AS hash
+          FROM ${tx(name)} AS t`
+        found.tables.set(name, { rows: state?.rows, hash: state?.hash })
+      }
+    }
+    return found
+  })
+  return content
+}
+
+/**
+ * What must be there after a restore: the content from before the damage, but excluded tables as the damage left them, their
+ * identity sequences too.
+ * @param {Content} before
+ * @param {Content} damaged
+ * @param {string[]} excluded
+ * @returns {Content}
+ */
+export function expectContent (before, damaged, excluded) {
+  const isExcluded = (/** @type {string} */ name) => excluded.some((table) => name === table || name === `${table}_id_seq`)
+  return {
+    tables: mix(before.tables, damaged.tables, isExcluded),
+    sequences: mix(before.sequences, damaged.sequences, isExcluded)
+  }
+}
+
+/**
+ * The names of what is not the same, tables and sequences, missing and additional ones too. None: the content is equal.
+ * @param {Content} expected
+ * @param {Content} actual
+ * @returns {string[]}
+ */
+export function compareContent (expected, actual) {
+  return [
+    ...differing(expected.tables, actual.tables, (a, b) => a.rows === b.rows && a.hash === b.hash),
+    ...differing(expected.sequences, actual.sequences, (a, b) => a === b)
+  ]
+}
+
+/**
+ * @template T
+ * @param {Map<string, T>} expected
+ * @param {Map<string, T>} actual
+ * @param {(a: T, b: T) => boolean} areSame
+ */
+function differing (expected, actual, areSame) {
+  return [...new Set([...expected.keys(), ...actual.keys()])].filter((name) => {
+    const a = expected.get(name)
+    const b = actual.get(name)
+    return a === undefined || b === undefined || !areSame(a, b)
+  })
+}
+
+/**
+ * @template T
+ * @param {Map<string, T>} before
+ * @param {Map<string, T>} damaged
+ * @param {(name: string) => boolean} isExcluded
+ */
+function mix (before, damaged, isExcluded) {
+  return new Map([...[...before].filter(([name]) => !isExcluded(name)), ...[...damaged].filter(([name]) => isExcluded(name))])
+}

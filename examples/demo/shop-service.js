@@ -1,0 +1,45 @@
+// @ts-check
+import { createHash, timingSafeEqual } from 'node:crypto'
+import Fastify from 'fastify'
+import backup from 'fastify-backup'
+/** @import { FastifyReply, FastifyRequest } from 'fastify' */
+/** @import { Sql } from 'postgres' */
+
+/**
+ * The shop's service: a public route of its own, and the backups' admin routes behind a bearer token.
+ * @param {{ url: string, sql: Sql, token: string, storagePath: string }} options
+ */
+export async function createShopService ({ url, sql, token, storagePath }) {
+  const app = Fastify({ logger: { level: 'warn' } })
+
+  await app.register(backup, {
+    enabled: true,
+    connection: url,
+    storagePath,
+    auth: [requireToken(token)],
+    actor: () => 'demo',
+    allowRestore: true
+  })
+
+  app.get('/', async () => {
+    const [figures] = await sql`
+      SELECT (SELECT count(*) FROM customers)::integer AS customers, (SELECT count(*) FROM orders)::integer AS orders,
+        (SELECT count(*) FROM reviews)::integer AS reviews, (SELECT coalesce(sum(amount), 0) FROM payments) AS revenue`
+    return figures
+  })
+  return app
+}
+
+/** @param {string} token */
+function requireToken (token) {
+  const expected = digest(`Bearer ${token}`)
+
+  return async (/** @type {FastifyRequest} */ request, /** @type {FastifyReply} */ reply) => {
+    if (timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return
+    reply.header('www-authenticate', 'Bearer')
+    throw Object.assign(new Error('This needs the bearer token'), { statusCode: 401 })
+  }
+}
+
+/** @param {string} text */
+const digest = (text) => createHash('sha256').update(text).digest()

@@ -1,0 +1,45 @@
+// @ts-check
+// Snapshots by code, over the service's own postgres.js instance, with events. Takes one, reads it, and ends.
+//
+//   DATABASE_URL=postgres://user:password@host/database node examples/own-sql.js
+//
+// The snapshot of the schema public goes to ./backups, and the log to its table backup_logs.
+
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import Fastify from 'fastify'
+import backup from 'fastify-backup'
+import postgres from 'postgres'
+
+const { DATABASE_URL } = process.env
+if (!DATABASE_URL) throw new Error('Set DATABASE_URL to the URL of a PostgreSQL database')
+
+// The plugin borrows two connections for a snapshot; the instance stays ours to close
+const sql = postgres(DATABASE_URL, { max: 5 })
+const app = Fastify()
+
+await app.register(backup, { enabled: true, sql, auth: [refuseAll] })
+
+try {
+  app.backup.on('backup:started', ({ id, schema }) => console.log(`started    ${id} of the schema ${schema}`))
+
+  const run = await app.backup.create({ note: 'before the migration', actor: 'examples/own-sql.js' })
+  console.log(`completed  ${run.filename}: ${run.tableCount} tables, ${run.rowCount} rows, ${run.sizeBytes} bytes in ${run.durationMs} ms`)
+  console.log(`checksum   ${run.checksum}`)
+
+  const { stream } = await app.backup.download(run.id)
+  const [line] = await once(createInterface({ input: stream }), 'line')
+  stream.destroy()
+  console.log(`manifest   ${line.slice(0, 100)}…`)
+
+  const { newest, bytesHeld } = await app.backup.status()
+  console.log(`held       ${bytesHeld} bytes; the newest is of ${newest[0]?.finishedAt}`)
+} finally {
+  await app.close()
+  await sql.end()
+}
+
+/** The routes are for nobody here. */
+async function refuseAll () {
+  throw Object.assign(new Error('By code only'), { statusCode: 403 })
+}

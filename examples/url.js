@@ -1,0 +1,36 @@
+// @ts-check
+// The plugin with a database URL and a bearer token. It stays up: try the lines that it prints; Ctrl-C ends it.
+//
+//   DATABASE_URL=postgres://user:password@host/database node examples/url.js
+//
+// Snapshots of the schema public go to ./backups, and the log to its table backup_logs. Nobody can restore: see auth.js.
+
+import { randomBytes } from 'node:crypto'
+import Fastify from 'fastify'
+import backup from 'fastify-backup'
+
+const { DATABASE_URL, ADMIN_TOKEN = randomBytes(24).toString('base64url') } = process.env
+if (!DATABASE_URL) throw new Error('Set DATABASE_URL to the URL of a PostgreSQL database')
+
+const app = Fastify({ logger: { level: 'warn' } })
+
+/** @param {import('fastify').FastifyRequest} request */
+async function verifyAdmin (request) {
+  if (request.headers.authorization !== `Bearer ${ADMIN_TOKEN}`) {
+    throw Object.assign(new Error('Admins only'), { statusCode: 401 })
+  }
+}
+
+await app.register(backup, {
+  enabled: true,
+  connection: DATABASE_URL,
+  auth: [verifyAdmin]
+})
+
+const origin = await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT ?? 3000) })
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => app.close())
+
+const curl = `curl -H "Authorization: Bearer ${ADMIN_TOKEN}"`
+console.log(`take a snapshot    ${curl} -X POST ${origin}/admin/backup`)
+console.log(`list them          ${curl} ${origin}/admin/backup`)
+console.log(`how it stands      ${curl} ${origin}/admin/backup/status`)

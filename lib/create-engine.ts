@@ -1,0 +1,102 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { createBackupLog } from './log/backup-log.ts'
+import type { ResolvedOptions } from './options.ts'
+import { acceptPool, createPool } from './postgres/connection.ts'
+import { systemClock } from './schedule/clock.ts'
+import { scheduleBackups } from './schedule-backups.ts'
+import type { Clock, Context } from './service/context.ts'
+import { beginCreate } from './service/create-backup.ts'
+import { downloadBackup } from './service/download-backup.ts'
+import type { BackupEngine } from './service/engine.ts'
+import { createEventHub } from './service/event-hub.ts'
+import { guardStorage } from './service/guarded-storage.ts'
+import { createHealer, healLog } from './service/heal-log.ts'
+import { publicError } from './service/outcome.ts'
+import { pruneAll, removeBackup } from './service/prune-backups.ts'
+import { getBackup, listBackups, readStatus, updateBackup } from './service/read-backups.ts'
+import { beginRestore, planRestoreOf } from './service/restore-backup.ts'
+import { createRuns } from './service/runs.ts'
+import { createFileSystemStorage } from './storage/file-system-storage.ts'
+
+/** app.close() waits for us: under the 5 s that we promise, and under Fastify's 10 s for a hook. */
+const graceMs = 4500
+/** For the connections to say good-bye. */
+const closeSeconds = 2
+
+/** Puts the rooms together. Nothing connects before the first call, or start(). */
+export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock = systemClock): BackupEngine {
+  const sql = options.sql === undefined ? createPool(options.connection) : acceptPool(options.sql)
+  const stopping = new AbortController()
+  const context: Context = {
+    options,
+    sql,
+    log: createBackupLog(sql, options.logSchema, clock.now),
+    storage: guardStorage(options.storage ?? createFileSystemStorage(options.storagePath)),
+    events: createEventHub((event) => { logger.error({ event }, 'a listener of fastify.backup threw') }),
+    runs: createRuns(sql.options.max, clock.now),
+    clock,
+    logger,
+    requestHealing: () => { healer.request() }
+  }
+  const { events, runs } = context
+  const healer = createHealer(context, stopping.signal, async () => { await healLog(context) })
+  const scheduler = options.schedule.enabled ? scheduleBackups(context) : undefined
+
+  /** Every call of the public service. */
+  function whileOpen<A extends unknown[], T> (call: (...values: A) => Promise<T>): (...values: A) => Promise<T> {
+    return async (...values) => {
+      try {
+        runs.requireOpen()
+        return await call(...values)
+      } catch (error) {
+        throw publicError(error)
+      }
+    }
+  }
+
+  const engine: BackupEngine = {
+    create: whileOpen(async (request) => await (await beginCreate(context, request)).finished),
+    beginCreate: whileOpen(async (request) => await beginCreate(context, request)),
+    list: whileOpen(async (query) => await listBackups(context, query)),
+    get: whileOpen(async (id) => await getBackup(context, id)),
+    download: whileOpen(async (id, range) => await downloadBackup(context, id, range)),
+    plan: whileOpen(async (id, request) => await planRestoreOf(context, id, request)),
+    restore: whileOpen(async (id, request) => await (await beginRestore(context, id, request)).finished),
+    beginRestore: whileOpen(async (id, request) => await beginRestore(context, id, request)),
+    remove: whileOpen(async (id) => { await removeBackup(context, id) }),
+    update: whileOpen(async (id, changes) => await updateBackup(context, id, changes)),
+    prune: whileOpen(async () => await pruneAll(context)),
+    status: whileOpen(async () => await readStatus(context, scheduler?.nextRunAt() ?? null)),
+    on (event, listener) {
+      events.on(event, listener)
+      return engine
+    },
+    once (event, listener) {
+      events.once(event, listener)
+      return engine
+    },
+    off (event, listener) {
+      events.off(event, listener)
+      return engine
+    },
+    start () {
+      healer.request()
+      scheduler?.start()
+    },
+    async stop () {
+      stopping.abort()
+      await withinGrace(Promise.all([runs.stop(), scheduler?.stop(), healer.idle()]))
+    },
+    async close () {
+      if (options.sql === undefined) await sql.end({ timeout: closeSeconds })
+    }
+  }
+  return engine
+}
+
+/** A database that no longer answers must not hold app.close(). */
+async function withinGrace (work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([work, new Promise((resolve) => { timer = setTimeout(resolve, graceMs) })])
+  clearTimeout(timer)
+}

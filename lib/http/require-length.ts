@@ -1,0 +1,21 @@
+import { pipeline, Transform, type Readable } from 'node:stream'
+import { SnapshotInvalid } from '../errors.ts'
+
+/**
+ * The same bytes, but an error when there are not as many as announced. Node would leave the connection open, and the client
+ * waiting for the rest of a file that was cut short. Destroying either stream destroys the other.
+ */
+export function requireLength (source: Readable, length: number): Readable {
+  const changed = new SnapshotInvalid(`it does not have the ${length} bytes that its log says`)
+  let left = length
+  const counter = new Transform({
+    transform (chunk: Buffer, encoding, done) {
+      left -= chunk.length
+      done(left < 0 ? changed : null, chunk)
+    },
+    flush (done) {
+      done(left > 0 ? changed : null)
+    }
+  })
+  return pipeline(source, counter, () => {})
+}

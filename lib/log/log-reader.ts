@@ -1,0 +1,57 @@
+import type { ListQuery } from '../../types/index.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import type { LogAccess } from './log-access.ts'
+import type { LoggedBackup } from './log-row.ts'
+
+export interface LogPage { backups: LoggedBackup[], next: string | null }
+
+/** What the log tells. Rows whose removal has begun are not there any more. */
+export function logReader ({ table, query, select }: LogAccess) {
+  return {
+    async get (id: string): Promise<LoggedBackup | undefined> {
+      const [backup] = await select('id = $1::text::uuid AND removed_at IS NULL', [id])
+      return backup
+    },
+
+    /** Newest first; of the same instant, the greater id first. */
+    async list ({ schema: ofSchema, status, trigger, limit = 100, before }: ListQuery): Promise<LogPage> {
+      const cursor = before === undefined ? { startedAt: null, id: null } : decodeCursor(before)
+      const backups = await select(`removed_at IS NULL
+        AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR status = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
+        AND ($4::text IS NULL OR (started_at, id) < ($4::text::timestamptz, $5::text::uuid))`,
+      [ofSchema ?? null, status ?? null, trigger ?? null, cursor.startedAt, cursor.id], `ORDER BY started_at DESC, id DESC LIMIT ${limit + 1}`)
+      const page = backups.slice(0, limit)
+      const last = page.at(-1)
+      return { backups: page, next: backups.length > limit && last !== undefined ? encodeCursor(last.backup) : null }
+    },
+
+    /** Backups that run, and snapshots that are being restored. */
+    async running (): Promise<LoggedBackup[]> {
+      return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [], 'ORDER BY started_at DESC')
+    },
+
+    /** The newest completed backup of each schema. */
+    async newest (): Promise<LoggedBackup[]> {
+      return await select(`removed_at IS NULL AND id IN (
+        SELECT DISTINCT ON (schema) id FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL ORDER BY schema, started_at DESC, id DESC)`, [], 'ORDER BY schema')
+    },
+
+    async bytesHeld (): Promise<number> {
+      const rows = await query<{ bytes: number }>(`SELECT coalesce(sum(size_bytes), 0) AS bytes FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL`)
+      return rows.reduce((sum, { bytes }) => sum + bytes, 0)
+    },
+
+    /** Schemas whose newest finished run failed. */
+    async failing (): Promise<string[]> {
+      const rows = await query<{ schema: string }>(`SELECT schema FROM (
+        SELECT DISTINCT ON (schema) schema, status FROM ${table} WHERE status <> 'running' AND removed_at IS NULL ORDER BY schema, started_at DESC, id DESC) newest
+        WHERE status = 'failed'`)
+      return rows.map(({ schema: name }) => name)
+    },
+
+    /** Every schema that has a row. */
+    async schemas (): Promise<string[]> {
+      return (await query<{ schema: string }>(`SELECT DISTINCT schema FROM ${table}`)).map(({ schema: name }) => name)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { backupKey, retentionKey, tryLock, waitForLock } from '../postgres/locks.ts'
+import type { LogAccess } from './log-access.ts'
+import { type FinishedBackup, type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
+
+type FinishedRow = LogRow<FinishedBackup['backup']['status']>
+
+/** How a row leaves the log: first the mark, then the file, then the row, so that a crash in between can be healed. */
+export function removals ({ table, transact, select }: LogAccess) {
+  return {
+    /**
+     * Marks snapshots of one schema as being removed, in one transaction that no other removal of that schema runs beside: `choose` gets
+     * every finished row, and names those to go. One that is in use by a restore, by whichever replica, is left.
+     */
+    async markRemoved<Choice extends { id: string }> (ofSchema: string, choose: (finished: FinishedBackup[]) => Choice[]): Promise<Array<Choice & FinishedBackup>> {
+      return await transact(async (tx) => {
+        await waitForLock(tx, retentionKey(ofSchema))
+        const finished = await tx.query<FinishedRow>(`SELECT ${logColumns} FROM ${table} WHERE schema = $1::text AND status <> 'running' AND removed_at IS NULL`, [ofSchema])
+        const marked: Array<Choice & FinishedBackup> = []
+        for (const choice of choose(finished.map(toLoggedBackup))) {
+          if (!await tryLock(tx, backupKey(choice.id))) continue
+          const rows = await tx.query<FinishedRow>(`WITH q AS (UPDATE ${table} SET removed_at = clock_timestamp() WHERE id = $1::text::uuid RETURNING ${logColumns})`, [choice.id])
+          marked.push(...rows.map((row) => ({ ...choice, ...toLoggedBackup(row) })))
+        }
+        return marked
+      })
+    },
+
+    /** Of each schema the newest slot stays claimed, by a row that nobody sees any more: else a restart would serve it a second time. */
+    async deleteRow (id: string): Promise<void> {
+      await transact(async (tx) => {
+        await tx.query(`WITH q AS (UPDATE ${table} SET has_file = false WHERE id = $1::text::uuid RETURNING id)`, [id])
+        await tx.query(`WITH q AS (DELETE FROM ${table} gone WHERE id = $1::text::uuid
+          AND (slot IS NULL OR slot < (SELECT max(newer.slot) FROM ${table} newer WHERE newer.schema = gone.schema)) RETURNING id)`, [id])
+      })
+    },
+
+    /** Rows whose removal was begun and not ended. */
+    async removing (): Promise<LoggedBackup[]> {
+      return await select('removed_at IS NOT NULL')
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import type { Parameter } from '../postgres/query.ts'
+import type { LogAccess } from './log-access.ts'
+import type { LoggedBackup } from './log-row.ts'
+
+/** One restore, told from others of the same snapshot: no two go into one schema at once. */
+export interface RestoreKey { id: string, target: string, startedAt: Date }
+
+const keyOf = ({ id, target, startedAt }: RestoreKey): Parameter[] => [id, target, startedAt.toISOString()]
+const isOurs = "restore_schema = $2::text AND restore ->> 'startedAt' = $3::text"
+
+/** The newest restore of a snapshot, in the snapshot's own row. */
+export function restoreRecords ({ table, now, change }: LogAccess) {
+  return {
+    /** Undefined when the snapshot is not there any more. */
+    async beginRestore (key: RestoreKey, by: string | null): Promise<LoggedBackup | undefined> {
+      const [begun] = await change(`restore_schema = $2::text, progress = NULL, restore = jsonb_build_object(
+        'status', 'running', 'startedAt', $3::text, 'finishedAt', NULL, 'by', $4::text, 'preRestoreId', NULL, 'error', NULL)`,
+      "id = $1::text::uuid AND status IN ('completed', 'restored') AND removed_at IS NULL", [...keyOf(key), by])
+      return begun
+    },
+
+    async notePreRestore (key: RestoreKey, preRestoreId: string): Promise<void> {
+      await change("restore = restore || jsonb_build_object('preRestoreId', $4::text)", `id = $1::text::uuid AND ${isOurs}`, [...keyOf(key), preRestoreId])
+    },
+
+    async failRestore (key: RestoreKey, error: string): Promise<void> {
+      await change("progress = NULL, restore = restore || jsonb_build_object('status', 'failed', 'error', $4::text, 'finishedAt', $5::text)",
+        `id = $1::text::uuid AND ${isOurs} AND restore ->> 'status' = 'running'`, [...keyOf(key), error, now().toISOString()])
+    },
+
+    /**
+     * The statement that a restore runs last in its own transaction, so that the log tells what the data are. It is made when the restore
+     * begins, so it adds to that moment what has passed in the database since.
+     */
+    restoreCompletion (key: RestoreKey, by: string | null): { text: string, parameters: Parameter[] } {
+      const finishedAt = '$3::text::timestamptz + (clock_timestamp() - transaction_timestamp())'
+      return {
+        text: `WITH q AS (UPDATE ${table} SET status = 'restored', restored_at = ${finishedAt}, restored_by = $4::text, progress = NULL,
+          restore = CASE WHEN ${isOurs}
+            THEN restore || jsonb_build_object('status', 'completed', 'finishedAt', to_char(${finishedAt}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+            ELSE restore END
+          WHERE id = $1::text::uuid RETURNING id)`,
+        parameters: [...keyOf(key), by]
+      }
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { rm } from 'node:fs/promises'
+import { Aborted } from '../errors.ts'
+import type { NewRun } from '../log/run-records.ts'
+import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
+import type { Backup } from '../../types/index.ts'
+import { type Context, spoolPath } from './context.ts'
+import { errorText, isOwnError } from './outcome.ts'
+import { hasSnapshot } from './read-backups.ts'
+
+/** Another replica serves the slot. */
+export class SlotTaken extends Error {}
+
+/** The life of one snapshot's row and file: the row first, the file while the row is running, and `completed` last. */
+export interface Publication {
+  /** Notes the run as running. Throws SlotTaken when its slot is another's. */
+  begin: () => Promise<Backup>
+  /** Whether the log may hold a row of this run. */
+  hasBegun: () => boolean
+  /** Puts the file into the storage, then the row to completed. */
+  publish: (written: WrittenSnapshot) => Promise<void>
+  /** Whether the snapshot is there to stay. */
+  isCompleted: () => boolean
+  /**
+   * After a failure: leaves no file and a `failed` row, also of a run that could not begin. Or finds out that the backup is completed all
+   * the same, because only the answer of the database was lost. Never rejects: what can't be done now is left to healing.
+   */
+  settle: (failure: Error) => Promise<void>
+  /** The completed backup. Throws what settle() was told when it is not completed. */
+  outcome: () => Backup
+}
+
+export function createPublication (context: Context, run: NewRun): Publication {
+  const { log, storage, logger } = context
+  const { id, filename } = run
+  let begun = false
+  let published = false
+  let completed: Backup | undefined
+  let failed: Error | undefined
+
+  async function noteFailure (failure: Error): Promise<void> {
+    if (!begun) {
+      begun = await log.insert(run, errorText(failure)) !== undefined
+      return
+    }
+    if (await log.fail(id, errorText(failure), isInterruption(failure)) === undefined) {
+      const logged = await log.get(id)
+      if (logged !== undefined && hasSnapshot(logged.backup)) {
+        completed = { ...logged.backup, available: true }
+        return
+      }
+    }
+    // A name that was refused may be somebody else's file
+    if (published) await storage.remove(filename)
+    await log.forgetFile(id)
+  }
+
+  return {
+    hasBegun: () => begun,
+    isCompleted: () => completed !== undefined,
+    async begin () {
+      // Before the answer, which may be lost when the row is there
+      begun = true
+      const inserted = await log.insert(run)
+      begun = inserted !== undefined
+      if (inserted === undefined) throw new SlotTaken()
+      return { ...inserted.backup, available: false }
+    },
+    async publish ({ manifest, sizeBytes, checksum }) {
+      if (await log.expectFile(id) === undefined) throw takenForDead()
+      await storage.publish(spoolPath(context, id), filename)
+      published = true
+      const logged = await log.complete(id, { sizeBytes, tableCount: manifest.totalTables, rowCount: manifest.totalRows, checksum })
+      if (logged === undefined) throw takenForDead()
+      completed = { ...logged.backup, available: true }
+    },
+    async settle (failure) {
+      failed = failure
+      try {
+        await noteFailure(failure)
+      } catch (error) {
+        // Without the log nobody can say whether the file counts: healing does, when the database is back
+        logger.warn({ id, reason: errorText(error) }, 'a failed backup could not be noted or cleared away yet')
+        context.requestHealing()
+      }
+      // What resists, healing finds as well
+      await rm(spoolPath(context, id), { force: true }).catch(() => {})
+    },
+    outcome () {
+      if (completed === undefined) throw failed
+      return completed
+    }
+  }
+}
+
+const takenForDead = (): Error => new Aborted('the run was taken for dead, and its row in the log marked as failed or removed')
+
+/** A run that was cut off leaves its slot to another. */
+const isInterruption = (failure: Error): boolean => isOwnError(failure, 'SHUTTING_DOWN') || isOwnError(failure, 'DATABASE_UNAVAILABLE')

@@ -1,0 +1,128 @@
+import { Writable } from 'node:stream'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import postgres from 'postgres'
+import t from 'tap'
+import backup, * as library from '../lib/index.ts'
+import { BackupSchema, backupPlugin } from '../lib/index.ts'
+import { useDirectory } from './support/directory.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance { verifyJWT: (request: FastifyRequest, reply: FastifyReply) => Promise<void> }
+}
+
+// Nobody listens there: what these tests are about needs no database
+const connection = 'postgres://localhost:1/nowhere'
+const pass = async (): Promise<void> => {}
+const options = { enabled: true, connection, auth: [pass] }
+
+/** An app with a log of what it says. */
+function build (t: { after: (clean: () => Promise<unknown>) => void }): { app: FastifyInstance, log: string[] } {
+  const log: string[] = []
+  const stream = new Writable({
+    write (chunk, encoding, done) {
+      log.push(JSON.parse(String(chunk)).msg)
+      done()
+    }
+  })
+  const app = Fastify({ logger: { level: 'info', stream } })
+  t.after(() => app.close())
+  return { app, log }
+}
+
+t.test('the plugin is the default export and one by name, beside the schemas', async (t) => {
+  t.equal(backup, backupPlugin)
+  t.equal(library.default, backupPlugin)
+  t.ok(BackupSchema.properties.id)
+})
+
+t.test('enabled, it decorates the app and mounts its routes behind auth', async (t) => {
+  const { app } = build(t)
+  await app.register(backup, { ...options, storagePath: await useDirectory(t), auth: [async () => { throw new Error('You are not Ada') }] })
+  await app.ready()
+  t.type(app.backup.create, 'function')
+  const response = await app.inject('/admin/backup')
+  t.equal(response.statusCode, 401)
+})
+
+t.test('a pool of the caller is taken, and not closed', async (t) => {
+  const sql = postgres(connection, { max: 2 })
+  const { app } = build(t)
+  await app.register(backup, { enabled: true, sql, auth: [pass], storagePath: await useDirectory(t) })
+  await app.ready()
+  await app.close()
+  await t.rejects(sql`select 1`, { code: 'ECONNREFUSED' }, 'closed, it would be CONNECTION_ENDED')
+})
+
+t.test('options may be a function of the parent, which has what plugins before have decorated', async (t) => {
+  const { app } = build(t)
+  const storagePath = await useDirectory(t)
+  app.register(async (instance) => { instance.decorate('unseen', 1) })
+  app.decorate('verifyJWT', async () => { throw new Error('No token') })
+  app.register(backup, (parent) => ({ ...options, storagePath, auth: [parent.verifyJWT] }))
+  await app.ready()
+  t.match((await app.inject('/admin/backup')).json(), { statusCode: 401, message: 'No token' })
+})
+
+t.test('it can be registered on an app with a logger of its own kind', async (t) => {
+  interface ShopLogger extends FastifyBaseLogger { audit: (message: string) => void }
+  const { app: { log } } = build(t)
+  const loggerInstance: ShopLogger = Object.assign(Object.create(log), { audit () {} })
+  const app = Fastify({ loggerInstance })
+  t.after(() => app.close())
+  await app.register(backup, { enabled: false })
+  await t.rejects(app.backup.create(), { code: 'FST_BACKUP_DISABLED' })
+})
+
+t.test('the namespace that require() gives can be registered as well', async (t) => {
+  const { app } = build(t)
+  await app.register(Promise.resolve(library), { enabled: false })
+  await app.ready()
+  t.ok(app.hasDecorator('backup'))
+})
+
+t.test('disabled, every call rejects, listeners may be added, nothing is mounted, and one line says so', async (t) => {
+  const { app, log } = build(t)
+  await app.register(backup, {})
+  await app.ready()
+  const service = app.backup
+  const id = '00000000-0000-4000-8000-000000000000'
+  const calls: Array<() => Promise<unknown>> = [
+    () => service.create(), () => service.list(), () => service.get(id), () => service.download(id), () => service.plan(id), () => service.restore(id),
+    () => service.remove(id), () => service.update(id, { pinned: true }), () => service.prune(), () => service.status()
+  ]
+  for (const call of calls) await t.rejects(call(), { code: 'FST_BACKUP_DISABLED', statusCode: 503 })
+  t.equal(service.on('backup:started', () => {}).once('backup:failed', () => {}).off('backup:started', () => {}), service)
+  t.match(log, [/disabled/])
+  t.equal(log.length, 1)
+  t.equal((await app.inject('/admin/backup')).json().message, 'Route GET:/admin/backup not found')
+})
+
+t.test('a second registration on the same level fails, switched off or not', async (t) => {
+  for (const [first, second] of [[{ enabled: false }, { enabled: false }], [{ enabled: false }, { ...options, storagePath: await useDirectory(t) }]]) {
+    const { app } = build(t)
+    app.register(backup, first ?? {})
+    app.register(backup, second ?? {})
+    await t.rejects(async () => { await app.ready() }, { code: 'FST_BACKUP_ALREADY_REGISTERED' })
+  }
+})
+
+t.test('a child scope may have one of its own', async (t) => {
+  const { app } = build(t)
+  await app.register(backup, { enabled: false })
+  await app.register(async (child) => {
+    t.equal(child.backup, app.backup)
+    await child.register(backup, { enabled: false })
+    t.not(child.backup, app.backup)
+  })
+  await t.resolves(async () => { await app.ready() })
+})
+
+t.test('invalid options fail the registration', async (t) => {
+  for (const [given, code] of [
+    [{ enabled: true }, 'FST_BACKUP_AUTH_REQUIRED'], [{ ...options, prefix: '/x' }, 'FST_BACKUP_OPTION_INVALID'], [{ ...options, maxBackups: 0 }, 'FST_BACKUP_OPTION_INVALID']
+  ] as const) {
+    const { app } = build(t)
+    app.register(backup, given)
+    await t.rejects(async () => { await app.ready() }, { code })
+  }
+})

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { qualifiedName, quoteIdentifier } from '../../lib/postgres/identifiers.ts'
+import type { Backup, Progress } from '../../types/index.ts'
+import { createShop, eventNames, useEngine, usePlace } from './engine.ts'
+
+const sha256 = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+
+t.test('a backup is a row and a file that prove each other', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const before = Date.now()
+  const backup = await engine.create({ note: 'before the migration', actor: 'ada' })
+  const after = Date.now()
+
+  t.match(backup, {
+    schema: 'public',
+    status: 'completed',
+    trigger: 'manual',
+    compression: 'none',
+    tableCount: 2,
+    rowCount: 5,
+    available: true,
+    error: null,
+    createdBy: 'ada',
+    cron: null,
+    note: 'before the migration',
+    pinned: false,
+    restoredAt: null,
+    restoredBy: null,
+    restore: null
+  })
+  t.equal(backup.filename, `public_${backup.startedAt.replaceAll(/[:.]/g, '-')}.json`)
+  const [startedAt, finishedAt] = [Date.parse(backup.startedAt), Date.parse(backup.finishedAt ?? '')]
+  t.ok(before <= startedAt && startedAt <= finishedAt && finishedAt <= after)
+  t.equal(backup.durationMs, finishedAt - startedAt)
+
+  const bytes = await readFile(join(place.directory, backup.filename))
+  t.equal(backup.sizeBytes, bytes.length)
+  t.equal(backup.checksum, sha256(bytes))
+  const { manifest } = JSON.parse(bytes.toString())
+  const data = bytes.subarray(bytes.indexOf('"data":') + '"data":'.length, -'}\n'.length)
+  t.equal(manifest.checksum, sha256(data))
+  t.match(manifest, { id: backup.id, createdAt: backup.startedAt, trigger: 'manual', note: 'before the migration', totalRows: 5, totalTables: 2 })
+  t.strictSame(await readdir(place.directory), [backup.filename], 'no partial file stays')
+  t.strictSame(await engine.get(backup.id), backup)
+})
+
+t.test('the log table is left out, whatever excludeTables says; a call adds to it', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE TABLE audit (id int)`
+  const engine = useEngine(t, place, { excludeTables: ['public.audit'] })
+  const backup = await engine.create({ excludeTables: ['orders'] })
+  const { manifest } = JSON.parse(String(await readFile(join(place.directory, backup.filename))))
+  t.strictSame(manifest.tables.map(({ name }: { name: string }) => name), ['users'])
+})
+
+t.test('its events come in order, and beginCreate() gives the running row first', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const reports: Progress[] = []
+  const { backup, finished } = await engine.beginCreate({ onProgress: (progress) => reports.push(progress) })
+  t.match(backup, { status: 'running', available: false, sizeBytes: null, checksum: null, finishedAt: null, durationMs: null })
+  const completed = await finished
+  t.equal(completed.id, backup.id)
+  t.strictSame(eventNames(engine), ['backup:started', 'backup:completed'])
+  t.strictSame(engine.events[0], ['backup:started', backup])
+  t.strictSame(engine.events.at(-1), ['backup:completed', completed])
+  t.strictSame(reports.at(-1), { phase: 'snapshot', table: null, tables: 2, tablesDone: 2, rows: 5, bytes: completed.sizeBytes })
+  t.strictSame(engine.events.find(([name]) => name === 'backup:progress'), ['backup:progress', { id: backup.id, progress: reports[0] }])
+})
+
+t.test('schemas and tables may have any name', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const longest = 'ж'.repeat(31) + 'x'
+  for (const schema of ['a"b', '../x', '__proto__', 'select', longest, "it's", 'a.b', 'C:\\x', 'x%2e']) {
+    await createShop(place, schema)
+    const table = qualifiedName(schema, schema)
+    const column = quoteIdentifier(schema)
+    await place.sql.unsafe(`CREATE TABLE ${table} (${column} text)`)
+    await place.sql.unsafe(`INSERT INTO ${table} VALUES ($1)`, [schema])
+    const backup = await engine.create({ schema })
+    t.match(backup, { schema, status: 'completed', tableCount: 3, rowCount: 6 }, schema)
+    t.match(backup.filename, /^[A-Za-z0-9%_-]+\.json$/)
+
+    await place.sql.unsafe(`DELETE FROM ${table}`)
+    await engine.restore(backup.id)
+    t.strictSame([...await place.sql.unsafe(`SELECT ${column} AS value FROM ${table}`)], [{ value: schema }])
+  }
+  t.strictSame((await readdir(place.directory)).filter((name) => !name.endsWith('.json')), [])
+})
+
+t.test('two at once: one runs, the other is refused and leaves nothing', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const other = useEngine(t, place)
+  const outcomes = await Promise.allSettled([engine.create(), other.create(), engine.create()])
+  const made = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+  const refused = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason)
+  t.ok(made.length >= 1)
+  for (const error of refused) t.match(error, { code: 'FST_BACKUP_BUSY', statusCode: 409 })
+  const { backups } = await engine.list()
+  t.equal(backups.length, made.length, 'a refused call has no row')
+  t.equal((await readdir(place.directory)).length, made.length)
+  t.notMatch([...eventNames(engine), ...eventNames(other)], ['backup:failed'])
+})
+
+t.test('runs that begin in the same millisecond have files of their own', async (t) => {
+  const place = await usePlace(t)
+  const now = new Date('2026-11-22T17:45:00.123Z')
+  const engine = useEngine(t, place, {}, { now: () => now, wait: async () => {} })
+  const first = await engine.create()
+  const second = await engine.create()
+  t.equal(first.filename, 'public_2026-11-22T17-45-00-123Z.json')
+  t.equal(second.filename, 'public_2026-11-22T17-45-00-124Z.json')
+  t.match(second, { startedAt: '2026-11-22T17:45:00.124Z', finishedAt: '2026-11-22T17:45:00.124Z', durationMs: 0 }, 'a clock that was set back makes no negative times')
+})
+
+t.test('a pool of two connections runs three backups without a deadlock, one after another', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { connection: { ...connectionOf(place.url), max: 2 } })
+  for (const schema of ['a', 'b', 'c']) await createShop(place, schema)
+  const backups: Backup[] = await Promise.all(['a', 'b', 'c'].map(async (schema) => await engine.create({ schema })))
+  t.strictSame(backups.map(({ schema, status }) => `${schema} ${status}`), ['a completed', 'b completed', 'c completed'])
+})
+
+/** The options of postgres.js that say the same as a URL. */
+function connectionOf (url: string): { host: string, port: number, database: string, username: string, password: string } {
+  const { hostname, port, pathname, username, password } = new URL(url)
+  return { host: hostname, port: Number(port), database: pathname.slice(1), username, password: decodeURIComponent(password) }
+}

@@ -1,0 +1,41 @@
+import { createFileSystemStorage } from '../../lib/storage/file-system-storage.ts'
+import type { SnapshotStorage } from '../../types/index.ts'
+
+/** The file system's storage, with some of its functions replaced; each gets the true one besides. */
+export type StorageChanges = { [Name in keyof SnapshotStorage]?: (storage: SnapshotStorage, ...values: Parameters<SnapshotStorage[Name]>) => ReturnType<SnapshotStorage[Name]> }
+
+export function storageWith (directory: string, changes: StorageChanges): SnapshotStorage {
+  const storage = createFileSystemStorage(directory)
+  return {
+    publish: async (spoolPath, name) => { await (changes.publish?.(storage, spoolPath, name) ?? storage.publish(spoolPath, name)) },
+    open: async (name, range) => await (changes.open?.(storage, name, range) ?? storage.open(name, range)),
+    stat: async (name) => await (changes.stat?.(storage, name) ?? storage.stat(name)),
+    remove: async (name) => { await (changes.remove?.(storage, name) ?? storage.remove(name)) },
+    list: async () => await (changes.list?.(storage) ?? storage.list())
+  }
+}
+
+/** Something that others wait for until the test says so. */
+export interface Gate {
+  /** Resolves when open() was called. */
+  pass: () => Promise<void>
+  open: () => void
+  /** Resolves when somebody has come to it. */
+  reached: Promise<void>
+}
+
+export function createGate (): Gate {
+  const opening = new AbortController()
+  const coming = new AbortController()
+  const told = async ({ signal }: AbortController): Promise<void> => {
+    if (!signal.aborted) await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
+  }
+  return {
+    async pass () {
+      coming.abort()
+      await told(opening)
+    },
+    open: () => { opening.abort() },
+    reached: told(coming)
+  }
+}

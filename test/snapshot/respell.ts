@@ -1,0 +1,55 @@
+import type { EncodedColumn } from '../../lib/snapshot/column-encoding.ts'
+
+/** A number below `count`. */
+export type Choose = (count: number) => number
+
+/**
+ * The same row in another spelling that JSON allows: other order of keys, white space around any token, any character escaped. What is inside of
+ * a jsonb value stays, since the server is the one to read that.
+ */
+export function respellRow (row: string, columns: EncodedColumn[], choose: Choose): string {
+  const embedded = new Set(columns.filter(({ encoding }) => encoding === 'jsonb').map(({ name }) => name))
+  const entries = entriesOf(row).map(({ key, value }) => {
+    const spelt = embedded.has(JSON.parse(key) as string) ? [value.join('')] : value.map((token) => respellToken(token, choose))
+    return [respellToken(key, choose), ':', ...spelt]
+  })
+  const tokens = ['{', ...shuffle(entries, choose).flatMap((entry, index) => index === 0 ? entry : [',', ...entry]), '}']
+  return tokens.map((token) => token + space(choose)).join('')
+}
+
+/** The tokens of each key's value, of a row that has no white space around them. */
+function entriesOf (row: string): Array<{ key: string, value: string[] }> {
+  const tokens = row.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^{}[\],:"]+/g) ?? []
+  const entries: Array<{ key: string, value: string[] }> = []
+  let depth = 0
+  for (const [index, token] of tokens.entries()) {
+    if (token === '}' || token === ']') depth--
+    const isKey = depth === 1 && tokens[index + 1] === ':' && (tokens[index - 1] === ',' || index === 1)
+    const isBetween = depth === 0 || (depth === 1 && (token === ':' || token === ','))
+    if (isKey) entries.push({ key: token, value: [] })
+    else if (!isBetween || (depth === 0 && token === ']')) entries.at(-1)?.value.push(token)
+    if (token === '{' || token === '[') depth++
+  }
+  return entries
+}
+
+function shuffle<T> (items: T[], choose: Choose): T[] {
+  const left = [...items]
+  return items.flatMap(() => left.splice(choose(left.length), 1))
+}
+
+const space = (choose: Choose): string => ['', '', '', ' ', '\n', '\t', '\r\n', '  \n '][choose(8)] ?? ''
+
+const respellToken = (token: string, choose: Choose): string => token.startsWith('"') ? respellString(JSON.parse(token) as string, choose) : token
+
+function respellString (text: string, choose: Choose): string {
+  return `"${[...text].map((character) => {
+    const canonical = JSON.stringify(character).slice(1, -1)
+    const unicode = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index).toString(16).padStart(4, '0'))
+    switch (choose(4)) {
+      case 0: return unicode.map((hex) => `\\u${hex}`).join('')
+      case 1: return unicode.map((hex) => `\\u${hex.toUpperCase()}`).join('')
+      default: return character === '/' ? '\\/' : canonical
+    }
+  }).join('')}"`
+}

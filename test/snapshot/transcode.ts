@@ -1,0 +1,31 @@
+import type { EncodedColumn, Encoding } from '../../lib/snapshot/column-encoding.ts'
+import { ByteQueue } from '../../lib/snapshot/byte-queue.ts'
+import { createCopyToJson } from '../../lib/snapshot/copy-to-json.ts'
+import { JsonCursor } from '../../lib/snapshot/json-cursor.ts'
+import { createJsonToCopy } from '../../lib/snapshot/json-to-copy.ts'
+
+export const column = (name: string, encoding: Encoding, delimiter = ','): EncodedColumn => ({ name, encoding, delimiter })
+
+export function cursorOver (json: string | Uint8Array): JsonCursor {
+  const cursor = new JsonCursor()
+  cursor.bytes = Buffer.from(json)
+  cursor.end = cursor.bytes.length
+  return cursor
+}
+
+/** Of a line of COPY text. */
+export function toJson (columns: EncodedColumn[], line: string | Uint8Array): Buffer {
+  const out = new ByteQueue()
+  createCopyToJson(columns)(Buffer.from(line), out)
+  return Buffer.concat(out.take())
+}
+
+/** Of a row; `skip` names columns that have no place to go to. Throws what the transcoder throws. */
+export function toCopy (columns: EncodedColumn[], row: string | Uint8Array, skip: string[] = []): Buffer {
+  const out = new ByteQueue()
+  const cursor = cursorOver(row)
+  const isWhole = createJsonToCopy(columns.map((column) => ({ ...column, skip: skip.includes(column.name) })))(cursor, out)
+  if (!isWhole) throw new Error('the row is incomplete')
+  if (cursor.position !== cursor.end) throw new Error(`the row ends ${cursor.end - cursor.position} bytes early`)
+  return Buffer.concat(out.take())
+}
