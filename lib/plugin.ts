@@ -5,7 +5,7 @@ import { createDisabledService } from './disabled-service.ts'
 import { AlreadyRegistered } from './errors.ts'
 import { mountBackup } from './mount-backup.ts'
 import { resolveOptions } from './options.ts'
-import { createEngine } from './service/create-engine.ts'
+import { createEngine } from './create-engine.ts'
 
 // Here and nowhere else: of what this file imports, only types are in the package's declarations
 declare module 'fastify' {

@@ -3,6 +3,15 @@ import type { EncodedColumn } from '../../lib/snapshot/column-encoding.ts'
 /** A number below `count`. */
 export type Choose = (count: number) => number
 
+/** Always the same choices for a seed. */
+export function chooser (seed: number): Choose {
+  let state = seed
+  return (count) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor(state / 2 ** 32 * count)
+  }
+}
+
 /**
  * The same row in another spelling that JSON allows: other order of keys, white space around any token, any character escaped. What is inside of
  * a jsonb value stays, since the server is the one to read that.
@@ -27,7 +36,7 @@ function entriesOf (row: string): Array<{ key: string, value: string[] }> {
     const isKey = depth === 1 && tokens[index + 1] === ':' && (tokens[index - 1] === ',' || index === 1)
     const isBetween = depth === 0 || (depth === 1 && (token === ':' || token === ','))
     if (isKey) entries.push({ key: token, value: [] })
-    else if (!isBetween || (depth === 0 && token === ']')) entries.at(-1)?.value.push(token)
+    else if (!isBetween) entries.at(-1)?.value.push(token)
     if (token === '{' || token === '[') depth++
   }
   return entries
