@@ -10,7 +10,7 @@ export interface CatalogColumn {
   baseType: number
   /** For a true array type (its element's typarray is this very type): the element behind all domains. */
   element: { type: number, isArray: boolean, delimiter: string } | null
-  /** NOT NULL without default, identity or a domain's default: an INSERT must give it. */
+  /** NOT NULL, by itself or by its domain, without default, identity or a domain's default: an INSERT must give it. */
   required: boolean
 }
 
@@ -48,7 +48,7 @@ const columnsQuery = `
     'baseType', base.oid::int8,
     'element', CASE WHEN element.typarray = base.oid THEN json_build_object(
       'type', behind.oid::int8, 'isArray', behind.typcategory = 'A', 'delimiter', element.typdelim) END,
-    'required', a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND declared.typdefault IS NULL
+    'required', (a.attnotnull OR resolved.never_null) AND NOT a.atthasdef AND a.attidentity = '' AND declared.typdefault IS NULL
   ) ORDER BY a.attnum) AS columns
   FROM pg_attribute a
   JOIN relation r ON r.oid = a.attrelid
@@ -78,10 +78,10 @@ const tablesQuery = (schema: string): string => `
     JOIN pg_inherits i ON i.inhparent = part.oid
     JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
   ), chain AS (
-    SELECT oid AS type, oid AS base, typtype, typbasetype FROM pg_type
+    SELECT oid AS type, oid AS base, typtype, typbasetype, typnotnull FROM pg_type
     UNION ALL
-    SELECT chain.type, t.oid, t.typtype, t.typbasetype FROM chain JOIN pg_type t ON t.oid = chain.typbasetype WHERE chain.typtype = 'd'
-  ), resolved AS (SELECT type, base FROM chain WHERE typtype <> 'd'),
+    SELECT chain.type, t.oid, t.typtype, t.typbasetype, t.typnotnull FROM chain JOIN pg_type t ON t.oid = chain.typbasetype WHERE chain.typtype = 'd'
+  ), resolved AS (SELECT type, max(base) FILTER (WHERE typtype <> 'd') AS base, bool_or(typnotnull) AS never_null FROM chain GROUP BY type),
   role AS (SELECT rolsuper OR rolbypassrls AS sees_all FROM pg_roles WHERE rolname = current_user),
   col AS (${columnsQuery}),
   rel AS (

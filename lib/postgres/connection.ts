@@ -1,10 +1,11 @@
+import { Socket } from 'node:net'
 import postgres, { type Options, type PostgresType } from 'postgres'
 import { OptionInvalid } from '../errors.ts'
 
-/** A postgres.js instance, whatever types its owner registered: its rows are never parsed, see query.ts. */
-export type Sql = postgres.Sql
+/** A postgres.js instance, whatever types its owner registered. */
+export type Sql = postgres.Sql<any> // eslint-disable-line @typescript-eslint/no-explicit-any
 
-/** Connections that a run needs: one for its transaction, one for the log and for cancelling it. */
+/** Connections that a run needs: one for its transaction, one for the log. */
 const connectionsNeeded = 2
 
 /** Throws FST_BACKUP_OPTION_INVALID for a pool so small that a run would wait for itself. */
@@ -31,5 +32,32 @@ export function createPool (connection: string | Options<Record<string, Postgres
     onnotice () {},
     ...typeof connection === 'object' && connection
   }
-  return requireRoom(url === undefined ? postgres(settings) : postgres(url, settings), 'connection')
+  const sql = requireRoom(url === undefined ? postgres(settings) : postgres(url, settings), 'connection')
+  sendAtOnce(sql)
+  return sql
+}
+
+interface SocketOptions { host: string[], port: number[], path: string | undefined, socket?: (options: SocketOptions) => Socket }
+
+/**
+ * postgres.js leaves Nagle's algorithm on, and then the last message of a COPY waits until the one before it is acknowledged: 40 ms a
+ * table, with all of them locked. Only for a server that has one address: trying several in turn is up to postgres.js.
+ */
+function sendAtOnce (sql: Sql): void {
+  const options = sql.options as unknown as SocketOptions
+  if (options.host.length === 1 && options.socket === undefined) options.socket = connectSocket
+}
+
+/** Still connecting when it is handed out: what is written waits, and an error reaches postgres.js in the ordinary way. */
+function connectSocket ({ host: [host = ''], port: [port = 0], path }: SocketOptions): Socket {
+  const socket = new Socket()
+  // By its name TLS checks the certificate
+  Object.assign(socket, { host, port })
+  socket.setNoDelay(true)
+  return path ? socket.connect(path) : socket.connect(port, host)
+}
+
+/** One connection more to the same server, whatever those of the pool wait for. To be ended by the caller. */
+export function connectBeside (sql: Sql): Sql {
+  return postgres({ ...sql.options, max: 1 } as unknown as Options<Record<string, PostgresType>>)
 }

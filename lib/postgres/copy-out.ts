@@ -6,7 +6,7 @@ export type OnRow = (line: Uint8Array) => Promise<void> | undefined
 
 /**
  * Runs `COPY … TO STDOUT` and hands over each row: the server sends one CopyData message per row (manual, 55.2.6), and
- * postgres.js one chunk per message.
+ * postgres.js one chunk per message. Resolves with the error of `onRow`, if it had one; rejects with the database's.
  *
  * When a row can't be taken, the statement is cancelled and the rest is drained, since postgres.js leaves the connection stuck when
  * such a stream is destroyed early.
@@ -15,32 +15,36 @@ export type OnRow = (line: Uint8Array) => Promise<void> | undefined
  * came while it was held back never asks again, and the answer to the next statement is never read: so it is asked for at the
  * end. The test "a COPY that is held back at its end" tells when that can go.
  */
-export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => Promise<void>): Promise<void> {
+export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => void): Promise<{ error: unknown } | undefined> {
   const stream: Readable = await runner.unsafe(text).readable()
-  await new Promise<void>((resolve, reject) => {
-    let failure: { error: unknown } | undefined
+  return await new Promise((resolve, reject) => {
+    let refusal: { error: unknown } | undefined
 
-    function fail (error: unknown): void {
-      failure ??= { error }
+    function refuse (error: unknown): void {
+      refusal = { error }
       stream.resume()
-      cancel().catch(() => {})
+      cancel()
     }
 
     stream.on('data', (line: Uint8Array) => {
-      if (failure !== undefined) return
+      if (refusal !== undefined) return
       try {
         const held = onRow(line)
         if (held === undefined) return
         stream.pause()
-        held.then(() => stream.resume(), fail)
+        held.then(() => stream.resume(), refuse)
       } catch (error) {
-        fail(error)
+        refuse(error)
       }
     })
     stream.once('end', () => {
-      stream._read(0)
-      failure === undefined ? resolve() : reject(failure.error)
+      try {
+        stream._read(0)
+      } catch {
+        // The socket is no more: the next statement tells
+      }
+      resolve(refusal)
     })
-    stream.once('error', (error) => { reject(failure === undefined ? error : failure.error) })
+    stream.once('error', (error) => { refusal === undefined ? reject(error) : resolve(refusal) })
   })
 }

@@ -7,9 +7,10 @@ const queryCanceled = '57014'
 const deadlockDetected = '40P01'
 const vanishedStates = new Set(['42P01', '3F000', '42704', '42703', 'XX000'])
 export const foreignKeyViolation = '23503'
-export const uniqueViolation = '23505'
 
-interface DatabaseErrorFields { code?: unknown, message?: unknown, severity?: unknown, schema_name?: unknown, table_name?: unknown, column_name?: unknown, constraint_name?: unknown, syscall?: unknown }
+interface DatabaseErrorFields { code?: unknown, message?: unknown, severity?: unknown, schema_name?: unknown, table_name?: unknown, column_name?: unknown, constraint_name?: unknown }
+
+const text = (value: unknown): string | undefined => typeof value === 'string' && value !== '' ? value : undefined
 
 const fields = (error: unknown): DatabaseErrorFields => typeof error === 'object' && error !== null ? error : {}
 
@@ -18,10 +19,17 @@ export function sqlState (error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
-/** postgres.js's own codes for a connection that is gone, and the system's. */
+/** An error of the server itself: then the connection stands, whatever the SQLSTATE says (a function can raise any). */
+const isFromServer = (error: unknown): boolean => text(fields(error).severity) !== undefined
+
+/**
+ * Whether the connection is gone, or was never made. postgres.js has codes of its own for that, and hands on those of the system and of
+ * TLS, after it has put its `query` on them: so the file system's errors are told apart.
+ */
 export function isConnectionLoss (error: unknown): boolean {
-  const code = sqlState(error)
-  return code !== undefined && (/^CONNECT(ION)?_/.test(code) || code.startsWith('08') || fields(error).syscall !== undefined)
+  if (isFromServer(error)) return false
+  const code = sqlState(error) ?? ''
+  return /^CONNECT(ION)?_/.test(code) || ('query' in fields(error) && /^E[A-Z]+$|^ERR_|CERT|SIGNATURE/.test(code))
 }
 
 export const isLockTimeout = (error: unknown): boolean => sqlState(error) === lockNotAvailable || sqlState(error) === deadlockDetected
@@ -32,18 +40,16 @@ export const isVanished = (error: unknown): boolean => vanishedStates.has(sqlSta
 
 export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error) || unavailableStates.has(sqlState(error) ?? '')
 
-const text = (value: unknown): string | undefined => typeof value === 'string' && value !== '' ? value : undefined
-
 /**
  * What of a database error may be told: SQLSTATE, table, column, constraint. The message itself may hold row data ("invalid
  * input syntax for type integer: …", "Key (email)=(…) already exists"), so it stays behind, but for the kinds of error that speak
- * of the schema, of privileges or of resources (classes 42, 53, 54, 55, 57, 58).
+ * of the login, of the schema, of privileges or of resources (classes 28, 3D, 3F, 42, 53, 54, 55, 57, 58).
  */
 export function describeDatabaseError (error: unknown): string {
   const { code, message, schema_name: schema, table_name: table, column_name: column, constraint_name: constraint } = fields(error)
   const state = text(code) ?? 'unknown'
   const parts = [`SQLSTATE ${state}`]
-  if (/^(42|53|54|55|57|58)/.test(state) && text(message) !== undefined) parts.unshift(String(message))
+  if (/^(28|3D|3F|42|53|54|55|57|58)/.test(state) && text(message) !== undefined) parts.unshift(String(message))
   if (text(table) !== undefined) parts.push(`table ${text(schema) === undefined ? '' : `${String(schema)}.`}${String(table)}`)
   if (text(column) !== undefined) parts.push(`column ${String(column)}`)
   if (text(constraint) !== undefined) parts.push(`constraint ${String(constraint)}`)
@@ -51,7 +57,7 @@ export function describeDatabaseError (error: unknown): string {
 }
 
 /** Whether it came from the server, or from the connection to it. */
-export const isDatabaseError = (error: unknown): boolean => isConnectionLoss(error) || text(fields(error).severity) !== undefined
+export const isDatabaseError = (error: unknown): boolean => isConnectionLoss(error) || isFromServer(error)
 
 /** What may be told of a database error, as the `cause` of the one that leaves the library. */
 export function publicCause (error: unknown): { code: string | undefined, table: unknown, column: unknown, constraint: unknown } {

@@ -1,11 +1,11 @@
 import type { Transaction } from './transaction.ts'
 
 /**
- * All that a restore could leave different about relations and sequences (oids): columns, defaults, constraints, indexes, triggers, policies,
- * rules, owners, privileges, comments, options. By name, since dropped and re-created constraints get other oids; the keys that the
- * server makes for each referenced partition are left out, because it names them itself.
+ * All that a restore could leave different about relations, sequences and domains (oids): columns, defaults, constraints, indexes, triggers,
+ * policies, rules, owners, privileges, comments, options. By name, since dropped and re-created constraints get other oids; the keys
+ * that the server makes for each referenced partition are left out, because it names them itself.
  */
-export async function readFingerprint (tx: Transaction, relations: string[]): Promise<string[]> {
+export async function readFingerprint (tx: Transaction, relations: string[], domains: string[]): Promise<string[]> {
   const rows = await tx.query<{ line: string }>(`
     WITH relation AS (SELECT c.*, c.oid::regclass::text AS shown FROM pg_class c WHERE c.oid = ANY ($1::text::oid[]))
     SELECT concat_ws(' | ', 'relation', shown, relkind, relpersistence, relowner::regrole, relacl, relrowsecurity, relforcerowsecurity,
@@ -30,9 +30,12 @@ export async function readFingerprint (tx: Transaction, relations: string[]): Pr
     SELECT concat_ws(' | ', 'trigger', pg_get_triggerdef(t.oid), t.tgenabled, obj_description(t.oid, 'pg_trigger'))
     FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
     UNION ALL
-    SELECT concat_ws(' | ', 'internal trigger', r.shown, t.tgfoid::regproc, t.tgenabled, t.tgdeferrable, t.tginitdeferred, count(*))
-    FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE t.tgisinternal
-    GROUP BY r.shown, t.tgfoid, t.tgenabled, t.tgdeferrable, t.tginitdeferred
+    -- Those that constraints are made of come and go with them; what only a superuser can do is to switch them off
+    SELECT concat_ws(' | ', 'internal trigger', r.shown, con.conname, t.tgfoid::regproc, t.tgenabled)
+    FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid JOIN pg_constraint con ON con.oid = t.tgconstraint WHERE t.tgisinternal AND t.tgenabled <> 'O'
+    UNION ALL
+    SELECT concat_ws(' | ', 'domain constraint', con.contypid::regtype, con.conname, pg_get_constraintdef(con.oid), con.convalidated, obj_description(con.oid, 'pg_constraint'))
+    FROM pg_constraint con WHERE con.contypid = ANY ($2::text::oid[])
     UNION ALL
     SELECT concat_ws(' | ', 'policy', r.shown, p.polname, p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
     FROM relation r JOIN pg_policy p ON p.polrelid = r.oid
@@ -42,7 +45,7 @@ export async function readFingerprint (tx: Transaction, relations: string[]): Pr
     UNION ALL
     SELECT concat_ws(' | ', 'sequence', r.shown, s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle)
     FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid
-    ORDER BY line`, [`{${relations.join(',')}}`])
+    ORDER BY line`, [`{${relations.join(',')}}`, `{${domains.join(',')}}`])
   return rows.map(({ line }) => line)
 }
 

@@ -4,55 +4,79 @@ import { qualifiedName, quoteIdentifier, quoteLiteral } from './identifiers.ts'
 import type { Lockable } from './locks.ts'
 import type { Transaction } from './transaction.ts'
 
+/** A table at one end of a foreign key, and what this role may do to it. */
+export interface KeyEnd extends Lockable {
+  oid: string
+  partitioned: boolean
+  owned: boolean
+  lockable: boolean
+  forcesRowSecurity: boolean
+}
+
 export interface ForeignKey {
   name: string
-  /** The referencing table, and what this role may do to it. */
-  table: Lockable & { oid: string, owned: boolean, forcesRowSecurity: boolean }
-  /** The referenced table. */
-  references: Lockable & { oid: string, allowed: boolean, lockable: boolean, owned: boolean, forcesRowSecurity: boolean }
+  /** The referencing table. */
+  table: KeyEnd
+  /** The referenced table; `allowed`: whether a foreign key may refer to it. */
+  references: KeyEnd & { allowed: boolean }
   /** pg_get_constraintdef(), with NOT VALID and DEFERRABLE where they apply. */
   definition: string
   comment: string | null
   /**
-   * A partition's share of its root's key under a name of its own. It goes with the root's, and has to be made before the root's is made again,
-   * which then adopts it by its shape.
+   * `whole`: a key by itself. Of a key of a partitioned table there is one more for each partition, at either end, which goes and comes with
+   * the root's: that `follows`. One that differs from what would come, by its name, say, is a `share`: it has to be made before the
+   * root's is made again, which then adopts it by its shape.
    */
-  ofPartition: boolean
-  /** Pairs of columns and how they match, to count what dangles. Null for a temporal key (PERIOD). */
-  columns: Array<{ from: string, to: string }> | null
+  part: 'whole' | 'share' | 'follows'
+  /** Whether the triggers that it is made of were switched off (DISABLE TRIGGER ALL), which only a superuser can do. */
+  disabled: boolean
+  matchFull: boolean
+  /** Pairs of columns and the operator that compares them, to count what dangles. Null for a temporal key (PERIOD). */
+  columns: Array<{ from: string, to: string, operator: string }> | null
 }
 
-/** Every foreign key with one of `relations` (oids) at either end. */
+const end = (alias: string, namespace: string): string =>
+  `'oid', ${alias}.oid::text, 'schema', ${namespace}.nspname, 'name', ${alias}.relname, 'partitioned', ${alias}.relkind = 'p',
+   'owned', pg_has_role(${alias}.relowner, 'USAGE'), 'forcesRowSecurity', ${alias}.relforcerowsecurity AND ${alias}.relrowsecurity,
+   'lockable', has_schema_privilege(${namespace}.oid, 'USAGE')
+     AND (has_table_privilege(${alias}.oid, 'UPDATE') OR has_table_privilege(${alias}.oid, 'DELETE') OR has_table_privilege(${alias}.oid, 'TRUNCATE'))`
+
+/**
+ * Every foreign key with one of `relations` (oids) at either end, in the order in which they can be made: shares from the leaves
+ * upwards; then keys from the roots downwards, since a root's would adopt one of the same shape that its partition has by itself.
+ */
 export async function readForeignKeys (tx: Transaction, relations: string[]): Promise<ForeignKey[]> {
-  const end = (alias: string, namespace: string): string =>
-    `'oid', ${alias}.oid::text, 'schema', ${namespace}.nspname, 'name', ${alias}.relname, 'owned', pg_has_role(${alias}.relowner, 'USAGE'),
-     'forcesRowSecurity', ${alias}.relforcerowsecurity AND ${alias}.relrowsecurity`
   return await tx.query<ForeignKey>(`
     SELECT con.conname AS name,
       json_build_object(${end('child', 'cn')}) AS table,
-      json_build_object(${end('parent', 'pn')},
-        'allowed', has_table_privilege(parent.oid, 'REFERENCES') OR has_any_column_privilege(parent.oid, 'REFERENCES'),
-        'lockable', has_table_privilege(parent.oid, 'UPDATE') OR has_table_privilege(parent.oid, 'DELETE') OR has_table_privilege(parent.oid, 'TRUNCATE')) AS references,
+      json_build_object(${end('parent', 'pn')}, 'allowed', has_schema_privilege(pn.oid, 'USAGE') AND (has_table_privilege(parent.oid, 'REFERENCES')
+        OR (SELECT bool_and(has_column_privilege(parent.oid, k, 'REFERENCES')) FROM unnest(con.confkey) k))) AS references,
       pg_get_constraintdef(con.oid) AS definition,
       obj_description(con.oid, 'pg_constraint') AS comment,
-      con.conparentid <> 0 AS "ofPartition",
+      kind.part,
+      EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = con.oid AND t.tgenabled <> 'O') AS disabled,
+      con.confmatchtype = 'f' AS "matchFull",
       CASE WHEN pg_get_constraintdef(con.oid) !~ '\\mPERIOD\\M' THEN (
-        SELECT json_agg(json_build_object('from', f.attname, 'to', t.attname) ORDER BY k.place)
-        FROM unnest(con.conkey, con.confkey) WITH ORDINALITY AS k(conkey, confkey, place)
+        SELECT json_agg(json_build_object('from', f.attname, 'to', t.attname, 'operator', format('OPERATOR(%I.%s)', opn.nspname, op.oprname)) ORDER BY k.place)
+        FROM unnest(con.conkey, con.confkey, con.conpfeqop) WITH ORDINALITY AS k(conkey, confkey, operator, place)
         JOIN pg_attribute f ON f.attrelid = con.conrelid AND f.attnum = k.conkey
-        JOIN pg_attribute t ON t.attrelid = con.confrelid AND t.attnum = k.confkey) END AS columns
+        JOIN pg_attribute t ON t.attrelid = con.confrelid AND t.attnum = k.confkey
+        JOIN pg_operator op ON op.oid = k.operator JOIN pg_namespace opn ON opn.oid = op.oprnamespace) END AS columns
     FROM pg_constraint con
     JOIN pg_class child ON child.oid = con.conrelid JOIN pg_namespace cn ON cn.oid = child.relnamespace
     JOIN pg_class parent ON parent.oid = con.confrelid JOIN pg_namespace pn ON pn.oid = parent.relnamespace
     LEFT JOIN pg_constraint up ON up.oid = con.conparentid
+    CROSS JOIN LATERAL (SELECT CASE WHEN up.oid IS NULL THEN 'whole'
+      WHEN up.conrelid <> con.conrelid AND (up.conname <> con.conname OR up.convalidated <> con.convalidated OR obj_description(con.oid, 'pg_constraint') IS NOT NULL)
+      THEN 'share' ELSE 'follows' END AS part) kind
+    CROSS JOIN LATERAL (SELECT count(*) AS depth FROM pg_partition_ancestors(child.oid)) tree
     WHERE con.contype = 'f' AND (con.conrelid = ANY ($1::text::oid[]) OR con.confrelid = ANY ($1::text::oid[]))
-      AND (up.oid IS NULL OR (up.conrelid <> con.conrelid AND up.conname <> con.conname))
-    ORDER BY con.conparentid <> 0 DESC, cn.nspname, child.relname, con.conname`, [`{${relations.join(',')}}`])
+    ORDER BY kind.part = 'share' DESC, CASE kind.part WHEN 'share' THEN -tree.depth ELSE tree.depth END, cn.nspname, child.relname, con.conname`, [`{${relations.join(',')}}`])
 }
 
 /** A root's key takes its partitions' shares along. */
 export async function dropForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
-  const statements = keys.filter(({ ofPartition }) => !ofPartition)
+  const statements = keys.filter(({ part }) => part === 'whole')
     .map(({ name, table }) => `ALTER TABLE ${qualifiedName(table.schema, table.name)} DROP CONSTRAINT ${quoteIdentifier(name)};`)
   if (statements.length > 0) await tx.run(statements.join(''))
 }
@@ -62,13 +86,13 @@ export async function addForeignKeys (tx: Transaction, keys: ForeignKey[]): Prom
   let current: ForeignKey | undefined
   try {
     await tx.savepoint(async (inner) => {
-      for (const key of keys) {
+      for (const key of keys.filter(({ part }) => part !== 'follows')) {
         current = key
         await addForeignKey(inner, key)
       }
     })
   } catch (error) {
-    if (current === undefined || sqlState(error) !== foreignKeyViolation) throw error
+    if (sqlState(error) !== foreignKeyViolation || current === undefined) throw error
     const { name, table, references } = current
     throw new RestoreFailed(`${await countDangling(tx, current)} in ${table.schema}.${table.name} would refer to nothing in ${references.schema}.${references.name}, by the foreign key ${name}`)
   }
@@ -80,11 +104,14 @@ async function addForeignKey (tx: Transaction, { name, table: { schema, name: ta
   if (comment !== null) await tx.run(`COMMENT ON CONSTRAINT ${quoteIdentifier(name)} ON ${table} IS ${quoteLiteral(comment)}`)
 }
 
-async function countDangling (tx: Transaction, { table, references, columns }: ForeignKey): Promise<string> {
+async function countDangling (tx: Transaction, { table, references, columns, matchFull }: ForeignKey): Promise<string> {
   if (columns === null) return 'rows'
-  const notNull = columns.map(({ from }) => `child_row.${quoteIdentifier(from)} IS NOT NULL`)
-  const equal = columns.map(({ from, to }) => `parent_row.${quoteIdentifier(to)} = child_row.${quoteIdentifier(from)}`)
-  const [row] = await tx.query<{ dangling: number }>(`SELECT count(*) AS dangling FROM ${qualifiedName(table.schema, table.name)} child_row
-    WHERE ${notNull.join(' AND ')} AND NOT EXISTS (SELECT FROM ${qualifiedName(references.schema, references.name)} parent_row WHERE ${equal.join(' AND ')})`)
+  const given = columns.map(({ from }) => `child_row.${quoteIdentifier(from)} IS NOT NULL`).join(matchFull ? ' OR ' : ' AND ')
+  const equal = columns.map(({ from, to, operator }) => `parent_row.${quoteIdentifier(to)} ${operator} child_row.${quoteIdentifier(from)}`)
+  const [row] = await tx.query<{ dangling: number }>(`SELECT count(*) AS dangling FROM ${rowsOf(table)} child_row
+    WHERE (${given}) AND NOT EXISTS (SELECT FROM ${rowsOf(references)} parent_row WHERE ${equal.join(' AND ')})`)
   return `${row?.dangling ?? 0} rows`
 }
+
+/** A key is about a table's partitions, but not about those that inherit from it. */
+const rowsOf = ({ schema, name, partitioned }: KeyEnd): string => `${partitioned ? '' : 'ONLY '}${qualifiedName(schema, name)}`

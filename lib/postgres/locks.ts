@@ -36,34 +36,50 @@ export interface Lockable { schema: string, name: string }
 export type LockMode = 'ACCESS SHARE' | 'ACCESS EXCLUSIVE'
 
 /** Per lock; above deadlock_timeout (1 s), so that a deadlock is told as one. */
-const lockTimeoutMs = 3000
+export const lockTimeoutMs = 3000
 /** For all locks of one attempt together. */
 const statementTimeoutMs = 20_000
 const attempts = 6
 
-/**
- * Locks all relations in one statement. No descendants are locked besides (ONLY). A lock timeout bounds how long others queue
- * behind us; lockWithRetries() then tries again.
- */
+/** Others hold what was to be locked. */
+class LocksHeld extends Error {}
+
+/** Locks all relations in one statement, under withinLockTimeout(). No descendants are locked besides (ONLY). */
 export async function lockRelations (tx: Transaction, relations: Lockable[], mode: LockMode): Promise<void> {
   if (relations.length === 0) return
+  await withinLockTimeout(tx, async () => {
+    await tx.run(`LOCK TABLE ${relations.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`).join(', ')} IN ${mode} MODE`)
+  })
+}
+
+/** Runs what takes locks. A timeout bounds how long others queue behind us; lockWithRetries() then tries again. */
+export async function withinLockTimeout (tx: Transaction, lock: () => Promise<void>): Promise<void> {
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)) + setLocal('statement_timeout', String(statementTimeoutMs)))
-  await tx.run(`LOCK TABLE ${relations.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`).join(', ')} IN ${mode} MODE`)
+  try {
+    await lock()
+  } catch (error) {
+    throw isLockTimeout(error) || isCanceled(error) ? new LocksHeld('others hold the locks', { cause: error }) : error
+  }
   await tx.run(setLocal('lock_timeout', '0') + setLocal('statement_timeout', '0'))
 }
 
 /**
- * Runs `attempt` again after a lock timeout, with pauses in which those who queued behind it get through. Then FST_BACKUP_LOCK_TIMEOUT.
+ * Runs `attempt` again when its locks could not be had in time. Then FST_BACKUP_LOCK_TIMEOUT.
+ * @param pause before the next attempt, in which those who queued behind us get through; for tests
  */
-export async function lockWithRetries<T> (attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function lockWithRetries<T> (attempt: () => Promise<T>, signal: AbortSignal | undefined, pause = pauseAfter): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await attempt()
     } catch (error) {
-      // A cancelled statement is the statement_timeout above: an abort by the signal has been thrown as such before
-      if (!isLockTimeout(error) && !isCanceled(error)) throw error
+      if (!(error instanceof LocksHeld)) throw error
       if (tries === attempts) throw new LockTimeout(`${attempts} attempts of ${lockTimeoutMs} ms each`)
-      await delay(tries * 200 + Math.random() * 200, undefined, signal === undefined ? {} : { signal })
+      await pause(tries, signal)
+      signal?.throwIfAborted()
     }
   }
+}
+
+async function pauseAfter (tries: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(tries * 200 + Math.random() * 200, undefined, signal === undefined ? {} : { signal }).catch(() => {})
 }

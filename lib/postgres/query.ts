@@ -15,6 +15,7 @@ export async function queryRows<Row> (runner: Runner, text: string, parameters: 
   const statement = /^\s*WITH q AS/.test(text)
     ? `${text} SELECT pg_catalog.row_to_json(q)::text FROM q`
     : `SELECT pg_catalog.row_to_json(q)::text FROM (${text}) q`
-  const rows = await runner.unsafe(statement, parameters).raw() as unknown as Buffer[][]
-  return rows.map(([json]) => JSON.parse(String(json)) as Row)
+  const rows = await runner.unsafe(statement, parameters).raw() as unknown as Array<{ 0: Buffer }>
+  // By its index: a transform of rows is called for raw ones too, and makes what it likes of the array
+  return rows.map((row) => JSON.parse(String(row[0])) as Row)
 }

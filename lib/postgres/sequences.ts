@@ -68,5 +68,5 @@ export async function holdSequences (tx: Transaction, sequences: CatalogSequence
 
 /** setval() with its third argument; ALTER SEQUENCE … RESTART can't bring `is_called` back. */
 export async function setSequence (tx: Transaction, { schema, name }: CatalogSequence, { lastValue, isCalled }: SequenceState): Promise<void> {
-  await tx.run(`SELECT setval(${quoteLiteral(qualifiedName(schema, name))}::regclass, ${lastValue}, ${isCalled})`)
+  await tx.query(`SELECT setval(${quoteLiteral(qualifiedName(schema, name))}::regclass, ${lastValue}, ${isCalled})`)
 }

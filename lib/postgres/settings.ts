@@ -1,6 +1,9 @@
 import type { Transaction } from './transaction.ts'
 import { quoteLiteral } from './identifiers.ts'
 
+/** Names of others are qualified in all that is sent and read under it. */
+export const ownSearchPath = 'pg_catalog, pg_temp'
+
 /**
  * Settings that change how values are written or read, which rows are seen, or how long a statement may take. A role or a database
  * may set each of them to something else, so every transaction pins them. Order matters nowhere.
@@ -23,7 +26,7 @@ const pinned: Record<string, string> = {
   row_security: 'off',
   // Compiling the catalog queries takes longer than running them
   jit: 'off',
-  search_path: 'pg_catalog, pg_temp',
+  search_path: ownSearchPath,
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0'

@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTick } from 'node:timers/promises'
 import type { TransactionSql } from 'postgres'
 import { isConnectionLoss } from './database-error.ts'
-import type { Sql } from './connection.ts'
+import { connectBeside, type Sql } from './connection.ts'
 import { openCopyIn, type CopyIn } from './copy-in.ts'
 import { readCopyOut, type OnRow } from './copy-out.ts'
 import { queryRows, type Parameter } from './query.ts'
+import { setLocal } from './settings.ts'
 
 /** COMMIT was sent, and the connection died before it was answered: the transaction stands or falls as a whole. */
 export class CommitUncertain extends Error {}
@@ -24,52 +26,58 @@ export type TransactionMode = 'ISOLATION LEVEL READ COMMITTED READ ONLY' | 'ISOL
 
 interface Connection {
   lost: boolean
-  /** The server process, known from the first query on. */
-  pid: string | undefined
+  /** Settles with the transaction; rejects as soon as the connection is lost. */
+  transaction: Promise<unknown>
   signal: AbortSignal | undefined
+  canceller: Canceller
 }
 
 /**
  * Runs `work` between BEGIN and COMMIT, and rolls back when it rejects, with its error.
  *
  * postgres.js writes to a socket that is no more when a query follows the loss of a reserved connection, which ends the process
- * with a TypeError (seen with 3.4.9; the test "a backend that dies between two statements" tells when that is mended). So a lost
- * connection gets no further query, not even the ROLLBACK; the server has rolled back by itself.
+ * with a TypeError (seen with 3.4.9; the tests "a backend that dies between two statements" and "… in a savepoint" tell when that is
+ * mended). So a lost connection gets no further query, not even the ROLLBACK; the server has rolled back by itself.
  *
  * When `signal` aborts, the running statement is cancelled on the server, and no further one is sent.
  */
 export async function inTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> {
   signal?.throwIfAborted()
-  const connection: Connection = { lost: false, pid: undefined, signal }
-  // A COPY does not end when its stream is dropped, and postgres.js cancels only queries that have not answered yet
-  const cancel = async (): Promise<void> => {
-    if (connection.pid !== undefined) await sql.unsafe('SELECT pg_catalog.pg_cancel_backend($1::text::int)', [connection.pid]).catch(() => {})
-  }
-  signal?.addEventListener('abort', cancel)
+  const canceller = createCanceller(sql)
+  const connection: Connection = { lost: false, transaction: Promise.resolve(), signal, canceller }
+  const abort = (): void => { canceller.cancel() }
+  signal?.addEventListener('abort', abort)
 
   let working: Promise<T> | undefined
   let committing = false
   const begun = sql.begin(mode, async (raw) => {
-    working = work(createTransaction(raw, connection, cancel))
+    if (signal !== undefined) await raw.unsafe(setLocal('application_name', canceller.name))
+    working = work(createTransaction(raw, connection))
     const ended = await settle(working)
-    await nextTick()
-    if (connection.lost) await new Promise<never>(() => {})
+    await Promise.race([canceller.close(), begun.catch(() => {})])
+    await refuseWhenLost(connection)
     if (!ended.ok) throw ended.error
     committing = true
     return ended.value
   })
+  connection.transaction = begun
   begun.catch(() => { connection.lost = true })
   try {
     return await begun as T
   } catch (error) {
     // A loss may be told while `work` is busy elsewhere: nothing of it may go on behind the caller's back
     await working
-    if (committing) throw new CommitUncertain('the connection was lost during COMMIT', { cause: error })
+    if (committing && isConnectionLoss(error)) throw new CommitUncertain('the connection was lost during COMMIT', { cause: error })
     throw error
   } finally {
-    connection.pid = undefined
-    signal?.removeEventListener('abort', cancel)
+    signal?.removeEventListener('abort', abort)
   }
+}
+
+/** Never resolves when the connection is gone: postgres.js would go on with a statement of its own. By the next tick it is known. */
+async function refuseWhenLost (connection: Connection): Promise<void> {
+  await nextTick()
+  if (connection.lost) await new Promise<never>(() => {})
 }
 
 type Settled<T> = { ok: true, value: T } | { ok: false, error: unknown }
@@ -77,42 +85,85 @@ type Settled<T> = { ok: true, value: T } | { ok: false, error: unknown }
 const settle = async <T>(promise: Promise<T>): Promise<Settled<T>> =>
   await promise.then((value) => ({ ok: true, value }), (error: unknown) => ({ ok: false, error }))
 
-function createTransaction (raw: TransactionSql, connection: Connection, cancel: () => Promise<void>): Transaction {
+interface Canceller {
+  /** What the transaction is to be called, as application_name, to be found by. */
+  name: string
+  /** Cancels its running statement, by another connection: a COPY does not end when its stream is dropped. */
+  cancel: () => void
+  /** No further request is made, and those that are on their way have arrived: none can hit ROLLBACK, or who gets the connection next. */
+  close: () => Promise<void>
+}
+
+/**
+ * The transaction is found by its name, since asking for its process id would be a SELECT: the first one of a REPEATABLE READ transaction
+ * fixes its snapshot, so it is the caller's to choose.
+ */
+function createCanceller (sql: Sql): Canceller {
+  const name = `fastify-backup ${randomUUID()}`
+  let requests: Promise<unknown> = Promise.resolve()
+  let closed = false
+  return {
+    name,
+    cancel () {
+      if (!closed) requests = Promise.allSettled([requests, cancelNamed(sql, name)])
+    },
+    async close () {
+      closed = true
+      await requests
+    }
+  }
+}
+
+/** By a connection of its own: those of the pool may all wait for locks that the transaction holds. */
+async function cancelNamed (sql: Sql, name: string): Promise<void> {
+  const beside = connectBeside(sql)
+  try {
+    await beside.unsafe(`SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity
+      WHERE application_name = '${name}' AND backend_type = 'client backend'`)
+  } finally {
+    await beside.end({ timeout: 1 })
+  }
+}
+
+function createTransaction (raw: TransactionSql, connection: Connection): Transaction {
+  const { signal } = connection
+
   /** Notes the loss before anybody can send the next query. */
   async function watch<T> (send: () => Promise<T>): Promise<T> {
-    connection.signal?.throwIfAborted()
+    signal?.throwIfAborted()
     if (connection.lost) throw connectionLost()
     try {
       return await send()
     } catch (error) {
       if (isConnectionLoss(error)) connection.lost = true
-      connection.signal?.throwIfAborted()
+      signal?.throwIfAborted()
       throw error
     }
   }
 
   return {
-    async query (text, parameters) {
-      const rows = await watch(async () => await queryRows<never>(raw, text, parameters))
-      if (connection.signal !== undefined && connection.pid === undefined) {
-        // Only now: the first SELECT of a REPEATABLE READ transaction fixes its snapshot, so it is the caller's to choose
-        const [backend] = await watch(async () => await queryRows<{ pid: string }>(raw, 'SELECT pg_catalog.pg_backend_pid()::text AS pid'))
-        connection.pid = backend?.pid
-      }
-      return rows
-    },
+    query: async (text, parameters) => await watch(async () => await queryRows(raw, text, parameters)),
     run: async (text) => { await watch(async () => await raw.unsafe(text)) },
-    copyOut: async (text, onRow) => { await watch(async () => { await readCopyOut(raw, text, onRow, cancel) }) },
+    async copyOut (text, onRow) {
+      const refusal = await watch(async () => await readCopyOut(raw, text, onRow, connection.canceller.cancel))
+      if (refusal !== undefined) throw refusal.error
+    },
     copyIn: async (text) => {
       const copy = await watch(async () => await openCopyIn(raw, text))
       return {
         write: async (chunk) => { await watch(async () => { await copy.write(chunk) }) },
         end: async () => await watch(async () => await copy.end()),
-        abort: async () => { await copy.abort() }
+        abort: async () => { if (!connection.lost) await copy.abort() }
       }
     },
     async savepoint (work) {
-      return await watch(async () => await raw.savepoint(async (inner) => await work(createTransaction(inner, connection, cancel)))) as never
+      const sub = raw.savepoint(async (inner) => {
+        const ended = await settle(work(createTransaction(inner, connection)))
+        await refuseWhenLost(connection)
+        if (!ended.ok) throw ended.error
+        return ended.value
+      })
+      return await watch(async () => await Promise.race([sub, connection.transaction])) as never
     }
   }
 }

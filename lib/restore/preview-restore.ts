@@ -8,7 +8,8 @@ import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest, RestorePlan } from '../../types/index.ts'
 import type { TableToRestore } from './restore-plan.ts'
-import { readScope, restoreProblems, type RestoreTarget } from './restore-scope.ts'
+import { restoreProblems } from './restore-problems.ts'
+import { readScope, type RestoreTarget } from './restore-scope.ts'
 
 /** What a restore would do at this moment: the same plan that it would make. Reads, and changes nothing. */
 export async function previewRestore (sql: Sql, manifest: Manifest, target: RestoreTarget): Promise<Omit<RestorePlan, 'id'>> {

@@ -1,9 +1,10 @@
-import { type CatalogRelation, readTables, type ServerFacts } from '../postgres/catalog.ts'
-import { type ForeignKey, readForeignKeys } from '../postgres/foreign-keys.ts'
+import { type CatalogRelation, readTables } from '../postgres/catalog.ts'
+import { readUnvalidatedChecks, type UnvalidatedCheck } from '../postgres/checks.ts'
 import { readFingerprint } from '../postgres/fingerprint.ts'
+import { type ForeignKey, readForeignKeys } from '../postgres/foreign-keys.ts'
+import type { Lockable } from '../postgres/locks.ts'
 import { type CatalogSequence, readSequences } from '../postgres/sequences.ts'
 import { type EnabledTrigger, readEnabledTriggers } from '../postgres/triggers.ts'
-import { readUnvalidatedChecks, type UnvalidatedCheck } from '../postgres/checks.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { createExclusion, type TableRef } from '../snapshot/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
@@ -16,6 +17,8 @@ export interface RestoreTarget { schema: string, tables: string[] | undefined, e
 export interface RestoreScope extends PlannedRestore {
   /** The restored tables and all their partitions. */
   relations: CatalogRelation[]
+  /** Those, both ends of each foreign key, and whatever shares an unvalidated check: all that is altered, each once. */
+  toLock: Lockable[]
   /** Those that belong to the restored tables: the others are none of its business. */
   sequences: CatalogSequence[]
   foreignKeys: ForeignKey[]
@@ -29,50 +32,20 @@ export async function readScope (tx: Transaction, manifest: Manifest, { schema, 
   const relations = plan.tables.flatMap(({ table }) => table.relations)
   const oids = relations.map(({ oid }) => oid)
   const foreignKeys = await readForeignKeys(tx, oids)
+  const checks = await readUnvalidatedChecks(tx, oids)
   const sequences = (await readSequences(tx, schema, oids)).filter(({ used }) => used)
-  const partners = foreignKeys.flatMap(({ table, references }) => [table.oid, references.oid])
+  // A referenced table of somebody else's that may not be locked so is left to the foreign key's own locks
+  const partners = foreignKeys.flatMap(({ table, references }) => [table, references]).filter(({ lockable }) => lockable)
+  const checked = checks.filter((check) => check.of === 'TABLE').map(({ on }) => on)
+  const toLock = [...new Map([...relations, ...partners, ...checked].map((relation) => [relation.oid, relation])).values()]
   return {
     ...plan,
     relations,
+    toLock,
     sequences,
     foreignKeys,
     triggers: await readEnabledTriggers(tx, oids),
-    checks: await readUnvalidatedChecks(tx, oids),
-    fingerprint: await readFingerprint(tx, [...new Set([...oids, ...partners, ...sequences.map(({ oid }) => oid)])])
+    checks,
+    fingerprint: await readFingerprint(tx, [...toLock, ...sequences].map(({ oid }) => oid), checks.filter((check) => check.of === 'DOMAIN').map(({ on }) => on.oid))
   }
-}
-
-/** About as many entries of the shared lock table as a restored relation takes, with its indexes, its TOAST table and what TRUNCATE adds. */
-const locksPerRelation = 6
-
-/** Why the restore can't go ahead, found before anything is touched: rights that the role lacks, tables that can't be replaced. */
-export async function restoreProblems (tx: Transaction, scope: RestoreScope, { replicationRole }: ServerFacts, isExcluded: (table: TableRef) => boolean): Promise<string[]> {
-  const problems: string[] = []
-  if (replicationRole !== 'origin') problems.push(`session_replication_role is ${replicationRole} for this role; it must be origin`)
-  for (const { table } of scope.tables) {
-    for (const [index, relation] of table.relations.entries()) {
-      const name = `${relation.schema}.${relation.name}`
-      if (relation.kind === 'f') problems.push(`${name} is a foreign table and a partition of ${table.name}`)
-      else if (!relation.owned) problems.push(`the role does not own ${name}`)
-      if (index > 0 && isExcluded(relation)) problems.push(`${name} is a partition of ${table.name} and can not be excluded by itself`)
-    }
-  }
-  for (const { schema, name, owned } of scope.sequences) {
-    if (!owned) problems.push(`the role does not own the sequence ${schema}.${name}`)
-  }
-  for (const { name, table, references } of scope.foreignKeys) {
-    if (!table.owned) problems.push(`the role does not own ${table.schema}.${table.name}, whose foreign key ${name} has to be checked again`)
-    if (!references.allowed) problems.push(`the role has no REFERENCES right on ${references.schema}.${references.name}, for the foreign key ${name}`)
-  }
-  const needed = scope.relations.length * locksPerRelation
-  const available = await lockCapacity(tx)
-  if (needed > available) problems.push(`${scope.relations.length} tables and partitions need about ${needed} locks, and the server has room for ${available}; raise max_locks_per_transaction`)
-  return problems
-}
-
-/** Manual, 19.12 (max_locks_per_transaction). */
-async function lockCapacity (tx: Transaction): Promise<number> {
-  const [row] = await tx.query<{ locks: number }>(`SELECT current_setting('max_locks_per_transaction')::int *
-    (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) AS locks`)
-  return row?.locks ?? 0
 }

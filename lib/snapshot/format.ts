@@ -54,8 +54,8 @@ export function parseManifest (json: string): Manifest {
     throw new SnapshotInvalid(`its format has version ${version}, and this release reads ${formatVersion}; update fastify-backup`)
   }
   if (!manifestValidator.Check(value)) {
-    const [first] = manifestValidator.Errors(value)
-    throw new SnapshotInvalid(`the manifest is not valid${first === undefined ? '' : ` at ${first.instancePath === '' ? 'its root' : first.instancePath}`}`)
+    const place = manifestValidator.Errors(value)[0]?.instancePath
+    throw new SnapshotInvalid(`the manifest is not valid at ${place || 'its root'}`)
   }
   checkUnique('table', value.tables)
   for (const table of value.tables) checkUnique(`column of ${JSON.stringify(table.name)}`, table.columns)

@@ -29,8 +29,10 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
-/** A manifest of 2,000 tables with 50 columns each has 6 MB. */
-const largestManifestSize = 256 * 1024 * 1024
+/** More is not gathered in search of an end, of the manifest say: that of 2,000 tables with 50 columns each has 6 MB. */
+const largestPart = 256 * 1024 * 1024
+/** Of a row as the writer spells it, on one line. COPY's lines are shorter than 1 GB, and escapes add to that. */
+const largestLine = 2 * 1024 * 1024 * 1024
 
 /**
  * Reads a snapshot from its first byte to its last, once, whatever its formatting, with memory for one row and no more. `open` is called for
@@ -85,7 +87,7 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
         // As many rows as the bytes at hand hold, without a promise for each
         more = readBatch()
         if (queue.full) await flush()
-        else if (more) await input.fill()
+        else if (more) await input.fillRow()
       }
     } catch (error) {
       if (error instanceof SnapshotSyntaxError) throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${rows + 1}: ${error.message}`)
@@ -167,8 +169,11 @@ interface Input {
   readonly bytes: number
   /** Runs a parser again with more bytes until it has enough. It must have no effect before it succeeds but on the cursor. */
   parse: <T>(parser: () => T) => Promise<T>
-  /** Gets at least as many bytes again as are unread, so that a long row is tried only a few times. Throws at the end. */
-  fill: () => Promise<void>
+  /**
+   * Gets more of a row. Throws at the end, and when a row that is not on one line is too long: where a bracket was damaged, the rest of the
+   * file would look like part of it.
+   */
+  fillRow: () => Promise<void>
   /** Whether the unread bytes hold a new line: then they hold a row, as the writer spells them. At the end of the file any may. */
   mayHoldRow: () => boolean
   startData: () => void
@@ -201,8 +206,10 @@ function createInput (source: AsyncIterable<Buffer>): Input {
     cursor.position = 0
   }
 
-  async function fill (): Promise<void> {
+  /** Gets at least as many bytes again as are unread, so that what is long is tried only a few times. */
+  async function fill (limit: number): Promise<void> {
     if (finished) throw new SnapshotSyntaxError('the file is truncated')
+    if (unread() > limit) throw new SnapshotSyntaxError(`no end was found within ${limit / 1024 / 1024} MiB`)
     compact()
     const parts = [cursor.bytes]
     const wanted = Math.max(1, unread())
@@ -235,12 +242,11 @@ function createInput (source: AsyncIterable<Buffer>): Input {
         } catch (error) {
           if (!(error instanceof Incomplete)) throw error
           cursor.position = position
-          if (unread() > largestManifestSize) throw new SnapshotInvalid('its manifest is too large')
-          await fill()
+          await fill(largestPart)
         }
       }
     },
-    fill,
+    fillRow: async () => { await fill(lastNewLine > cursor.position ? largestPart : largestLine) },
     mayHoldRow () {
       if (unread() === 0) return false
       if (finished) return true
@@ -258,7 +264,7 @@ function createInput (source: AsyncIterable<Buffer>): Input {
         cursor.skipSpace()
         if (unread() > 0) throw new SnapshotInvalid('something follows its end')
         if (finished) return
-        await fill()
+        await fill(largestPart)
       }
     },
     total: () => ({ checksum: `sha256:${fileHash.digest('hex')}`, sizeBytes: total })

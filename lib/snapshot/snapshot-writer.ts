@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
@@ -118,12 +118,14 @@ async function writeAll (file: FileHandle, pieces: Buffer[], position: number): 
 
 /** Of the whole file, read back: the manifest comes first in it and was written last. What it reads is still in the page cache. */
 async function fileChecksum (file: FileHandle): Promise<string> {
-  const hash: Hash = createHash('sha256')
+  const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(1024 * 1024)
-  for (let position = 0; ;) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
-    if (bytesRead === 0) return `sha256:${hash.digest('hex')}`
-    hash.update(buffer.subarray(0, bytesRead))
-    position += bytesRead
-  }
+  let position = 0
+  let size: number
+  do {
+    size = (await file.read(buffer, 0, buffer.length, position)).bytesRead
+    hash.update(buffer.subarray(0, size))
+    position += size
+  } while (size > 0)
+  return `sha256:${hash.digest('hex')}`
 }

@@ -47,7 +47,7 @@ const catalogQuery = `
   WITH relation AS (
     SELECT c.*, format('%I.%I', n.nspname, c.relname) AS full_name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE ${userSchemas} AND c.relname !~ '^${logTable}'
-  ), line AS (
+  ), fact AS (
     SELECT 'relation ' || full_name AS subject, to_jsonb(r) - '{oid,relfilenode,relpages,reltuples,relallvisible,relallfrozen,relfrozenxid,relminmxid,reltoastrelid,reltype,reloftype,relowner,relnamespace}'::text[] AS facts
     FROM relation r
     UNION ALL
@@ -84,7 +84,7 @@ const catalogQuery = `
     SELECT 'dependency', to_jsonb(regexp_replace(format('%s on %s, %s', pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid), d.deptype), '(RI_ConstraintTrigger_[ac]_)\\d+', '\\1', 'g'))
     FROM pg_depend d WHERE d.objid >= 16384
   )
-  SELECT concat_ws(' ', subject, facts::text) AS line FROM line WHERE concat_ws(' ', subject, facts::text) !~ '${logTable}' ORDER BY line COLLATE "C"`
+  SELECT shown AS line FROM fact CROSS JOIN LATERAL concat_ws(' ', subject, facts::text) shown WHERE shown !~ '${logTable}' ORDER BY shown COLLATE "C"`
 
 interface Assertions { strictSame: (found: unknown, wanted: unknown, message: string) => unknown }
 

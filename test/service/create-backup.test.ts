@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { qualifiedName, quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import type { Backup, Progress } from '../../types/index.ts'
-import { createShop, eventNames, useEngine, usePlace } from './engine.ts'
+import { connectionOf, createShop, eventNames, useEngine, usePlace } from './engine.ts'
 
 const sha256 = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 
@@ -126,9 +126,3 @@ t.test('a pool of two connections runs three backups without a deadlock, one aft
   const backups: Backup[] = await Promise.all(['a', 'b', 'c'].map(async (schema) => await engine.create({ schema })))
   t.strictSame(backups.map(({ schema, status }) => `${schema} ${status}`), ['a completed', 'b completed', 'c completed'])
 })
-
-/** The options of postgres.js that say the same as a URL. */
-function connectionOf (url: string): { host: string, port: number, database: string, username: string, password: string } {
-  const { hostname, port, pathname, username, password } = new URL(url)
-  return { host: hostname, port: Number(port), database: pathname.slice(1), username, password: decodeURIComponent(password) }
-}

@@ -71,3 +71,9 @@ export function useEngine (t: TestScope, { url, directory }: Pick<Place, 'url' |
 
 /** Names of the events so far, progress left out. */
 export const eventNames = ({ events }: TestEngine): string[] => events.map(([name]) => name).filter((name) => !name.endsWith(':progress'))
+
+/** The options of postgres.js that say the same as a URL. */
+export function connectionOf (url: string): { host: string, port: number, database: string, username: string, password: string } {
+  const { hostname, port, pathname, username, password } = new URL(url)
+  return { host: hostname, port: Number(port), database: pathname.slice(1), username, password: decodeURIComponent(password) }
+}

@@ -47,7 +47,7 @@ function shuffle<T> (items: T[], choose: Choose): T[] {
   return items.flatMap(() => left.splice(choose(left.length), 1))
 }
 
-const space = (choose: Choose): string => ['', '', '', ' ', '\n', '\t', '\r\n', '  \n '][choose(8)] ?? ''
+export const space = (choose: Choose): string => ['', '', '', ' ', '\n', '\t', '\r\n', '  \n '][choose(8)] ?? ''
 
 const respellToken = (token: string, choose: Choose): string => token.startsWith('"') ? respellString(JSON.parse(token) as string, choose) : token
 

@@ -1,0 +1,52 @@
+import { CannotRestore, CatalogUnstable, SchemaDrift } from '../errors.ts'
+import type { ServerFacts } from '../postgres/catalog.ts'
+import { isVanished } from '../postgres/database-error.ts'
+import { fingerprintDifference } from '../postgres/fingerprint.ts'
+import { lockRelations, lockWithRetries, withinLockTimeout } from '../postgres/locks.ts'
+import { holdSequences } from '../postgres/sequences.ts'
+import type { Transaction } from '../postgres/transaction.ts'
+import { createExclusion } from '../snapshot/select-tables.ts'
+import type { Manifest } from '../../types/index.ts'
+import type { RestoreJob } from './restore-job.ts'
+import { driftSummary } from './restore-plan.ts'
+import { restoreProblems } from './restore-problems.ts'
+import { readScope, type RestoreScope } from './restore-scope.ts'
+
+/** The catalog changed between planning and locking: again, from the plan. */
+class CatalogChanged extends Error {}
+
+const attempts = 5
+
+/**
+ * Plans, locks, and plans again: only what is the same before and after is acted upon.
+ *
+ * The tables are locked once, in one statement, both ends of every foreign key, in the strongest mode: a weaker lock raised later
+ * deadlocks. The sequences come after them, since others lock a table first and its sequence then.
+ */
+export async function lockScope (tx: Transaction, job: RestoreJob, manifest: Manifest, server: ServerFacts, signal: AbortSignal): Promise<RestoreScope> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      // A lock timeout undoes the savepoint: the tables are free in the pauses, while the run keeps its schema
+      return await lockWithRetries(async () => await tx.savepoint(async (inner) => await tryLockScope(inner, job, manifest, server)), signal)
+    } catch (error) {
+      if (!(error instanceof CatalogChanged)) throw error
+      if (attempt === attempts) throw new CatalogUnstable()
+    }
+  }
+}
+
+async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifest, server: ServerFacts): Promise<RestoreScope> {
+  const planned = await readScope(tx, manifest, job)
+  if (planned.drift.length > 0 && !job.allowSchemaDrift) throw Object.assign(new SchemaDrift(driftSummary(planned.drift)), { drift: planned.drift })
+  const problems = await restoreProblems(tx, planned, server, createExclusion(job.excludeTables, job.logTable))
+  if (problems.length > 0) throw Object.assign(new CannotRestore(problems.join('; ')), { problems })
+  try {
+    await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
+    await withinLockTimeout(tx, async () => { await holdSequences(tx, planned.sequences) })
+  } catch (error) {
+    throw isVanished(error) ? new CatalogChanged() : error
+  }
+  const locked = await readScope(tx, manifest, job)
+  if (fingerprintDifference(planned.fingerprint, locked.fingerprint).length > 0) throw new CatalogChanged()
+  return locked
+}

@@ -1,0 +1,76 @@
+import { RestoreFailed } from '../errors.ts'
+import type { ServerFacts } from '../postgres/catalog.ts'
+import { addChecks, dropChecks, validateChecks } from '../postgres/checks.ts'
+import { fingerprintDifference } from '../postgres/fingerprint.ts'
+import { addForeignKeys, dropForeignKeys } from '../postgres/foreign-keys.ts'
+import { qualifiedName } from '../postgres/identifiers.ts'
+import { lockTimeoutMs } from '../postgres/locks.ts'
+import { setSequence } from '../postgres/sequences.ts'
+import { ownSearchPath, setLocal } from '../postgres/settings.ts'
+import type { Transaction } from '../postgres/transaction.ts'
+import { disableTriggers, enableTriggers } from '../postgres/triggers.ts'
+import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
+import type { Manifest } from '../../types/index.ts'
+import { loadRows } from './load-rows.ts'
+import type { RestoreHooks, RestoreJob } from './restore-job.ts'
+import { readScope, type RestoreScope } from './restore-scope.ts'
+
+/**
+ * Empties the tables and loads the snapshot into them. What would act on the rows or refuse them is taken away, and put back afterwards: the
+ * catalog is compared, so that nothing of it can be missing.
+ */
+export async function replaceRows (tx: Transaction, scope: RestoreScope, verified: ReadSnapshot, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
+  // All that is altered is locked. Whoever else has to be waited for (a function may read any table), has the whole service wait
+  await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
+  await disableTriggers(tx, scope.triggers)
+  await dropForeignKeys(tx, scope.foreignKeys)
+  await dropChecks(tx, scope.checks)
+  await truncate(tx, scope)
+  // Checks, index expressions and generated columns may call functions that find their tables by the role's own path
+  await withSearchPath(tx, server.searchPath, async () => { await loadRows(tx, scope.tables, verified, job, hooks) })
+  // Events that wait for the end of the transaction would block ALTER TABLE
+  await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
+  await setSequences(tx, scope, verified.manifest, job.schema)
+  await addChecks(tx, scope.checks)
+  await withSearchPath(tx, server.searchPath, async () => { await validateChecks(tx, scope.checks) })
+  await addForeignKeys(tx, scope.foreignKeys)
+  await enableTriggers(tx, scope.triggers)
+  await alterRowSecurity(tx, scope, 'FORCE')
+  const after = await readScope(tx, verified.manifest, job)
+  const difference = fingerprintDifference(scope.fingerprint, after.fingerprint)
+  if (difference.length > 0) throw new RestoreFailed(`the schema would not have come back as it was: ${difference.join(' / ')}`)
+}
+
+async function withSearchPath (tx: Transaction, path: string, work: () => Promise<void>): Promise<void> {
+  await tx.query("SELECT set_config('search_path', $1::text, true) AS path", [path])
+  await work()
+  await tx.run(setLocal('search_path', ownSearchPath))
+}
+
+/** The owner is subject to FORCEd row security: it could neither copy such a table nor check foreign keys against all of its rows. */
+export async function alterRowSecurity (tx: Transaction, { relations, foreignKeys }: RestoreScope, action: 'FORCE' | 'NO FORCE'): Promise<void> {
+  const forced = [...relations, ...foreignKeys.flatMap(({ table, references }) => [table, references])]
+    .filter((relation) => relation.owned && relation.forcesRowSecurity)
+  for (const table of new Set(forced.map(({ schema, name }) => qualifiedName(schema, name)))) {
+    await tx.run(`ALTER TABLE ONLY ${table} ${action} ROW LEVEL SECURITY`)
+  }
+}
+
+/**
+ * All leaves and tables in one statement, each by ONLY: TRUNCATE of a root or an inheritance parent reaches descendants that are not
+ * meant. DELETE would meet rules and row triggers, and leave the dead rows behind.
+ */
+async function truncate (tx: Transaction, { relations }: RestoreScope): Promise<void> {
+  const names = relations.filter(({ kind }) => kind === 'r').map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`)
+  if (names.length > 0) await tx.run(`TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
+}
+
+/** By name, or by the column that owns it: a cloned schema may call its sequences otherwise. One that the snapshot lacks stays as it is. */
+async function setSequences (tx: Transaction, { sequences }: RestoreScope, manifest: Manifest, schema: string): Promise<void> {
+  for (const sequence of sequences) {
+    const home = sequence.schema === schema ? undefined : sequence.schema
+    const state = manifest.sequences.find(({ name, schema: other }) => name === sequence.name && other === home) ??
+      manifest.sequences.find(({ ownedBy }) => ownedBy !== null && ownedBy === sequence.ownedBy)
+    if (state !== undefined) await setSequence(tx, sequence, state)
+  }
+}

@@ -1,0 +1,52 @@
+import type { ServerFacts } from '../postgres/catalog.ts'
+import type { Transaction } from '../postgres/transaction.ts'
+import { tableProblems, type TableRef } from '../snapshot/select-tables.ts'
+import type { RestoreScope } from './restore-scope.ts'
+
+/** About as many entries of the shared lock table as a restored relation takes, with its indexes, its TOAST table and what TRUNCATE adds. */
+const locksPerRelation = 6
+
+/** Why the restore can't go ahead, found before anything is touched: rights that the role lacks, tables that can't be replaced. */
+export async function restoreProblems (tx: Transaction, scope: RestoreScope, { replicationRole }: ServerFacts, isExcluded: (table: TableRef) => boolean): Promise<string[]> {
+  const needed = scope.relations.length * locksPerRelation
+  const available = await lockCapacity(tx)
+  return [...new Set([
+    ...replicationRole === 'origin' ? [] : [`session_replication_role is ${replicationRole} for this role; it must be origin`],
+    // What a snapshot needs, pre_restore's too
+    ...tableProblems(scope.tables.map(({ table }) => table), isExcluded),
+    ...relationProblems(scope),
+    ...constraintProblems(scope),
+    ...needed > available ? [`${scope.relations.length} tables and partitions need about ${needed} locks, and the server has room for ${available}; raise max_locks_per_transaction`] : []
+  ])]
+}
+
+function relationProblems ({ relations, sequences }: RestoreScope): string[] {
+  const problems: string[] = []
+  for (const { schema, name, owned } of relations) {
+    if (!owned) problems.push(`the role does not own ${schema}.${name}`)
+  }
+  for (const { schema, name, owned } of sequences) {
+    if (!owned) problems.push(`the role does not own the sequence ${schema}.${name}`)
+  }
+  return problems
+}
+
+function constraintProblems ({ foreignKeys, checks }: RestoreScope): string[] {
+  const problems: string[] = []
+  for (const { name, table, references, disabled } of foreignKeys) {
+    if (!table.owned) problems.push(`the role does not own ${table.schema}.${table.name}, whose foreign key ${name} has to be checked again`)
+    if (!references.allowed) problems.push(`the role has no REFERENCES right on ${references.schema}.${references.name}, for the foreign key ${name}`)
+    if (disabled) problems.push(`the foreign key ${name} of ${table.schema}.${table.name} is switched off by DISABLE TRIGGER ALL; switch it on`)
+  }
+  for (const { name, of, on } of checks) {
+    if (!on.owned) problems.push(`the role does not own the ${of.toLowerCase()} ${on.schema}.${on.name}, whose constraint ${name} is NOT VALID`)
+  }
+  return problems
+}
+
+/** Manual, 19.12 (max_locks_per_transaction). */
+async function lockCapacity (tx: Transaction): Promise<number> {
+  const [row] = await tx.query<{ locks: number }>(`SELECT current_setting('max_locks_per_transaction')::int *
+    (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) AS locks`)
+  return row?.locks ?? 0
+}

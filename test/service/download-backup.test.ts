@@ -1,0 +1,97 @@
+import { once } from 'node:events'
+import { readFile, rm, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import t from 'tap'
+import { useEngine, usePlace } from './engine.ts'
+import { createGate, storageWith } from './storage-double.ts'
+
+t.test('a download is the file, or a part of it', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const backup = await engine.create()
+  const bytes = await readFile(join(place.directory, backup.filename))
+
+  const { stream, ...facts } = await engine.download(backup.id)
+  t.strictSame(facts, { filename: backup.filename, sizeBytes: backup.sizeBytes, checksum: backup.checksum })
+  t.ok((await buffer(stream)).equals(bytes))
+
+  const last = bytes.length - 1
+  for (const [start, end] of [[0, 0], [1, 10], [last, last], [0, last]] as const) {
+    const part = await engine.download(backup.id, { start, end })
+    t.ok((await buffer(part.stream)).equals(bytes.subarray(start, end + 1)), `${start} to ${end}`)
+    t.equal(part.sizeBytes, bytes.length, 'of the whole file')
+  }
+  for (const range of [{ start: 0, end: last + 1 }, { start: 5, end: 4 }, { start: -1, end: 4 }, { start: 0.5, end: 4 }, { start: 0, end: Number.NaN }]) {
+    await t.rejects(engine.download(backup.id, range), { code: 'FST_BACKUP_RANGE_INVALID', statusCode: 416 })
+  }
+})
+
+t.test('the size is that of the file as it is', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create()
+  await truncate(join(place.directory, filename), 10)
+  const { stream, sizeBytes } = await engine.download(id)
+  t.equal(sizeBytes, 10)
+  t.equal((await buffer(stream)).length, 10)
+})
+
+t.test('nothing to download: the run failed, or the file is gone', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async stat (storage, name) { return isSeen ? { name, sizeBytes: 100 } : await storage.stat(name) }
+    })
+  })
+  let isSeen = false
+  const { id, filename } = await engine.create()
+  await rm(join(place.directory, filename))
+  const gone = { code: 'FST_BACKUP_FILE_GONE', statusCode: 410 }
+  await t.rejects(engine.download(id), gone)
+  isSeen = true
+  await t.rejects(engine.download(id), gone, 'removed just now')
+  await place.sql`UPDATE backup_logs SET status = 'failed'`
+  await t.rejects(engine.download(id), { code: 'FST_BACKUP_NOT_COMPLETED', statusCode: 409 })
+})
+
+t.test('what is being downloaded is neither removed nor pruned', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { maxBackups: 1 })
+  const { id } = await engine.create()
+  const first = await engine.download(id)
+  const second = await engine.download(id)
+  await t.rejects(engine.remove(id), { code: 'FST_BACKUP_BUSY', statusCode: 409 })
+  await engine.create()
+  t.equal((await engine.list()).backups.length, 2)
+  first.stream.destroy()
+  await once(first.stream, 'close')
+  await t.rejects(engine.remove(id), { code: 'FST_BACKUP_BUSY' }, 'somebody else still reads it')
+  await buffer(second.stream)
+  await engine.remove(id)
+  await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' })
+})
+
+t.test('stop() ends downloads, also one that is just being opened', async (t) => {
+  const place = await usePlace(t)
+  const gate = createGate()
+  let isHeld = false
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async open (storage, name) {
+        if (isHeld) await gate.pass()
+        return await storage.open(name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  const { stream } = await engine.download(id)
+  const closed = once(stream, 'close')
+  isHeld = true
+  const late = engine.download(id)
+  await gate.reached
+  await engine.stop()
+  await closed
+  gate.open()
+  await t.rejects(late, { code: 'FST_BACKUP_SHUTTING_DOWN', statusCode: 503 })
+})

@@ -1,0 +1,166 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import type { PrunedBackup } from '../../types/index.ts'
+import { createShop, eventNames, type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
+import { createGate, storageWith } from './storage-double.ts'
+import { useTcpProxy } from './tcp-proxy.ts'
+
+const filesOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).sort()
+const idsOf = async (engine: TestEngine, schema = 'public'): Promise<string[]> => (await engine.list({ schema })).backups.map(({ id }) => id)
+
+t.test('after a backup the oldest beyond maxBackups go, row and file, each schema by itself', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const engine = useEngine(t, place, { maxBackups: 2 })
+  const tenant = await engine.create({ schema: 'tenant' })
+  const oldest = await engine.create()
+  const second = await engine.create()
+  const third = await engine.create()
+  t.strictSame(await idsOf(engine), [third.id, second.id])
+  t.strictSame(await idsOf(engine, 'tenant'), [tenant.id])
+  t.strictSame(await filesOf(place), [second, third, tenant].map(({ filename }) => filename).sort())
+  t.strictSame(engine.events.at(-1), ['backup:pruned', { backup: { ...oldest, available: false }, reason: 'beyond the newest 2 of schema public' }])
+})
+
+t.test('a pinned snapshot stays, and failed runs evict none', async (t) => {
+  const place = await usePlace(t)
+  let isFull = false
+  const engine = useEngine(t, place, {
+    maxBackups: 2,
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        if (isFull) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' })
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  const pinned = await engine.create()
+  await engine.update(pinned.id, { pinned: true })
+  const good = await engine.create()
+  isFull = true
+  for (let run = 0; run < 4; run++) await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_FULL' })
+  isFull = false
+  const newest = await engine.create()
+  const { backups } = await engine.list()
+  t.strictSame(backups.filter(({ status }) => status === 'completed').map(({ id }) => id), [newest.id, good.id, pinned.id])
+  t.equal(backups.filter(({ status }) => status === 'failed').length, 2, 'of the failed runs the newest are kept as history')
+})
+
+t.test('prune() says what went and why', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const generous = useEngine(t, place)
+  const made = [await generous.create(), await generous.create(), await generous.create({ schema: 'tenant' })]
+  await place.sql`UPDATE backup_logs SET trigger = 'scheduled', started_at = started_at - interval '8 days' WHERE id = ${made[0]?.id ?? ''}`
+  t.strictSame(await generous.prune(), [])
+  const strict = useEngine(t, place, { maxBackups: 1, schedule: { retentionDays: 7 } })
+  const pruned = await strict.prune()
+  t.match(pruned, [{ backup: { id: made[0]?.id }, reason: 'beyond the newest 1 of schema public; scheduled and older than 7 days' }])
+  t.strictSame(strict.events, pruned.map((entry: PrunedBackup) => ['backup:pruned', entry]))
+  t.strictSame(await strict.prune(), [])
+})
+
+t.test('a snapshot that a restore reads, in another replica, and its pre_restore snapshot stay', async (t) => {
+  const place = await usePlace(t)
+  const gate = createGate()
+  let opened = 0
+  const reader = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async open (storage, name) {
+        // The second time is after the pre_restore snapshot
+        if (opened++ === 1) await gate.pass()
+        return await storage.open(name)
+      }
+    })
+  })
+  const source = await reader.create()
+  const restoring = reader.restore(source.id)
+  await gate.reached
+  const { backups: [preRestore] } = await reader.list()
+  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, size_bytes, checksum)
+    VALUES (gen_random_uuid(), 'public', 'later', 'completed', 'manual', now() + interval '1 hour', 0, '')`
+  // What the other replica took for granted, it finds out by the locks
+  await place.sql`UPDATE backup_logs SET restore = NULL`
+
+  const other = useEngine(t, place, { maxBackups: 1 })
+  t.strictSame(await other.prune(), [])
+  await t.rejects(other.remove(preRestore?.id ?? ''), { code: 'FST_BACKUP_BUSY', statusCode: 409 })
+  await t.rejects(other.remove(source.id), { code: 'FST_BACKUP_BUSY' })
+  gate.open()
+  const { preRestoreId } = await restoring
+  t.equal(preRestoreId, preRestore?.id)
+  t.strictSame((await other.prune()).map(({ backup }) => backup.id).sort(), [source.id, preRestoreId].sort())
+})
+
+t.test('remove() takes row and file, once', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const first = await engine.create()
+  const second = await engine.create()
+  const outcomes = await Promise.allSettled([engine.remove(first.id), engine.remove(first.id), useEngine(t, place).remove(first.id)])
+  t.ok(outcomes.some(({ status }) => status === 'fulfilled'))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') t.match(outcome.reason, { code: 'FST_BACKUP_NOT_FOUND' })
+  await t.rejects(engine.get(first.id), { code: 'FST_BACKUP_NOT_FOUND' })
+  t.strictSame(await filesOf(place), [second.filename])
+  await engine.update(second.id, { pinned: true })
+  await rm(join(place.directory, second.filename))
+  await engine.remove(second.id)
+  t.strictSame(await place.sql`SELECT FROM backup_logs`.then((rows) => rows.length), 0)
+})
+
+t.test('a run that goes on can not be removed', async (t) => {
+  const place = await usePlace(t)
+  const gate = createGate()
+  const engine = useEngine(t, place, { storage: storageWith(place.directory, { publish: async () => { await gate.pass(); throw new Error('no') } }) })
+  const { backup, finished } = await engine.beginCreate()
+  await gate.reached
+  await t.rejects(engine.remove(backup.id), { code: 'FST_BACKUP_BUSY' })
+  gate.open()
+  await t.rejects(finished, { code: 'FST_BACKUP_STORAGE_FAILED' })
+  await engine.remove(backup.id)
+  t.strictSame((await engine.list()).backups, [])
+})
+
+t.test('a removal that the storage refuses is ended later', async (t) => {
+  const place = await usePlace(t)
+  let isDown = true
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async remove (storage, name) {
+        if (isDown) throw new Error('down')
+        await storage.remove(name)
+      }
+    })
+  })
+  const { id, filename } = await engine.create()
+  await t.rejects(engine.remove(id), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' }, 'it is as good as gone')
+  t.ok((await filesOf(place)).includes(filename))
+  isDown = false
+  const next = await engine.create()
+  t.strictSame(await filesOf(place), [next.filename])
+})
+
+t.test('a backup that is made is made, also when pruning fails', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, {
+    maxBackups: 1,
+    storage: storageWith(place.directory, { remove: async () => { throw new Error('down') } })
+  })
+  await engine.create()
+  t.match(await engine.create(), { status: 'completed' })
+  t.match(engine.lines, [{ schema: 'public', msg: /could not be pruned/, reason: /FST|storage failed/ }])
+  t.strictSame(eventNames(engine).filter((name) => name === 'backup:failed'), [])
+})
+
+t.test('stop() waits for a backup that is being followed by its pruning', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const engine = useEngine(t, { ...place, url: proxy.url }, { maxBackups: 1 })
+  await engine.create()
+  const creating = engine.create()
+  engine.once('backup:completed', () => { engine.stop() })
+  await creating
+  t.equal((await filesOf(place)).length, 1)
+})

@@ -1,0 +1,380 @@
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import t from 'tap'
+import type { Progress } from '../../types/index.ts'
+import { connectionOf, createShop, eventNames, type Place, useEngine, usePlace } from './engine.ts'
+import { createGate, storageWith } from './storage-double.ts'
+import { useTcpProxy } from './tcp-proxy.ts'
+
+/** All rows of the shop, to compare. */
+async function contentOf ({ sql }: Place, schema = 'public'): Promise<unknown> {
+  return [...await sql.unsafe(`SELECT (SELECT json_agg(u ORDER BY id) FROM ${schema}.users u) AS users, (SELECT json_agg(o ORDER BY id) FROM ${schema}.orders o) AS orders`)]
+}
+
+const damage = async ({ sql }: Place): Promise<void> => {
+  await sql`DELETE FROM orders WHERE id > 1`
+  await sql`UPDATE users SET name = 'Eve'`
+}
+
+t.test('a restore puts the rows back, says what it did, and keeps what was there', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const before = await contentOf(place)
+  const backup = await engine.create()
+  await damage(place)
+  const damaged = await contentOf(place)
+  const reports: Progress[] = []
+  const result = await engine.restore(backup.id, { actor: 'ada', onProgress: (progress) => reports.push(progress) })
+
+  t.strictSame(await contentOf(place), before)
+  t.match(result, { id: backup.id, schema: 'public', tables: [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }], rowCount: 5, drift: [] })
+  t.ok(result.durationMs >= 0 && Object.values(result.phases).every(Number.isInteger))
+  t.strictSame(new Set(reports.map(({ phase }) => phase)), new Set(['verify', 'snapshot', 'load']))
+
+  const source = await engine.get(backup.id)
+  t.match(source, {
+    status: 'restored',
+    available: true,
+    restoredBy: 'ada',
+    restore: { status: 'completed', by: 'ada', preRestoreId: result.preRestoreId, error: null, finishedAt: source.restoredAt }
+  })
+  t.ok(Date.parse(source.restore?.startedAt ?? '') <= Date.parse(source.restore?.finishedAt ?? ''))
+  const preRestore = await engine.get(result.preRestoreId)
+  t.match(preRestore, { status: 'completed', trigger: 'pre_restore', available: true, createdBy: 'ada', note: `before the restore of ${backup.id}`, rowCount: 3 })
+  t.strictSame(eventNames(engine), ['backup:started', 'backup:completed', 'restore:started', 'restore:completed'])
+  t.strictSame(engine.events.at(-1), ['restore:completed', result])
+  t.strictSame(engine.events.find(([name]) => name === 'restore:started'), ['restore:started', { id: backup.id, schema: 'public' }])
+  t.strictSame(engine.events.find(([name]) => name === 'restore:progress'), ['restore:progress', { id: backup.id, progress: reports[0] }])
+
+  await engine.restore(result.preRestoreId)
+  t.strictSame(await contentOf(place), damaged, 'the pre_restore snapshot is one like any other')
+  await engine.restore(backup.id)
+  t.strictSame(await contentOf(place), before, 'a snapshot can be restored again')
+})
+
+t.test('beginRestore() gives the snapshot that is being restored', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  const { backup, finished } = await engine.beginRestore(id)
+  t.match(backup, { id, status: 'completed', available: true, restore: { status: 'running', by: null, finishedAt: null, preRestoreId: null } })
+  await finished
+})
+
+t.test('some tables, and into another schema', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await damage(place)
+  await engine.restore(id, { tables: ['orders'] })
+  t.match(await contentOf(place), [{ users: [{ name: 'Eve' }, { name: 'Eve' }], orders: [{ id: 1 }, { id: 2 }, { id: 3 }] }])
+
+  await place.sql`DELETE FROM tenant.orders`
+  t.match(await engine.restore(id, { schema: 'tenant' }), { schema: 'tenant', rowCount: 5 })
+  t.match((await engine.list({ schema: 'tenant' })).backups, [{ trigger: 'pre_restore', schema: 'tenant' }])
+  t.match(await contentOf(place, 'tenant'), [{ users: [{ name: 'Ada' }, { name: 'Bob' }] }])
+  await t.rejects(engine.restore(id, { schema: 'nowhere' }), { code: 'FST_BACKUP_SCHEMA_NOT_FOUND', statusCode: 404 })
+  await t.rejects(engine.restore(id, { tables: ['nothing'] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', statusCode: 400 })
+})
+
+t.test('a plan says what a restore would do, also when restores are off', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { allowRestore: false })
+  const { id } = await engine.create()
+  await damage(place)
+  const plan = await engine.plan(id)
+  t.strictSame(plan, {
+    id,
+    schema: 'public',
+    tables: [{ name: 'orders', rowsNow: 1, rowsAfter: 3 }, { name: 'users', rowsNow: 2, rowsAfter: 2 }],
+    untouched: ['backup_logs'],
+    drift: [],
+    ok: true
+  })
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_NOT_ALLOWED', statusCode: 403 })
+  await t.rejects(engine.restore('no id'), { code: 'FST_BACKUP_RESTORE_NOT_ALLOWED' }, 'before anything else')
+  await t.rejects(engine.beginRestore(id), { code: 'FST_BACKUP_RESTORE_NOT_ALLOWED' })
+  t.equal((await engine.list()).backups.length, 1)
+})
+
+t.test('a file that was truncated, edited or swapped is refused, and nothing is changed', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const first = await engine.create()
+  const second = await engine.create()
+  await damage(place)
+  const damaged = await contentOf(place)
+  const path = join(place.directory, first.filename)
+  const bytes = await readFile(path)
+
+  const spoils: Record<string, () => Promise<void>> = {
+    truncated: async () => { await truncate(path, bytes.length - 10) },
+    empty: async () => { await truncate(path, 0) },
+    edited: async () => { await writeFile(path, bytes.toString().replace('Ada', 'Eda')) },
+    'another\'s': async () => { await writeFile(path, await readFile(join(place.directory, second.filename))) },
+    'something else': async () => { await writeFile(path, 'hunter2') }
+  }
+  for (const [how, spoil] of Object.entries(spoils)) {
+    await spoil()
+    const error = await engine.restore(first.id).catch((error) => error)
+    t.match(error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422 }, how)
+    t.notMatch(error.message, /hunter2|Eda/)
+    t.match(await engine.get(first.id), { status: 'completed', restore: { status: 'failed', error: error.message, preRestoreId: null } })
+  }
+  t.strictSame(await contentOf(place), damaged)
+  t.equal((await engine.list()).backups.length, 2, 'no pre_restore backup is made, nor noted as failed')
+  t.match(await engine.status(), { healthy: true }, 'a restore says nothing of the backups')
+  t.match(engine.events.at(-1), ['restore:failed', { id: first.id, schema: 'public', error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } }])
+})
+
+t.test('code may accept an edited file', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create()
+  const path = join(place.directory, filename)
+  await writeFile(path, String(await readFile(path)).replace('Ada', 'Augusta Ada'))
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
+  await engine.restore(id, { allowModified: true })
+  t.match(await contentOf(place), [{ users: [{ name: 'Augusta Ada' }, { name: 'Bob' }] }])
+})
+
+t.test('a restore that fails changes nothing, tells no row data, and keeps its pre_restore snapshot', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await place.sql`CREATE TABLE secrets (secret text UNIQUE)`
+  await place.sql`INSERT INTO secrets VALUES ('hunter2'), ('swordfish')`
+  const { id, filename } = await engine.create()
+  const path = join(place.directory, filename)
+  await writeFile(path, String(await readFile(path)).replace('swordfish', 'hunter2'))
+  await damage(place)
+  const damaged = await contentOf(place)
+
+  const error = await engine.restore(id, { allowModified: true }).catch((error) => error)
+  t.match(error, { code: 'FST_BACKUP_RESTORE_FAILED', statusCode: 422, message: /23505.*secrets_secret_key/ })
+  t.strictSame(await contentOf(place), damaged)
+  const { restore, status } = await engine.get(id)
+  t.match({ restore, status }, { status: 'completed', restore: { status: 'failed', error: error.message } })
+  const preRestore = await engine.get(restore?.preRestoreId ?? '')
+  t.match(preRestore, { status: 'completed', trigger: 'pre_restore', available: true })
+
+  const told = JSON.stringify([error, error.message, error.stack, error.cause, engine.lines, engine.events, await engine.list()])
+  t.notMatch(told, /hunter2/)
+
+  await place.sql`DELETE FROM users CASCADE`.catch(() => {})
+  await place.sql`DELETE FROM orders`
+  await engine.restore(preRestore.id)
+  t.strictSame(await contentOf(place), damaged)
+})
+
+t.test('schema drift is listed, or allowed', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`ALTER TABLE orders DROP COLUMN total`
+  const drift = [{ table: 'orders', column: 'total', problem: /not in the table/ }]
+  t.match(await engine.plan(id), { ok: false, drift })
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SCHEMA_DRIFT', statusCode: 422, drift })
+  t.match(await engine.restore(id, { allowSchemaDrift: true }), { drift, rowCount: 5 })
+})
+
+t.test('a restore while a backup runs, and the other way round: 409', async (t) => {
+  const place = await usePlace(t)
+  const publishing = createGate()
+  const reading = createGate()
+  let isHeld = false
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      if (isHeld) await publishing.pass()
+      await storage.publish(spoolPath, name)
+    },
+    async open (storage, name, range) {
+      if (isHeld) await reading.pass()
+      return await storage.open(name, range)
+    }
+  })
+  const engine = useEngine(t, place, { storage })
+  const other = useEngine(t, place)
+  const { id } = await engine.create()
+
+  isHeld = true
+  const running = engine.create()
+  await publishing.reached
+  const busy = { code: 'FST_BACKUP_BUSY', statusCode: 409 }
+  await t.rejects(engine.restore(id), busy)
+  await t.rejects(other.restore(id), busy)
+  await t.rejects(other.create(), busy)
+  t.match(await other.status(), { running: [{ status: 'running', schema: 'public' }] })
+  publishing.open()
+  await running
+
+  const { finished } = await engine.beginRestore(id)
+  await reading.reached
+  await t.rejects(engine.create(), busy)
+  await t.rejects(other.create(), busy)
+  await t.rejects(other.restore(id), busy, 'two restores at once')
+  await t.rejects(other.remove(id), busy, 'another replica reads it')
+  await t.rejects(engine.remove(id), busy)
+  t.match(await other.status(), { running: [{ id, restore: { status: 'running' } }] })
+  reading.open()
+  t.match(await finished, { id })
+  t.notOk([...eventNames(engine), ...eventNames(other)].some((name) => name.endsWith(':failed')), 'a refused call is no failed run')
+  await other.remove(id)
+})
+
+t.test('two restores of one snapshot, into two schemas: the record is that of the newest', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const gates = [createGate(), createGate()]
+  let opened = 0
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async open (storage, name, range) {
+        await gates[opened++]?.pass()
+        return await storage.open(name, range)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  const first = await engine.beginRestore(id, { actor: 'first' })
+  await gates[0]?.reached
+  const second = await engine.beginRestore(id, { schema: 'tenant', actor: 'second' })
+  await gates[1]?.reached
+
+  gates[0]?.open()
+  await first.finished
+  t.match(await engine.get(id), { status: 'restored', restoredBy: 'first', restore: { status: 'running', by: 'second', preRestoreId: null } })
+  gates[1]?.open()
+  const { preRestoreId } = await second.finished
+  t.match(await engine.get(id), { status: 'restored', restoredBy: 'second', restore: { status: 'completed', by: 'second', preRestoreId } })
+})
+
+t.test('a snapshot that was removed while its restore waited for a connection', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const gate = createGate()
+  const engine = useEngine(t, place, {
+    connection: { ...connectionOf(place.url), max: 2 },
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        if (name.startsWith('tenant')) await gate.pass()
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  const other = engine.create({ schema: 'tenant' })
+  await gate.reached
+  const restoring = engine.restore(id)
+  // The restore looks for its snapshot before it waits
+  await engine.get(id)
+  await useEngine(t, place).remove(id)
+  gate.open()
+  await t.rejects(restoring, { code: 'FST_BACKUP_NOT_FOUND', statusCode: 404 })
+  await other
+  t.strictSame(eventNames(engine).filter((name) => name.startsWith('restore')), [])
+})
+
+t.test('a file that vanishes on the way, or can not be read', async (t) => {
+  const place = await usePlace(t)
+  let how = 'well'
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async open (storage, name) {
+        if (how === 'gone') await rm(join(place.directory, name), { force: true })
+        if (how === 'broken') return new Readable({ read () { this.destroy(Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' })) } })
+        if (how === 'closed') throw Object.assign(new Error('hunter2'), { name: 'AccessDenied' })
+        return await storage.open(name)
+      }
+    })
+  })
+  const { id, filename } = await engine.create()
+  how = 'broken'
+  const broken = { code: 'FST_BACKUP_STORAGE_FAILED', statusCode: 500, message: /read the snapshot \(EIO\)/ }
+  await t.rejects(engine.restore(id), broken)
+  await t.rejects(engine.plan(id), broken)
+  t.match((await engine.get(id)).restore, { status: 'failed', error: broken.message })
+  how = 'closed'
+  const closed = { code: 'FST_BACKUP_STORAGE_FAILED', message: /open the snapshot \(AccessDenied\)/ }
+  await t.rejects(engine.restore(id), closed)
+  await t.rejects(engine.plan(id), closed)
+  how = 'gone'
+  const gone = { code: 'FST_BACKUP_FILE_GONE', statusCode: 410, message: new RegExp(filename) }
+  await t.rejects(engine.restore(id), gone)
+  await t.rejects(engine.restore(id), gone)
+  await t.rejects(engine.plan(id), gone)
+  t.match(await engine.get(id), { status: 'completed', available: false })
+})
+
+t.test('a failed backup, or one that runs, can not be restored', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { finished } = await engine.beginCreate()
+  const { backups: [running] } = await engine.list()
+  if (running?.status === 'running') await t.rejects(engine.restore(running.id), { code: 'FST_BACKUP_NOT_COMPLETED' })
+  const { id } = await finished
+  await place.sql`UPDATE backup_logs SET status = 'failed'`
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_NOT_COMPLETED', statusCode: 409, message: /is failed/ })
+  await t.rejects(engine.plan(id), { code: 'FST_BACKUP_NOT_COMPLETED' })
+})
+
+t.test('a restore whose pre_restore snapshot can not be written fails with it', async (t) => {
+  const place = await usePlace(t)
+  const before = await contentOf(place)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        if (published++ > 0) throw Object.assign(new Error('EDQUOT'), { code: 'EDQUOT', syscall: 'write' })
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  let published = 0
+  const { id } = await engine.create()
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_STORAGE_FULL', statusCode: 507 })
+  t.match((await engine.list()).backups, [{ status: 'failed', trigger: 'pre_restore', error: /full/ }, { id, restore: { status: 'failed', preRestoreId: null } }])
+  t.strictSame(await contentOf(place), before)
+})
+
+t.test('the caller aborts it', async (t) => {
+  const place = await usePlace(t)
+  const aborting = new AbortController()
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      // A storage that has gone quiet
+      open: async () => new Readable({ read () { aborting.abort() } })
+    })
+  })
+  const { id } = await engine.create()
+  await t.rejects(engine.restore(id, { signal: aborting.signal }), { code: 'FST_BACKUP_ABORTED', statusCode: 499 })
+  t.match((await engine.get(id)).restore, { status: 'failed', error: /by the caller/ })
+})
+
+t.test('the database goes away in the middle: the record is healed when it is back', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const before = await contentOf(place)
+  let isHealed = false
+  const healing = createGate()
+  const clock = { now: () => new Date(), async wait () { await healing.pass(); isHealed = true } }
+  const engine = useEngine(t, { ...place, url: proxy.url }, {
+    storage: storageWith(place.directory, {
+      async open (storage, name) {
+        await proxy.refuse()
+        return await storage.open(name)
+      }
+    })
+  }, clock)
+  const { id } = await engine.create()
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
+  t.strictSame(await contentOf(place), before)
+  await healing.reached
+  t.match((await useEngine(t, place).get(id)).restore, { status: 'running' })
+  await proxy.accept()
+  healing.open()
+  const other = useEngine(t, place)
+  while ((await other.get(id)).restore?.status === 'running');
+  t.ok(isHealed)
+  t.match((await other.get(id)).restore, { status: 'failed', error: /interrupted/ })
+})

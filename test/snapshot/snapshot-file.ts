@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import type { EncodedColumn } from '../../lib/snapshot/column-encoding.ts'
+import { encodeHead, fileEnd } from '../../lib/snapshot/format.ts'
+import { readSnapshot, type ReadSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
+import { openSnapshotWriter } from '../../lib/snapshot/snapshot-writer.ts'
+import type { Manifest, ManifestTable } from '../../types/index.ts'
+import { useDirectory } from '../support/directory.ts'
+import { manifestOf } from './manifest.ts'
+
+/** The file that the writer makes of lines of COPY text, by table. */
+export async function writeFileOf (t: Test, tables: ManifestTable[], lines: Record<string, string[]>): Promise<{ file: Buffer, manifest: Manifest }> {
+  const counted = tables.map((table) => ({ ...table, rows: lines[table.name]?.length ?? 0 }))
+  const path = join(await useDirectory(t), 'snapshot')
+  const writer = await openSnapshotWriter(path, manifestOf(tables))
+  for (const table of tables) {
+    writer.startTable(table)
+    for (const line of lines[table.name] ?? []) await writer.writeRow(Buffer.from(line))
+    await writer.endTable()
+  }
+  const { manifest } = await writer.finish(manifestOf(counted))
+  return { file: await readFile(path), manifest }
+}
+
+/** A file whose data part is this, whatever it is. */
+export const fileOf = (tables: ManifestTable[], data: string): Buffer => Buffer.from(`${encodeHead(manifestOf(tables)).toString()}${data}${fileEnd}`)
+
+/** In chunks of the sizes that `sizes` gives, over and over. */
+export async function * chunksOf (file: Uint8Array, ...sizes: number[]): AsyncGenerator<Buffer> {
+  for (let position = 0, turn = 0; position < file.length; turn++) {
+    const size = sizes[turn % sizes.length] ?? 0
+    yield Buffer.from(file.subarray(position, position + size))
+    position += size
+  }
+}
+
+export interface Read extends ReadSnapshot { /** COPY text, by table. */ copied: Map<string, string> }
+
+/** Reads it to the end. */
+export async function readAll (source: AsyncIterable<Buffer>, keep: (column: EncodedColumn) => boolean = () => true): Promise<Read> {
+  const parts = new Map<string, Buffer[]>()
+  const read = await readSnapshot(source, async ({ name }) => {
+    const own: Buffer[] = []
+    parts.set(name, own)
+    return { keep, write: async (part) => { own.push(part) } }
+  })
+  return { ...read, copied: new Map([...parts].map(([name, own]) => [name, Buffer.concat(own).toString()])) }
+}

@@ -1,0 +1,223 @@
+import { createHash } from 'node:crypto'
+import * as promises from 'node:fs/promises'
+import { chmod, open, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { pieceSize } from '../../lib/snapshot/byte-queue.ts'
+import { openSnapshotWriter, type SnapshotWriter } from '../../lib/snapshot/snapshot-writer.ts'
+import type { Manifest } from '../../types/index.ts'
+import { systemError } from '../storage/file-system-double.ts'
+import { useDirectory } from '../support/directory.ts'
+import { manifestOf, tableOf } from './manifest.ts'
+
+const isWindows = process.platform === 'win32'
+const users = tableOf('users', [{ name: 'id', type: 'bigint' }, { name: 'name', type: 'text' }, { name: 'tags', type: 'text[]' }, { name: 'profile', type: 'jsonb' }])
+const sha256 = (bytes: Uint8Array | string): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+const dataPart = (file: string): string => file.slice(file.indexOf('"data":') + '"data":'.length, -2)
+
+async function useWriter (t: Test, manifest: Manifest = manifestOf([users])): Promise<{ path: string, writer: SnapshotWriter }> {
+  const path = join(await useDirectory(t), 'spool', 'snapshot')
+  const writer = await openSnapshotWriter(path, manifest)
+  t.after(async () => { await writer.discard() })
+  return { path, writer }
+}
+
+/** Lets every open file do `method` in another way, until the test is over. */
+async function changeFiles (t: Test, method: 'write' | 'sync' | 'read', change: (original: (...args: unknown[]) => Promise<unknown>) => (...args: unknown[]) => Promise<unknown>): Promise<void> {
+  const handle = await open(import.meta.filename)
+  const prototype = Object.getPrototypeOf(handle) as Record<string, (...args: unknown[]) => Promise<unknown>>
+  await handle.close()
+  const original = prototype[method] as (...args: unknown[]) => Promise<unknown>
+  prototype[method] = function (this: unknown, ...args) { return change(original.bind(this))(...args) }
+  t.after(async () => { prototype[method] = original })
+}
+
+t.test('a snapshot is one JSON object, the manifest first, a row a line', async (t) => {
+  const carts = tableOf('carts', [{ name: 'total', type: 'numeric' }])
+  const { path, writer } = await useWriter(t, manifestOf([users, carts]))
+  writer.startTable(users)
+  await writer.writeRow(Buffer.from('1\tAda\t{x}\t{"a": 1}\n'))
+  await writer.writeRow(Buffer.from('2\tBob\t\\N\t\\N\n'))
+  t.equal(await writer.endTable(), 2)
+  writer.startTable(carts)
+  t.equal(await writer.endTable(), 0)
+  const manifest = manifestOf([{ ...users, rows: 2 }, carts])
+  await writer.finish(manifest)
+  const file = await readFile(path, 'utf8')
+  const lines = file.split('\n')
+  t.match(lines[0], /^\{"manifest":\{.*\} +,$/)
+  t.strictSame(lines.slice(1), [
+    '"data":{',
+    '"users":[',
+    '{"id":"1","name":"Ada","tags":["x"],"profile":{"a": 1}}' + ',',
+    '{"id":"2","name":"Bob","tags":null}',
+    '],',
+    '"carts":[',
+    ']',
+    '}}',
+    ''
+  ])
+  t.strictSame(JSON.parse(file), {
+    manifest: { ...manifest, checksum: sha256(dataPart(file)) },
+    data: { users: [{ id: '1', name: 'Ada', tags: ['x'], profile: { a: 1 } }, { id: '2', name: 'Bob', tags: null }], carts: [] }
+  })
+})
+
+t.test('a snapshot of no table is one too', async (t) => {
+  const { path, writer } = await useWriter(t, manifestOf())
+  await writer.finish(manifestOf())
+  t.strictSame((JSON.parse(await readFile(path, 'utf8')) as { data: object }).data, {})
+})
+
+t.test('names of tables and columns are keys, whatever they hold', async (t) => {
+  const table = tableOf('a"b\n', [{ name: '__proto__', type: 'text' }])
+  const { path, writer } = await useWriter(t, manifestOf([table]))
+  writer.startTable(table)
+  await writer.writeRow(Buffer.from('x\n'))
+  await writer.endTable()
+  await writer.finish(manifestOf([table]))
+  const { data } = JSON.parse(await readFile(path, 'utf8')) as { data: Record<string, object[]> }
+  t.strictSame(Object.entries(data['a"b\n']?.[0] ?? {}), [['__proto__', 'x']])
+})
+
+t.test('the result tells the size and both checksums, which sha256sum confirms', async (t) => {
+  const { path, writer } = await useWriter(t)
+  writer.startTable(users)
+  await writer.writeRow(Buffer.from('1\tAda\t{}\t1\n'))
+  await writer.endTable()
+  const written = await writer.finish(manifestOf([{ ...users, rows: 1 }], { note: null }))
+  const file = await readFile(path)
+  t.equal(written.sizeBytes, file.length)
+  t.equal(written.checksum, sha256(file))
+  t.equal(written.manifest.checksum, sha256(dataPart(file.toString())))
+  t.equal(writer.bytes, file.length)
+})
+
+t.test('the file is private, and so is its directory', { skip: isWindows }, async (t) => {
+  const { path } = await useWriter(t)
+  t.equal((await stat(path)).mode & 0o777, 0o600)
+  t.equal((await stat(dirname(path))).mode & 0o777, 0o700)
+})
+
+t.test('an existing directory keeps its mode', { skip: isWindows }, async (t) => {
+  const directory = await useDirectory(t)
+  await chmod(directory, 0o755)
+  const writer = await openSnapshotWriter(join(directory, 'snapshot'), manifestOf())
+  await writer.discard()
+  t.equal((await stat(directory)).mode & 0o777, 0o755)
+})
+
+t.test('an existing file is never written to', async (t) => {
+  const path = join(await useDirectory(t), 'snapshot')
+  await writeFile(path, 'precious')
+  await t.rejects(openSnapshotWriter(path, manifestOf()), { code: 'FST_BACKUP_STORAGE_FAILED', message: /create a snapshot file \(EEXIST\)/ })
+  t.equal(await readFile(path, 'utf8'), 'precious')
+})
+
+t.test('a directory that can not be is told', async (t) => {
+  const path = join(await useDirectory(t), 'file')
+  await writeFile(path, '')
+  await t.rejects(openSnapshotWriter(join(path, 'snapshot'), manifestOf()), { code: 'FST_BACKUP_STORAGE_FAILED' })
+})
+
+t.test('a row asks to wait only when there is a piece to write', async (t) => {
+  const { writer } = await useWriter(t)
+  writer.startTable(users)
+  t.equal(writer.writeRow(Buffer.from('1\tAda\t{}\t1\n')), undefined)
+  const before = writer.bytes
+  const held = writer.writeRow(Buffer.from(`2\t${'x'.repeat(pieceSize)}\t{}\t1\n`))
+  t.ok(held instanceof Promise)
+  await held
+  t.ok(writer.bytes > before + pieceSize)
+  t.equal(writer.writeRow(Buffer.from('3\tBob\t{}\t1\n')), undefined)
+  t.equal(await writer.endTable(), 3)
+})
+
+t.test('a row of another shape than its table is refused', async (t) => {
+  const { writer } = await useWriter(t)
+  writer.startTable(users)
+  t.throws(() => writer.writeRow(Buffer.from('1\tAda\n')), { message: /other fields than its table has columns/ })
+})
+
+t.test('a disk that takes a few bytes at a time gets all of them', async (t) => {
+  await changeFiles(t, 'write', (write) => async (buffer, offset, length, position) => await write(buffer, offset, Math.min(Number(length), 1000), position))
+  const { path, writer } = await useWriter(t)
+  writer.startTable(users)
+  for (let id = 0; id < 3; id++) await writer.writeRow(Buffer.from(`${id}\t${'x'.repeat(pieceSize)}\t{}\t1\n`))
+  await writer.endTable()
+  const written = await writer.finish(manifestOf([{ ...users, rows: 3 }]))
+  const file = await readFile(path)
+  t.equal(written.checksum, sha256(file))
+  t.equal(written.sizeBytes, file.length)
+  t.equal((JSON.parse(file.toString()) as { data: { users: object[] } }).data.users.length, 3)
+})
+
+t.test('a full disk is told as such, and nothing stays behind', async (t) => {
+  const { path, writer } = await useWriter(t)
+  writer.startTable(users)
+  await changeFiles(t, 'write', () => async () => { throw systemError('ENOSPC') })
+  await t.rejects(Promise.resolve(writer.writeRow(Buffer.from(`1\t${'x'.repeat(pieceSize)}\t{}\t1\n`))), { code: 'FST_BACKUP_STORAGE_FULL', message: /write the snapshot/ })
+  await writer.discard()
+  t.strictSame(await readdir(dirname(path)), [])
+})
+
+t.test('a file is on the disk before it counts as whole', async (t) => {
+  const calls: string[] = []
+  await changeFiles(t, 'write', (write) => async (...args) => { calls.push('write'); return await write(...args) })
+  await changeFiles(t, 'sync', (sync) => async () => { calls.push('sync'); await sync() })
+  const { writer } = await useWriter(t, manifestOf())
+  await writer.finish(manifestOf())
+  t.strictSame(calls.slice(-2), ['write', 'sync'])
+})
+
+t.test('a file that does not reach the disk fails', async (t) => {
+  await changeFiles(t, 'sync', () => async () => { throw systemError('EIO') })
+  const { path, writer } = await useWriter(t, manifestOf())
+  await t.rejects(writer.finish(manifestOf()), { code: 'FST_BACKUP_STORAGE_FAILED', message: /finish the snapshot \(EIO\)/ })
+  await writer.discard()
+  t.strictSame(await readdir(dirname(path)), [])
+})
+
+t.test('discarding is fine at any time, also twice', async (t) => {
+  for (const prepare of [
+    async () => {},
+    async (writer: SnapshotWriter) => { await writer.endTable() },
+    async (writer: SnapshotWriter) => { await writer.finish(manifestOf()) }
+  ]) {
+    const { path, writer } = await useWriter(t, manifestOf())
+    await prepare(writer)
+    await writer.discard()
+    await writer.discard()
+    t.strictSame(await readdir(dirname(path)), [])
+  }
+})
+
+t.test('a file that can not even be closed goes as well', async (t) => {
+  const { openSnapshotWriter } = await t.mockImport<typeof import('../../lib/snapshot/snapshot-writer.ts')>('../../lib/snapshot/snapshot-writer.ts', {
+    'node:fs/promises': {
+      ...promises,
+      async open (...args: Parameters<typeof open>) {
+        const handle = await open(...args)
+        const close = handle.close.bind(handle)
+        handle.close = async () => {
+          await close()
+          throw systemError('ENOSPC')
+        }
+        return handle
+      }
+    }
+  })
+  const directory = await useDirectory(t)
+  const writer = await openSnapshotWriter(join(directory, 'snapshot'), manifestOf())
+  await t.rejects(writer.finish(manifestOf()), { code: 'FST_BACKUP_STORAGE_FULL' })
+  await t.resolves(writer.discard())
+  t.strictSame(await readdir(directory), [])
+})
+
+t.test('a file that can not be removed is told', async (t) => {
+  const { openSnapshotWriter } = await t.mockImport<typeof import('../../lib/snapshot/snapshot-writer.ts')>('../../lib/snapshot/snapshot-writer.ts', {
+    'node:fs/promises': { ...promises, rm: async () => { throw systemError('EACCES') } }
+  })
+  const writer = await openSnapshotWriter(join(await useDirectory(t), 'snapshot'), manifestOf())
+  await t.rejects(writer.discard(), { code: 'FST_BACKUP_STORAGE_FAILED', message: /remove an unfinished snapshot \(EACCES\)/ })
+})
