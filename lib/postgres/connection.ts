@@ -3,7 +3,7 @@ import postgres, { type Options, type PostgresType } from 'postgres'
 import { OptionInvalid } from '../errors.ts'
 
 /** A postgres.js instance, whatever types its owner registered. */
-export type Sql = postgres.Sql<any> // eslint-disable-line @typescript-eslint/no-explicit-any
+export type Sql = postgres.Sql<any>
 
 /** Connections that a run needs: one for its transaction, one for the log. */
 const connectionsNeeded = 2

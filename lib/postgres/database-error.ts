@@ -1,7 +1,9 @@
 import { DatabaseFailed, DatabaseUnavailable } from '../errors.ts'
 
 /** SQLSTATEs (manual, appendix A) by what they mean here. */
-const unavailableStates = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03'])
+const unavailableStates = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04'])
+/** The server has ended the session: by an administrator, in a crash, or for a timeout. */
+const terminationStates = new Set(['57P01', '57P02', '25P03', '25P04'])
 const lockNotAvailable = '55P03'
 const queryCanceled = '57014'
 const deadlockDetected = '40P01'
@@ -32,6 +34,7 @@ export function isConnectionLoss (error: unknown): boolean {
   return /^CONNECT(ION)?_/.test(code) || ('query' in fields(error) && /^E[A-Z]+$|^ERR_|CERT|SIGNATURE/.test(code))
 }
 
+export const isTermination = (error: unknown): boolean => terminationStates.has(sqlState(error) ?? '')
 export const isLockTimeout = (error: unknown): boolean => sqlState(error) === lockNotAvailable || sqlState(error) === deadlockDetected
 export const isCanceled = (error: unknown): boolean => sqlState(error) === queryCanceled
 

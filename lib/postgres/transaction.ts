@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTick } from 'node:timers/promises'
 import type { TransactionSql } from 'postgres'
-import { isConnectionLoss } from './database-error.ts'
+import { isConnectionLoss, isTermination } from './database-error.ts'
 import { connectBeside, type Sql } from './connection.ts'
 import { openCopyIn, type CopyIn } from './copy-in.ts'
 import { readCopyOut, type OnRow } from './copy-out.ts'
@@ -42,6 +42,22 @@ interface Connection {
  * When `signal` aborts, the running statement is cancelled on the server, and no further one is sent.
  */
 export async function inTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (let attempts = 1; ; attempts++) {
+    let begun = false
+    try {
+      return await attemptTransaction(sql, mode, async (tx) => {
+        begun = true
+        return await work(tx)
+      }, signal)
+    } catch (error) {
+      // postgres.js 3.4.9 tells the death of a connection twice when it met a statement: to that one, and to the first one of the connection
+      // that takes its place. The test "the death of a backend is told once" tells when that can go
+      if (begun || !isTermination(error) || attempts > sql.options.max) throw error
+    }
+  }
+}
+
+async function attemptTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx: Transaction) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   signal?.throwIfAborted()
   const canceller = createCanceller(sql)
   const connection: Connection = { lost: false, transaction: Promise.resolve(), signal, canceller }
@@ -51,8 +67,7 @@ export async function inTransaction<T> (sql: Sql, mode: TransactionMode, work: (
   let working: Promise<T> | undefined
   let committing = false
   const begun = sql.begin(mode, async (raw) => {
-    if (signal !== undefined) await raw.unsafe(setLocal('application_name', canceller.name))
-    working = work(createTransaction(raw, connection))
+    working = perform(raw)
     const ended = await settle(working)
     await Promise.race([canceller.close(), begun.catch(() => {})])
     await refuseWhenLost(connection)
@@ -71,6 +86,12 @@ export async function inTransaction<T> (sql: Sql, mode: TransactionMode, work: (
     throw error
   } finally {
     signal?.removeEventListener('abort', abort)
+  }
+
+  async function perform (raw: TransactionSql): Promise<T> {
+    const tx = createTransaction(raw, connection)
+    if (signal !== undefined) await tx.run(setLocal('application_name', canceller.name))
+    return await work(tx)
   }
 }
 

@@ -30,7 +30,7 @@ const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 /** More is not gathered in search of an end, of the manifest say: that of 2,000 tables with 50 columns each has 6 MB. */
-const largestPart = 256 * 1024 * 1024
+const largestPart = 64 * 1024 * 1024
 /** Of a row as the writer spells it, on one line. COPY's lines are shorter than 1 GB, and escapes add to that. */
 const largestLine = 2 * 1024 * 1024 * 1024
 
@@ -81,7 +81,7 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
       onProgress?.(table.name, rows, input.bytes)
     }
     try {
-      await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
+      await input.parse(() => { cursor.skipSpace(); cursor.expect(OPEN_BRACKET, 'a list of rows') })
       let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })
       while (more) {
         // As many rows as the bytes at hand hold, without a promise for each
@@ -174,7 +174,10 @@ interface Input {
    * file would look like part of it.
    */
   fillRow: () => Promise<void>
-  /** Whether the unread bytes hold a new line: then they hold a row, as the writer spells them. At the end of the file any may. */
+  /**
+   * Whether there may be a whole row among the unread bytes: what is behind the last new line is part of one, as the writer spells them.
+   * Where there are no new lines, or no more bytes, nothing can be said.
+   */
   mayHoldRow: () => boolean
   startData: () => void
   endData: () => string
@@ -190,7 +193,6 @@ function createInput (source: AsyncIterable<Buffer>): Input {
   let total = 0
   let dataStart = -1
   let finished = false
-  let filled = 0
   let lastNewLine = -1
 
   const unread = (): number => cursor.end - cursor.position
@@ -225,7 +227,6 @@ function createInput (source: AsyncIterable<Buffer>): Input {
       }
     }
     total += got
-    filled = cursor.end
     cursor.bytes = Buffer.concat(parts)
     cursor.end = cursor.bytes.length
     lastNewLine = cursor.bytes.lastIndexOf(0x0a)
@@ -249,9 +250,7 @@ function createInput (source: AsyncIterable<Buffer>): Input {
     fillRow: async () => { await fill(lastNewLine > cursor.position ? largestPart : largestLine) },
     mayHoldRow () {
       if (unread() === 0) return false
-      if (finished) return true
-      // The first `filled` bytes were looked at before
-      return lastNewLine >= Math.max(cursor.position, filled) || unread() >= 2 * filled
+      return finished || lastNewLine === -1 || lastNewLine >= cursor.position
     },
     startData () { dataStart = cursor.position },
     endData () {

@@ -42,7 +42,7 @@ const names = String.raw`
   CREATE TABLE "manifest" ("ünïcode 日本" text); INSERT INTO "manifest" VALUES ('日');
   CREATE TABLE "data" ("a.b" int); INSERT INTO "data" VALUES (1);
   CREATE TABLE "${longestName}" ("${longestName}" int); INSERT INTO "${longestName}" VALUES (1);
-  CREATE TABLE "back\slash" ("a tab	and a
+  CREATE TABLE "back\slash" ("a tab${'\t'}and a
 line" text, "quote'" text); INSERT INTO "back\slash" VALUES ('\', '''');
   CREATE TABLE no_columns (); INSERT INTO no_columns DEFAULT VALUES; INSERT INTO no_columns DEFAULT VALUES;
   CREATE TABLE dropped_columns (a int, b text, c int); INSERT INTO dropped_columns VALUES (1, 'b', 3);

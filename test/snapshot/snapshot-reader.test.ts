@@ -102,7 +102,7 @@ t.test('progress tells table, rows and bytes', async (t) => {
   let last = 0
   await readSnapshot(chunksOf(file, 65_536), async () => ({ keep: () => true, write: async () => {} }), (table, rows, bytes) => {
     reports.push([table, rows])
-    t.ok(bytes > last && bytes <= file.length)
+    t.ok(bytes >= last && bytes <= file.length)
     last = bytes
   })
   t.strictSame(reports.at(-1), ['carts', 2])
@@ -178,23 +178,35 @@ t.test('any spelling of a file and any chunks of it give the same', async (t) =>
     deepStrictEqual(await readAll(chunksOf(file, ...sizes)), whole)
     deepStrictEqual(await readAll(chunksOf(file, 1)), whole)
   })
-  await t.resolves(fc.assert(property, { numRuns: 100 }))
+  await t.resolves(fc.assert(property, { numRuns: 50 }))
+})
+
+t.test('white space may be cut anywhere', async (t) => {
+  const data = { carts: [{ total: 1 }] }
+  for (const spaced of [JSON.stringify(data, null, 2), JSON.stringify(data).replaceAll(/[{}[\]:,]/g, ' $& ')]) {
+    const text = `${encodeHead(manifestOf([carts])).toString()} ${spaced} }`
+    for (let cut = text.indexOf('"data"'); cut < text.length; cut++) t.strictSame((await readAll(chunksOf(Buffer.from(text), cut))).copied, new Map([['carts', '1\n']]))
+  }
 })
 
 t.test('only a row or so is read ahead, however the file is spelt and chunked', async (t) => {
-  const rows = Array.from({ length: 30_000 }, (_, id) => ({ total: id }))
-  for (const [json, sizes] of [[JSON.stringify(rows), [1]], [JSON.stringify(rows), [65_536]], [JSON.stringify(rows, null, 1), [1]], [`[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`, [1]]] as const) {
-    const file = fileOf([carts], `{"carts":${json}}`)
-    let given = 0
-    let furthest = 0
-    async function * source (): AsyncGenerator<Buffer> {
-      for await (const chunk of chunksOf(file, ...sizes)) {
-        given += chunk.length
-        yield chunk
+  const rows = Array.from({ length: 200 }, (_, total) => ({ total, name: 'x'.repeat(2000) }))
+  const spellings = [JSON.stringify(rows), JSON.stringify(rows, null, 1), `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`]
+  const table = tableOf('carts', [...carts.columns, { name: 'name', type: 'text' }])
+  for (const json of spellings) {
+    for (const size of [64, 3000, 4096]) {
+      const file = fileOf([table], `{"carts":${json}}`)
+      let given = 0
+      let furthest = 0
+      async function * source (): AsyncGenerator<Buffer> {
+        for await (const chunk of chunksOf(file, size)) {
+          given += chunk.length
+          yield chunk
+        }
       }
+      await readSnapshot(source(), async () => ({ keep: () => true, write: async () => {} }), (_table, rows, bytes) => { if (rows < 200) furthest = Math.max(furthest, given - bytes) })
+      t.ok(furthest > 0 && furthest < 10_000, `${furthest} bytes of ${file.length}, in chunks of ${size}`)
     }
-    await readSnapshot(source(), async () => ({ keep: () => true, write: async () => {} }), (_table, _rows, bytes) => { furthest = Math.max(furthest, given - bytes) })
-    t.ok(furthest < 100_000, `${furthest} bytes of ${file.length}`)
   }
 })
 
@@ -234,7 +246,7 @@ t.test('a byte that was changed is noticed, and no message repeats a value', asy
   const { file, manifest } = await writeFileOf(t, [secret, carts], { people: [row, row], carts: ['4711\n'] })
   const dataStart = file.indexOf('"data":') + '"data":'.length
   for (let position = 0; position < file.length; position++) {
-    for (const byte of Buffer.from('{}[],:"\\ \n0n\x00\xff', 'latin1')) {
+    for (const byte of Buffer.from(position < dataStart ? ']"' : '{}],:"\\0\xff', 'latin1')) {
       if (file[position] === byte) continue
       const changed = Buffer.from(file)
       changed[position] = byte
@@ -251,9 +263,9 @@ t.test('a byte that was changed is noticed, and no message repeats a value', asy
   t.pass()
 })
 
-t.test('a bracket that damage opened does not pull in the rest of the file', { timeout: 60_000 }, async (t) => {
+t.test('a bracket that damage opened does not pull in the rest of the file', async (t) => {
   const profile = tableOf('profiles', [{ name: 'profile', type: 'jsonb' }])
-  const lines = Buffer.from('{"profile":{"a": 1}},\n'.repeat(500_000))
+  const lines = Buffer.from('{"profile":{"a": 1}},\n'.repeat(50_000))
   let given = 0
   async function * source (): AsyncGenerator<Buffer> {
     yield encodeHead(manifestOf([profile]))
@@ -263,8 +275,8 @@ t.test('a bracket that damage opened does not pull in the rest of the file', { t
       yield lines
     }
   }
-  t.equal(await problemOf(readAll(source())), 'table "profiles", row 2: no end was found within 256 MiB')
-  t.ok(given < 600_000_000)
+  t.equal(await problemOf(readAll(source())), 'table "profiles", row 2: no end was found within 64 MiB')
+  t.ok(given < 150_000_000)
 })
 
 t.test('errors in rows name the table and the row', async (t) => {

@@ -1,0 +1,38 @@
+import type { Sql } from 'postgres'
+import { inTransaction, type Transaction } from '../../lib/postgres/transaction.ts'
+
+export async function backendOf (tx: Transaction): Promise<number> {
+  const [backend] = await tx.query<{ pid: number }>('SELECT pg_catalog.pg_backend_pid() AS pid')
+  return backend?.pid ?? 0
+}
+
+/** Ends a server process, and resolves when it is no more. */
+export async function killBackend (sql: Sql, pid: number): Promise<void> {
+  await sql`SELECT pg_terminate_backend(${pid}, 10000)`
+}
+
+/** Resolves when the process waits for a lock. */
+export async function untilBlocked (sql: Sql, pid: number): Promise<void> {
+  await until(async () => {
+    const [backend] = await sql`SELECT wait_event_type = 'Lock' AS blocked FROM pg_stat_activity WHERE pid = ${pid}`
+    return backend?.blocked === true
+  })
+}
+
+export async function until (holds: () => Promise<boolean>): Promise<void> {
+  while (!await holds()) await new Promise((resolve) => { setImmediate(resolve) })
+}
+
+/** Locks in this database that the library holds or waits for; none is to be left behind. */
+export async function locksLeft (sql: Sql): Promise<string[]> {
+  const locks = await sql`SELECT l.locktype, l.mode, l.relation::regclass::text AS relation FROM pg_locks l
+    WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()`
+  return locks.map(({ locktype, mode, relation }) => `${locktype} ${mode} ${relation}`)
+}
+
+/** Uses all connections of a pool at the same time, and gives what they answer, each answer once. */
+export async function everyConnection (pool: Sql): Promise<unknown[]> {
+  const answers = await Promise.all(Array.from({ length: pool.options.max }, async () =>
+    await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => await tx.query<{ one: number }>('SELECT 1 AS one'))))
+  return [...new Set(answers.flat().map(({ one }) => one))]
+}

@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto'
+import t, { type Test } from 'tap'
+import type { BackupOptions, ScheduleOptions } from '../types/index.ts'
+import { createManualClock, type ManualClock } from './schedule/manual-clock.ts'
+import { createShop, type Place, type TestEngine, useEngine, usePlace } from './service/engine.ts'
+import { createGate, storageWith } from './service/storage-double.ts'
+import { useTcpProxy } from './service/tcp-proxy.ts'
+
+const hour = 60 * 60_000
+const hourly = '0 */1 * * *'
+
+interface Replica { engine: TestEngine, clock: ManualClock }
+
+/** An engine with an hourly schedule, at half past ten. */
+function useReplica (t: Test, place: Pick<Place, 'url' | 'directory'>, schedule: ScheduleOptions = {}, options: BackupOptions = {}, iso = '2026-11-22T10:30:00.000Z'): Replica {
+  const clock = createManualClock(iso)
+  return { clock, engine: useEngine(t, place, { schedule: { enabled: true, cron: hourly, ...schedule }, ...options }, clock) }
+}
+
+/** Passes time until it is `ms` later and the scheduler waits for what comes next. */
+async function pass ({ clock }: Replica, ms: number): Promise<void> {
+  await waiting(clock)
+  await clock.advance(ms)
+  await waiting(clock)
+}
+
+/** The scheduler's work takes real time with a real database; when it is done it waits. */
+async function waiting (clock: ManualClock): Promise<void> {
+  while (clock.waiting() === 0) await new Promise((resolve) => { setTimeout(resolve, 1) })
+}
+
+const slotsOf = async ({ sql }: Place): Promise<Array<{ schema: string, slot: string | null, status: string }>> =>
+  [...await sql<Array<{ schema: string, slot: string | null, status: string }>>`
+    SELECT schema, to_char(slot AT TIME ZONE 'UTC', 'HH24:MI') AS slot, status FROM backup_logs WHERE trigger = 'scheduled' AND removed_at IS NULL ORDER BY started_at, id`]
+const at = (slot: string | null, status = 'completed', schema = 'public') => ({ schema, slot, status })
+
+t.test('two replicas make one backup a slot, each schema', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const replicas = [useReplica(t, place, { schemas: async () => ['public', 'tenant'] }), useReplica(t, place, { schemas: ['public', 'tenant'] })]
+  for (const { engine } of replicas) engine.start()
+  for (let slot = 0; slot < 3; slot++) await Promise.all(replicas.map(async (replica) => { await pass(replica, hour) }))
+  t.strictSame((await slotsOf(place)).map(({ schema, slot }) => `${slot} ${schema}`).sort(),
+    ['11:00 public', '11:00 tenant', '12:00 public', '12:00 tenant', '13:00 public', '13:00 tenant'])
+  const { backups: [newest] } = await replicas[0]?.engine.list() ?? { backups: [] }
+  t.match(newest, { trigger: 'scheduled', cron: hourly, createdBy: null, status: 'completed' })
+  t.match(await replicas[0]?.engine.status(), { nextRunAt: '2026-11-22T14:00:00.000Z' })
+})
+
+t.test('a tick that comes minutes later finds the slot taken', async (t) => {
+  const place = await usePlace(t)
+  const [first, second] = [useReplica(t, place), useReplica(t, place)]
+  first.engine.start()
+  second.engine.start()
+  await waiting(second.clock)
+  await pass(first, hour)
+  await pass(second, hour + 10 * 60_000)
+  t.strictSame(await slotsOf(place), [at('11:00')])
+  t.strictSame(second.engine.lines, [])
+})
+
+t.test('the very first start makes nothing up; a slot that was missed is run once on start', async (t) => {
+  const place = await usePlace(t)
+  const first = useReplica(t, place)
+  first.engine.start()
+  await waiting(first.clock)
+  t.strictSame(await slotsOf(place), [])
+  await pass(first, hour)
+  await first.engine.stop()
+
+  const second = useReplica(t, place, {}, {}, '2026-11-22T15:10:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at('11:00'), at('15:00')])
+  await second.engine.stop()
+
+  const third = useReplica(t, place, {}, {}, '2026-11-22T15:20:00.000Z')
+  third.engine.start()
+  await waiting(third.clock)
+  t.strictSame(await slotsOf(place), [at('11:00'), at('15:00')], 'a restart repeats none')
+})
+
+t.test('a restart repeats no slot whose backup was deleted since', async (t) => {
+  const place = await usePlace(t)
+  const first = useReplica(t, place)
+  first.engine.start()
+  await pass(first, hour)
+  const { backups: [backup] } = await first.engine.list()
+  await first.engine.remove(backup?.id ?? '')
+  await first.engine.stop()
+  const second = useReplica(t, place, {}, {}, '2026-11-22T11:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [])
+  t.match(await second.engine.list(), { backups: [] })
+  await pass(second, hour)
+  t.strictSame(await slotsOf(place), [at('12:00')])
+  t.equal((await place.sql`SELECT FROM backup_logs`).length, 1, 'what kept the slot has gone with the next one')
+})
+
+t.test('a scheduled run that fails keeps its slot', async (t) => {
+  const place = await usePlace(t)
+  const replica = useReplica(t, place, {}, { storage: storageWith(place.directory, { publish: async () => { throw new Error('no') } }) })
+  replica.engine.start()
+  await pass(replica, hour)
+  t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
+  t.match(replica.engine.lines, [{ level: 50, schema: 'public', slot: '2026-11-22T11:00:00.000Z', reason: /storage failed/ }])
+  await pass(replica, 50 * 60_000)
+  t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
+  await replica.engine.stop()
+  const next = useReplica(t, place, {}, {}, '2026-11-22T11:50:00.000Z')
+  next.engine.start()
+  await waiting(next.clock)
+  t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
+})
+
+t.test('a scheduled run that is interrupted by stop() gives its slot back, and the next start serves it', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE TABLE large AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 300000)`
+  const first = useReplica(t, place)
+  first.engine.start()
+  await waiting(first.clock)
+  const started = new Promise((resolve) => { first.engine.once('backup:started', resolve) })
+  await first.clock.advance(hour)
+  await started
+  await first.engine.stop()
+  t.strictSame(await slotsOf(place), [at(null, 'failed')])
+  t.strictSame(first.engine.lines, [], 'that is no news')
+  await place.sql`TRUNCATE large`
+
+  // It was the first slot ever, and still this is no very first start
+  const second = useReplica(t, place, {}, {}, '2026-11-22T11:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+})
+
+t.test('a scheduled run whose process died gives its slot back as well', async (t) => {
+  const place = await usePlace(t)
+  const first = useReplica(t, place)
+  first.engine.start()
+  await pass(first, hour)
+  await first.engine.stop()
+  await place.sql`UPDATE backup_logs SET status = 'running'`
+  const second = useReplica(t, place, {}, {}, '2026-11-22T11:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+})
+
+t.test('a slot that another replica serves is looked after until it is decided', async (t) => {
+  const place = await usePlace(t)
+  const gate = createGate()
+  const first = useReplica(t, place, {}, {
+    storage: storageWith(place.directory, {
+      async publish () {
+        await gate.pass()
+        throw new Error('no')
+      }
+    })
+  })
+  first.engine.start()
+  await waiting(first.clock)
+  await first.clock.advance(hour)
+  await gate.reached
+
+  const second = useReplica(t, place, {}, {}, '2026-11-22T11:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at('11:00', 'running')])
+  // As if the first one ended with its process
+  const stopping = first.engine.stop()
+  gate.open()
+  await stopping
+  await place.sql`UPDATE backup_logs SET slot = NULL`
+  await pass(second, 30_000)
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+})
+
+t.test('a manual run in the way delays the slot, and a slot that is claimed at the last moment is left', async (t) => {
+  const place = await usePlace(t)
+  const gate = createGate()
+  let isHeld = true
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      if (isHeld) await gate.pass()
+      await storage.publish(spoolPath, name)
+    }
+  })
+  const manual = useEngine(t, place, { storage })
+  const running = manual.create()
+  await gate.reached
+  const replica = useReplica(t, place)
+  replica.engine.start()
+  await pass(replica, hour)
+  t.strictSame(await slotsOf(place), [])
+  isHeld = false
+  gate.open()
+  await running
+  await pass(replica, 30_000)
+  t.strictSame(await slotsOf(place), [at('11:00')])
+
+  // Between the look at the log and the claim it waits for the tables
+  await place.sql.begin(async (tx) => {
+    await tx`LOCK TABLE users IN ACCESS EXCLUSIVE MODE`
+    await waiting(replica.clock)
+    await replica.clock.advance(hour)
+    while ((await tx`SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`).length === 0);
+    await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, slot)
+      VALUES (${randomUUID()}, 'public', 'theirs', 'failed', 'scheduled', '2026-11-22T12:00:00Z', '2026-11-22T12:00:00Z')`
+  })
+  await waiting(replica.clock)
+  await pass(replica, 30_000)
+  t.strictSame(await slotsOf(place), [at('11:00'), at('12:00', 'failed')])
+  t.strictSame(replica.engine.events.filter(([name]) => name === 'backup:failed'), [])
+  t.strictSame(replica.engine.lines, [])
+})
+
+t.test('while the database is down a slot is tried again', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const replica = useReplica(t, { ...place, url: proxy.url })
+  replica.engine.start()
+  await waiting(replica.clock)
+  await proxy.refuse()
+  await pass(replica, hour)
+  t.match(replica.engine.lines.at(-1), { level: 50, reason: /can not be reached/ })
+  await proxy.accept()
+  await pass(replica, 30_000)
+  t.strictSame(await slotsOf(place), [at('11:00')])
+})
+
+t.test('retentionDays drops scheduled backups only', async (t) => {
+  const place = await usePlace(t)
+  const replica = useReplica(t, place, { retentionDays: 1 })
+  replica.engine.start()
+  const manual = await replica.engine.create()
+  await pass(replica, hour)
+  await pass(replica, 12 * hour)
+  t.strictSame((await slotsOf(place)).map(({ slot }) => slot), ['11:00', ...Array.from({ length: 12 }, (_, i) => `${(12 + i) % 24}:00`)])
+  await replica.clock.set('2026-11-24T06:00:00.000Z')
+  await waiting(replica.clock)
+  t.match((await slotsOf(place)).map(({ slot }) => slot), ['06:00'])
+  t.match(await replica.engine.get(manual.id), { status: 'completed', available: true })
+})
+
+t.test('calendar mode, and what interval mode does not heed', async (t) => {
+  const place = await usePlace(t)
+  const calendar = useReplica(t, place, { cron: '15 9 * * 1', mode: 'calendar', timezone: 'Europe/Berlin' })
+  calendar.engine.start()
+  t.match(await calendar.engine.status(), { nextRunAt: '2026-11-23T08:15:00.000Z' })
+  const interval = useReplica(t, place, { cron: '15 9 * * 1' })
+  t.match(interval.engine.lines, [{ level: 40, msg: /interval mode takes as daily/ }])
+  t.throws(() => useReplica(t, place, { cron: 'every night', mode: 'calendar' }), { code: 'FST_BACKUP_OPTION_INVALID' })
+})
