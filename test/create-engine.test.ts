@@ -24,7 +24,7 @@ t.test('a database that is down at the start: calls answer 503, and it recovers 
   await proxy.refuse()
   const engine = useEngine(t, { ...place, url: proxy.url }, { schedule: { enabled: true } })
   t.equal(engine.start(), undefined)
-  const calls = [engine.create(), engine.beginCreate(), engine.list(), engine.get(id), engine.download(id), engine.plan(id), engine.restore(id),
+  const calls: Array<Promise<unknown>> = [engine.create(), engine.beginCreate(), engine.list(), engine.get(id), engine.download(id), engine.plan(id), engine.restore(id),
     engine.remove(id), engine.update(id, { pinned: true }), engine.prune(), engine.status()]
   t.ok(await timed(Promise.all(calls.map(async (call) => { await t.rejects(call, unavailable) }))) < 10_000)
   t.match(engine.lines.find(({ msg }) => msg.includes('healed')), { level: 40, reason: /can not be reached/ })
@@ -72,7 +72,7 @@ t.test('stop() during a backup, a restore and a download: rows failed, no files,
   await closed
   await Promise.all(ends)
 
-  const calls = [engine.create(), engine.list(), engine.get(id), engine.download(id), engine.plan(id), engine.restore(id), engine.remove(id),
+  const calls: Array<Promise<unknown>> = [engine.create(), engine.list(), engine.get(id), engine.download(id), engine.plan(id), engine.restore(id), engine.remove(id),
     engine.update(id, {}), engine.prune(), engine.status()]
   for (const call of calls) await t.rejects(call, shuttingDown)
   const { backups } = await useEngine(t, place).list()

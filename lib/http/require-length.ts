@@ -17,5 +17,9 @@ export function requireLength (source: Readable, length: number): Readable {
       done(left > 0 ? changed : null)
     }
   })
+  // A source that was read to its end, but not yet taken, and is then destroyed without an error (app.close()) counts as ended for pipeline()
+  source.once('close', () => {
+    if (!source.readableEnded) counter.destroy(source.errored ?? changed)
+  })
   return pipeline(source, counter, () => {})
 }

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { startCopy } from './copy-stream.ts'
 import type { Runner } from './query.ts'
 
 /** A `COPY … FROM STDIN` that is under way. */
@@ -11,26 +12,23 @@ export interface CopyIn {
   abort: () => Promise<void>
 }
 
-interface Settlable { resolve: (result: { count: number }) => void, reject: (error: unknown) => void }
-
-/**
- * Starts `COPY … FROM STDIN`.
- *
- * A COPY that fails after its last byte never settles in postgres.js 3.4.9 (porsager/postgres#1173): `final()` drops the stream, and
- * the error goes to the query, which resolved when the stream was handed out. The query's own `resolve` and `reject` are
- * properties, so they are pointed at a promise of ours. The test "a duplicate key" tells when that is mended.
- */
+/** Starts `COPY … FROM STDIN`; resolves when the server takes rows. */
 export async function openCopyIn (runner: Runner, text: string): Promise<CopyIn> {
-  const query = runner.unsafe(text)
-  const stream: Writable = await query.writable()
-  const outcome = new Promise<{ count: number }>((resolve, reject) => {
-    Object.assign(query as unknown as Settlable, { resolve, reject })
+  return await new Promise((resolve, reject) => {
+    const outcome = new Promise<{ count: number }>((resolveOutcome, rejectOutcome) => {
+      startCopy<Writable>(runner, text, {
+        onOpen: (stream) => { resolve(createCopyIn(stream, outcome)) },
+        onEnd: resolveOutcome,
+        onError: rejectOutcome
+      })
+    })
+    // Before the stream is there it is told by this, later by write() or end(), whichever comes next
+    outcome.catch(reject)
   })
-  // Told by write() or end(), whichever comes next
-  outcome.catch(() => {})
-  stream.on('error', () => {})
-  let sent: Promise<unknown> = Promise.resolve()
+}
 
+function createCopyIn (stream: Writable, outcome: Promise<{ count: number }>): CopyIn {
+  let sent: Promise<unknown> = Promise.resolve()
   return {
     async write (chunk) {
       // One chunk is on its way while the next one is made. It arrives also when the COPY has failed: then nobody reads it

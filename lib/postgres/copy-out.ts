@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { startCopy } from './copy-stream.ts'
 import type { Runner } from './query.ts'
 
 /** Takes one line of COPY text, its new line included. A promise holds the stream back until it settles. */
@@ -10,41 +11,50 @@ export type OnRow = (line: Uint8Array) => Promise<void> | undefined
  *
  * When a row can't be taken, the statement is cancelled and the rest is drained, since postgres.js leaves the connection stuck when
  * such a stream is destroyed early.
- *
+ */
+export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => void): Promise<{ error: unknown } | undefined> {
+  let refusal: { error: unknown } | undefined
+  return await new Promise((resolve, reject) => {
+    startCopy<Readable>(runner, text, {
+      onOpen (stream) {
+        function refuse (error: unknown): void {
+          refusal = { error }
+          stream.resume()
+          cancel()
+        }
+
+        stream.on('data', (line: Uint8Array) => {
+          if (refusal !== undefined) return
+          try {
+            const held = onRow(line)
+            if (held === undefined) return
+            stream.pause()
+            held.then(() => stream.resume(), refuse)
+          } catch (error) {
+            refuse(error)
+          }
+        })
+        stream.once('end', () => {
+          askForMore(stream)
+          resolve(refusal)
+        })
+      },
+      // The rows are counted by who takes them
+      onEnd () {},
+      onError (error) { refusal === undefined ? reject(error) : resolve(refusal) }
+    })
+  })
+}
+
+/**
  * postgres.js 3.4.9 pauses its socket when the stream is full, and resumes it when the stream asks for more. A stream whose last rows
  * came while it was held back never asks again, and the answer to the next statement is never read: so it is asked for at the
  * end. The test "a COPY that is held back at its end" tells when that can go.
  */
-export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => void): Promise<{ error: unknown } | undefined> {
-  const stream: Readable = await runner.unsafe(text).readable()
-  return await new Promise((resolve, reject) => {
-    let refusal: { error: unknown } | undefined
-
-    function refuse (error: unknown): void {
-      refusal = { error }
-      stream.resume()
-      cancel()
-    }
-
-    stream.on('data', (line: Uint8Array) => {
-      if (refusal !== undefined) return
-      try {
-        const held = onRow(line)
-        if (held === undefined) return
-        stream.pause()
-        held.then(() => stream.resume(), refuse)
-      } catch (error) {
-        refuse(error)
-      }
-    })
-    stream.once('end', () => {
-      try {
-        stream._read(0)
-      } catch {
-        // The socket is no more: the next statement tells
-      }
-      resolve(refusal)
-    })
-    stream.once('error', (error) => { refusal === undefined ? reject(error) : resolve(refusal) })
-  })
+function askForMore (stream: Readable): void {
+  try {
+    stream._read(0)
+  } catch {
+    // The socket is no more: the next statement tells
+  }
 }

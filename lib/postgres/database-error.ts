@@ -36,6 +36,8 @@ export function isConnectionLoss (error: unknown): boolean {
 
 export const isTermination = (error: unknown): boolean => terminationStates.has(sqlState(error) ?? '')
 export const isLockTimeout = (error: unknown): boolean => sqlState(error) === lockNotAvailable || sqlState(error) === deadlockDetected
+/** Text that can't be said in UTF-8; a SQL_ASCII database may hold any bytes. */
+export const isUntranslatable = (error: unknown): boolean => ['22021', '22P05'].includes(sqlState(error) ?? '')
 export const isCanceled = (error: unknown): boolean => sqlState(error) === queryCanceled
 
 /** A relation that was listed a moment ago is not there any more; XX000 is what a cache look-up of a dropped one says. */

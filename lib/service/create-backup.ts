@@ -33,7 +33,7 @@ export async function beginCreate (context: Context, request: CreateOptions = {}
     slot: occasion?.slot ?? null
   }
   return await new Promise((resolve, reject) => {
-    const finished = performCreate(context, newRun, request, run, (backup) => { resolve({ backup, finished }) })
+    const finished = performCreate(context, newRun, request, run, (backup) => { resolve({ backup, finished }) }).finally(run.end)
     // Told by way of the promise above when the run never began
     finished.catch(reject)
   })
@@ -51,8 +51,6 @@ async function performCreate (context: Context, newRun: NewRun, request: CreateO
   } catch (error) {
     if (publication.hasBegun()) events.emit('backup:failed', { id, schema, error: error as Error })
     throw error
-  } finally {
-    run.end()
   }
 }
 

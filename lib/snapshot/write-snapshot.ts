@@ -1,8 +1,8 @@
-import { isUtf8 } from 'node:buffer'
 import { CannotSnapshot } from '../errors.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import { type CatalogSequence, readSequenceStates } from '../postgres/sequences.ts'
 import type { CatalogTable, ServerFacts } from '../postgres/catalog.ts'
+import { isUntranslatable } from '../postgres/database-error.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
 import { describeColumn } from './column-encoding.ts'
@@ -52,13 +52,12 @@ export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity
     for (const [index, table] of tables.entries()) {
       const described = manifest.tables[index] as Manifest['tables'][number]
       writer.startTable(described)
-      const takeRow = server.encoding === 'SQL_ASCII' ? checkedRow(table.name, writer.writeRow) : writer.writeRow
       for (const { kind, schema, name } of table.relations) {
         if (kind === 'p') continue
         await tx.copyOut(copyStatement(schema, name, table), (line) => {
           progress.row(table.name, index, writer.bytes)
-          return takeRow(line)
-        })
+          return writer.writeRow(line)
+        }).catch((error: unknown) => { throw isUntranslatable(error) ? unreadable(table, server) : error })
       }
       described.rows = await writer.endTable()
     }
@@ -78,12 +77,8 @@ function copyStatement (schema: string, name: string, { columns }: CatalogTable)
   return `COPY ${qualifiedName(schema, name)}${list} TO STDOUT`
 }
 
-/** A SQL_ASCII database converts nothing, so what is no UTF-8 there would make a file that is no JSON. */
-function checkedRow (table: string, take: (line: Uint8Array) => Promise<void> | undefined): (line: Uint8Array) => Promise<void> | undefined {
-  return (line) => {
-    if (!isUtf8(line)) throw new CannotSnapshot(`table ${table} holds bytes that are no UTF-8, in a database with encoding SQL_ASCII`)
-    return take(line)
-  }
+function unreadable ({ name }: CatalogTable, { encoding }: ServerFacts): Error {
+  return new CannotSnapshot(`table ${name} holds bytes that are no text in UTF-8 (the database's encoding is ${encoding})`)
 }
 
 async function describeSequences (tx: Transaction, sequences: CatalogSequence[], home: string): Promise<Manifest['sequences']> {

@@ -89,6 +89,17 @@ t.test('a COPY that does not begin rejects', async (t) => {
   await usable()
 })
 
+t.test('an error that arrives with the answer that asks for rows rejects', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  await sql.unsafe("CREATE FUNCTION fail () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; CREATE TRIGGER fails BEFORE INSERT ON item EXECUTE FUNCTION fail()")
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const copy = await tx.copyIn('COPY item FROM STDIN')
+    await copy.write(bytes('1\ta\n'))
+    await copy.end()
+  }), { code: 'P0001' })
+  await usable()
+})
+
 t.test('a source that fails makes the server fail the COPY, and its own error is the one that is told', async (t) => {
   const { pool, usable } = await usePool(t)
   await t.rejects(inTransaction(pool, mode, async (tx) => {

@@ -77,6 +77,7 @@ t.test('some tables, and into another schema', async (t) => {
   t.match(await contentOf(place, 'tenant'), [{ users: [{ name: 'Ada' }, { name: 'Bob' }] }])
   await t.rejects(engine.restore(id, { schema: 'nowhere' }), { code: 'FST_BACKUP_SCHEMA_NOT_FOUND', statusCode: 404 })
   await t.rejects(engine.restore(id, { tables: ['nothing'] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', statusCode: 400 })
+  await t.rejects(engine.plan(id, { tables: ['nothing'] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', statusCode: 400 })
 })
 
 t.test('a plan says what a restore would do, also when restores are off', async (t) => {

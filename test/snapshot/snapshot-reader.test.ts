@@ -86,9 +86,9 @@ t.test('the next rows are not read before the last ones are taken', async (t) =>
   t.equal(given, before)
   t.ok(given < file.length / 2)
   t.equal(waiting.length, 1)
-  let done = false
-  const ended = reading.then(() => { done = true })
-  while (!done) {
+  const state = { ended: false }
+  const ended = reading.then(() => { state.ended = true })
+  while (!state.ended) {
     waiting.shift()?.()
     await setImmediate()
   }

@@ -1,0 +1,43 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Runner } from './query.ts'
+
+export interface CopyEvents<Stream> {
+  /** The server is ready. What the stream emits is to be listened to by the time this returns. */
+  onOpen: (stream: Stream) => void
+  /** The statement has ended, with so many rows. */
+  onEnd: (result: { count: number }) => void
+  /** It failed, at any time. */
+  onError: (error: unknown) => void
+}
+
+/** What postgres.js calls: `resolve` with the stream and once more with the result, or `reject`. */
+interface Settlable { resolve: (value: unknown) => void, reject: (error: unknown) => void }
+
+/**
+ * Starts a COPY from or to the client.
+ *
+ * A query of postgres.js 3.4.9 is a promise, which settles once: with the stream. An error that comes behind it is lost (porsager/postgres#1173), or
+ * ends the process: when it arrives with the answer that opens the stream, the stream emits it before anybody who has awaited it
+ * can listen. The query's own `resolve` and `reject` are properties, so they are replaced. The tests "a duplicate key" and "an error that
+ * arrives with the first row" tell when that is mended.
+ */
+export function startCopy<Stream extends Readable | Writable> (runner: Runner, text: string, { onOpen, onEnd, onError }: CopyEvents<Stream>): void {
+  const query = runner.unsafe(text)
+  let opened = false
+  const settlable: Settlable = {
+    resolve (value) {
+      if (opened) {
+        onEnd(value as { count: number })
+        return
+      }
+      opened = true
+      const stream = value as Stream
+      // Told by onError()
+      stream.on('error', () => {})
+      onOpen(stream)
+    },
+    reject: onError
+  }
+  Object.assign(query, settlable)
+  query.execute()
+}

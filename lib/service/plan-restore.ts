@@ -1,0 +1,37 @@
+import { previewRestore } from '../restore/preview-restore.ts'
+import type { RestoreTarget } from '../restore/restore-scope.ts'
+import { readManifest } from '../snapshot/snapshot-reader.ts'
+import type { PlanOptions, RestorePlan } from '../../types/index.ts'
+import { checkArguments, checkId, requireAllowed } from './arguments.ts'
+import { type Context, logTable } from './context.ts'
+import { openSnapshot } from './download-backup.ts'
+import { publicStorageError } from './guarded-storage.ts'
+import { type Completed, getAvailable } from './read-backups.ts'
+
+export interface Source { source: Completed, schema: string }
+
+/** What a plan and a restore are about; what may not be named is refused before the backup is looked for. */
+export async function findSource (context: Context, id: string, request: PlanOptions): Promise<Source> {
+  checkId(id)
+  if (request.schema !== undefined) requireAllowed(context, request.schema)
+  const source = await getAvailable(context, id)
+  return { source, schema: requireAllowed(context, request.schema ?? source.schema) }
+}
+
+export function restoreTarget (context: Context, schema: string, { tables }: PlanOptions): RestoreTarget {
+  return { schema, tables, excludeTables: context.options.excludeTables, logTable: logTable(context) }
+}
+
+export async function planRestoreOf (context: Context, id: string, request: PlanOptions = {}): Promise<RestorePlan> {
+  checkArguments('plan', request)
+  const { source, schema } = await findSource(context, id, request)
+  const stream = await openSnapshot(context, source)
+  try {
+    const manifest = await readManifest(stream)
+    return { id, ...await previewRestore(context.sql, manifest, restoreTarget(context, schema, request)) }
+  } catch (error) {
+    throw stream.errored === null ? error : publicStorageError(stream.errored, 'read the snapshot')
+  } finally {
+    stream.destroy()
+  }
+}

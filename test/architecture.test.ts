@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import t from 'tap'
+
+const root = new URL('../', import.meta.url)
+
+interface Import { file: string, target: string, isType: boolean }
+
+/** Every import of a file; those of the project as paths from its root. */
+function importsOf (file: string): Import[] {
+  const source = readFileSync(new URL(file, root), 'utf8')
+  const statements = source.matchAll(/^(?:import|export)(?<type> type)?\b[^'"]*?\bfrom ['"](?<from>[^'"]+)['"]|^import ['"](?<effect>[^'"]+)['"]|\bimport\(['"](?<dynamic>[^'"]+)['"]\)/gm)
+  return [...statements].map(({ groups: { type, from, effect, dynamic } = {} }) => {
+    const specifier = from ?? effect ?? dynamic ?? ''
+    return { file, target: specifier.startsWith('.') ? posix.join(posix.dirname(file), specifier) : specifier, isType: type !== undefined }
+  })
+}
+
+const imports = ['lib', 'types'].flatMap((directory) => readdirSync(new URL(directory, root), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .flatMap((name) => importsOf(`${directory}/${name.replaceAll('\\', '/')}`)))
+
+/** Of the project; packages are looked at below. */
+const own = imports.filter(({ target }) => /^(?:lib|types)\//.test(target))
+
+/** Who may know whom, from above to below. Every room may know itself, and what is common to all. */
+const rooms: Record<string, string[]> = {
+  http: ['service'],
+  schedule: [],
+  service: ['snapshot', 'restore', 'retention', 'log', 'storage', 'postgres'],
+  restore: ['snapshot', 'postgres'],
+  snapshot: ['storage', 'postgres'],
+  log: ['postgres'],
+  storage: [],
+  retention: [],
+  postgres: []
+}
+
+/** Errors and options, and the names that both options and the rooms below have to check. */
+const common = ['lib/errors.ts', 'lib/options.ts']
+
+/** `lib/http/routes/x.ts` and `lib/retention.ts` are rooms; other files right in lib/ put rooms together. */
+function roomOf (file: string): string | undefined {
+  const name = /^lib\/([^/.]+)/.exec(file)?.[1] ?? ''
+  return Object.hasOwn(rooms, name) ? name : undefined
+}
+
+const show = ({ file, target }: Import): string => `${file} -> ${target}`
+
+t.test('imports are found', async (t) => {
+  t.ok(own.length > 100)
+  t.ok(own.some((found) => show(found) === 'lib/service/create-backup.ts -> lib/snapshot/take-snapshot.ts'))
+  t.ok(own.some((found) => show(found) === 'types/restore.ts -> types/backup.ts'))
+  for (const room of Object.keys(rooms)) t.ok(own.some(({ file }) => roomOf(file) === room), `${room} is a room`)
+})
+
+t.test('no arrow runs back up', async (t) => {
+  const wrong = own.filter(({ file, target }) => {
+    const room = roomOf(file)
+    if (room === undefined || target.startsWith('types/') || common.includes(target)) return false
+    const wanted = roomOf(target)
+    return wanted !== room && (wanted === undefined || !rooms[room]?.includes(wanted))
+  })
+  t.strictSame(wrong.map(show), [])
+})
+
+t.test('types/ imports nothing of lib/', async (t) => {
+  t.strictSame(own.filter(({ file, target }) => file.startsWith('types/') && target.startsWith('lib/')).map(show), [])
+})
+
+t.test('what is common to all knows only what is below all', async (t) => {
+  const wrong = own.filter(({ file, target }) => common.includes(file) && roomOf(target) !== undefined && roomOf(target) !== 'postgres')
+  t.strictSame(wrong.map(show), [])
+})
+
+t.test('only lib/postgres speaks to PostgreSQL', async (t) => {
+  const wrong = imports.filter(({ file, target }) => file.startsWith('lib/') && /^postgres(?:\/|$)/.test(target) && roomOf(file) !== 'postgres')
+  t.strictSame(wrong.map(show), [])
+})
+
+t.test('SQL is in the rooms that own it', async (t) => {
+  const files = new Set(own.map(({ file }) => file))
+  const sql = /[`'"]\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH \w+ AS|CREATE TABLE|ALTER TABLE|TRUNCATE|COPY) /
+  const owners = ['postgres', 'restore', 'snapshot', 'log']
+  const wrong = [...files].filter((file) => !owners.includes(roomOf(file) ?? '') && sql.test(readFileSync(new URL(file, root), 'utf8')))
+  t.strictSame(wrong, [])
+})
+
+t.test('only lib/http and what mounts it know Fastify at run time', async (t) => {
+  const wrong = imports.filter(({ file, target, isType }) => !isType && /^(?:fastify|@fastify\/(?!error$))/.test(target) && roomOf(file) !== 'http' && roomOf(file) !== undefined)
+  t.strictSame(wrong.map(show), [])
+})
+
+t.test('no files import each other in a circle, types aside', async (t) => {
+  const graph = new Map<string, string[]>()
+  for (const { file, target, isType } of own) {
+    if (!isType) graph.set(file, [...graph.get(file) ?? [], target])
+  }
+  const circles: string[] = []
+  const done = new Set<string>()
+  const visit = (file: string, path: string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' -> '))
+    if (done.has(file) || path.includes(file)) return
+    for (const target of graph.get(file) ?? []) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of graph.keys()) visit(file, [])
+  t.strictSame(circles, [])
+})

@@ -1,0 +1,107 @@
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { createBackupLog, type BackupLog } from '../../lib/log/backup-log.ts'
+import { prepareLogTable } from '../../lib/log/log-table.ts'
+import { useDatabase, type TestDatabase } from '../support/database.ts'
+
+const id = '00000000-0000-4000-8000-000000000000'
+
+function useLog (t: Test, { url }: TestDatabase, schema = 'public'): BackupLog {
+  const sql = postgres(url, { max: 2, onnotice () {} })
+  t.after(async () => { await sql.end() })
+  return createBackupLog(sql, schema, () => new Date())
+}
+
+t.test('several replicas start at once: the table is made once', async (t) => {
+  const database = await useDatabase(t)
+  const logs = Array.from({ length: 8 }, () => useLog(t, database))
+  await Promise.all(logs.map(async (log) => { await log.prepare() }))
+  t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`], [{ comment: 'fastify-backup log, version 1' }])
+  for (const log of logs) t.strictSame(await log.list({}), { backups: [], next: null })
+})
+
+t.test('it may lie in a schema of any name, and the schema has to be there', async (t) => {
+  const database = await useDatabase(t)
+  const schema = 'a"b.../\\x'
+  const log = useLog(t, database, schema)
+  await t.rejects(log.prepare(), { code: 'FST_BACKUP_LOG_UNUSABLE', statusCode: 500, message: /there is no schema a"b/ })
+  await database.sql.unsafe('CREATE SCHEMA "a""b.../\\x"')
+  await log.prepare()
+  t.strictSame(await log.schemas(), [])
+})
+
+t.test('a table of that name that is not ours is left alone', async (t) => {
+  const database = await useDatabase(t)
+  await database.sql`CREATE TABLE backup_logs (id int)`
+  const log = useLog(t, database)
+  const foreign = { code: 'FST_BACKUP_LOG_UNUSABLE', message: /was not made by fastify-backup/ }
+  await t.rejects(log.prepare(), foreign)
+  await database.sql`COMMENT ON TABLE backup_logs IS 'ours'`
+  await t.rejects(log.get(id), foreign)
+  t.strictSame([...await database.sql`SELECT * FROM backup_logs`], [])
+  await database.sql`DROP TABLE backup_logs`
+  t.equal(await log.get(id), undefined, 'the next call tries again')
+})
+
+t.test('a table of a newer release is refused', async (t) => {
+  const database = await useDatabase(t)
+  await useLog(t, database).prepare()
+  await database.sql`COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 2'`
+  await t.rejects(useLog(t, database).prepare(), { code: 'FST_BACKUP_LOG_UNUSABLE', message: /newer release/ })
+})
+
+t.test('a migration that another replica makes in the meantime is waited for', async (t) => {
+  const database = await useDatabase(t)
+  const other = postgres(database.url, { max: 1 })
+  t.after(async () => { await other.end() })
+  // The look before the lock finds no table, the one after it does
+  await database.sql.begin(async (tx) => {
+    await tx`CREATE TABLE unrelated ()`
+    await Promise.all([prepareLogTable(other, 'public'), prepareLogTable(database.sql, 'public')])
+  })
+  t.equal((await database.sql`SELECT FROM backup_logs`).length, 0)
+})
+
+t.test('a role that may not make it is told why', async (t) => {
+  const database = await useDatabase(t, { owner: 'plain' })
+  await database.sql`CREATE SCHEMA locked`
+  const sql = postgres(database.ownerUrl)
+  t.after(async () => { await sql.end() })
+  await t.rejects(createBackupLog(sql, 'locked', () => new Date()).prepare(), { code: 'FST_BACKUP_DATABASE_FAILED', message: /permission denied for schema locked.*42501/ })
+  await createBackupLog(sql, 'public', () => new Date()).prepare()
+})
+
+t.test('a log that is dropped, or lacks a column, says so, and is made anew when it is gone', async (t) => {
+  const database = await useDatabase(t)
+  const log = useLog(t, database)
+  await log.prepare()
+  await database.sql`ALTER TABLE backup_logs DROP COLUMN note`
+  const unusable = { code: 'FST_BACKUP_LOG_UNUSABLE', message: /vanished or was changed/ }
+  await t.rejects(log.get(id), unusable)
+  await database.sql`ALTER TABLE backup_logs ADD COLUMN note text`
+  t.equal(await log.get(id), undefined)
+  await database.sql`DROP TABLE backup_logs`
+  await t.rejects(log.get(id), unusable)
+  t.equal(await log.get(id), undefined)
+})
+
+t.test('the settings of a hostile role change nothing', async (t) => {
+  const database = await useDatabase(t)
+  const name = new URL(database.url).pathname.slice(1)
+  await database.sql.unsafe(`
+    ALTER DATABASE ${name} SET default_transaction_read_only = on;
+    ALTER DATABASE ${name} SET timezone = 'Asia/Kathmandu';
+    ALTER DATABASE ${name} SET datestyle = 'SQL, DMY';
+    ALTER DATABASE ${name} SET search_path = nowhere;
+    ALTER DATABASE ${name} SET lock_timeout = 1`)
+  const log = useLog(t, database)
+  const startedAt = new Date('2026-01-02T03:04:05.678Z')
+  await log.insert({ id, schema: 'public', filename: 'a.json', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt, slot: null })
+  t.match((await log.get(id))?.backup, { id, startedAt: startedAt.toISOString(), status: 'running' })
+})
+
+t.test('a completed row tells of its file', async (t) => {
+  const database = await useDatabase(t)
+  await useLog(t, database).prepare()
+  await t.rejects(database.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES (${id}, 'public', 'a', 'completed', 'manual', now())`, { code: '23514' })
+})

@@ -1,0 +1,152 @@
+import t, { type Test } from 'tap'
+import { createPool, type Sql } from '../../lib/postgres/connection.ts'
+import { inTransaction } from '../../lib/postgres/transaction.ts'
+import { useDatabase } from '../support/database.ts'
+import { backendOf, everyConnection, killBackend, locksLeft, until } from './backends.ts'
+
+const mode = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
+const copy = 'COPY item TO STDOUT'
+/** More than a socket holds. */
+const manyRows = 30_000
+
+/** A table `item` with so many rows of 1 KB, and a pool of the library's own. */
+async function usePool (t: Test, rows = manyRows): Promise<{ sql: Sql, pool: Sql, usable: () => Promise<void> }> {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`CREATE TABLE item AS SELECT i AS id, repeat('x', 1000) AS text FROM generate_series(1, ${rows}) i`)
+  const pool = createPool(url)
+  t.after(async () => { await pool.end({ timeout: 1 }) })
+  return {
+    sql,
+    pool,
+    async usable () {
+      t.strictSame(await everyConnection(pool), [1], 'every connection of the pool works')
+      t.strictSame(await locksLeft(sql), [], 'no lock is left')
+    }
+  }
+}
+
+const never = new AbortController().signal
+
+t.test('each row is one line, and the reader may hold the rows back', async (t) => {
+  const { pool } = await usePool(t)
+  let lines = 0
+  let whole = 0
+  await inTransaction(pool, mode, async (tx) => {
+    await tx.copyOut(copy, (line) => {
+      if (line.indexOf(0x0a) === line.length - 1) whole++
+      return ++lines % 1000 === 0 ? new Promise((resolve) => { setImmediate(resolve) }) : undefined
+    })
+  })
+  t.equal(lines, manyRows)
+  t.equal(whole, manyRows)
+})
+
+// postgres.js 3.4.9 would leave its socket paused, and never read the answer of the next statement
+t.test('a COPY that is held back at its end does not keep the next statement from its answer', async (t) => {
+  const { pool, usable } = await usePool(t, 500)
+  await inTransaction(pool, mode, async (tx) => {
+    let lines = 0
+    await tx.copyOut(copy, () => {
+      if (++lines < 500) return
+      return new Promise((resolve) => { setTimeout(resolve, 20) })
+    })
+    await tx.copyOut(copy, () => undefined)
+    t.strictSame(await tx.query('SELECT count(*) AS rows FROM item'), [{ rows: 500 }])
+  })
+  await usable()
+})
+
+t.test('a reader that fails has the statement cancelled, and its error is the one that is told', async (t) => {
+  const { pool, usable } = await usePool(t)
+  let lines = 0
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.copyOut(copy, () => {
+      lines++
+      throw new Error('disk full')
+    })
+  }, never), { message: 'disk full' })
+  t.equal(lines, 1)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.copyOut(copy, async () => { throw new Error('disk full') })
+  }, never), { message: 'disk full' })
+  await usable()
+})
+
+t.test('so it is when the failure is a system error, which is not taken for the loss of the connection', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  const full = Object.assign(new Error('no space'), { code: 'ENOSPC', syscall: 'write' })
+  await t.rejects(inTransaction(pool, mode, async (tx) => { await tx.copyOut(copy, () => { throw full }) }, never), full)
+  await usable()
+})
+
+t.test('and without a signal, by which a transaction could be cancelled, the rest is drained', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  await t.rejects(inTransaction(pool, mode, async (tx) => { await tx.copyOut(copy, async () => { throw new Error('disk full') }) }), { message: 'disk full' })
+  await usable()
+})
+
+async function run (pool: Sql, text: string): Promise<void> {
+  await inTransaction(pool, mode, async (tx) => { await tx.copyOut(text, () => undefined) })
+}
+
+t.test('a statement that fails rejects, before and after its first row', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  await t.rejects(run(pool, 'COPY nothing TO STDOUT'), { code: '42P01' })
+  await t.rejects(run(pool, "COPY (SELECT repeat('x', 100000), 1 / (id - 5) FROM item) TO STDOUT"), { code: '22012' })
+  await usable()
+})
+
+// With postgres.js 3.4.9 alone it would end the process
+t.test('an error that arrives with the first row rejects', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  await t.rejects(run(pool, 'COPY (SELECT 1 / (id - 2) FROM item) TO STDOUT'), { code: '22012' })
+  await usable()
+})
+
+t.test('a backend that is killed while rows come rejects, whether they are held back or not', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  for (const hold of [false, true]) {
+    await t.rejects(inTransaction(pool, mode, async (tx) => {
+      const pid = await backendOf(tx)
+      let killing: Promise<void> | undefined
+      await tx.copyOut(copy, () => {
+        killing ??= killBackend(sql, pid)
+        return hold ? killing : undefined
+      })
+    }), { code: /^(CONNECTION_CLOSED|ECONNRESET)$/ })
+  }
+  await usable()
+})
+
+t.test('one that is killed when the last rows are on their way ends the transaction, and not the process', async (t) => {
+  const { sql, pool, usable } = await usePool(t, 200)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
+    let killing: Promise<void> | undefined
+    await tx.copyOut(copy, () => {
+      killing ??= gone(pid)
+      return killing
+    })
+    await tx.query('SELECT 1 AS one')
+  }), { code: 'CONNECTION_CLOSED' })
+  await usable()
+
+  /** By now the socket is closed at this end, too. */
+  async function gone (pid: number): Promise<void> {
+    await killBackend(sql, pid)
+    let turns = 0
+    await until(async () => ++turns > 5)
+  }
+})
+
+t.test('a reader that fails when the backend is gone tells its own error', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
+    await tx.copyOut(copy, async () => {
+      await killBackend(sql, pid)
+      throw new Error('disk full')
+    })
+  }, never), { message: 'disk full' })
+  await usable()
+})

@@ -1,0 +1,113 @@
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { useDatabase } from '../support/database.ts'
+import { readState, sameDatabase } from './database-state.ts'
+import { useEngine } from './use-engine.ts'
+
+/** A restore of public that must be refused or undone: the whole database is the same before and after. */
+async function refusesToRestore (t: Test, { sql, url, statements, damage, expected }: { sql: postgres.Sql, url: string, statements: string, damage: string, expected: { code: string, message?: RegExp, problems?: RegExp[] } }): Promise<void> {
+  await sql.unsafe(statements)
+  const { engine } = await useEngine(t, { connection: url })
+  const { id } = await engine.create()
+  await sql.unsafe(damage)
+  const before = await readState(sql)
+  await t.rejects(engine.restore(id), expected)
+  await sameDatabase(t, sql, before)
+  t.same([...await sql`SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.pid <> pg_backend_pid()`], [], 'no lock is left')
+}
+
+t.test('a row of an excluded table that would dangle fails the restore, with the constraint and the count', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await refusesToRestore(t, {
+    sql,
+    url,
+    statements: `CREATE TABLE users (id int, part int, PRIMARY KEY (id, part));
+      CREATE TABLE audit_logs (user_id int, part int, CONSTRAINT who FOREIGN KEY (user_id, part) REFERENCES users ON DELETE CASCADE);
+      INSERT INTO users VALUES (1, 1)`,
+    damage: 'INSERT INTO users VALUES (2, 1), (3, 1); INSERT INTO audit_logs VALUES (1, 1), (2, 1), (3, 1), (NULL, 1)',
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /2 rows in public.audit_logs would refer to nothing in public.users, by the foreign key who/ }
+  })
+})
+
+t.test('rows that break a constraint which came later fail the restore', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await refusesToRestore(t, {
+    sql,
+    url,
+    statements: "CREATE TABLE a (id int); CREATE TABLE z (email text); INSERT INTO a VALUES (1); INSERT INTO z VALUES ('secret@example.org'), ('secret@example.org')",
+    damage: 'TRUNCATE z; CREATE UNIQUE INDEX only_once ON z (email)',
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /: SQLSTATE 23505, table public.z, constraint only_once$/ }
+  })
+})
+
+t.test('a foreign table among the partitions is told from the start, for a snapshot and for a restore', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await refusesToRestore(t, {
+    sql,
+    url,
+    statements: 'CREATE TABLE events (id int) PARTITION BY LIST (id); CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1); INSERT INTO events VALUES (1)',
+    damage: `CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+      CREATE FOREIGN TABLE events_2 PARTITION OF events FOR VALUES IN (2) SERVER files OPTIONS (filename '/dev/null')`,
+    expected: { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [/events_2 is a foreign table and a partition of events/] }
+  })
+  const { engine } = await useEngine(t, { connection: url })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems: [/events_2 is a foreign table/] })
+})
+
+t.test('a role that owns only some of the tables is refused up front, and all that it lacks is named', async (t) => {
+  const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
+  const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
+  t.after(async () => { await owner.end() })
+  const role = new URL(ownerUrl).username
+  await owner.unsafe('CREATE TABLE mine (id int PRIMARY KEY)')
+  await sql.unsafe(`CREATE TABLE theirs (id serial PRIMARY KEY, mine_id int CONSTRAINT to_mine REFERENCES mine);
+    CREATE TABLE parents (id int PRIMARY KEY); GRANT SELECT ON ALL TABLES IN SCHEMA public TO "${role}"; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "${role}";
+    GRANT REFERENCES ON parents TO "${role}"`)
+  await owner.unsafe('ALTER TABLE mine ADD COLUMN parent_id int, ADD CONSTRAINT to_parents FOREIGN KEY (parent_id) REFERENCES parents')
+  await sql.unsafe(`REVOKE REFERENCES ON parents FROM "${role}"; INSERT INTO mine VALUES (1)`)
+  const { engine } = await useEngine(t, { connection: ownerUrl })
+  const { id } = await engine.create()
+  const before = await readState(sql)
+  const problems = [
+    'the role does not own public.parents', 'the role does not own public.theirs', 'the role does not own the sequence public.theirs_id_seq',
+    'the role does not own public.theirs, whose foreign key to_mine has to be checked again',
+    'the role has no REFERENCES right on public.parents, for the foreign key to_parents'
+  ]
+  const refusal = await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE' })
+  t.same([...(refusal as unknown as { problems: string[] }).problems].sort(), problems.sort())
+  t.match(await engine.plan(id), { ok: false })
+  await sameDatabase(t, sql, before)
+})
+
+t.test('what a role may not read is named, and makes no partial snapshot', async (t) => {
+  const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
+  await sql.unsafe('CREATE TABLE hidden (id int); CREATE TABLE screened (id int); GRANT SELECT ON screened TO PUBLIC; ALTER TABLE screened ENABLE ROW LEVEL SECURITY')
+  const { engine } = await useEngine(t, { connection: ownerUrl })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems: [/may not SELECT from public.hidden/, /row security may hide rows of public.screened/] })
+  await sql.unsafe('DROP TABLE hidden, screened')
+  const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
+  t.after(async () => { await owner.end() })
+  await sql.unsafe('CREATE SEQUENCE counted; GRANT USAGE ON SEQUENCE counted TO PUBLIC')
+  await owner.unsafe("CREATE TABLE numbered (id int DEFAULT nextval('counted'))")
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: /may not SELECT from the sequence public.counted/ })
+})
+
+t.test('bytes that are no UTF-8 make no snapshot of a SQL_ASCII database', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  const name = `${new URL(url).pathname.slice(1)}_ascii`
+  await sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'`)
+  t.after(async () => {
+    const admin = postgres(process.env.TEST_DATABASE_URL as string, { max: 1, onnotice () {} })
+    await admin.unsafe(`DROP DATABASE ${name} WITH (FORCE)`)
+    await admin.end()
+  })
+  const other = new URL(url)
+  other.pathname = `/${name}`
+  const ascii = postgres(other.href, { max: 1, onnotice () {} })
+  t.after(async () => { await ascii.end() })
+  await ascii.unsafe("CREATE TABLE texts (line text); INSERT INTO texts VALUES ('Grüße')")
+  const { engine } = await useEngine(t, { connection: other.href })
+  t.match(await engine.create(), { rowCount: 1 })
+  await ascii.unsafe("INSERT INTO texts VALUES (convert_from('\\xff', 'SQL_ASCII'))")
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: /table texts holds bytes that are no text in UTF-8 \(the database's encoding is SQL_ASCII\)/ })
+})

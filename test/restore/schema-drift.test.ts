@@ -1,0 +1,81 @@
+import t from 'tap'
+import { useDatabase } from '../support/database.ts'
+import { readState, sameDatabase } from './database-state.ts'
+import { useEngine } from './use-engine.ts'
+
+t.test('drift of every kind is listed by the plan and refused; allowed, what is missing is passed over', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`
+    CREATE TABLE kept (id int, dropped text, changed int, same numeric(10,2));
+    CREATE TABLE gone (id int);
+    CREATE TABLE emptied (only_column int);
+    CREATE SEQUENCE shared; CREATE TABLE counted (id int DEFAULT nextval('shared'));
+    INSERT INTO kept VALUES (1, 'x', 5, 1.50); INSERT INTO gone VALUES (1); INSERT INTO emptied VALUES (1); INSERT INTO counted DEFAULT VALUES`)
+  const { engine } = await useEngine(t, { connection: url })
+  const { id } = await engine.create()
+  await sql.unsafe(`
+    ALTER TABLE kept DROP COLUMN dropped, ALTER COLUMN changed TYPE bigint, ADD COLUMN fresh int, ADD COLUMN wanted text NOT NULL DEFAULT '';
+    ALTER TABLE kept ALTER COLUMN wanted DROP DEFAULT;
+    DROP TABLE gone; CREATE VIEW gone AS SELECT 1 AS id;
+    ALTER TABLE emptied DROP COLUMN only_column, ADD COLUMN other int;
+    CREATE TABLE added (id int); INSERT INTO added VALUES (7)`)
+  const drift = [
+    { table: 'emptied', problem: 'has none of its columns any more' },
+    { table: 'gone', problem: 'is in the snapshot, and not in the schema' },
+    { table: 'kept', column: 'dropped', problem: 'is in the snapshot, and not in the table' },
+    { table: 'kept', column: 'changed', problem: 'was integer, and is bigint' },
+    { table: 'kept', column: 'wanted', problem: 'is new, NOT NULL and has no default' }
+  ]
+  t.match(await engine.plan(id), { ok: false, drift, untouched: ['added', 'backup_logs', 'emptied'] })
+  const before = await readState(sql)
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SCHEMA_DRIFT', statusCode: 422, drift, message: /gone is in the snapshot, and not in the schema; kept.dropped/ })
+  await t.rejects(engine.restore(id, { allowSchemaDrift: true }), { code: 'FST_BACKUP_RESTORE_FAILED' }, 'a column that must be given and is not')
+  await sameDatabase(t, sql, before)
+
+  await sql.unsafe("ALTER TABLE kept ALTER COLUMN wanted SET DEFAULT 'd'; UPDATE kept SET same = 9; DELETE FROM counted")
+  const result = await engine.restore(id, { allowSchemaDrift: true })
+  t.same(result.tables, [{ name: 'counted', rows: 1 }, { name: 'kept', rows: 1 }])
+  t.same(result.drift, drift.slice(0, 4))
+  t.same([...await sql`SELECT id, changed::text, same::text, fresh, wanted FROM kept`], [{ id: 1, changed: '5', same: '1.50', fresh: null, wanted: 'd' }])
+  t.same([...await sql`SELECT id FROM added`], [{ id: 7 }])
+})
+
+t.test('some tables are restored, and the others keep their rows', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`CREATE TABLE authors (id int PRIMARY KEY); CREATE TABLE books (id serial PRIMARY KEY, author_id int REFERENCES authors);
+    CREATE TABLE audit_logs (id int); INSERT INTO authors VALUES (1), (2); INSERT INTO books (author_id) VALUES (1), (2)`)
+  const { engine } = await useEngine(t, { connection: url })
+  const { id } = await engine.create()
+  await sql.unsafe('DELETE FROM books; INSERT INTO authors VALUES (3)')
+  t.match(await engine.plan(id, { tables: ['books'] }), { ok: true, tables: [{ name: 'books', rowsNow: 0, rowsAfter: 2 }] })
+  t.match(await engine.restore(id, { tables: ['books'] }), { rowCount: 2, tables: [{ name: 'books', rows: 2 }] })
+  t.equal((await sql`SELECT 1 FROM authors`).length, 3)
+  t.same([...await sql`INSERT INTO books DEFAULT VALUES RETURNING id`], [{ id: 3 }])
+  for (const [tables, message] of [[['nothing'], /holds no table nothing/], [['audit_logs'], /holds no table audit_logs/]] as const) {
+    await t.rejects(engine.restore(id, { tables: [...tables] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', message })
+  }
+})
+
+t.test('a table that is excluded now is not restored from a snapshot that holds it', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe('CREATE TABLE a (id int); CREATE TABLE b (id int); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)')
+  const { engine, storagePath } = await useEngine(t, { connection: url })
+  const { id } = await engine.create()
+  await sql.unsafe('TRUNCATE a, b')
+  const { engine: stricter } = await useEngine(t, { connection: url, storagePath, excludeTables: ['public.b'] })
+  await t.rejects(stricter.restore(id, { tables: ['b'] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', message: /b is excluded/ })
+  t.match(await stricter.restore(id), { tables: [{ name: 'a', rows: 1 }] })
+  t.equal((await sql`SELECT 1 FROM b`).length, 0)
+})
+
+t.test('an empty schema makes an empty snapshot, which restores nothing', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql`CREATE SCHEMA nothing`
+  const { engine } = await useEngine(t, { connection: url })
+  const { id } = await engine.create({ schema: 'nothing' })
+  t.match(await engine.plan(id), { tables: [], ok: true })
+  t.match(await engine.restore(id), { tables: [], rowCount: 0 })
+  await sql`DROP SCHEMA nothing`
+  await t.rejects(engine.plan(id), { code: 'FST_BACKUP_SCHEMA_NOT_FOUND' })
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SCHEMA_NOT_FOUND' })
+})
