@@ -12,6 +12,7 @@ import { createEventHub } from './service/event-hub.ts'
 import { guardStorage } from './service/guarded-storage.ts'
 import { createHealer, healLog } from './service/heal-log.ts'
 import { publicError } from './service/outcome.ts'
+import { placesOf } from './service/places.ts'
 import { planRestoreOf } from './service/plan-restore.ts'
 import { pruneAll, removeBackup } from './service/prune-backups.ts'
 import { getBackup, listBackups, readStatus, updateBackup } from './service/read-backups.ts'
@@ -34,7 +35,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     log: createBackupLog(sql, options.logSchema, clock.now),
     storage: guardStorage(options.storage ?? createFileSystemStorage(options.storagePath)),
     events: createEventHub((event) => { logger.error({ event }, 'a listener of fastify.backup threw') }),
-    runs: createRuns(sql.options.max, clock.now),
+    runs: createRuns(placesOf(sql), clock.now),
     clock,
     logger,
     requestHealing: () => { healer.request() }

@@ -33,6 +33,14 @@ t.test('a database that is down at the start: calls answer 503, and it recovers 
   t.match(await engine.create(), { status: 'completed' })
 })
 
+t.test('a database that accepts connections and says nothing: calls answer 503 as well', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  proxy.freeze()
+  const engine = useEngine(t, place, { connection: { ...connectionOf(proxy.url), connect_timeout: 1 } })
+  t.ok(await timed(t.rejects(engine.list(), unavailable)) < 5000)
+})
+
 t.test('healing goes on until the database is there', async (t) => {
   const place = await usePlace(t)
   const proxy = await useTcpProxy(t, place.url)

@@ -14,16 +14,16 @@ export interface CopyIn {
 
 /** Starts `COPY … FROM STDIN`; resolves when the server takes rows. */
 export async function openCopyIn (runner: Runner, text: string): Promise<CopyIn> {
-  return await new Promise((resolve, reject) => {
-    const outcome = new Promise<{ count: number }>((resolveOutcome, rejectOutcome) => {
+  return await new Promise((_resolve, _reject) => {
+    const outcome = new Promise<{ count: number }>((resolve, reject) => {
       startCopy<Writable>(runner, text, {
-        onOpen: (stream) => { resolve(createCopyIn(stream, outcome)) },
-        onEnd: resolveOutcome,
-        onError: rejectOutcome
+        onOpen: (stream) => { _resolve(createCopyIn(stream, outcome)) },
+        onEnd: resolve,
+        onError: reject
       })
     })
     // Before the stream is there it is told by this, later by write() or end(), whichever comes next
-    outcome.catch(reject)
+    outcome.catch(_reject)
   })
 }
 

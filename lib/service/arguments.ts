@@ -14,7 +14,8 @@ const longestList = 1000
 const longestPage = 1000
 
 /** PostgreSQL's text can't hold NUL. */
-const isText = (value: unknown, longest: number): value is string => typeof value === 'string' && value.length <= longest && !value.includes('\0')
+const isText = (value: unknown, longest: number): value is string =>
+  typeof value === 'string' && value.length <= 2 * longest && [...value].length <= longest && !value.includes('\0')
 const isFlag = (value: unknown): boolean => typeof value === 'boolean'
 const isList = (value: unknown, shortest: number): boolean => Array.isArray(value) && value.length >= shortest && value.length <= longestList &&
   value.every((name) => isText(name, longestName) && name !== '')

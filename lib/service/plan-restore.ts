@@ -1,7 +1,8 @@
+import type { Readable } from 'node:stream'
 import { previewRestore } from '../restore/preview-restore.ts'
 import type { RestoreTarget } from '../restore/restore-scope.ts'
 import { readManifest } from '../snapshot/snapshot-reader.ts'
-import type { PlanOptions, RestorePlan } from '../../types/index.ts'
+import type { Manifest, PlanOptions, RestorePlan } from '../../types/index.ts'
 import { checkArguments, checkId, requireAllowed } from './arguments.ts'
 import { type Context, logTable } from './context.ts'
 import { openSnapshot } from './download-backup.ts'
@@ -27,11 +28,17 @@ export async function planRestoreOf (context: Context, id: string, request: Plan
   const { source, schema } = await findSource(context, id, request)
   const stream = await openSnapshot(context, source)
   try {
-    const manifest = await readManifest(stream)
+    const manifest = await readHead(stream)
     return { id, ...await previewRestore(context.sql, manifest, restoreTarget(context, schema, request)) }
-  } catch (error) {
-    throw stream.errored === null ? error : publicStorageError(stream.errored, 'read the snapshot')
   } finally {
     stream.destroy()
+  }
+}
+
+async function readHead (stream: Readable): Promise<Manifest> {
+  try {
+    return await readManifest(stream)
+  } catch (error) {
+    throw stream.errored === null ? error : publicStorageError(stream.errored, 'read the snapshot')
   }
 }

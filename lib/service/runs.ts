@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { Aborted, ShuttingDown } from '../errors.ts'
+import type { Places } from './places.ts'
 
 export interface Run {
   signal: AbortSignal
@@ -10,7 +11,7 @@ export interface Run {
 
 /** What is under way in this process: backups, restores, downloads. */
 export interface Runs {
-  /** Waits for a free connection; rejects with FST_BACKUP_ABORTED or FST_BACKUP_SHUTTING_DOWN. */
+  /** Waits for a place; rejects with FST_BACKUP_ABORTED or FST_BACKUP_SHUTTING_DOWN. */
   begin: (signal: AbortSignal | undefined) => Promise<Run>
   /** Throws FST_BACKUP_SHUTTING_DOWN once stop() was called. */
   requireOpen: () => void
@@ -21,12 +22,8 @@ export interface Runs {
   stop: () => Promise<void>
 }
 
-interface Waiting { resolve: () => void, reject: (error: Error) => void }
-
-/** @param connections of the pool. One is kept free: each run needs the log while it holds its transaction, and would wait for ever. */
-export function createRuns (connections: number, now: () => Date): Runs {
-  let vacant = connections - 1
-  const waiting = new Set<Waiting>()
+export function createRuns (places: Places, now: () => Date): Runs {
+  const waiting = new Set<(error: Error) => void>()
   const active = new Set<AbortController>()
   const idle: Array<() => void> = []
   const downloads = new Map<Readable, string>()
@@ -43,27 +40,37 @@ export function createRuns (connections: number, now: () => Date): Runs {
   }
 
   async function occupy (signal: AbortSignal | undefined): Promise<void> {
-    if (vacant > 0) {
-      vacant--
-      return
+    const waits = new AbortController()
+    await places.take((giveUp) => {
+      waiting.add(giveUp)
+      waits.signal.addEventListener('abort', () => { waiting.delete(giveUp) })
+      signal?.addEventListener('abort', () => { giveUp(byCaller()) }, { signal: waits.signal })
+    }).finally(() => { waits.abort() })
+    try {
+      // Between being given a place and taking it
+      requireWanted(signal)
+    } catch (error) {
+      places.give()
+      throw error
     }
-    await new Promise<void>((resolve, reject) => {
-      const place = { resolve: () => { leave(); resolve() }, reject: (error: Error) => { leave(); reject(error) } }
-      const abort = (): void => { place.reject(byCaller()) }
-      const leave = (): void => {
-        waiting.delete(place)
-        signal?.removeEventListener('abort', abort)
-      }
-      waiting.add(place)
-      signal?.addEventListener('abort', abort)
-    })
   }
 
-  /** The place goes straight to who has waited longest, or somebody else could take it. */
-  function vacate (): void {
-    const [next] = waiting
-    if (next === undefined) vacant++
-    else next.resolve()
+  function startRun (signal: AbortSignal | undefined): Run {
+    const controller = new AbortController()
+    const abort = (): void => { controller.abort(byCaller()) }
+    signal?.addEventListener('abort', abort, { once: true })
+    active.add(controller)
+    lastStart = Math.max(now().getTime(), lastStart + 1)
+    return {
+      signal: controller.signal,
+      startedAt: new Date(lastStart),
+      end () {
+        signal?.removeEventListener('abort', abort)
+        active.delete(controller)
+        places.give()
+        if (active.size === 0) for (const tell of idle.splice(0)) tell()
+      }
+    }
   }
 
   return {
@@ -71,28 +78,7 @@ export function createRuns (connections: number, now: () => Date): Runs {
     async begin (signal) {
       requireWanted(signal)
       await occupy(signal)
-      try {
-        // Between being given a place and taking it
-        requireWanted(signal)
-      } catch (error) {
-        vacate()
-        throw error
-      }
-      const controller = new AbortController()
-      const abort = (): void => { controller.abort(byCaller()) }
-      signal?.addEventListener('abort', abort, { once: true })
-      active.add(controller)
-      lastStart = Math.max(now().getTime(), lastStart + 1)
-      return {
-        signal: controller.signal,
-        startedAt: new Date(lastStart),
-        end () {
-          signal?.removeEventListener('abort', abort)
-          active.delete(controller)
-          vacate()
-          if (active.size === 0) for (const tell of idle.splice(0)) tell()
-        }
-      }
+      return startRun(signal)
     },
     trackDownload (id, stream) {
       if (stopped) stream.destroy()
@@ -103,7 +89,7 @@ export function createRuns (connections: number, now: () => Date): Runs {
     isDownloading: (id) => [...downloads.values()].includes(id),
     async stop () {
       stopped = true
-      for (const place of waiting) place.reject(new ShuttingDown())
+      for (const giveUp of waiting) giveUp(new ShuttingDown())
       for (const controller of active) controller.abort(new ShuttingDown())
       for (const stream of downloads.keys()) stream.destroy()
       if (active.size > 0) await new Promise<void>((resolve) => { idle.push(resolve) })

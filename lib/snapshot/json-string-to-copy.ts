@@ -71,8 +71,8 @@ export function writeString (cursor: JsonCursor, out: ByteQueue): void {
   let { position } = cursor
   for (;;) {
     const stop = Math.min(end, position + stride)
-    // An escape makes two bytes at most of one, and a \u escape four of six
-    out.reserve((stop - position) * 2 + 4)
+    // No field is longer than its spelling, but an escape may begin here and end behind
+    out.reserve(stop - position + 4)
     const { bytes } = out
     let length = out.length
     while (position < stop) {

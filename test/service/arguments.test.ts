@@ -46,7 +46,7 @@ t.test('every argument of a wrong type is refused, and named', async (t) => {
 })
 
 t.test('what is good is taken, and undefined counts as not given', async (t) => {
-  checkArguments('create', { schema: 'ж'.repeat(31), excludeTables: [], note: '', actor: 'ada', signal: new AbortController().signal, onProgress () {} })
+  checkArguments('create', { schema: 'ж'.repeat(31), excludeTables: [], note: '', actor: '😀'.repeat(200), signal: new AbortController().signal, onProgress () {} })
   checkArguments('restore', { schema: undefined, tables: ['users'], allowSchemaDrift: true, allowModified: false })
   checkArguments('list', { status: 'restored', trigger: 'import', limit: 1000, before: 'x' })
   checkArguments('update', { pinned: false, note: null })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import postgres from 'postgres'
 import t from 'tap'
 import { qualifiedName, quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import type { Backup, Progress } from '../../types/index.ts'
@@ -125,4 +126,14 @@ t.test('a pool of two connections runs three backups without a deadlock, one aft
   for (const schema of ['a', 'b', 'c']) await createShop(place, schema)
   const backups: Backup[] = await Promise.all(['a', 'b', 'c'].map(async (schema) => await engine.create({ schema })))
   t.strictSame(backups.map(({ schema, status }) => `${schema} ${status}`), ['a completed', 'b completed', 'c completed'])
+})
+
+t.test('engines that share a pool of two connections do not wait for each other\'s for ever', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const sql = postgres(place.url, { max: 2, onnotice () {} })
+  t.after(async () => { await sql.end() })
+  const [one, other] = [useEngine(t, place, { sql }), useEngine(t, place, { sql, schema: 'tenant' })]
+  const backups = await Promise.all([one.create(), other.create(), one.create({ schema: 'tenant' }).catch(() => null)])
+  t.match(backups, [{ schema: 'public', status: 'completed' }, { schema: 'tenant', status: 'completed' }])
 })

@@ -123,6 +123,7 @@ t.test('a file that was truncated, edited or swapped is refused, and nothing is 
     t.match(error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422 }, how)
     t.notMatch(error.message, /hunter2|Eda/)
     t.match(await engine.get(first.id), { status: 'completed', restore: { status: 'failed', error: error.message, preRestoreId: null } })
+    if (how === 'empty') await t.rejects(engine.plan(first.id), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
   }
   t.strictSame(await contentOf(place), damaged)
   t.equal((await engine.list()).backups.length, 2, 'no pre_restore backup is made, nor noted as failed')

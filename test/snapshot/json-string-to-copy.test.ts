@@ -1,7 +1,7 @@
 import { throws } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { ByteQueue } from '../../lib/snapshot/byte-queue.ts'
+import { ByteQueue, pieceSize } from '../../lib/snapshot/byte-queue.ts'
 import { Incomplete, SnapshotSyntaxError } from '../../lib/snapshot/json-cursor.ts'
 import { readStringBytes, readUnicodeEscape, writeCopyByte, writeString } from '../../lib/snapshot/json-string-to-copy.ts'
 import { textOf } from './arbitrary-table.ts'
@@ -101,6 +101,28 @@ t.test('a string that is cut anywhere is incomplete', async () => {
     throws(() => written(json.slice(0, length)), Incomplete)
     throws(() => read(json.slice(0, length)), Incomplete)
   }
+})
+
+t.test('nothing behind the end is looked at', async () => {
+  const cursor = cursorOver('"a\\x"')
+  cursor.end = 3
+  throws(() => { writeString(cursor, new ByteQueue()) }, Incomplete)
+})
+
+t.test('nothing is lost where a piece of the queue is full', async (t) => {
+  const stride = 16_384
+  const lost: string[] = []
+  for (let room = stride - 2; room <= stride + 6; room++) {
+    for (let length = stride - 12; length <= stride + 1; length++) {
+      for (const [escape, field] of [['\\ud83d\\ude00', '😀'], ['\\n', '\\n'], ['\\u000a', '\\n']] as const) {
+        const out = new ByteQueue()
+        out.append(Buffer.alloc(pieceSize - room, ' '))
+        writeString(cursorOver(`"${'x'.repeat(length)}${escape}yz"`), out)
+        if (String(Buffer.concat(out.take())).trimStart() !== `${'x'.repeat(length)}${field}yz`) lost.push(`${escape} behind ${length} bytes, with room for ${room}`)
+      }
+    }
+  }
+  t.strictSame(lost, [])
 })
 
 t.test('any text, in any spelling, is written as COPY TO does, and read as it is', async (t) => {

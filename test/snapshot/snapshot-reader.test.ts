@@ -178,7 +178,7 @@ t.test('any spelling of a file and any chunks of it give the same', async (t) =>
     deepStrictEqual(await readAll(chunksOf(file, ...sizes)), whole)
     deepStrictEqual(await readAll(chunksOf(file, 1)), whole)
   })
-  await t.resolves(fc.assert(property, { numRuns: 50 }))
+  await t.resolves(fc.assert(property, { numRuns: 50, endOnFailure: true }))
 })
 
 t.test('white space may be cut anywhere', async (t) => {
