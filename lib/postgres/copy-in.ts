@@ -8,8 +8,8 @@ export interface CopyIn {
   write: (chunk: Uint8Array) => Promise<void>
   /** Ends it and gives the number of rows stored. */
   end: () => Promise<number>
-  /** Makes the server fail it (CopyFail), and resolves when it has. */
-  abort: () => Promise<void>
+  /** Makes the server fail it (CopyFail), and resolves with the error when it has. */
+  abort: () => Promise<unknown>
 }
 
 /** Starts `COPY … FROM STDIN`; resolves when the server takes rows. */
@@ -45,7 +45,7 @@ function createCopyIn (stream: Writable, outcome: Promise<{ count: number }>): C
     },
     async abort () {
       stream.destroy(new Error('aborted'))
-      await outcome.catch(() => {})
+      return await outcome.catch((error: unknown) => error)
     }
   }
 }

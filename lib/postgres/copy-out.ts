@@ -5,45 +5,54 @@ import type { Runner } from './query.ts'
 /** Takes one line of COPY text, its new line included. A promise holds the stream back until it settles. */
 export type OnRow = (line: Uint8Array) => Promise<void> | undefined
 
+/** How a COPY ended: what its reader refused it for, and what the database or the connection failed it for. Both, when the one follows the other. */
+export interface CopyOutEnd { refusal?: { error: unknown }, failure?: { error: unknown } }
+
 /**
  * Runs `COPY … TO STDOUT` and hands over each row: the server sends one CopyData message per row (manual, 55.2.6), and
- * postgres.js one chunk per message. Resolves with the error of `onRow`, if it had one; rejects with the database's.
+ * postgres.js one chunk per message. Never rejects, and resolves when `onRow` has ended, too.
  *
  * When a row can't be taken, the statement is cancelled and the rest is drained, since postgres.js leaves the connection stuck when
  * such a stream is destroyed early.
  */
-export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => void): Promise<{ error: unknown } | undefined> {
-  let refusal: { error: unknown } | undefined
-  return await new Promise((resolve, reject) => {
+export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => void): Promise<CopyOutEnd> {
+  const ended: CopyOutEnd = {}
+  let held: Promise<void> | undefined
+  await new Promise<void>((resolve) => {
     startCopy<Readable>(runner, text, {
       onOpen (stream) {
         function refuse (error: unknown): void {
-          refusal = { error }
+          ended.refusal = { error }
           stream.resume()
           cancel()
         }
 
         stream.on('data', (line: Uint8Array) => {
-          if (refusal !== undefined) return
+          if (ended.refusal !== undefined) return
           try {
-            const held = onRow(line)
-            if (held === undefined) return
+            const taken = onRow(line)
+            if (taken === undefined) return
             stream.pause()
-            held.then(() => stream.resume(), refuse)
+            held = taken.then(() => { stream.resume() }, refuse)
           } catch (error) {
             refuse(error)
           }
         })
         stream.once('end', () => {
           askForMore(stream)
-          resolve(refusal)
+          resolve()
         })
       },
       // The rows are counted by who takes them
       onEnd () {},
-      onError (error) { refusal === undefined ? reject(error) : resolve(refusal) }
+      onError (error) {
+        ended.failure = { error }
+        resolve()
+      }
     })
   })
+  await held
+  return ended
 }
 
 /**

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { setImmediate as nextTick } from 'node:timers/promises'
+import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/promises'
 import type { TransactionSql } from 'postgres'
 import { isConnectionLoss, isTermination } from './database-error.ts'
 import { connectBeside, type Sql } from './connection.ts'
@@ -95,9 +95,13 @@ async function attemptTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx
   }
 }
 
-/** Never resolves when the connection is gone: postgres.js would go on with a statement of its own. By the next tick it is known. */
+/**
+ * Never resolves when the connection is gone: postgres.js would go on with a statement of its own. Sockets close at the very end
+ * of a turn of the event loop, so after the one that follows a loss is known; and what is sent from a timer leaves before any socket closes.
+ */
 async function refuseWhenLost (connection: Connection): Promise<void> {
-  await nextTick()
+  await endOfTurn()
+  await delay(0)
   if (connection.lost) await new Promise<never>(() => {})
 }
 
@@ -149,14 +153,18 @@ async function cancelNamed (sql: Sql, name: string): Promise<void> {
 function createTransaction (raw: TransactionSql, connection: Connection): Transaction {
   const { signal } = connection
 
-  /** Notes the loss before anybody can send the next query. */
+  /** Before anybody can send the next query. */
+  function noteLoss (error: unknown): void {
+    if (isConnectionLoss(error)) connection.lost = true
+  }
+
   async function watch<T> (send: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
     if (connection.lost) throw connectionLost()
     try {
       return await send()
     } catch (error) {
-      if (isConnectionLoss(error)) connection.lost = true
+      noteLoss(error)
       signal?.throwIfAborted()
       throw error
     }
@@ -166,7 +174,12 @@ function createTransaction (raw: TransactionSql, connection: Connection): Transa
     query: async (text, parameters) => await watch(async () => await queryRows(raw, text, parameters)),
     run: async (text) => { await watch(async () => await raw.unsafe(text)) },
     async copyOut (text, onRow) {
-      const refusal = await watch(async () => await readCopyOut(raw, text, onRow, connection.canceller.cancel))
+      const refusal = await watch(async () => {
+        const { refusal, failure } = await readCopyOut(raw, text, onRow, connection.canceller.cancel)
+        if (failure !== undefined) noteLoss(failure.error)
+        if (failure !== undefined && refusal === undefined) throw failure.error
+        return refusal
+      })
       if (refusal !== undefined) throw refusal.error
     },
     copyIn: async (text) => {
@@ -174,18 +187,18 @@ function createTransaction (raw: TransactionSql, connection: Connection): Transa
       return {
         write: async (chunk) => { await watch(async () => { await copy.write(chunk) }) },
         end: async () => await watch(async () => await copy.end()),
-        abort: async () => { if (!connection.lost) await copy.abort() }
+        abort: async () => { if (!connection.lost) noteLoss(await copy.abort()) }
       }
     },
-    async savepoint (work) {
+    savepoint: async (work) => await watch(async () => {
       const sub = raw.savepoint(async (inner) => {
         const ended = await settle(work(createTransaction(inner, connection)))
         await refuseWhenLost(connection)
         if (!ended.ok) throw ended.error
         return ended.value
       })
-      return await watch(async () => await Promise.race([sub, connection.transaction])) as never
-    }
+      return await Promise.race([sub, connection.transaction]) as never
+    })
   }
 }
 

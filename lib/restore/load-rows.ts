@@ -11,7 +11,7 @@ export async function loadRows (tx: Transaction, tables: TableToRestore[], verif
   const targets = new Map(tables.map((target) => [target.source.name, target]))
   const nothing = async (): Promise<void> => {}
   let finishTable = nothing
-  let abandonTable = nothing
+  let abandonTable: () => Promise<unknown> = nothing
   try {
     const read = await readFile(hooks, 'load', async ({ name }) => {
       await finishTable()

@@ -182,9 +182,13 @@ t.test('a backend that dies between two statements rejects, and does not end the
   await usable()
 })
 
-t.test('nor does one that dies in a savepoint', async (t) => {
+t.test('nor does one that dies before a savepoint, or in it', async (t) => {
   const { sql, pool, usable } = await usePool(t)
   const gate = await useGate(t, sql)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await killBackend(sql, await backendOf(tx))
+    await tx.savepoint(async () => { t.fail('it began') })
+  }), lost, 'before it')
   await t.rejects(inTransaction(pool, mode, async (tx) => {
     await tx.savepoint(async (inner) => {
       await killBackend(sql, await backendOf(inner))

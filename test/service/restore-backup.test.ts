@@ -353,8 +353,7 @@ t.test('the caller aborts it', async (t) => {
   t.match((await engine.get(id)).restore, { status: 'failed', error: /by the caller/ })
 })
 
-// An open fault: postgres.js writes to the lost socket and ends the process with a TypeError, in some runs
-t.test('the database goes away in the middle: the record is healed when it is back', { skip: 'open fault, see above' }, async (t) => {
+t.test('the database goes away in the middle: the record is healed when it is back', async (t) => {
   const place = await usePlace(t)
   const proxy = await useTcpProxy(t, place.url)
   const before = await contentOf(place)
