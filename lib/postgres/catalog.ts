@@ -115,11 +115,10 @@ export interface ServerFacts { database: string, version: string, versionNumber:
 
 /** What a run needs to know of the server; read before the settings are pinned, so `searchPath` is the role's own. */
 export async function readServer (tx: Transaction): Promise<ServerFacts> {
-  const [facts] = await tx.query<ServerFacts>(`SELECT pg_catalog.current_database() AS "database",
+  return await tx.queryRow<ServerFacts>(`SELECT pg_catalog.current_database() AS "database",
     pg_catalog.regexp_replace(pg_catalog.current_setting('server_version'), ' .*', '') AS "version",
     pg_catalog.current_setting('server_version_num')::int AS "versionNumber",
     pg_catalog.current_setting('server_encoding') AS "encoding",
     pg_catalog.current_setting('search_path') AS "searchPath",
     pg_catalog.current_setting('session_replication_role') AS "replicationRole"`)
-  return facts as ServerFacts
 }

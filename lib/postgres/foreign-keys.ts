@@ -108,9 +108,9 @@ async function countDangling (tx: Transaction, { table, references, columns, mat
   if (columns === null) return 'rows'
   const given = columns.map(({ from }) => `child_row.${quoteIdentifier(from)} IS NOT NULL`).join(matchFull ? ' OR ' : ' AND ')
   const equal = columns.map(({ from, to, operator }) => `parent_row.${quoteIdentifier(to)} ${operator} child_row.${quoteIdentifier(from)}`)
-  const [row] = await tx.query<{ dangling: number }>(`SELECT count(*) AS dangling FROM ${rowsOf(table)} child_row
+  const { dangling } = await tx.queryRow<{ dangling: number }>(`SELECT count(*) AS dangling FROM ${rowsOf(table)} child_row
     WHERE (${given}) AND NOT EXISTS (SELECT FROM ${rowsOf(references)} parent_row WHERE ${equal.join(' AND ')})`)
-  return `${row?.dangling ?? 0} rows`
+  return `${dangling} rows`
 }
 
 /** A key is about a table's partitions, but not about those that inherit from it. */

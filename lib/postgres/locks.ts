@@ -20,8 +20,8 @@ function advisoryKey (subject: string): string {
 }
 
 async function advisory (tx: Transaction, call: string, key: string): Promise<boolean> {
-  const [row] = await tx.query<{ held: boolean }>(`SELECT pg_catalog.${call}($1::text::int8) AS held`, [key])
-  return row?.held === true
+  const { held } = await tx.queryRow<{ held: boolean }>(`SELECT pg_catalog.${call}($1::text::int8) AS held`, [key])
+  return held
 }
 
 export const tryLock = async (tx: Transaction, key: string): Promise<boolean> => await advisory(tx, 'pg_try_advisory_xact_lock', key)

@@ -19,3 +19,9 @@ export async function queryRows<Row> (runner: Runner, text: string, parameters: 
   // By its index: a transform of rows is called for raw ones too, and makes what it likes of the array
   return rows.map((row) => JSON.parse(String(row[0])) as Row)
 }
+
+export async function queryRow<Row> (runner: Runner, text: string, parameters?: Parameter[]): Promise<Row> {
+  const [row] = await queryRows<Row>(runner, text, parameters)
+  if (row === undefined) throw new TypeError('a statement that is to give one row gave none')
+  return row
+}

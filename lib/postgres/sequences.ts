@@ -16,6 +16,8 @@ export interface CatalogSequence {
 
 export interface SequenceState { lastValue: string, isCalled: boolean }
 
+export type StoredSequence = Pick<CatalogSequence, 'schema' | 'name' | 'ownedBy'> & SequenceState
+
 /**
  * The sequences that belong to `relations` (oids of tables and their partitions), by ownership or by a column's default,
  * and besides them those of `schema` that belong to no table at all.
@@ -50,11 +52,13 @@ export async function readSequences (tx: Transaction, schema: string, relations:
     ORDER BY n.nspname, c.relname`, [`{${relations.join(',')}}`, schema])
 }
 
-/** Their states, in the order of `sequences`; one query for all. */
-export async function readSequenceStates (tx: Transaction, sequences: CatalogSequence[]): Promise<SequenceState[]> {
+/** Their states; one query for all. */
+export async function readSequenceStates (tx: Transaction, sequences: CatalogSequence[]): Promise<StoredSequence[]> {
   if (sequences.length === 0) return []
-  return await tx.query<SequenceState>(`SELECT "lastValue", "isCalled" FROM (${sequences.map((sequence, index) =>
-    `SELECT ${index} AS i, last_value::text AS "lastValue", is_called AS "isCalled" FROM ${qualifiedName(sequence.schema, sequence.name)}`).join(' UNION ALL ')}) s ORDER BY i`)
+  const text = (value: string | null): string => value === null ? 'NULL::text' : `${quoteLiteral(value)}::text`
+  return await tx.query<StoredSequence>(`SELECT schema, name, "ownedBy", "lastValue", "isCalled" FROM (${sequences.map(({ schema, name, ownedBy }, place) =>
+    `SELECT ${place} AS place, ${text(schema)} AS schema, ${text(name)} AS name, ${text(ownedBy)} AS "ownedBy",
+      last_value::text AS "lastValue", is_called AS "isCalled" FROM ${qualifiedName(schema, name)}`).join(' UNION ALL ')}) s ORDER BY place`)
 }
 
 /**

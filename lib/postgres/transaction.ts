@@ -5,7 +5,7 @@ import { isConnectionLoss, isTermination } from './database-error.ts'
 import { connectBeside, type Sql } from './connection.ts'
 import { openCopyIn, type CopyIn } from './copy-in.ts'
 import { readCopyOut, type OnRow } from './copy-out.ts'
-import { queryRows, type Parameter } from './query.ts'
+import { queryRow, queryRows, type Parameter } from './query.ts'
 import { setLocal } from './settings.ts'
 
 /** COMMIT was sent, and the connection died before it was answered: the transaction stands or falls as a whole. */
@@ -14,6 +14,8 @@ export class CommitUncertain extends Error {}
 /** One transaction on one connection. */
 export interface Transaction {
   query: <Row>(text: string, parameters?: Parameter[]) => Promise<Row[]>
+  /** Of a statement that gives one row. */
+  queryRow: <Row>(text: string, parameters?: Parameter[]) => Promise<Row>
   /** One or several statements whose rows are of no interest, in one round trip. */
   run: (text: string) => Promise<void>
   copyOut: (text: string, onRow: OnRow) => Promise<void>
@@ -77,16 +79,14 @@ async function attemptTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx
   })
   connection.transaction = begun
   begun.catch(() => { connection.lost = true })
-  try {
-    return await begun as T
-  } catch (error) {
-    // A loss may be told while `work` is busy elsewhere: nothing of it may go on behind the caller's back
-    await working
-    if (committing && isConnectionLoss(error)) throw new CommitUncertain('the connection was lost during COMMIT', { cause: error })
-    throw error
-  } finally {
-    signal?.removeEventListener('abort', abort)
-  }
+  const ended = await settle(begun)
+  // A loss may be told while `work` is busy elsewhere: nothing of it may go on behind the caller's back
+  const worked = working === undefined ? undefined : await settle(working)
+  signal?.removeEventListener('abort', abort)
+  if (ended.ok) return ended.value as T
+  if (worked?.ok === false) throw worked.error
+  if (committing && isConnectionLoss(ended.error)) throw new CommitUncertain('the connection was lost during COMMIT', { cause: ended.error })
+  throw ended.error
 
   async function perform (raw: TransactionSql): Promise<T> {
     const tx = createTransaction(raw, connection)
@@ -172,6 +172,7 @@ function createTransaction (raw: TransactionSql, connection: Connection): Transa
 
   return {
     query: async (text, parameters) => await watch(async () => await queryRows(raw, text, parameters)),
+    queryRow: async (text, parameters) => await watch(async () => await queryRow(raw, text, parameters)),
     run: async (text) => { await watch(async () => await raw.unsafe(text)) },
     async copyOut (text, onRow) {
       const refusal = await watch(async () => {

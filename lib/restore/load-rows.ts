@@ -23,8 +23,7 @@ export async function loadRows (tx: Transaction, tables: TableToRestore[], verif
         finishTable = nothing
         abandonTable = nothing
         const count = await copy.end()
-        const expected = verified.rows.get(name)
-        if (count !== expected) throw new RestoreFailed(`table ${name} took ${count} of ${expected ?? 0} rows`)
+        if (count !== target.source.rows) throw new RestoreFailed(`table ${name} took ${count} of ${target.source.rows} rows`)
       }
       const kept = new Set(target.columns)
       return { keep: (column) => kept.has(column.name), write: copy.write }

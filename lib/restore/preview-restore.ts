@@ -2,7 +2,7 @@ import { SchemaNotFound } from '../errors.ts'
 import { readSchemas, readServer } from '../postgres/catalog.ts'
 import type { Sql } from '../postgres/connection.ts'
 import { publicDatabaseError } from '../postgres/database-error.ts'
-import { qualifiedName } from '../postgres/identifiers.ts'
+import { qualifiedName, quoteLiteral } from '../postgres/identifiers.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
@@ -21,10 +21,9 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
       const scope = await readScope(tx, manifest, target)
       const problems = await restoreProblems(tx, scope, server, createExclusion(target.excludeTables, target.logTable))
       const drift = [...scope.drift, ...problems.map((problem) => ({ table: target.schema, problem }))]
-      const counts = await countRows(tx, scope.tables)
       return {
         schema: target.schema,
-        tables: scope.tables.map(({ source }, index) => ({ name: source.name, rowsNow: counts[index] ?? 0, rowsAfter: source.rows })),
+        tables: await countRows(tx, scope.tables),
         untouched: scope.untouched,
         drift,
         ok: drift.length === 0
@@ -36,12 +35,11 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
 }
 
 /** Exact, in one query; 0 where rows can't be seen, which is among the problems then. */
-async function countRows (tx: Transaction, tables: TableToRestore[]): Promise<number[]> {
+async function countRows (tx: Transaction, tables: TableToRestore[]): Promise<RestorePlan['tables']> {
   if (tables.length === 0) return []
-  const counts = await tx.query<{ rows: number }>(tables.map(({ table }, index) => {
+  return await tx.query<RestorePlan['tables'][number]>(`SELECT name, "rowsNow", "rowsAfter" FROM (${tables.map(({ table, source }, place) => {
     const stored = table.relations.filter(({ kind, selectable, hidesRows }) => kind === 'r' && selectable && !hidesRows)
     const parts = stored.map(({ schema, name }) => `(SELECT count(*) FROM ONLY ${qualifiedName(schema, name)})`)
-    return `SELECT ${index} AS place, ${['0', ...parts].join(' + ')} AS rows`
-  }).join(' UNION ALL ') + ' ORDER BY place')
-  return counts.map(({ rows }) => rows)
+    return `SELECT ${place} AS place, ${quoteLiteral(source.name)}::text AS name, ${['0', ...parts].join(' + ')} AS "rowsNow", ${source.rows} AS "rowsAfter"`
+  }).join(' UNION ALL ')}) s ORDER BY place`)
 }

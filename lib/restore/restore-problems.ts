@@ -46,7 +46,7 @@ function constraintProblems ({ foreignKeys, checks }: RestoreScope): string[] {
 
 /** Manual, 19.12 (max_locks_per_transaction). */
 async function lockCapacity (tx: Transaction): Promise<number> {
-  const [row] = await tx.query<{ locks: number }>(`SELECT current_setting('max_locks_per_transaction')::int *
+  const { locks } = await tx.queryRow<{ locks: number }>(`SELECT current_setting('max_locks_per_transaction')::int *
     (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) AS locks`)
-  return row?.locks ?? 0
+  return locks
 }

@@ -26,7 +26,7 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
   const phase = stopwatch()
   let touched = false
   try {
-    const { scope, rows, ...phases } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
+    const { scope, ...phases } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
       const server = await readServer(tx)
       await pinSettings(tx, server.versionNumber)
       if (!await tryLock(tx, schemaKey(job.schema))) throw new Busy(`Another backup or restore of schema ${job.schema} is running`)
@@ -43,10 +43,10 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       touched = true
       await replaceRows(tx, scope, verified, server, job, hooks)
       await tx.query(job.completion.text, job.completion.parameters)
-      return { scope, rows: verified.rows, verifyMs, snapshotMs, loadMs: phase() }
+      return { scope, verifyMs, snapshotMs, loadMs: phase() }
     }, hooks.signal)
     await analyze(sql, job.schema, scope.tables)
-    return { tables: scope.tables.map(({ source: { name } }) => ({ name, rows: rows.get(name) ?? 0 })), drift: scope.drift, phases }
+    return { tables: scope.tables.map(({ source: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
   } catch (error) {
     throw explain(error, touched)
   }

@@ -17,7 +17,8 @@ export interface RowTarget {
 
 export interface ReadSnapshot {
   manifest: Manifest
-  rows: Map<string, number>
+  /** Those of the manifest, as the data hold them, each with the number of its rows. */
+  tables: Array<{ table: ManifestTable, rows: number }>
   /** `sha256:…` of the whole file, and of its data part. */
   checksum: string
   dataChecksum: string
@@ -49,7 +50,7 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
   async function read (): Promise<ReadSnapshot> {
     const manifest = await input.parse(() => readHead(cursor))
     const tables = new Map(manifest.tables.map((table) => [table.name, table]))
-    const rows = new Map<string, number>()
+    const read = new Map<ManifestTable, number>()
     input.startData()
     await input.parse(() => { cursor.expect(OPEN_BRACE, 'the data part') })
     let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACE) })
@@ -57,17 +58,17 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
       const name = await input.parse(() => cursor.readKey())
       const table = tables.get(name)
       if (table === undefined) throw new SnapshotInvalid(`the data hold a table ${JSON.stringify(name.slice(0, 63))} that the manifest does not name`)
-      if (rows.has(name)) throw new SnapshotInvalid(`the data hold table ${JSON.stringify(name)} twice`)
-      rows.set(name, await readRows(table, await open(table, manifest)))
+      if (read.has(table)) throw new SnapshotInvalid(`the data hold table ${JSON.stringify(name)} twice`)
+      read.set(table, await readRows(table, await open(table, manifest)))
       more = await input.parse(() => separator(cursor, CLOSE_BRACE, 'the next table'))
     }
     const dataChecksum = input.endData()
     await input.parse(() => { cursor.skipSpace(); cursor.expect(CLOSE_BRACE, 'the end of the file') })
     await input.expectEnd()
-    for (const { name } of manifest.tables) {
-      if (!rows.has(name)) throw new SnapshotInvalid(`the data lack table ${JSON.stringify(name)}`)
+    for (const table of manifest.tables) {
+      if (!read.has(table)) throw new SnapshotInvalid(`the data lack table ${JSON.stringify(table.name)}`)
     }
-    return { manifest, rows, dataChecksum, ...input.total() }
+    return { manifest, tables: [...read].map(([table, rows]) => ({ table, rows })), dataChecksum, ...input.total() }
   }
 
   async function readRows (table: ManifestTable, target: RowTarget): Promise<number> {

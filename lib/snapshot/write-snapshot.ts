@@ -86,12 +86,8 @@ async function describeSequences (tx: Transaction, sequences: CatalogSequence[],
   if (unreadable.length > 0) {
     throw new CannotSnapshot(unreadable.map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}`).join('; '))
   }
-  const readable = sequences.filter((sequence) => sequence.readable)
-  const states = await readSequenceStates(tx, readable)
-  return readable.flatMap(({ schema, name, ownedBy }, index) => {
-    const state = states[index]
-    return state === undefined ? [] : [{ name, ...schema !== home && { schema }, ownedBy, ...state }]
-  })
+  const stored = await readSequenceStates(tx, sequences.filter(({ readable }) => readable))
+  return stored.map(({ schema, name, ...state }) => ({ name, ...schema !== home && { schema }, ...state }))
 }
 
 function createProgress (tables: number, report: (progress: Progress) => void): { row: (table: string, tablesDone: number, bytes: number) => void, end: (written: WrittenSnapshot) => void } {

@@ -36,3 +36,13 @@ export async function everyConnection (pool: Sql): Promise<unknown[]> {
     await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => await tx.query<{ one: number }>('SELECT 1 AS one'))))
   return [...new Set(answers.flat().map(({ one }) => one))]
 }
+
+/** Cancels what waits for a lock in this database, so many times: as its statement timeout would. */
+export async function cancelBlocked (sql: Sql, times: number): Promise<void> {
+  const cancelled = new Set<string>()
+  await until(async () => {
+    const blocked = await sql`SELECT pid || ' ' || query_start AS statement, pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active' AND pid <> pg_backend_pid()`
+    for (const { statement } of blocked) cancelled.add(statement)
+    return cancelled.size >= times
+  })
+}

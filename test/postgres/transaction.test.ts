@@ -54,6 +54,13 @@ t.test('what rejects is rolled back, with its own error', async (t) => {
   await usable()
 })
 
+t.test('a statement that is to give one row, and gives none, rejects', async (t) => {
+  const { pool, usable } = await usePool(t)
+  await inTransaction(pool, mode, async (tx) => { t.strictSame(await tx.queryRow('SELECT 1 AS one'), { one: 1 }) })
+  await t.rejects(inTransaction(pool, mode, async (tx) => await tx.queryRow('SELECT 1 AS one WHERE false')), TypeError)
+  await usable()
+})
+
 t.test('a savepoint undoes what rejects in it, and the transaction goes on', async (t) => {
   const { sql, pool } = await usePool(t)
   await inTransaction(pool, mode, async (tx) => {

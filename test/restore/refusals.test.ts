@@ -1,6 +1,10 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { useDatabase } from '../support/database.ts'
+import { createPool } from '../../lib/postgres/connection.ts'
+import { inTransaction } from '../../lib/postgres/transaction.ts'
+import { readServer } from '../../lib/postgres/catalog.ts'
+import { restoreProblems } from '../../lib/restore/restore-problems.ts'
 import { readState, sameDatabase } from './database-state.ts'
 import { useEngine } from './use-engine.ts'
 
@@ -27,6 +31,126 @@ t.test('a row of an excluded table that would dangle fails the restore, with the
     damage: 'INSERT INTO users VALUES (2, 1), (3, 1); INSERT INTO audit_logs VALUES (1, 1), (2, 1), (3, 1), (NULL, 1)',
     expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /2 rows in public.audit_logs would refer to nothing in public.users, by the foreign key who/ }
   })
+})
+
+t.test('so it is with keys of partitioned tables, and those that match in full', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await refusesToRestore(t, {
+    sql,
+    url,
+    statements: `CREATE TABLE users (id int, part int, PRIMARY KEY (id, part)) PARTITION BY LIST (part); CREATE TABLE users_1 PARTITION OF users FOR VALUES IN (1);
+      CREATE TABLE audit_logs (user_id int, part int, CONSTRAINT who FOREIGN KEY (user_id, part) REFERENCES users MATCH FULL) PARTITION BY LIST (part);
+      CREATE TABLE audit_logs_1 PARTITION OF audit_logs FOR VALUES IN (1); CREATE TABLE audit_logs_rest PARTITION OF audit_logs DEFAULT; INSERT INTO users VALUES (1, 1)`,
+    damage: 'INSERT INTO users VALUES (2, 1); INSERT INTO audit_logs VALUES (1, 1), (2, 1), (NULL, NULL)',
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /1 rows in public.audit_logs would refer to nothing in public.users, by the foreign key who/ }
+  })
+})
+
+t.test('rows of a temporal key can not be counted, and are told as well', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  const [server] = await sql`SELECT current_setting('server_version_num')::int AS version`
+  if (server?.version < 180000) return t.pass('there are none before PostgreSQL 18')
+  await refusesToRestore(t, {
+    sql,
+    url,
+    statements: `CREATE EXTENSION btree_gist; CREATE TABLE rates (id int, during daterange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
+      CREATE TABLE audit_logs (id int, during daterange, CONSTRAINT at_that_time FOREIGN KEY (id, PERIOD during) REFERENCES rates (id, PERIOD during))`,
+    damage: "INSERT INTO rates VALUES (1, '[2020-01-01,2021-01-01)'); INSERT INTO audit_logs VALUES (1, '[2020-02-01,2020-03-01)')",
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /: rows in public.audit_logs would refer to nothing in public.rates, by the foreign key at_that_time/ }
+  })
+})
+
+t.test('whatever else keeps a foreign key from coming back undoes the restore', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await refusesToRestore(t, {
+    sql,
+    url,
+    statements: 'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int REFERENCES users); INSERT INTO users VALUES (1)',
+    damage: `CREATE FUNCTION refuse () RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF current_query() ~ 'ADD CONSTRAINT' THEN RAISE EXCEPTION 'not today'; END IF; END $$;
+      CREATE EVENT TRIGGER refuses ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION refuse()`,
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /SQLSTATE P0001/ }
+  })
+})
+
+t.test('a schema that would come back other than it was undoes the restore', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await refusesToRestore(t, {
+    sql,
+    url,
+    statements: 'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int REFERENCES users); INSERT INTO users VALUES (1)',
+    damage: `CREATE FUNCTION add () RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF current_query() ~ 'ADD CONSTRAINT' THEN ALTER TABLE public.users ALTER COLUMN id SET DEFAULT 7; END IF; END $$;
+      CREATE EVENT TRIGGER adds ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION add()`,
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /the schema would not have come back as it was: .*7/ }
+  })
+})
+
+t.test('a foreign key that is switched off is told from the start: it could not be put back so', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await refusesToRestore(t, {
+    sql,
+    url,
+    statements: 'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int CONSTRAINT buyer REFERENCES users)',
+    damage: 'ALTER TABLE orders DISABLE TRIGGER ALL',
+    expected: { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [/the foreign key buyer of public.orders is switched off by DISABLE TRIGGER ALL; switch it on/] }
+  })
+})
+
+t.test('a session that would fire no triggers, nor check foreign keys, is refused', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await refusesToRestore(t, {
+    sql,
+    // The server takes it from the start of the session
+    url: `${url}?session_replication_role=replica`,
+    statements: 'CREATE TABLE users (id int)',
+    damage: 'INSERT INTO users VALUES (1)',
+    expected: { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [/session_replication_role is replica for this role; it must be origin/] }
+  })
+})
+
+t.test('a domain of somebody else\'s with a NOT VALID constraint, which would have to go and come back', async (t) => {
+  const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
+  const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
+  t.after(async () => { await owner.end() })
+  await sql`CREATE DOMAIN age AS int`
+  await owner`CREATE TABLE people (age age)`
+  await sql`INSERT INTO people VALUES (-1)`
+  await sql`ALTER DOMAIN age ADD CONSTRAINT born CHECK (VALUE >= 0) NOT VALID`
+  const { engine } = await useEngine(t, { connection: ownerUrl })
+  const { id } = await engine.create()
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: ['the role does not own the domain public.age, whose constraint born is NOT VALID'] })
+})
+
+t.test('more tables than the server has locks for', async (t) => {
+  const { url } = await useDatabase(t)
+  const pool = createPool(url)
+  t.after(async () => { await pool.end() })
+  await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
+    const table = { oid: '1', schema: 'public', name: 'many', kind: 'r' as const, filenode: null, currentFilenode: null, owned: true, selectable: true, hidesRows: false, forcesRowSecurity: false }
+    const scope = { tables: [], untouched: [], drift: [], toLock: [], sequences: [], foreignKeys: [], triggers: [], checks: [], fingerprint: [], relations: Array.from({ length: 1_000_000 }, () => table) }
+    t.match(await restoreProblems(tx, scope, await readServer(tx), () => false), [/^1000000 tables and partitions need about 6000000 locks, and the server has room for \d+; raise max_locks_per_transaction$/])
+  })
+})
+
+t.test('forced row security hides rows from the owner: refused, and the table is named', async (t) => {
+  const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
+  const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
+  t.after(async () => { await owner.end() })
+  await owner.unsafe('CREATE TABLE secrets (id int); INSERT INTO secrets VALUES (1), (2)')
+  const { engine } = await useEngine(t, { connection: ownerUrl })
+  const { id } = await engine.create()
+  await owner`ALTER TABLE secrets ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`
+  const before = await readState(sql)
+  const problems = [/row security may hide rows of public.secrets/]
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems })
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems })
+  t.match(await engine.plan(id), { ok: false, tables: [{ name: 'secrets', rowsNow: 0, rowsAfter: 2 }] }, 'rows that can not be seen are not counted')
+  await sameDatabase(t, sql, before)
+
+  await sql.unsafe(`ALTER ROLE "${new URL(ownerUrl).username}" BYPASSRLS`)
+  const { id: whole } = await engine.create()
+  await owner`TRUNCATE secrets`
+  t.match(await engine.restore(whole), { rowCount: 2 })
+  await sameDatabase(t, sql, before)
 })
 
 t.test('rows that break a constraint which came later fail the restore', async (t) => {

@@ -35,7 +35,8 @@ export async function * chunksOf (file: Uint8Array, ...sizes: number[]): AsyncGe
   }
 }
 
-export interface Read extends ReadSnapshot { /** COPY text, by table. */ copied: Map<string, string> }
+/** COPY text and numbers of rows, by table. */
+export interface Read extends ReadSnapshot { copied: Map<string, string>, rows: Map<string, number> }
 
 /** Reads it to the end. */
 export async function readAll (source: AsyncIterable<Buffer>, keep: (column: EncodedColumn) => boolean = () => true): Promise<Read> {
@@ -45,5 +46,9 @@ export async function readAll (source: AsyncIterable<Buffer>, keep: (column: Enc
     parts.set(name, own)
     return { keep, write: async (part) => { own.push(part) } }
   })
-  return { ...read, copied: new Map([...parts].map(([name, own]) => [name, Buffer.concat(own).toString()])) }
+  return {
+    ...read,
+    copied: new Map([...parts].map(([name, own]) => [name, Buffer.concat(own).toString()])),
+    rows: new Map(read.tables.map(({ table, rows }) => [table.name, rows]))
+  }
 }
