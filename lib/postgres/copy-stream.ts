@@ -20,23 +20,26 @@ interface Settlable { resolve: (value: unknown) => void, reject: (error: unknown
  * ends the process: when it arrives with the answer that opens the stream, the stream emits it before anybody who has awaited it
  * can listen. The query's own `resolve` and `reject` are properties, so they are replaced. The tests "a duplicate key" and "an error that
  * arrives with the first row" tell when that is mended.
+ *
+ * A query whose connection died is resolved once more, when its successor is ready: that means nothing.
  */
 export function startCopy<Stream extends Readable | Writable> (runner: Runner, text: string, { onOpen, onEnd, onError }: CopyEvents<Stream>): void {
   const query = runner.unsafe(text)
-  let opened = false
+  let state: 'sent' | 'open' | 'failed' = 'sent'
   const settlable: Settlable = {
     resolve (value) {
-      if (opened) {
-        onEnd(value as { count: number })
-        return
-      }
-      opened = true
+      if (state === 'open') onEnd(value as { count: number })
+      if (state !== 'sent') return
+      state = 'open'
       const stream = value as Stream
       // Told by onError()
       stream.on('error', () => {})
       onOpen(stream)
     },
-    reject: onError
+    reject (error) {
+      state = 'failed'
+      onError(error)
+    }
   }
   Object.assign(query, settlable)
   query.execute()

@@ -1,0 +1,201 @@
+import { Readable } from 'node:stream'
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { backupKey } from '../../lib/postgres/locks.ts'
+import { killBackend } from '../postgres/backends.ts'
+import { createGate, storageWith } from '../service/storage-double.ts'
+import { useTcpProxy } from '../service/tcp-proxy.ts'
+import { useDatabase } from '../support/database.ts'
+import { useDirectory } from '../support/directory.ts'
+import { damageEverything, readState, sameDatabase } from './database-state.ts'
+import { useEngine } from './use-engine.ts'
+
+/** A little of everything that a restore takes away and puts back. */
+const shop = `
+  CREATE TABLE users (id serial PRIMARY KEY, name text); CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users, total int);
+  CREATE TABLE audit_logs (user_id int REFERENCES users ON DELETE CASCADE);
+  INSERT INTO users (name) VALUES ('Ada'), ('Bob'); INSERT INTO orders VALUES (1, 1, -5), (2, 2, 7); INSERT INTO audit_logs VALUES (1);
+  ALTER TABLE orders ADD CONSTRAINT positive CHECK (total > 0) NOT VALID;
+  CREATE FUNCTION touch () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER touches BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION touch()`
+
+const lost = { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }
+
+t.test('a connection that is lost at any step leaves everything as it was', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  const proxy = await useTcpProxy(t, url)
+  const { engine } = await useEngine(t, { connection: proxy.url, excludeTables: ['audit_logs'] })
+  const { id } = await engine.create()
+  await sql.unsafe("DELETE FROM orders; UPDATE users SET name = 'Eve'; SELECT setval('users_id_seq', 50)")
+  const before = await readState(sql)
+  // In the order in which they come
+  const steps = ['savepoint', 'LOCK TABLE', 'ALTER SEQUENCE', 'TO STDOUT', 'DISABLE TRIGGER', 'DROP CONSTRAINT "orders_user_id_fkey"', 'DROP CONSTRAINT "positive"',
+    'TRUNCATE', 'FROM STDIN', '2\tBob', 'SET CONSTRAINTS', 'setval', 'CONSTRAINT "positive" CHECK', 'CONSTRAINT "orders_user_id_fkey" FOREIGN', 'ENABLE TRIGGER', "SET status = 'restored'"]
+  for (const step of steps) {
+    let cut = false
+    proxy.onSent = (text, link) => {
+      if (cut || !text.includes(step)) return
+      cut = true
+      link.cut()
+    }
+    await t.rejects(engine.restore(id), lost, step)
+    t.ok(cut, step)
+    proxy.onSent = () => {}
+    await sameDatabase(t, sql, before)
+    t.match((await engine.get(id)), { status: 'completed', restore: { status: 'failed' } })
+  }
+  t.match(await engine.restore(id), { rowCount: 4 })
+})
+
+t.test('so does a server process that is killed, whatever it is doing', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  await sql`INSERT INTO users (name) SELECT repeat('x', 1000) FROM generate_series(1, 20000)`
+  const directory = await useDirectory(t)
+  let opened = 0
+  let killAt = ''
+  const kill = async (point: string): Promise<void> => {
+    if (killAt !== point) return
+    const backends = await sql<Array<{ pid: number }>>`SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'fastify-backup %' AND xact_start IS NOT NULL`
+    for (const { pid } of backends) await killBackend(sql, pid)
+    t.ok(backends.length > 0, point)
+  }
+  const { engine } = await useEngine(t, {
+    connection: url,
+    excludeTables: ['audit_logs'],
+    storage: storageWith(directory, {
+      async open (storage, name) {
+        await kill(['verify', 'load'][opened++] ?? '')
+        return await storage.open(name)
+      },
+      async publish (storage, spoolPath, name) {
+        await kill('publish')
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  await damageEverything(sql, ['public.audit_logs'])
+  await sql`INSERT INTO users (id, name) VALUES (1, 'Eve')`
+  const before = await readState(sql)
+  for (const point of ['verify', 'publish', 'load']) {
+    opened = 0
+    killAt = point
+    await t.rejects(engine.restore(id), lost, point)
+    await sameDatabase(t, sql, before)
+  }
+  opened = 0
+  killAt = ''
+  t.match(await engine.restore(id), { rowCount: 20004 })
+})
+
+t.test('a COMMIT without an answer leaves the outcome open, and the log knows it', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  const proxy = await useTcpProxy(t, url)
+  const { engine } = await useEngine(t, { connection: proxy.url, excludeTables: ['audit_logs'] })
+  const { id } = await engine.create()
+  const whole = await readState(sql)
+  for (const end of ['loseAnswer', 'cut'] as const) {
+    await sql`DELETE FROM orders`
+    const damaged = await readState(sql)
+    let completing = false
+    proxy.onSent = (text, link) => {
+      completing ||= text.includes("SET status = 'restored'")
+      if (completing && /commit/i.test(text)) {
+        proxy.onSent = () => {}
+        link[end]()
+      }
+    }
+    await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_UNCERTAIN', statusCode: 500 })
+    const backup = await engine.get(id)
+    if (end === 'loseAnswer') {
+      await sameDatabase(t, sql, whole)
+      t.match(backup, { status: 'restored', restore: { status: 'completed', error: null } })
+    } else {
+      await sameDatabase(t, sql, damaged)
+      t.match(backup.restore, { status: 'failed' })
+    }
+  }
+})
+
+/** Restores from a storage whose file is another one when it is opened for the second time. */
+async function restoreSwapped (t: Test, swap: (text: string) => string): Promise<{ engine: Awaited<ReturnType<typeof useEngine>>['engine'], error: unknown, same: () => Promise<void> }> {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  const directory = await useDirectory(t)
+  let opened = 0
+  const { engine } = await useEngine(t, {
+    connection: url,
+    excludeTables: ['audit_logs'],
+    storage: storageWith(directory, {
+      async open (storage, name) {
+        const stream = await storage.open(name)
+        if (++opened < 2) return stream
+        const text = (await stream.toArray()).join('')
+        return Readable.from([Buffer.from(swap(text))])
+      }
+    })
+  })
+  const { id } = await engine.create()
+  const before = await readState(sql)
+  const error = await engine.restore(id).catch((error: unknown) => error)
+  return { engine, error, same: async () => { await sameDatabase(t, sql, before) } }
+}
+
+t.test('a file that changes between its verification and its load changes nothing', async (t) => {
+  const value = await restoreSwapped(t, (text) => text.replace('"name":"Ada"', '"name":"Eda"'))
+  t.match(value.error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422, message: /it changed while it was read/ })
+  await value.same()
+  const row = await restoreSwapped(t, (text) => text.replace('{"id":1,"name":"Ada"},\n', ''))
+  t.match(row.error, { code: 'FST_BACKUP_RESTORE_FAILED', message: /table users took 1 of 2 rows/ })
+  await row.same()
+})
+
+t.test('a table of somebody else that is held keeps nobody waiting for long', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`${shop};
+    CREATE FUNCTION known (int) RETURNS boolean LANGUAGE sql AS 'SELECT count(*) >= 0 FROM public.audit_logs';
+    CREATE TABLE checked (id int CHECK (known(id))); INSERT INTO checked VALUES (1)`)
+  const directory = await useDirectory(t)
+  const loading = createGate()
+  let opened = 0
+  const { engine } = await useEngine(t, {
+    connection: url,
+    excludeTables: ['audit_logs'],
+    storage: storageWith(directory, {
+      async open (storage, name) {
+        if (++opened === 2) await loading.pass()
+        return await storage.open(name)
+      }
+    })
+  })
+  // Without the keys: both of their ends would be locked first
+  await sql`ALTER TABLE audit_logs DROP CONSTRAINT audit_logs_user_id_fkey`
+  const { id } = await engine.create()
+  const before = await readState(sql)
+  const restoring = t.rejects(engine.restore(id), { code: 'FST_BACKUP_LOCK_TIMEOUT', statusCode: 409, message: /55P03/ })
+  await loading.reached
+  const holder = await sql.reserve()
+  await holder`BEGIN`
+  await holder`LOCK TABLE audit_logs`
+  loading.open()
+  await restoring
+  await holder`ROLLBACK`
+  holder.release()
+  await sameDatabase(t, sql, before)
+})
+
+t.test('a snapshot that is being deleted is not restored', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  const { engine } = await useEngine(t, { connection: url, excludeTables: ['audit_logs'] })
+  const { id } = await engine.create()
+  const deleting = postgres(url, { max: 1 })
+  t.after(async () => { await deleting.end() })
+  await deleting.begin(async (tx) => {
+    await tx`SELECT pg_advisory_xact_lock(${backupKey(id)})`
+    await t.rejects(engine.restore(id), { code: 'FST_BACKUP_BUSY', statusCode: 409, message: /is being deleted/ })
+  })
+  t.match(await engine.restore(id), { rowCount: 4 })
+})
