@@ -39,3 +39,62 @@ t.test('so it is for a role that owns the tables and is no superuser', async (t)
   await sameDatabase(t, sql, before)
   t.equal(dataPart(read(await engine.create())), dataPart(read(first)), 'byte for byte')
 })
+
+t.test('a tenant is cloned into a schema of the same shape, also where its sequences are called otherwise', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  for (const [schema, sequence] of [['tenant_a', 'numbers'], ['tenant_b', 'users_id_seq']]) {
+    await sql.unsafe(`CREATE SCHEMA ${schema}; CREATE TYPE ${schema}.mood AS ENUM ('sad', 'ok'); CREATE SEQUENCE ${schema}.${sequence};
+      CREATE TABLE ${schema}.users (id int DEFAULT nextval('${schema}.${sequence}') PRIMARY KEY, mood ${schema}.mood, moods ${schema}.mood[]);
+      ALTER SEQUENCE ${schema}.${sequence} OWNED BY ${schema}.users.id; CREATE SEQUENCE ${schema}.of_${schema} OWNED BY NONE`)
+  }
+  await sql.unsafe("INSERT INTO tenant_a.users (mood, moods) VALUES ('ok', '{sad,ok}'), (NULL, NULL)")
+  const { engine, read } = await useEngine(t, { connection: url, logSchema: 'public' })
+  const first = await engine.create({ schema: 'tenant_a' })
+  t.match(await engine.restore(first.id, { schema: 'tenant_b' }), { schema: 'tenant_b', rowCount: 2, drift: [] })
+  t.same([...await sql`SELECT id, mood, moods::text FROM tenant_b.users ORDER BY id`], [{ id: 1, mood: 'ok', moods: '{sad,ok}' }, { id: 2, mood: null, moods: null }])
+  t.same([...await sql`INSERT INTO tenant_b.users DEFAULT VALUES RETURNING id`], [{ id: 3 }])
+  t.same([...await sql`INSERT INTO tenant_a.users DEFAULT VALUES RETURNING id`], [{ id: 3 }], 'the other one stays as it is')
+  t.match(read(await engine.create({ schema: 'tenant_b' })), /"rows":3/)
+})
+
+t.test('a NOT VALID check that children have as a valid one of their own', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`CREATE FUNCTION positive (int) RETURNS boolean LANGUAGE sql AS 'SELECT $1 > 0';
+    CREATE TABLE parent (a int); CREATE TABLE child () INHERITS (parent); CREATE TABLE grandchild () INHERITS (child);
+    INSERT INTO parent VALUES (-1); INSERT INTO child VALUES (1); INSERT INTO grandchild VALUES (2);
+    ALTER TABLE parent ADD CONSTRAINT sound CHECK (positive(a)) NOT VALID; ALTER TABLE child VALIDATE CONSTRAINT sound;
+    COMMENT ON CONSTRAINT sound ON child IS 'theirs'`)
+  const { engine } = await useEngine(t, { connection: url })
+  const { id } = await engine.create()
+  const before = await readState(sql)
+  await damageEverything(sql)
+  await engine.restore(id)
+  await sameDatabase(t, sql, before)
+})
+
+t.test('a role and a database whose settings are hostile change nothing', async (t) => {
+  const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
+  const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
+  t.after(async () => { await owner.end() })
+  await owner.unsafe(`CREATE TABLE samples (id int PRIMARY KEY, at timestamptz, during interval, number float8, bytes bytea, price money, document xml, name text);
+    INSERT INTO samples VALUES (1, '2020-02-03 04:05:06.789+00', '1 mon -2 days 03:04:05.6', 0.1, '\\x00ff', 12.34, '<a/>', 'back\\slash'), (2, 'infinity', '-1 year', 'NaN', '', NULL, 'a<b/>', E'\\n')`)
+  const { engine: calm, read } = await useEngine(t, { connection: ownerUrl })
+  const expected = dataPart(read(await calm.create()))
+  const before = await readState(sql)
+  const settings = {
+    datestyle: "'German'", intervalstyle: "'iso_8601'", timezone: "'Asia/Kathmandu'", extra_float_digits: '0', bytea_output: "'escape'", search_path: 'nowhere',
+    row_security: 'off', statement_timeout: '500', lock_timeout: '1', idle_in_transaction_session_timeout: '1000', standard_conforming_strings: 'off', array_nulls: 'off',
+    xmloption: "'document'", quote_all_identifiers: 'on', default_transaction_isolation: "'serializable'", client_encoding: "'LATIN1'"
+  }
+  const role = new URL(ownerUrl).username
+  for (const [name, value] of Object.entries(settings)) {
+    await sql.unsafe(`ALTER ROLE "${role}" SET ${name} = ${value}; ALTER DATABASE "${role}" SET ${name} = ${value}`)
+  }
+  await sql.unsafe(`ALTER ROLE "${role}" SET default_transaction_read_only = on`)
+  const { engine, read: readHostile } = await useEngine(t, { connection: ownerUrl })
+  const backup = await engine.create()
+  t.equal(dataPart(readHostile(backup)), expected, 'byte for byte')
+  await damageEverything(sql)
+  await engine.restore(backup.id)
+  await sameDatabase(t, sql, before)
+})
