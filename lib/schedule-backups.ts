@@ -16,21 +16,21 @@ export function scheduleBackups (context: Context): Scheduler {
   if (cadence.warning !== null) logger.warn(cadence.warning)
 
   /** A run that died gives its slot back first, or the slot would count as served. */
-  async function newestClaim (schema: string): Promise<Claim | null> {
+  async function newestClaim (schema: string, slot: Date): Promise<Claim | null> {
     await failDeadRuns(context)
-    return await log.newestClaim(schema)
+    return await log.newestClaim(schema, slot)
   }
 
   /** A slot that another replica is serving may still come back: it counts from its end on. */
-  async function lastSlot (schema: string): Promise<Date | null> {
-    const claim = await newestClaim(schema)
+  async function lastSlot (schema: string, slot: Date): Promise<Date | null> {
+    const claim = await newestClaim(schema, slot)
     return claim?.running === true ? new Date(claim.slot.getTime() - 1) : claim?.slot ?? null
   }
 
   async function run (schema: string, slot: Date, signal: AbortSignal): Promise<SlotOutcome> {
     try {
-      const claim = await newestClaim(schema)
-      if (claim !== null && claim.slot >= slot) return claim.running ? 'busy' : 'taken'
+      const claim = await newestClaim(schema, slot)
+      if (claim?.slot.getTime() === slot.getTime()) return claim.running ? 'busy' : 'taken'
       await (await beginCreate(context, { schema, signal }, { slot, cron })).finished
       return 'done'
     } catch (error) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import postgres from 'postgres'
@@ -196,4 +197,25 @@ t.test('a tenant is cloned by restoring into another schema of the same shape', 
   t.same([...await sql`SELECT id, mood::text FROM tenant_b.notes ORDER BY id`], [{ id: 1, mood: 'good' }, { id: 2, mood: 'bad' }])
   t.same([...await sql`INSERT INTO tenant_b.notes DEFAULT VALUES RETURNING id`], [{ id: 3 }])
   t.match((await app.backup.list({ schema: 'tenant_b' })).backups, [{ trigger: 'pre_restore' }])
+})
+
+t.test('a client that takes its time holds no connection to the database, nor the app when it closes', async (t) => {
+  const { app, sql } = await useApp(t)
+  await sql`CREATE TABLE large AS SELECT repeat('x', 1000000) AS text FROM generate_series(1, 30)`
+  const made = await create(app)
+  const address = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
+  const client = connect(Number(address.port), address.hostname)
+  client.write(`GET ${base}/${made.id}/download HTTP/1.1\r\nHost: x\r\nAuthorization: ${headers.authorization}\r\n\r\n`)
+  const [first] = await once(client, 'data') as [Buffer]
+  t.match(first.toString(), /^HTTP\/1\.1 200 OK\r\n/)
+  client.pause()
+  let received = first.length
+
+  t.same([...await sql`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'`], [])
+  const before = performance.now()
+  await app.close()
+  t.ok(performance.now() - before < 5000)
+  client.on('data', (chunk) => { received += chunk.length }).on('error', () => {}).resume()
+  await new Promise((resolve) => { client.once('close', resolve) })
+  t.ok(received < (made.sizeBytes ?? 0), 'it was cut short, and the connection with it: no client takes it for whole')
 })

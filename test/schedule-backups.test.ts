@@ -59,6 +59,24 @@ t.test('a tick that comes minutes later finds the slot taken', async (t) => {
   t.strictSame(second.engine.lines, [])
 })
 
+t.test('a replica whose clock is far ahead keeps the others from none of their slots', async (t) => {
+  const place = await usePlace(t)
+  const ahead = useReplica(t, place, {}, {}, '2026-11-25T10:30:00.000Z')
+  ahead.engine.start()
+  await pass(ahead, hour)
+  await ahead.engine.stop()
+  const first = useReplica(t, place)
+  first.engine.start()
+  await pass(first, hour)
+  await pass(first, hour)
+  t.strictSame((await slotsOf(place)).map(({ slot }) => slot), ['11:00', '12:00', '11:00'], 'the last one is that of the 25th')
+  await first.engine.stop()
+  const second = useReplica(t, place, {}, {}, '2026-11-22T14:10:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.same((await slotsOf(place)).map(({ slot }) => slot), ['11:00', '12:00', '14:00', '11:00'], 'and a restart finds what was missed')
+})
+
 t.test('the very first start makes nothing up; a slot that was missed is run once on start', async (t) => {
   const place = await usePlace(t)
   const first = useReplica(t, place)

@@ -17,7 +17,7 @@ export interface NewRun {
 
 export interface CompletedRun { sizeBytes: number, tableCount: number, rowCount: number, checksum: string }
 
-/** The newest slot of the schedule that was claimed for a schema. `running`: whether it is served is not decided yet. */
+/** A slot of the schedule that was claimed for a schema. `running`: whether it is served is not decided yet. */
 export interface Claim { slot: Date, running: boolean }
 
 const stillRuns = "id = $1::text::uuid AND status = 'running'"
@@ -80,10 +80,13 @@ export function runRecords ({ table, now, query, select, change }: LogAccess) {
       return await select("status = 'failed' AND has_file")
     },
 
-    /** Null when no scheduled run ever began; the Unix epoch when all of them gave their slots back. */
-    async newestClaim (ofSchema: string): Promise<Claim | null> {
+    /**
+     * Of the slots until `slot`: a replica whose clock is ahead may have claimed later ones. Null when no scheduled run ever began; the
+     * Unix epoch when all of them gave their slots back.
+     */
+    async newestClaim (ofSchema: string, slot: Date): Promise<Claim | null> {
       const [row] = await query<{ slot: string | null, running: boolean }>(`SELECT slot, status = 'running' AS running FROM ${table}
-        WHERE schema = $1::text AND trigger = 'scheduled' ORDER BY slot DESC NULLS LAST LIMIT 1`, [ofSchema])
+        WHERE schema = $1::text AND trigger = 'scheduled' AND (slot IS NULL OR slot <= $2::text::timestamptz) ORDER BY slot DESC NULLS LAST LIMIT 1`, [ofSchema, slot.toISOString()])
       return row === undefined ? null : { slot: new Date(row.slot ?? 0), running: row.running }
     }
   }

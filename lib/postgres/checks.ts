@@ -75,8 +75,9 @@ export async function addChecks (tx: Transaction, checks: UnvalidatedCheck[]): P
   for (const check of checks.filter(({ declared }) => declared).reverse()) {
     await tx.run(`ALTER ${targetOf(check)} ADD CONSTRAINT ${quoteIdentifier(check.name)} ${check.definition}`)
   }
-  for (const check of checks.filter(({ comment }) => comment !== null)) {
-    await tx.run(`COMMENT ON CONSTRAINT ${quoteIdentifier(check.name)} ON ${check.of === 'DOMAIN' ? 'DOMAIN ' : ''}${qualifiedName(check.on.schema, check.on.name)} IS ${quoteLiteral(check.comment ?? '')}`)
+  for (const { name, of, on, comment } of checks) {
+    if (comment === null) continue
+    await tx.run(`COMMENT ON CONSTRAINT ${quoteIdentifier(name)} ON ${of === 'DOMAIN' ? 'DOMAIN ' : ''}${qualifiedName(on.schema, on.name)} IS ${quoteLiteral(comment)}`)
   }
 }
 

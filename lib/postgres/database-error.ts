@@ -74,7 +74,7 @@ export function publicCause (error: unknown): { code: string | undefined, table:
 export function publicDatabaseError (error: unknown): unknown {
   if (!isDatabaseError(error)) return error
   const publicError = isUnavailable(error)
-    ? new DatabaseUnavailable(sqlState(error) ?? 'connection lost')
+    ? new DatabaseUnavailable(String(sqlState(error)))
     : new DatabaseFailed(describeDatabaseError(error))
   return Object.assign(publicError, { cause: publicCause(error) })
 }

@@ -68,16 +68,15 @@ export async function withinLockTimeout (tx: Transaction, lock: () => Promise<vo
  * @param pause before the next attempt, in which those who queued behind us get through; for tests
  */
 export async function lockWithRetries<T> (attempt: () => Promise<T>, signal: AbortSignal | undefined, pause = pauseAfter): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await attempt()
-    } catch (error) {
+  for (let tries = 1; tries <= attempts; tries++) {
+    if (tries > 1) await pause(tries - 1, signal)
+    signal?.throwIfAborted()
+    const locked = await attempt().then((value) => ({ value }), (error: unknown) => {
       if (!(error instanceof LocksHeld)) throw error
-      if (tries === attempts) throw new LockTimeout(`${attempts} attempts of ${lockTimeoutMs} ms each`)
-      await pause(tries, signal)
-      signal?.throwIfAborted()
-    }
+    })
+    if (locked !== undefined) return locked.value
   }
+  throw new LockTimeout(`${attempts} attempts of ${lockTimeoutMs} ms each`)
 }
 
 async function pauseAfter (tries: number, signal: AbortSignal | undefined): Promise<void> {

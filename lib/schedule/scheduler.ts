@@ -15,8 +15,8 @@ export interface SchedulerOptions {
   schemas: () => Promise<string[]> | string[]
   /** Claims the slot and makes the backup. Ends soon after `signal` aborts. */
   run: (schema: string, slot: Date, signal: AbortSignal) => Promise<SlotOutcome>
-  /** The newest slot that any replica ever claimed for the schema; null before the first one. */
-  lastSlot: (schema: string) => Promise<Date | null>
+  /** The newest slot until `slot` that any replica ever claimed for the schema; null before the first one. */
+  lastSlot: (schema: string, slot: Date) => Promise<Date | null>
   logger: { info: Log, warn: Log, error: Log }
   /** @defaultValue the machine's */
   clock?: Clock
@@ -107,7 +107,7 @@ export function createScheduler ({ cadence, schemas, run, lastSlot, logger, cloc
   /** The log is asked only about the slot that was the newest at the start; all later ones come while the service is up. */
   async function isOpen (schema: string, slot: number, began: number): Promise<boolean> {
     if (slot === began && !served.has(schema)) {
-      const last = await lastSlot(schema)
+      const last = await lastSlot(schema, new Date(slot))
       if (last === null || last.getTime() >= began) {
         // Without any this is the very first start, and a slot from before it is nothing that was missed
         served.set(schema, began)

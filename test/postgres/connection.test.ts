@@ -16,6 +16,15 @@ t.test('a pool too small for a run and the log is refused, whoever made it', asy
   t.equal(acceptPool(sql), sql)
 })
 
+t.test('what the server remarks is printed nowhere', async (t) => {
+  const { url } = await useDatabase(t)
+  const pool = createPool(url)
+  const printed = t.capture(console, 'log')
+  await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => { await tx.run("DO $$ BEGIN RAISE NOTICE 'hunter2'; END $$") })
+  t.same(printed(), [])
+  await pool.end()
+})
+
 t.test('a URL, DATABASE_URL, or options', async (t) => {
   const { url } = await useDatabase(t)
   const before = process.env.DATABASE_URL

@@ -118,8 +118,13 @@ t.test('a backend that is killed while rows come rejects, whether they are held 
   await usable()
 })
 
-t.test('one that is killed when the last rows are on their way ends the transaction, and not the process', async (t) => {
-  const { sql, pool, usable } = await usePool(t, 200)
+// So few that all have come and the socket waits for more; or so many that it is held back
+for (const rows of [5, 200]) {
+  t.test(`one that is killed when the last of ${rows} rows are on their way ends the transaction, and not the process`, async (t) => { await killAtEnd(t, rows) })
+}
+
+async function killAtEnd (t: Test, rows: number): Promise<void> {
+  const { sql, pool, usable } = await usePool(t, rows)
   await t.rejects(inTransaction(pool, mode, async (tx) => {
     const pid = await backendOf(tx)
     let killing: Promise<void> | undefined
@@ -137,7 +142,7 @@ t.test('one that is killed when the last rows are on their way ends the transact
     let turns = 0
     await until(async () => ++turns > 5)
   }
-})
+}
 
 t.test('a reader that fails when the backend is gone tells its own error', async (t) => {
   const { sql, pool, usable } = await usePool(t)

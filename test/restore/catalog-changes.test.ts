@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Sql } from 'postgres'
-import { untilBlocked } from '../postgres/backends.ts'
+import { cancelBlocked, untilBlocked } from '../postgres/backends.ts'
 import { useDatabase } from '../support/database.ts'
 import { useEngine } from './use-engine.ts'
 
@@ -73,6 +73,19 @@ t.test('a table that is dropped in between is missed, or drift', async (t) => {
   await rival.begin('DROP TABLE other')
   const drift = [{ table: 'other', problem: 'is in the snapshot, and not in the schema' }]
   await Promise.all([t.rejects(engine.restore(id), { code: 'FST_BACKUP_SCHEMA_DRIFT', drift }), rival.commitWhenAwaited()])
+})
+
+t.test('a snapshot whose locks are held for too long tries again', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql`CREATE TABLE item (id int)`
+  const { engine } = await useEngine(t, { connection: url })
+  const rival = await useRival(t, sql)
+  await rival.begin('LOCK TABLE item')
+  const creating = engine.create()
+  // As its statement timeout would
+  await cancelBlocked(sql, 2)
+  await rival.end()
+  t.match(await creating, { status: 'completed', tableCount: 1 })
 })
 
 t.test('rows that are committed while the locks are awaited are in the pre_restore snapshot', async (t) => {

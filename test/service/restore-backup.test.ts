@@ -113,6 +113,7 @@ t.test('a file that was truncated, edited or swapped is refused, and nothing is 
   const spoils: Record<string, () => Promise<void>> = {
     truncated: async () => { await truncate(path, bytes.length - 10) },
     empty: async () => { await truncate(path, 0) },
+    miscounted: async () => { await writeFile(path, bytes.toString().replace('"rows":2', '"rows":3')) },
     edited: async () => { await writeFile(path, bytes.toString().replace('Ada', 'Eda')) },
     'another\'s': async () => { await writeFile(path, await readFile(join(place.directory, second.filename))) },
     'something else': async () => { await writeFile(path, 'hunter2') }
