@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { backupKey } from '../../lib/postgres/locks.ts'
-import { killBackend } from '../postgres/backends.ts'
+import { killBackend, locksLeft, until } from '../postgres/backends.ts'
 import { createGate, storageWith } from '../service/storage-double.ts'
 import { useTcpProxy } from '../service/tcp-proxy.ts'
 import { useDatabase } from '../support/database.ts'
@@ -87,6 +91,105 @@ t.test('so does a server process that is killed, whatever it is doing', async (t
   opened = 0
   killAt = ''
   t.match(await engine.restore(id), { rowCount: 20004 })
+})
+
+/** Rows enough for more than one report of each phase. */
+const manyUsers = "INSERT INTO users (name) SELECT repeat('x', 100) FROM generate_series(1, 50000)"
+
+t.test('a caller who gives up, in any phase, leaves everything as it was', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`${shop}; ${manyUsers}`)
+  const { engine } = await useEngine(t, { connection: url, excludeTables: ['audit_logs'] })
+  const { id } = await engine.create()
+  await sql`UPDATE orders SET total = 99`
+  const before = await readState(sql)
+  for (const phase of ['verify', 'snapshot', 'load']) {
+    const controller = new AbortController()
+    const onProgress = (progress: { phase: string }): void => { if (progress.phase === phase) controller.abort() }
+    await t.rejects(engine.restore(id, { signal: controller.signal, onProgress }), { code: 'FST_BACKUP_ABORTED', statusCode: 499 }, phase)
+    await sameDatabase(t, sql, before)
+    t.same(await locksLeft(sql), [])
+  }
+  await engine.restore(id)
+})
+
+t.test('a service that is killed, in any phase, leaves everything as it was, and the next start puts the log right', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`${shop}; ${manyUsers}`)
+  const { engine, storagePath } = await useEngine(t, { connection: url, excludeTables: ['audit_logs'] })
+  const { id, filename } = await engine.create()
+  await sql`UPDATE orders SET total = 99`
+  const before = await readState(sql)
+  for (const phase of ['verify', 'snapshot', 'load']) {
+    const service = spawn(process.execPath, [fileURLToPath(new URL('restoring-service.js', import.meta.url)), url, storagePath, id, phase], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [said] = await once(service.stdout, 'data') as [Buffer]
+    t.equal(String(said), `${phase}\n`)
+    service.kill('SIGKILL')
+    await once(service, 'exit')
+    await until(async () => (await sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'fastify-backup %'`).length === 0)
+    await sameDatabase(t, sql, before)
+
+    const { engine: next } = await useEngine(t, { connection: url, storagePath, excludeTables: ['audit_logs'] })
+    next.start()
+    await until(async () => (await next.get(id)).restore?.status === 'failed')
+    t.match(await next.get(id), { status: 'completed', available: true, restore: { status: 'failed', error: /interrupted/ } })
+    await until(async () => (await next.status()).running.length === 0)
+    const { backups } = await next.list({ status: 'completed' })
+    const files = backups.map((backup) => backup.filename)
+    t.ok(files.includes(filename))
+    await until(async () => (await readdir(storagePath)).length === files.length)
+    t.same((await readdir(storagePath)).sort(), files.sort(), 'the directory holds what the log names')
+    t.same(await locksLeft(sql), [])
+  }
+  t.match(await engine.restore(id), { rowCount: 50_004 })
+})
+
+t.test('writers wait for the end of a restore, and none of their rows is lost', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  const directory = await useDirectory(t)
+  const publishing = createGate()
+  let published = 0
+  const { engine } = await useEngine(t, {
+    connection: url,
+    excludeTables: ['audit_logs'],
+    storage: storageWith(directory, {
+      async publish (storage, spoolPath, name) {
+        if (++published === 2) await publishing.pass()
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  await sql`INSERT INTO orders VALUES (3, 1, 5)`
+  const restoring = engine.restore(id)
+  await publishing.reached
+  const writing = sql`INSERT INTO orders VALUES (4, 1, 6)`.execute()
+  const reading = sql`SELECT id FROM orders ORDER BY id`.execute()
+  await until(async () => (await sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).length === 2)
+  publishing.open()
+  const { preRestoreId } = await restoring
+  await writing
+  await reading
+  t.same([...await sql`SELECT id FROM orders ORDER BY id`], [{ id: 1 }, { id: 2 }, { id: 4 }])
+  t.match(await engine.get(preRestoreId), { rowCount: 5 }, 'what was committed before is in the pre_restore snapshot, and nothing else')
+})
+
+t.test('a server without room, and a check that came later, undo the restore', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  // As the server says it when its disk is full
+  await sql.unsafe(`${shop}; CREATE TABLE zebras (id int); INSERT INTO zebras SELECT generate_series(1, 1000);
+    CREATE FUNCTION fits (id int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF id = 500 THEN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END IF; RETURN true; END $$`)
+  const { engine } = await useEngine(t, { connection: url, excludeTables: ['audit_logs'] })
+  const { id } = await engine.create()
+  await sql.unsafe('TRUNCATE zebras; ALTER TABLE zebras ADD CONSTRAINT room CHECK (fits(id))')
+  const full = await readState(sql)
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /53100/ })
+  await sameDatabase(t, sql, full)
+  await sql.unsafe('ALTER TABLE zebras DROP CONSTRAINT room, ADD CONSTRAINT few CHECK (id < 999)')
+  const few = await readState(sql)
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /SQLSTATE 23514, table public.zebras, constraint few/ })
+  await sameDatabase(t, sql, few)
 })
 
 t.test('a COMMIT without an answer leaves the outcome open, and the log knows it', async (t) => {

@@ -1,0 +1,28 @@
+// node test/restore/restoring-service.js url storagePath id phase
+//
+// A service, on the built library, that restores a snapshot. When it comes to the phase it says so and stands still, for
+// whoever waits for that to kill it.
+
+import { writeSync } from 'node:fs'
+import Fastify from 'fastify'
+import backup from '../../dist/lib/index.js'
+
+const [url = '', storagePath = '', id = '', wanted] = process.argv.slice(2)
+const app = Fastify()
+await app.register(backup, {
+  enabled: true,
+  connection: url,
+  storagePath,
+  excludeTables: ['audit_logs'],
+  allowRestore: true,
+  auth: [async () => {}]
+})
+await app.ready()
+await app.backup.restore(id, {
+  onProgress ({ phase }) {
+    if (phase !== wanted) return
+    writeSync(1, `${phase}\n`)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  }
+})
+writeSync(1, 'restored\n')
