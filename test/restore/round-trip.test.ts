@@ -1,14 +1,19 @@
 import postgres from 'postgres'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { useDatabase } from '../support/database.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
 import { createTortureSchema, excludedTables, keptRelations } from './torture-schema.ts'
 import { dataPart, useEngine } from './use-engine.ts'
 
-t.test('what a restore brings back is the database as it was, for a table of every shape', async (t) => {
+for (const schema of ['public', 'tenant "Ä"; --']) {
+  t.test(`what a restore brings back is the database as it was, for a table of every shape in ${schema}`, async (t) => { await goesRound(t, schema) })
+}
+
+async function goesRound (t: Test, schema: string): Promise<void> {
   const { sql, url } = await useDatabase(t)
-  await createTortureSchema(sql)
-  const { engine, read } = await useEngine(t, { connection: url, excludeTables: excludedTables })
+  await sql`CREATE SCHEMA IF NOT EXISTS ${sql(schema)}`
+  await createTortureSchema(sql, schema)
+  const { engine, read } = await useEngine(t, { connection: url, schema, excludeTables: excludedTables })
   const first = await engine.create()
   const before = await readState(sql)
 
@@ -23,7 +28,7 @@ t.test('what a restore brings back is the database as it was, for a table of eve
   t.equal(dataPart(read(second)), dataPart(read(first)), 'byte for byte')
   await engine.restore(first.id)
   await sameDatabase(t, sql, before)
-})
+}
 
 t.test('so it is for a role that owns the tables and is no superuser', async (t) => {
   const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })

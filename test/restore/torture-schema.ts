@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 
 /** 63 bytes of Unicode, the longest name there can be. */
 export const longestName = `日本語 ñandú 🦤 ${'ß'.repeat(20)}`
@@ -110,9 +111,9 @@ const constraints = `
   CREATE VIEW seen AS SELECT * FROM users; CREATE MATERIALIZED VIEW material AS SELECT count(*) FROM users;
   GRANT SELECT ON users TO PUBLIC; GRANT UPDATE (name) ON users TO PUBLIC; COMMENT ON TABLE users IS 'people'; COMMENT ON COLUMN users.name IS 'theirs';`
 
-const triggers = `
+const triggers = (schema: string): string => `
   CREATE TABLE fires (a int); CREATE TABLE fired (what text);
-  CREATE FUNCTION note () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.fired VALUES (TG_NAME); RETURN coalesce(NEW, OLD); END $$;
+  CREATE FUNCTION note () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ${schema}.fired VALUES (TG_NAME); RETURN coalesce(NEW, OLD); END $$;
   CREATE TRIGGER "in ""o""" AFTER INSERT ON fires FOR EACH ROW EXECUTE FUNCTION note(); CREATE TRIGGER in_d AFTER INSERT ON fires EXECUTE FUNCTION note();
   CREATE TRIGGER in_r AFTER INSERT ON fires EXECUTE FUNCTION note(); CREATE TRIGGER in_a BEFORE INSERT ON fires FOR EACH ROW EXECUTE FUNCTION note();
   CREATE TRIGGER truncates BEFORE TRUNCATE ON fires EXECUTE FUNCTION note(); CREATE CONSTRAINT TRIGGER later AFTER INSERT ON fires DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note();
@@ -135,9 +136,17 @@ const only18 = `
   CREATE TABLE rate (id int4range, valid_at daterange, PRIMARY KEY (id, valid_at WITHOUT OVERLAPS)); INSERT INTO rate VALUES ('[1,2)', '[2020-01-01,2021-01-01)'), ('[1,2)', '[2021-01-01,2022-01-01)');
   CREATE TABLE uses_rate (id int4range, valid_at daterange, FOREIGN KEY (id, PERIOD valid_at) REFERENCES rate (id, PERIOD valid_at)); INSERT INTO uses_rate VALUES ('[1,2)', '[2020-06-01,2021-06-01)');`
 
-/** A schema `public` with a table of every shape; made by a superuser, or by an ordinary role that owns the database. */
-export async function createTortureSchema (sql: Sql): Promise<void> {
-  const [server] = await sql`SELECT current_setting('server_version_num')::int AS version`
-  const parts = [types, names, sequences, partitions, keys, constraints, triggers, extensions, ...server?.version >= 180000 ? [only18] : []]
-  for (const part of parts) await sql.unsafe(part)
+/**
+ * A table of every shape in `schema`, which exists; made by a superuser, or by an ordinary role that owns the database.
+ * @param version the major one of a server that is to have the same
+ */
+export async function createTortureSchema (sql: Sql, schema = 'public', version = 18): Promise<void> {
+  const session = await sql.reserve()
+  const [server] = await session`SELECT current_setting('server_version_num')::int / 10000 AS version`
+  const home = quoteIdentifier(schema)
+  const parts = [types, names, sequences, partitions, keys, constraints, triggers(home), extensions, ...Math.min(server?.version, version) >= 18 ? [only18] : []]
+  await session.unsafe(`SET search_path = ${home}`)
+  for (const part of parts) await session.unsafe(part)
+  await session`RESET search_path`
+  session.release()
 }

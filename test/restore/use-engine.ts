@@ -19,10 +19,10 @@ export interface EngineUnderTest {
 
 const guard = async (): Promise<void> => {}
 
-/** The library as an app would have it, on a directory of the test's own, with restores allowed. Stopped after the test. */
+/** The library as an app would have it, on a directory of the test's own unless told, with restores allowed. Stopped after the test. */
 export async function useEngine (t: Scope, options: BackupOptions): Promise<EngineUnderTest> {
-  const storagePath = await useDirectory(t)
-  const engine = createEngine(resolve({ storagePath, ...options }), fastify({ logger: false }).log)
+  const storagePath = options.storagePath ?? await useDirectory(t)
+  const engine = createEngine(resolve({ ...options, storagePath }), fastify({ logger: false }).log)
   t.after(async () => {
     await engine.stop()
     await engine.close()

@@ -1,0 +1,33 @@
+import postgres from 'postgres'
+import t from 'tap'
+import { useDatabase } from '../support/database.ts'
+import { startPostgres } from '../support/embedded-postgres.js'
+import { damageEverything, readState } from './database-state.ts'
+import { createTortureSchema, excludedTables, keptRelations } from './torture-schema.ts'
+import { dataPart, useEngine } from './use-engine.ts'
+
+t.test('a snapshot from one end of the supported PostgreSQL versions is restored at the other', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  const [server] = await sql`SELECT current_setting('server_version_num')::int / 10000 AS version`
+  const version = server?.version >= 18 ? 15 : 18
+  const other = await startPostgres({ version })
+  const otherSql = postgres(other.url, { onnotice () {} })
+  t.teardown(async () => {
+    await otherSql.end({ timeout: 1 })
+    await other.stop()
+  })
+  for (const each of [sql, otherSql]) await createTortureSchema(each, 'public', 15)
+  const { engine, read, storagePath } = await useEngine(t, { connection: url, excludeTables: excludedTables })
+  const { engine: otherEngine, read: readOther } = await useEngine(t, { connection: other.url, excludeTables: excludedTables, storagePath })
+  const first = await engine.create()
+  const { rows, sequences } = await readState(sql)
+
+  await damageEverything(otherSql, keptRelations)
+  t.same((await otherEngine.list()).backups, [])
+  for (const row of await sql`SELECT * FROM backup_logs`) await otherSql`INSERT INTO backup_logs ${otherSql(row)}`
+  t.match(await otherEngine.restore(first.id), { rowCount: first.rowCount, drift: [] })
+  const restored = await readState(otherSql)
+  t.same(restored.rows, rows)
+  t.same(restored.sequences, sequences)
+  t.equal(dataPart(readOther(await otherEngine.create())), dataPart(read(first)), 'byte for byte')
+})
