@@ -18,9 +18,11 @@ export interface CopyOutEnd { refusal?: { error: unknown }, failure?: { error: u
 export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => void): Promise<CopyOutEnd> {
   const ended: CopyOutEnd = {}
   let held: Promise<void> | undefined
+  let rows: Readable | undefined
   await new Promise<void>((resolve) => {
     startCopy<Readable>(runner, text, {
       onOpen (stream) {
+        rows = stream
         function refuse (error: unknown): void {
           ended.refusal = { error }
           stream.resume()
@@ -46,6 +48,7 @@ export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, c
       // The rows are counted by who takes them
       onEnd () {},
       onError (error) {
+        if (rows !== undefined) askForMore(rows)
         ended.failure = { error }
         resolve()
       }
@@ -57,8 +60,8 @@ export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, c
 
 /**
  * postgres.js 3.4.9 pauses its socket when the stream is full, and resumes it when the stream asks for more. A stream whose last rows
- * came while it was held back never asks again, and the answer to the next statement is never read: so it is asked for at the
- * end. The test "a COPY that is held back at its end" tells when that can go.
+ * came while it was held back never asks again, nor does one that has failed behind such rows, and the answer to the next statement is
+ * never read: so it is asked for at the end. The tests "a COPY that is held back at its end" and "… when it fails" tell when that can go.
  */
 function askForMore (stream: Readable): void {
   try {

@@ -1,3 +1,4 @@
+import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../../lib/postgres/connection.ts'
 import { inTransaction } from '../../lib/postgres/transaction.ts'
@@ -53,6 +54,23 @@ t.test('a COPY that is held back at its end does not keep the next statement fro
     await tx.copyOut(copy, () => undefined)
     t.strictSame(await tx.query('SELECT count(*) AS rows FROM item'), [{ rows: 500 }])
   })
+  await usable()
+})
+
+t.test('nor does one that is held back when it fails', async (t) => {
+  const { pool, usable } = await usePool(t, 60)
+  const before = getDefaultHighWaterMark(false)
+  setDefaultHighWaterMark(false, 16_384)
+  t.teardown(() => { setDefaultHighWaterMark(false, before) })
+  let lines = 0
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.copyOut('COPY (SELECT text, 1 / (id - 50) FROM item) TO STDOUT', () => {
+      if (++lines > 1) return
+      // By now all the rest is there, and is read at once: more rows than the stream holds, and the error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+      return new Promise((resolve) => { setTimeout(resolve, 100) })
+    })
+  }), { code: '22012' })
   await usable()
 })
 

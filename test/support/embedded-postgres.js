@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * @typedef {object} StartOptions
- * @property {18 | 15} [version] major version, 18 unless told
+ * @property {number} [version] major version, 18 unless told
  * @property {number} [port] a free one unless told
  * @property {Record<string, string | number | boolean>} [settings] of postgresql.conf
  */

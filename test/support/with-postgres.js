@@ -7,11 +7,13 @@ import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { startPostgres } from './embedded-postgres.js'
 import { findProgram } from './find-program.js'
+import { versions } from './postgres-binaries.js'
 
 const { values, positionals } = parseArgs({ options: { postgres: { type: 'string', default: '18' } }, allowPositionals: true })
 const [command, ...args] = positionals
-if (command === undefined || (values.postgres !== '18' && values.postgres !== '15')) {
-  console.error('Usage: node test/support/with-postgres.js [--postgres 18|15] -- command args…')
+const version = Number(values.postgres)
+if (command === undefined || !versions.includes(version)) {
+  console.error(`Usage: node test/support/with-postgres.js [--postgres ${versions.join('|')}] -- command args…`)
   process.exit(2)
 }
 
@@ -29,7 +31,7 @@ for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIG
 }
 
 const given = process.env.TEST_DATABASE_URL
-const server = given ? undefined : await startPostgres({ version: values.postgres === '15' ? 15 : 18 })
+const server = given ? undefined : await startPostgres({ version })
 try {
   const { code, signal } = interrupted === undefined
     ? await run(command, args, { ...process.env, TEST_DATABASE_URL: given || server?.url })
