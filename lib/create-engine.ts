@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackupLog } from './log/backup-log.ts'
 import type { ResolvedOptions } from './options.ts'
-import { acceptPool, createPool } from './postgres/connection.ts'
+import { acceptPool, createLogPool, createPool } from './postgres/connection.ts'
 import { systemClock } from './schedule/clock.ts'
 import { scheduleBackups } from './schedule-backups.ts'
 import type { Clock, Context } from './service/context.ts'
@@ -18,21 +18,25 @@ import { pruneAll, removeBackup } from './service/prune-backups.ts'
 import { getBackup, listBackups, readStatus, updateBackup } from './service/read-backups.ts'
 import { beginRestore } from './service/restore-backup.ts'
 import { createRuns } from './service/runs.ts'
+import { ShuttingDown } from './errors.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
 
-/** app.close() waits for us: under the 5 s that we promise, and under Fastify's 10 s for a hook. */
-const graceMs = 4500
+/** app.close() waits for us, and for those below: together they stay under the 5 s that we promise, and under Fastify's 10 s for a hook. */
+const graceMs = 3000
 /** For the connections to say good-bye. */
-const closeSeconds = 2
+const closeSeconds = 1
 
 /** Puts the rooms together. Nothing connects before the first call, or start(). */
 export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock = systemClock): BackupEngine {
   const sql = options.sql === undefined ? createPool(options.connection) : acceptPool(options.sql)
+  const logSql = createLogPool(sql)
   const stopping = new AbortController()
+  const calls = new Set<(error: Error) => void>()
+  const answered: Array<() => void> = []
   const context: Context = {
     options,
     sql,
-    log: createBackupLog(sql, options.logSchema, clock.now),
+    log: createBackupLog(logSql, options.logSchema, clock.now),
     storage: guardStorage(options.storage ?? createFileSystemStorage(options.storagePath)),
     events: createEventHub((event) => { logger.error({ event }, 'a listener of fastify.backup threw') }),
     runs: createRuns(placesOf(sql), clock.now),
@@ -44,16 +48,28 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
   const healer = createHealer(context, stopping.signal, async () => { await healLog(context) })
   const scheduler = options.schedule.enabled ? scheduleBackups(context) : undefined
 
-  /** Every call of the public service. */
+  /** Every call of the public service. One that is not answered when the grace is over rejects: app.close() waits for the requests in flight. */
   function whileOpen<A extends unknown[], T> (call: (...values: A) => Promise<T>): (...values: A) => Promise<T> {
     return async (...values) => {
+      let giveUp: (error: Error) => void = () => {}
       try {
         runs.requireOpen()
-        return await call(...values)
+        return await new Promise<T>((resolve, reject) => {
+          giveUp = reject
+          calls.add(giveUp)
+          call(...values).then(resolve, reject)
+        })
       } catch (error) {
         throw publicError(error)
+      } finally {
+        calls.delete(giveUp)
+        if (calls.size === 0) answered.splice(0).forEach((tell) => { tell() })
       }
     }
+  }
+
+  async function allAnswered (): Promise<void> {
+    if (calls.size > 0) await new Promise<void>((resolve) => { answered.push(resolve) })
   }
 
   const engine: BackupEngine = {
@@ -87,10 +103,12 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     },
     async stop () {
       stopping.abort()
-      await withinGrace(Promise.all([runs.stop(), scheduler?.stop(), healer.idle()]))
+      await withinGrace(Promise.all([runs.stop(), scheduler?.stop(), healer.idle(), allAnswered()]))
+      for (const giveUp of calls) giveUp(new ShuttingDown())
     },
     async close () {
-      if (options.sql === undefined) await sql.end({ timeout: closeSeconds })
+      const own = options.sql === undefined ? [sql, logSql] : [logSql]
+      await Promise.all(own.map(async (pool) => { await pool.end({ timeout: closeSeconds }) }))
     }
   }
   return engine

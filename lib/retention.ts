@@ -10,6 +10,8 @@ export interface RetainedSnapshot {
   /** ISO 8601. */
   startedAt: string
   pinned: boolean
+  /** Whether the storage has its file. */
+  available: boolean
   /** The source or the pre_restore snapshot of a restore that runs, or a file that is being read. */
   inUse: boolean
 }
@@ -34,8 +36,9 @@ const dayMs = 24 * 60 * 60 * 1000
  * Which rows of the log stay and which go, and why. Pure and idempotent: applied to what it keeps, it keeps all of it.
  *
  * Per schema the newest `maxBackups` snapshots stay, and scheduled ones go when they started more than `retentionDays` days ago. Never
- * removed: the newest snapshot of a schema, a pinned row, one in use. Failed runs are no snapshots (fifty failed nights must not evict fifty
- * good ones); the newest `maxBackups` of them stay as history. (DESIGN, 7.)
+ * removed: the newest snapshot of a schema, the newest one that is no pre_restore (which may hold a few tables only), a pinned row, one in
+ * use. Failed runs and rows without a file are no snapshots (fifty failed nights must not evict fifty good ones); the newest `maxBackups`
+ * of either stay as history. (DESIGN, 7.)
  */
 export function applyRetention (snapshots: RetainedSnapshot[], policy: RetentionPolicy): RetentionDecision {
   const decision: RetentionDecision = { keep: [], remove: [] }
@@ -47,20 +50,25 @@ export function applyRetention (snapshots: RetainedSnapshot[], policy: Retention
 
   for (const [schema, rows] of bySchema(snapshots)) {
     const newestFirst = rows.toSorted(compareNewestFirst)
-    const good = newestFirst.filter(({ status }) => status !== 'failed')
-    const failed = newestFirst.filter(({ status }) => status === 'failed')
+    const completed = newestFirst.filter(({ status }) => status !== 'failed')
+    const good = completed.filter(({ available }) => available)
+    const newestOwn = good.find(({ trigger }) => trigger !== 'pre_restore')
 
     for (const [index, snapshot] of good.entries()) {
       const faults = faultsOf(snapshot, index, policy)
       const merits = [
         ...index === 0 ? [`the newest snapshot of schema ${schema}`] : [],
+        ...index > 0 && snapshot === newestOwn ? [`the newest snapshot of schema ${schema} that is no pre_restore`] : [],
         ...faults.length === 0 ? [`among the newest ${policy.maxBackups} of schema ${schema}`] : []
       ]
       decide(snapshot, merits, faults)
     }
-    for (const [index, run] of failed.entries()) {
-      if (index < policy.maxBackups) decide(run, [`among the newest ${policy.maxBackups} failed runs of schema ${schema}`], [])
-      else decide(run, [], [`beyond the newest ${policy.maxBackups} failed runs of schema ${schema}`])
+    const histories = { 'failed runs': newestFirst.filter(({ status }) => status === 'failed'), 'snapshots without a file': completed.filter(({ available }) => !available) }
+    for (const [what, history] of Object.entries(histories)) {
+      for (const [index, row] of history.entries()) {
+        if (index < policy.maxBackups) decide(row, [`among the newest ${policy.maxBackups} ${what} of schema ${schema}`], [])
+        else decide(row, [], [`beyond the newest ${policy.maxBackups} ${what} of schema ${schema}`])
+      }
     }
   }
   return decision

@@ -6,6 +6,7 @@ import t from 'tap'
 import { connectionOf, createShop, eventNames, useEngine, usePlace } from './service/engine.ts'
 import { createGate, storageWith } from './service/storage-double.ts'
 import { useTcpProxy } from './service/tcp-proxy.ts'
+import { until } from './postgres/backends.ts'
 
 const shuttingDown = { code: 'FST_BACKUP_SHUTTING_DOWN', statusCode: 503 }
 const unavailable = { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }
@@ -97,9 +98,59 @@ t.test('a database that no longer answers does not hold stop() and close()', asy
   const creating = engine.create()
   creating.catch(() => {})
   engine.start()
-  t.ok(await timed(engine.stop()) < 5000)
-  t.ok(await timed(engine.close()) < 5000)
+  const listing = t.rejects(engine.list(), shuttingDown)
+  t.ok(await timed(engine.stop()) + await timed(engine.close()) < 5000)
   await t.rejects(creating)
+  await listing
+})
+
+t.test('nor does a call that waits for somebody else\'s lock', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql.begin(async (tx) => {
+    await tx`LOCK TABLE orders`
+    const planning = engine.plan(id)
+    planning.catch(() => {})
+    await until(async () => (await place.sql`SELECT FROM pg_locks WHERE NOT granted`).length > 0)
+    t.ok(await timed(engine.stop()) + await timed(engine.close()) < 5000)
+    await t.rejects(planning, { code: /FST_BACKUP_(SHUTTING_DOWN|LOCK_TIMEOUT)/ })
+  })
+})
+
+t.test('a plan waits for no lock for long', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql.begin(async (tx) => {
+    await tx`LOCK TABLE orders`
+    await t.rejects(engine.plan(id), { code: 'FST_BACKUP_LOCK_TIMEOUT', statusCode: 409 })
+  })
+})
+
+t.test('a restore ends though nobody else can use the pool: all of it waits for the very tables', async (t) => {
+  const place = await usePlace(t)
+  const sql = postgres(place.url, { max: 3, onnotice () {} })
+  t.after(async () => { await sql.end({ timeout: 1 }) })
+  const publishing = createGate()
+  let published = 0
+  const engine = useEngine(t, place, {
+    sql,
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        if (++published === 2) await publishing.pass()
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  const restoring = engine.restore(id)
+  await publishing.reached
+  const reading = [1, 2, 3].map(() => sql`SELECT id FROM orders`.execute())
+  await until(async () => (await place.sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).length === 2)
+  publishing.open()
+  t.match(await restoring, { rowCount: 5 })
+  for (const rows of await Promise.all(reading)) t.equal(rows.length, 3)
 })
 
 t.test('a pool of the caller\'s own is used and left open; one that is too small is refused', async (t) => {

@@ -7,7 +7,7 @@ const now = new Date('2026-11-22T12:00:00.000Z')
 const daysAgo = (days: number): string => new Date(now.getTime() - days * day).toISOString()
 
 const snapshot = (id: string, age: number, rest: Partial<RetainedSnapshot> = {}): RetainedSnapshot => ({
-  id, schema: 'public', status: 'completed', trigger: 'manual', startedAt: daysAgo(age), pinned: false, inUse: false, ...rest
+  id, schema: 'public', status: 'completed', trigger: 'manual', startedAt: daysAgo(age), pinned: false, available: true, inUse: false, ...rest
 })
 const policy = (rest: Partial<RetentionPolicy> = {}): RetentionPolicy => ({ maxBackups: 2, retentionDays: 30, now, ...rest })
 const kept = ({ keep }: RetentionDecision): string[] => keep.map(({ id }) => id)
@@ -92,6 +92,20 @@ t.test('fifty failed nights evict no snapshot; the newest of them are kept as hi
   t.strictSame(decision.remove[0], { id: 'f2', reason: 'beyond the newest 2 failed runs of schema public' })
 })
 
+t.test('a snapshot whose file is gone makes no other go, and is no newest one', async (t) => {
+  const rows = [snapshot('lost', 1, { available: false }), snapshot('other', 2, { available: false }), snapshot('third', 3, { available: false }), snapshot('a', 4), snapshot('b', 5)]
+  const decision = applyRetention(rows, policy())
+  t.strictSame(kept(decision), ['a', 'b', 'lost', 'other'])
+  t.strictSame(decision.remove, [{ id: 'third', reason: 'beyond the newest 2 snapshots without a file of schema public' }])
+})
+
+t.test('snapshots of what was restored over, perhaps of a few tables, never evict the last one besides them', async (t) => {
+  const rows = [1, 2, 3].map((age) => snapshot(`pre${age}`, age, { trigger: 'pre_restore' }))
+  const decision = applyRetention([...rows, snapshot('whole', 4), snapshot('older', 5)], policy())
+  t.strictSame(kept(decision), ['pre1', 'pre2', 'whole'])
+  t.strictSame(decision.keep.at(-1), { id: 'whole', reasons: ['the newest snapshot of schema public that is no pre_restore'] })
+})
+
 t.test('a pinned failed run stays as well', async (t) => {
   const rows = [1, 2, 3].map((age) => snapshot(`f${age}`, age, { status: 'failed', pinned: age === 3 }))
   t.strictSame(kept(applyRetention(rows, policy())), ['f1', 'f2', 'f3'])
@@ -104,6 +118,7 @@ const history = fc.uniqueArray(fc.record({
   trigger: fc.constantFrom('manual' as const, 'scheduled' as const, 'pre_restore' as const, 'import' as const),
   startedAt: fc.integer({ min: 0, max: 60 }).map(daysAgo),
   pinned: fc.boolean(),
+  available: fc.boolean(),
   inUse: fc.boolean()
 }), { selector: ({ id }) => id, maxLength: 40 })
 const policies = fc.record({ maxBackups: fc.integer({ min: 1, max: 6 }), retentionDays: fc.option(fc.integer({ min: 1, max: 60 })), now: fc.constant(now) })
@@ -114,8 +129,9 @@ t.test('for any history and policy', async (t) => {
     const isKept = new Set(kept(decision))
     const isNewer = (a: RetainedSnapshot, b: RetainedSnapshot): boolean =>
       a.startedAt > b.startedAt || (a.startedAt === b.startedAt && a.id > b.id)
-    const isFailed = ({ status }: RetainedSnapshot): boolean => status === 'failed'
-    const isPeer = (a: RetainedSnapshot, b: RetainedSnapshot): boolean => a.schema === b.schema && isFailed(a) === isFailed(b)
+    const kind = ({ status, available }: RetainedSnapshot): string => status === 'failed' ? 'failed' : available ? 'good' : 'lost'
+    const isPeer = (a: RetainedSnapshot, b: RetainedSnapshot): boolean => a.schema === b.schema && kind(a) === kind(b)
+    const isOwn = ({ trigger }: RetainedSnapshot): boolean => trigger !== 'pre_restore'
 
     // keep and remove are a partition of the input
     if (String([...isKept, ...removed(decision)].toSorted()) !== String(rows.map(({ id }) => id).toSorted())) return false
@@ -125,9 +141,10 @@ t.test('for any history and policy', async (t) => {
     if (applyRetention(rows.filter(({ id }) => isKept.has(id)), policy).remove.length > 0) return false
 
     return rows.every((row) => {
-      const rank = rows.filter((other) => isPeer(row, other) && isNewer(other, row)).length
-      const isExempt = row.pinned || row.inUse || (!isFailed(row) && rank === 0)
-      const isTooOld = !isFailed(row) && row.trigger === 'scheduled' && policy.retentionDays !== null &&
+      const newer = rows.filter((other) => isPeer(row, other) && isNewer(other, row))
+      const rank = newer.length
+      const isExempt = row.pinned || row.inUse || (kind(row) === 'good' && (rank === 0 || (isOwn(row) && !newer.some(isOwn))))
+      const isTooOld = kind(row) === 'good' && row.trigger === 'scheduled' && policy.retentionDays !== null &&
         now.getTime() - Date.parse(row.startedAt) > policy.retentionDays * day
       return isKept.has(row.id) === (isExempt || (rank < policy.maxBackups && !isTooOld))
     })

@@ -7,22 +7,21 @@ const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 
 /**
- * Settles once, by whichever comes first: done, the promise, or the return of a function that takes no done.
- * The length of a function says whether it takes done, as it does for Fastify's hooks. One without parameters is a
- * wrapper, `(...args) => verify(...args)`, that may take it or not: that it returned means nothing.
+ * Settles once, by whichever comes first: done, or the promise. As with @fastify/auth, that a function returned means nothing: it may
+ * call done later, and its length does not tell whether (`(request, ...rest) => verify(request, ...rest)`). One that does not even name done is
+ * refused rather than waited for.
  */
 function verdictOf (authenticate: FastifyAuthFunction, scope: FastifyInstance, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const mayTakeDone = authenticate.length === 0 || authenticate.length > 2
   return new Promise((resolve, reject) => {
     const done = (error?: unknown): void => error === undefined || error === null ? resolve(undefined) : reject(error)
-    const result: unknown = Reflect.apply(authenticate, scope, mayTakeDone ? [request, reply, done] : [request, reply])
+    const result: unknown = Reflect.apply(authenticate, scope, [request, reply, done])
     if (isPromise(result)) {
       // Not resolve(result): that would bind the promise, and a done(error) that comes first would be lost
       result.then(resolve, reject)
-    } else if (!mayTakeDone) {
-      resolve(result)
-    } else if (authenticate.length === 0) {
-      reject(new OptionInvalid('an auth function neither returned a promise nor called done; write it as (request, reply, done), if it calls done later'))
+    } else if (result === false) {
+      resolve(false)
+    } else if (authenticate.length < 3) {
+      reject(new OptionInvalid('an auth function neither returned a promise nor called done; make it async, or write it as (request, reply, done)'))
     }
   })
 }

@@ -19,7 +19,8 @@ export function deadRuns ({ table, now, transact, query }: LogAccess) {
           await tx.query(`WITH q AS (UPDATE ${table} SET progress = NULL, restore = restore || jsonb_build_object('status', 'failed', 'error', $2::text, 'finishedAt', $3::text)
             WHERE restore_schema = $1::text AND restore ->> 'status' = 'running' RETURNING id)`, parameters)
           await tx.query(`WITH q AS (UPDATE ${table} SET status = 'failed', error = $2::text, slot = NULL, progress = NULL,
-            finished_at = greatest(started_at, $3::text::timestamptz)
+            finished_at = greatest(started_at, $3::text::timestamptz),
+            duration_ms = greatest(0, round(extract(epoch FROM $3::text::timestamptz - started_at) * 1000))
             WHERE schema = $1::text AND status = 'running' RETURNING id)`, parameters)
         })
       }

@@ -9,16 +9,19 @@ export function removals ({ table, transact, select }: LogAccess) {
   return {
     /**
      * Marks snapshots of one schema as being removed, in one transaction that no other removal of that schema runs beside: `choose` gets
-     * every finished row, and names those to go. One that is in use by a restore, by whichever replica, is left.
+     * every finished row, and names those to go. One that is in use by a restore, by whichever replica, is left, and so is one that was
+     * pinned since.
      */
     async markRemoved<Choice extends { id: string }> (ofSchema: string, choose: (finished: FinishedBackup[]) => Choice[]): Promise<Array<Choice & FinishedBackup>> {
       return await transact(async (tx) => {
         await waitForLock(tx, retentionKey(ofSchema))
         const finished = await tx.query<FinishedRow>(`SELECT ${logColumns} FROM ${table} WHERE schema = $1::text AND status <> 'running' AND removed_at IS NULL`, [ofSchema])
+        const pinned = new Set(finished.filter((row) => row.pinned).map(({ id }) => id))
         const marked: Array<Choice & FinishedBackup> = []
         for (const choice of choose(finished.map(toLoggedBackup))) {
           if (!await tryLock(tx, backupKey(choice.id))) continue
-          const rows = await tx.query<FinishedRow>(`WITH q AS (UPDATE ${table} SET removed_at = clock_timestamp() WHERE id = $1::text::uuid RETURNING ${logColumns})`, [choice.id])
+          const rows = await tx.query<FinishedRow>(`WITH q AS (UPDATE ${table} SET removed_at = clock_timestamp()
+            WHERE id = $1::text::uuid AND pinned = $2::text::boolean RETURNING ${logColumns})`, [choice.id, String(pinned.has(choice.id))])
           marked.push(...rows.map((row) => ({ ...choice, ...toLoggedBackup(row) })))
         }
         return marked
@@ -34,9 +37,9 @@ export function removals ({ table, transact, select }: LogAccess) {
       })
     },
 
-    /** Rows whose removal was begun and not ended. */
+    /** Rows whose removal was begun and not ended; not those that just keep their slot. */
     async removing (): Promise<LoggedBackup[]> {
-      return await select('removed_at IS NOT NULL')
+      return await select(`removed_at IS NOT NULL AND (has_file OR slot IS NULL OR slot < (SELECT max(newer.slot) FROM ${table} newer WHERE newer.schema = ${table}.schema))`)
     }
   }
 }

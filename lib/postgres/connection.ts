@@ -5,13 +5,15 @@ import { OptionInvalid } from '../errors.ts'
 /** A postgres.js instance, whatever types its owner registered. */
 export type Sql = postgres.Sql<any>
 
-/** Connections that a run needs: one for its transaction, one for the log. */
+/** For a run, and for whoever looks at the tables meanwhile. */
 const connectionsNeeded = 2
+/** For short statements that wait for nobody; a second one in case that is not quite so. */
+const logConnections = 2
 
 /** Throws FST_BACKUP_OPTION_INVALID for a pool so small that a run would wait for itself. */
 function requireRoom (sql: Sql, option: string): Sql {
   if (sql.options.max < connectionsNeeded) {
-    throw new OptionInvalid(`option '${option}' has max: ${sql.options.max}, but a backup needs its transaction and the log at once; give it max: ${connectionsNeeded} or more`)
+    throw new OptionInvalid(`option '${option}' has max: ${sql.options.max}, but a backup holds one connection for as long as it runs; give it max: ${connectionsNeeded} or more`)
   }
   return sql
 }
@@ -32,9 +34,18 @@ export function createPool (connection: string | Options<Record<string, Postgres
     onnotice () {},
     ...typeof connection === 'object' && connection
   }
-  const sql = requireRoom(url === undefined ? postgres(settings) : postgres(url, settings), 'connection')
+  const sql = requireRoom(url === undefined ? postgres(settings) : parseUrl(url, settings, connection === undefined), 'connection')
   sendAtOnce(sql)
   return sql
+}
+
+/** What the URL constructor throws holds the whole URL, and the password with it: so nothing of it is told. */
+function parseUrl (url: string, settings: Options<Record<string, PostgresType>>, isFromEnvironment: boolean): Sql {
+  try {
+    return postgres(url, settings)
+  } catch {
+    throw new OptionInvalid(`${isFromEnvironment ? 'DATABASE_URL' : "option 'connection'"} is no URL that can be read; percent-encode what is special in the user and the password (RFC 3986, 2.1), and see that the port is one`)
+  }
 }
 
 interface SocketOptions { host: string[], port: number[], path: string | undefined, socket?: (options: SocketOptions) => Socket }
@@ -58,6 +69,12 @@ function connectSocket ({ host: [host = ''], port: [port = 0], path }: SocketOpt
 }
 
 /** One connection more to the same server, whatever those of the pool wait for. To be ended by the caller. */
-export function connectBeside (sql: Sql): Sql {
-  return postgres({ ...sql.options, max: 1 } as unknown as Options<Record<string, PostgresType>>)
+export function connectBeside (sql: Sql, max = 1): Sql {
+  return postgres({ ...sql.options, max } as unknown as Options<Record<string, PostgresType>>)
 }
+
+/**
+ * A pool for the log, to be ended by the caller. A restore writes to the log while it has the tables locked: if every connection of the one pool
+ * waited for these tables, it would wait for them, and PostgreSQL would see no deadlock.
+ */
+export const createLogPool = (sql: Sql): Sql => connectBeside(sql, logConnections)

@@ -63,12 +63,15 @@ async function attemptTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx
   signal?.throwIfAborted()
   const canceller = createCanceller(sql)
   const connection: Connection = { lost: false, transaction: Promise.resolve(), signal, canceller }
-  const abort = (): void => { canceller.cancel() }
+  let working: Promise<T> | undefined
+  let giveUp: () => void = () => {}
+  const abort = (): void => { working === undefined ? giveUp() : canceller.cancel() }
   signal?.addEventListener('abort', abort)
 
-  let working: Promise<T> | undefined
   let committing = false
   const begun = sql.begin(mode, async (raw) => {
+    // By now nobody may wait for it any more
+    signal?.throwIfAborted()
     working = perform(raw)
     const ended = await settle(working)
     await Promise.race([canceller.close(), begun.catch(() => {})])
@@ -79,7 +82,8 @@ async function attemptTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx
   })
   connection.transaction = begun
   begun.catch(() => { connection.lost = true })
-  const ended = await settle(begun)
+  // A pool may be busy for long. What BEGIN comes to then is of no interest
+  const ended = await settle(Promise.race([begun, new Promise<never>((_resolve, reject) => { giveUp = () => { reject(signal?.reason) } })]))
   // A loss may be told while `work` is busy elsewhere: nothing of it may go on behind the caller's back
   const worked = working === undefined ? undefined : await settle(working)
   signal?.removeEventListener('abort', abort)

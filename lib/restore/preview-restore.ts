@@ -1,9 +1,10 @@
-import { SchemaNotFound } from '../errors.ts'
+import { LockTimeout, SchemaNotFound } from '../errors.ts'
 import { readSchemas, readServer } from '../postgres/catalog.ts'
 import type { Sql } from '../postgres/connection.ts'
-import { publicDatabaseError } from '../postgres/database-error.ts'
+import { describeDatabaseError, isLockTimeout, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName, quoteLiteral } from '../postgres/identifiers.ts'
-import { pinSettings } from '../postgres/settings.ts'
+import { lockTimeoutMs } from '../postgres/locks.ts'
+import { pinSettings, setLocal } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest, RestorePlan } from '../../types/index.ts'
@@ -17,6 +18,7 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
     return await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
       const server = await readServer(tx)
       await pinSettings(tx, server.versionNumber)
+      await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
       if (!(await readSchemas(tx)).includes(target.schema)) throw new SchemaNotFound(target.schema)
       const scope = await readScope(tx, manifest, target)
       const problems = await restoreProblems(tx, scope, server, createExclusion(target.excludeTables, target.logTable))
@@ -30,7 +32,7 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
       }
     })
   } catch (error) {
-    throw publicDatabaseError(error)
+    throw isLockTimeout(error) ? new LockTimeout(describeDatabaseError(error)) : publicDatabaseError(error)
   }
 }
 

@@ -45,7 +45,7 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       await tx.query(job.completion.text, job.completion.parameters)
       return { scope, verifyMs, snapshotMs, loadMs: phase() }
     }, hooks.signal)
-    await analyze(sql, job.schema, scope.tables)
+    await analyze(sql, job.schema, scope.tables, hooks.signal)
     return { tables: scope.tables.map(({ source: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
   } catch (error) {
     throw explain(error, touched)
@@ -61,15 +61,15 @@ async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: Ser
 }
 
 /**
- * The planner knows nothing of the new rows until somebody counts them. Autovacuum would in the end, but not for partitioned tables, so
- * a failure is none.
+ * The planner knows nothing of the new rows until somebody counts them. Autovacuum would in the end, but not for partitioned tables. A
+ * failure is none, and nobody is waited for: what holds the tables against it is a VACUUM, say, or a new index.
  */
-async function analyze (sql: Sql, schema: string, tables: TableToRestore[]): Promise<void> {
+async function analyze (sql: Sql, schema: string, tables: TableToRestore[], signal: AbortSignal): Promise<void> {
   if (tables.length === 0) return
   await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
     await pinSettings(tx)
-    await tx.run(`ANALYZE ${tables.map(({ table }) => qualifiedName(schema, table.name)).join(', ')}`)
-  }).catch(() => {})
+    await tx.run(`ANALYZE (SKIP_LOCKED) ${tables.map(({ table }) => qualifiedName(schema, table.name)).join(', ')}`)
+  }, signal).catch(() => {})
 }
 
 /** Milliseconds since the last call. */

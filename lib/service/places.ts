@@ -41,8 +41,8 @@ export function createPlaces (count: number): Places {
 const known = new WeakMap<object, Places>()
 
 /**
- * The places of a pool. One connection is kept free: each run needs the log while it holds its transaction, and would wait for ever. Several
- * engines on one pool share its places, for the same reason.
+ * The places of a pool. One connection is kept free of runs, which take long: for plans, and for who else uses the pool. Several engines on one
+ * pool share its places.
  */
 export function placesOf (pool: { options: { max: number } }): Places {
   const places = known.get(pool) ?? createPlaces(pool.options.max - 1)

@@ -3,18 +3,22 @@ import type { FinishedBackup, LoggedBackup } from '../log/log-row.ts'
 import { applyRetention, type RetainedSnapshot } from '../retention.ts'
 import type { BackupTrigger, PrunedBackup } from '../../types/index.ts'
 import type { Context } from './context.ts'
-import { finishRemoval, healLog } from './heal-log.ts'
+import { failDeadRuns, finishRemoval, healLog } from './heal-log.ts'
 import { errorText } from './outcome.ts'
 import { getLogged } from './read-backups.ts'
 
 const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean => runs.isDownloading(id) || restore?.status === 'running'
 
-const retained = (context: Context, { backup }: FinishedBackup): RetainedSnapshot => ({ ...backup, inUse: isInUse(context, backup) })
+function retained (context: Context, { backup }: FinishedBackup, stored: Set<string>): RetainedSnapshot {
+  return { ...backup, available: stored.has(backup.filename), inUse: isInUse(context, backup) }
+}
 
 async function pruneSchema (context: Context, schema: string, retentionDays: number | null): Promise<PrunedBackup[]> {
-  const { options, log, clock, events } = context
+  const { options, log, storage, clock, events } = context
   const policy = { maxBackups: options.maxBackups, retentionDays, now: clock.now() }
-  const marked = await log.markRemoved(schema, (finished) => applyRetention(finished.map((logged) => retained(context, logged)), policy).remove)
+  // A file that comes after this look counts as missing for once, and a row without a file is not what makes others go
+  const stored = new Set((await storage.list()).map(({ name }) => name))
+  const marked = await log.markRemoved(schema, (finished) => applyRetention(finished.map((logged) => retained(context, logged, stored)), policy).remove)
   const pruned: PrunedBackup[] = []
   for (const { reason, ...logged } of marked) {
     await finishRemoval(context, logged)
@@ -28,7 +32,9 @@ async function pruneSchema (context: Context, schema: string, retentionDays: num
 /** Applies the policy to every schema that has backups. */
 export async function pruneAll (context: Context): Promise<PrunedBackup[]> {
   const pruned: PrunedBackup[] = []
-  for (const schema of await context.log.schemas()) pruned.push(...await pruneSchema(context, schema, context.options.schedule.retentionDays))
+  const { enabled, retentionDays } = context.options.schedule
+  // Without a schedule of its own, a service knows nothing of how long scheduled snapshots are to be kept
+  for (const schema of await context.log.schemas()) pruned.push(...await pruneSchema(context, schema, enabled ? retentionDays : null))
   return pruned
 }
 
@@ -44,7 +50,12 @@ export async function pruneAfterRun (context: Context, schema: string, trigger: 
 
 export async function removeBackup (context: Context, id: string): Promise<void> {
   const { log } = context
-  const { backup } = await getLogged(context, id)
+  let { backup } = await getLogged(context, id)
+  if (backup.status === 'running' || backup.restore?.status === 'running') {
+    // Its replica may have died since
+    await failDeadRuns(context)
+    backup = (await getLogged(context, id)).backup
+  }
   if (backup.status === 'running' || isInUse(context, backup)) throw new Busy(`The backup ${id} is in use`)
   const [marked] = await log.markRemoved(backup.schema, (finished) => finished.map((logged) => logged.backup).filter((other) => other.id === id))
   if (marked === undefined) {

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { Aborted } from '../errors.ts'
+import { Aborted, StorageFailed } from '../errors.ts'
 import type { NewRun } from '../log/run-records.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { Backup } from '../../types/index.ts'
@@ -33,7 +33,7 @@ export function createPublication (context: Context, run: NewRun): Publication {
   const { log, storage, logger } = context
   const { id, filename } = run
   let begun = false
-  let published = false
+  let published: 'no' | 'perhaps' | 'yes' = 'no'
   let completed: Backup | undefined
   let failed: Error | undefined
 
@@ -49,8 +49,7 @@ export function createPublication (context: Context, run: NewRun): Publication {
         return
       }
     }
-    // A name that was refused may be somebody else's file
-    if (published) await storage.remove(filename)
+    if (published !== 'no') await storage.remove(filename)
     await log.forgetFile(id)
   }
 
@@ -67,8 +66,11 @@ export function createPublication (context: Context, run: NewRun): Publication {
     },
     async publish ({ manifest, sizeBytes, checksum }) {
       if (await log.expectFile(id) === undefined) throw takenForDead()
+      // Somebody else's file, which a failure must not take along
+      if (await storage.stat(filename) !== null) throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
+      published = 'perhaps'
       await storage.publish(spoolPath(context, id), filename)
-      published = true
+      published = 'yes'
       const logged = await log.complete(id, { sizeBytes, tableCount: manifest.totalTables, rowCount: manifest.totalRows, checksum })
       if (logged === undefined) throw takenForDead()
       completed = { ...logged.backup, available: true }

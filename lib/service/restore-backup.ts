@@ -39,10 +39,7 @@ export async function beginRestore (context: Context, id: string, request: Resto
   const key = { id, target: found.schema, startedAt: run.startedAt }
   return await new Promise((resolve, reject) => {
     const finished = performRestore(context, { ...found, request, run, key, preRestore, publication }, (backup) => { resolve({ backup, finished }) })
-      .finally(async () => {
-        if (publication.isCompleted()) await pruneAfterRun(context, found.schema, 'pre_restore')
-        run.end()
-      })
+      .finally(run.end)
     finished.catch(reject)
   })
 }
@@ -94,6 +91,8 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
     })
     const result = resultOf(restored, key, preRestore.id, clock.now())
     events.emit('restore:completed', result)
+    // After a failure the next run does: to make room for the snapshot of a moment ago its very source might go
+    await pruneAfterRun(context, schema, 'pre_restore')
     return result
   } catch (error) {
     const failure = failureOf(error, streams, run.signal)

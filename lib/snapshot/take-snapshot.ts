@@ -55,7 +55,7 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
     await inTransaction(sql, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
       await pinSettings(tx, server.versionNumber)
       await vanishedMeansChanged(async () => { await lockRelations(tx, listed.flatMap(({ relations }) => relations), 'ACCESS SHARE') })
-      if (!await tryLock(tx, schemaKey(job.schema))) throw new Busy(`Another backup or restore of schema ${job.schema} is running`)
+      await occupySchema(tx, job)
       const tables = await selectReadable(tx, job)
       if (hasChanged(listed, tables)) throw new CatalogChanged()
       const sequences = await readSequences(tx, job.schema, tables.flatMap(({ relations }) => relations.map(({ oid }) => oid)))
@@ -73,7 +73,13 @@ async function listTables (tx: Transaction, job: SnapshotJob): Promise<{ server:
   const server = await readServer(tx)
   await pinSettings(tx, server.versionNumber)
   if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
+  // Only to see whether it is free: behind a restore the tables could not be locked for long
+  await occupySchema(tx, job)
   return { server, tables: await selectReadable(tx, job) }
+}
+
+async function occupySchema (tx: Transaction, { schema }: SnapshotJob): Promise<void> {
+  if (!await tryLock(tx, schemaKey(schema))) throw new Busy(`Another backup or restore of schema ${schema} is running`)
 }
 
 async function selectReadable (tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob): Promise<CatalogTable[]> {

@@ -1,5 +1,6 @@
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import t from 'tap'
 import postgres from 'postgres'
 import { acceptPool, createPool } from '../../lib/postgres/connection.ts'
@@ -14,6 +15,23 @@ t.test('a pool too small for a run and the log is refused, whoever made it', asy
   t.throws(() => createPool('postgres://nowhere/x?max=1'), { code: 'FST_BACKUP_OPTION_INVALID' })
   const sql = postgres({ max: 2 })
   t.equal(acceptPool(sql), sql)
+})
+
+t.test('of a URL that can not be read nothing is told, since it may hold a password', async (t) => {
+  for (const url of ['postgres://app:hunter2#t@host/db', 'postgres://app:hunter2/x@host/db', 'postgres://app:hunter2%@host/db', 'postgres://app:hunter2@host:99999/db']) {
+    try {
+      createPool(url)
+      t.fail(url)
+    } catch (error) {
+      t.match(error, { code: 'FST_BACKUP_OPTION_INVALID', message: /'connection' is no URL that can be read; percent-encode/ })
+      t.notMatch(inspect(error, { depth: 9, showHidden: true }), /hunter2/)
+    }
+  }
+  const before = process.env.DATABASE_URL
+  process.env.DATABASE_URL = 'postgres://app:hunter2#t@host/db'
+  t.throws(() => createPool(undefined), { message: /^DATABASE_URL is no URL/ })
+  if (before === undefined) delete process.env.DATABASE_URL
+  else process.env.DATABASE_URL = before
 })
 
 t.test('what the server remarks is printed nowhere', async (t) => {

@@ -82,6 +82,19 @@ t.test('a signal that has aborted lets nothing begin', async (t) => {
   await t.rejects(inTransaction(pool, mode, async () => { t.fail('it began') }, AbortSignal.abort(new Error('no'))), { message: 'no' })
 })
 
+t.test('an abort ends the wait for a connection, and nothing begins when there is one', async (t) => {
+  const { pool, usable } = await usePool(t, 2)
+  // postgres.js 3.4.9 gives no connection that is yet to be made, where it fetches no types
+  await everyConnection(pool)
+  const taken = [await pool.reserve(), await pool.reserve()]
+  const controller = new AbortController()
+  const waiting = t.rejects(inTransaction(pool, mode, async () => { t.fail('it began') }, controller.signal), { message: 'enough' })
+  controller.abort(new Error('enough'))
+  await waiting
+  for (const connection of taken) connection.release()
+  await usable()
+})
+
 t.test('an abort cancels the statement that runs', async (t) => {
   const { sql, pool, usable } = await usePool(t)
   const gate = await useGate(t, sql)

@@ -38,7 +38,8 @@ t.test('on start, a run whose process died becomes failed, and its file and its 
   const engine = await startAndHeal(t, place, settled)
   for (const id of [dead, unpublished]) {
     const backup = await engine.get(id)
-    t.match(backup, { status: 'failed', error: /interrupted/, available: false, durationMs: null })
+    t.match(backup, { status: 'failed', error: /interrupted/, available: false })
+    t.ok((backup.durationMs ?? -1) >= 0)
     t.ok(Date.parse(backup.finishedAt ?? '') >= Date.parse(backup.startedAt))
     t.notOk('progress' in backup)
   }
@@ -77,7 +78,6 @@ t.test('a restore whose process died is noted as failed, and the snapshot can be
   const { id } = await before.create()
   await place.sql`UPDATE backup_logs SET restore_schema = 'public', progress = '{}', restore = '{"status": "running", "startedAt": "2026-11-22T17:45:00.123Z", "finishedAt": null,
     "by": "ada", "preRestoreId": null, "error": null}' WHERE id = ${id}`
-  await t.rejects(before.remove(id), { code: 'FST_BACKUP_BUSY' })
   const observer = useEngine(t, place)
   const engine = await startAndHeal(t, place, async () => (await observer.get(id)).restore?.status === 'failed')
   t.match(await engine.get(id), { status: 'completed', restore: { status: 'failed', by: 'ada', error: /interrupted/, finishedAt: /^\d{4}-.*Z$/ } })

@@ -1,10 +1,11 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import type { PrunedBackup } from '../../types/index.ts'
 import { createShop, eventNames, type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
 import { createGate, storageWith } from './storage-double.ts'
 import { useTcpProxy } from './tcp-proxy.ts'
+import { until } from '../postgres/backends.ts'
 
 const filesOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).sort()
 const idsOf = async (engine: TestEngine, schema = 'public'): Promise<string[]> => (await engine.list({ schema })).backups.map(({ id }) => id)
@@ -47,6 +48,73 @@ t.test('a pinned snapshot stays, and failed runs evict none', async (t) => {
   t.equal(backups.filter(({ status }) => status === 'failed').length, 2, 'of the failed runs the newest are kept as history')
 })
 
+t.test('a restore that fails evicts nothing, its source least of all', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { maxBackups: 1, excludeTables: ['audit_logs'] })
+  const source = await engine.create()
+  await place.sql.unsafe("INSERT INTO users (name) VALUES ('Eve'); CREATE TABLE audit_logs AS SELECT max(id) AS user_id FROM users; ALTER TABLE audit_logs ADD FOREIGN KEY (user_id) REFERENCES users")
+  for (let attempt = 0; attempt < 3; attempt++) await t.rejects(engine.restore(source.id), { code: 'FST_BACKUP_RESTORE_FAILED' })
+  t.match(await engine.get(source.id), { available: true })
+  await place.sql`DELETE FROM audit_logs`
+  const { preRestoreId } = await engine.restore(source.id)
+  t.strictSame(await idsOf(engine), [preRestoreId, source.id], 'the limit counts again; the newest that is no pre_restore stays')
+})
+
+t.test('a missing file makes no other go', async (t) => {
+  const place = await usePlace(t)
+  const generous = useEngine(t, place)
+  const good = await generous.create()
+  const lost = await generous.create()
+  await rm(join(place.directory, lost.filename))
+  const strict = useEngine(t, place, { maxBackups: 1 })
+  t.strictSame(await strict.prune(), [])
+  t.match(await strict.get(good.id), { available: true })
+})
+
+t.test('a storage that can not be asked has nothing pruned', async (t) => {
+  const place = await usePlace(t)
+  const generous = useEngine(t, place)
+  await generous.create()
+  await generous.create()
+  const strict = useEngine(t, place, { maxBackups: 1, storage: storageWith(place.directory, { list: async () => { throw new Error('hunter2') } }) })
+  await t.rejects(strict.prune(), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.equal((await idsOf(generous)).length, 2)
+})
+
+t.test('a snapshot that is pinned while others are being pruned stays', async (t) => {
+  const place = await usePlace(t)
+  const generous = useEngine(t, place)
+  const pinned = await generous.create()
+  const newest = await generous.create()
+  let pruning: Promise<PrunedBackup[]> | undefined
+  await place.sql.begin(async (tx) => {
+    await tx`UPDATE backup_logs SET pinned = true WHERE id = ${pinned.id}`
+    pruning = useEngine(t, place, { maxBackups: 1 }).prune()
+    await until(async () => (await place.sql`SELECT FROM pg_locks WHERE NOT granted`).length > 0)
+  })
+  t.strictSame(await pruning, [])
+  t.strictSame(await idsOf(generous), [newest.id, pinned.id])
+})
+
+t.test('without a schedule of its own, a service removes no scheduled snapshots for their age', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await engine.create()
+  await place.sql`UPDATE backup_logs SET trigger = 'scheduled', started_at = started_at - interval '99 days' WHERE id = ${id}`
+  t.strictSame(await engine.prune(), [])
+  t.match(await useEngine(t, place, { schedule: { enabled: true } }).prune(), [{ backup: { id }, reason: 'scheduled and older than 30 days' }])
+})
+
+t.test('what a dead replica restored from can be removed', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`UPDATE backup_logs SET restore_schema = 'public', restore = '{"status": "running", "startedAt": "2026-11-22T10:00:00.000Z"}' WHERE id = ${id}`
+  await engine.remove(id)
+  await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' })
+})
+
 t.test('prune() says what went and why', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
@@ -54,7 +122,7 @@ t.test('prune() says what went and why', async (t) => {
   const made = [await generous.create(), await generous.create(), await generous.create({ schema: 'tenant' })]
   await place.sql`UPDATE backup_logs SET trigger = 'scheduled', started_at = started_at - interval '8 days' WHERE id = ${made[0]?.id ?? ''}`
   t.strictSame(await generous.prune(), [])
-  const strict = useEngine(t, place, { maxBackups: 1, schedule: { retentionDays: 7 } })
+  const strict = useEngine(t, place, { maxBackups: 1, schedule: { enabled: true, retentionDays: 7 } })
   const pruned = await strict.prune()
   t.match(pruned, [{ backup: { id: made[0]?.id }, reason: 'beyond the newest 1 of schema public; scheduled and older than 7 days' }])
   t.strictSame(strict.events, pruned.map((entry: PrunedBackup) => ['backup:pruned', entry]))
@@ -79,7 +147,8 @@ t.test('a snapshot that a restore reads, in another replica, and its pre_restore
   await gate.reached
   const { backups: [preRestore] } = await reader.list()
   await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, size_bytes, checksum)
-    VALUES (gen_random_uuid(), 'public', 'later', 'completed', 'manual', now() + interval '1 hour', 0, '')`
+    VALUES (gen_random_uuid(), 'public', 'public_2099-01-01T00-00-00-000Z.json', 'completed', 'manual', now() + interval '1 hour', 0, '')`
+  await writeFile(join(place.directory, 'public_2099-01-01T00-00-00-000Z.json'), '')
   // What the other replica took for granted, it finds out by the locks
   await place.sql`UPDATE backup_logs SET restore = NULL`
 

@@ -66,6 +66,21 @@ t.test('a run that failed before it began, and could not be noted, fails for its
   t.strictSame(eventNames(engine), [])
 })
 
+t.test('a storage that stored the file, and then said that it did not', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        await storage.publish(spoolPath, name)
+        throw Object.assign(new Error('the answer was lost'), { name: 'TimeoutError' })
+      }
+    })
+  })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.strictSame(await readdir(place.directory), [])
+  t.match((await engine.list()).backups, [{ status: 'failed' }])
+})
+
 t.test('a run that was taken for dead publishes nothing', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)

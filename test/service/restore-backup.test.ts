@@ -226,6 +226,30 @@ t.test('a restore while a backup runs, and the other way round: 409', async (t) 
   await other.remove(id)
 })
 
+t.test('a backup while a restore has the tables locked: 409 at once', async (t) => {
+  const place = await usePlace(t)
+  const publishing = createGate()
+  let published = 0
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        if (++published === 2) await publishing.pass()
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  const restoring = engine.restore(id)
+  await publishing.reached
+  const other = useEngine(t, place)
+  const before = performance.now()
+  await t.rejects(other.create(), { code: 'FST_BACKUP_BUSY', statusCode: 409 })
+  t.ok(performance.now() - before < 2500, 'without waiting for a lock timeout')
+  publishing.open()
+  await restoring
+  t.equal((await engine.list({ status: 'failed' })).backups.length, 0)
+})
+
 t.test('two restores of one snapshot, into two schemas: the record is that of the newest', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
