@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import { createHash } from 'node:crypto'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
 import { SnapshotInvalid } from '../errors.ts'
 import { ByteQueue } from './byte-queue.ts'
@@ -7,6 +6,7 @@ import { encodedColumn, type EncodedColumn } from './column-encoding.ts'
 import { parseManifest } from './format.ts'
 import { Incomplete, JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
 import { createJsonToCopy, type TargetColumn } from './json-to-copy.ts'
+import { createSnapshotInput } from './snapshot-input.ts'
 
 /** Where the rows of a table go, as COPY text. */
 export interface RowTarget {
@@ -30,10 +30,6 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
-/** More is not gathered in search of an end, of the manifest say: that of 2,000 tables with 50 columns each has 6 MB. */
-const largestPart = 64 * 1024 * 1024
-/** Of a row as the writer spells it, on one line. COPY's lines are shorter than 1 GB, and escapes add to that. */
-const largestLine = 2 * 1024 * 1024 * 1024
 
 /**
  * Reads a snapshot from its first byte to its last, once, whatever its formatting, with memory for one row and no more. `open` is called for
@@ -43,7 +39,7 @@ const largestLine = 2 * 1024 * 1024 * 1024
  * Whether checksums and counts are the right ones is for the caller to compare.
  */
 export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table: ManifestTable, manifest: Manifest) => Promise<RowTarget>, onProgress?: (table: string, rows: number, bytes: number) => void): Promise<ReadSnapshot> {
-  const input = createInput(source)
+  const input = createSnapshotInput(source)
   const { cursor } = input
   return await withPublicErrors(read)
 
@@ -126,7 +122,7 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
 
 /** Only the head of a snapshot: whether the rest is sound, it can't say. */
 export async function readManifest (source: AsyncIterable<Buffer>): Promise<Manifest> {
-  const input = createInput(source)
+  const input = createSnapshotInput(source)
   return await withPublicErrors(async () => await input.parse(() => readHead(input.cursor)))
 }
 
@@ -162,111 +158,4 @@ function readHead (cursor: JsonCursor): Manifest {
   // Decoding would put U+FFFD in place of what is no UTF-8
   if (!isUtf8(manifest)) throw new SnapshotInvalid('the manifest is no UTF-8')
   return parseManifest(manifest.toString())
-}
-
-interface Input {
-  cursor: JsonCursor
-  /** Bytes consumed. */
-  readonly bytes: number
-  /** Runs a parser again with more bytes until it has enough. It must have no effect before it succeeds but on the cursor. */
-  parse: <T>(parser: () => T) => Promise<T>
-  /**
-   * Gets more of a row. Throws at the end, and when a row that is not on one line is too long: where a bracket was damaged, the rest of the
-   * file would look like part of it.
-   */
-  fillRow: () => Promise<void>
-  /**
-   * Whether there may be a whole row among the unread bytes: what is behind the last new line is part of one, as the writer spells them.
-   * Where there are no new lines, or no more bytes, nothing can be said.
-   */
-  mayHoldRow: () => boolean
-  startData: () => void
-  endData: () => string
-  expectEnd: () => Promise<void>
-  total: () => { checksum: string, sizeBytes: number }
-}
-
-function createInput (source: AsyncIterable<Buffer>): Input {
-  const chunks = source[Symbol.asyncIterator]()
-  const cursor = new JsonCursor()
-  const fileHash = createHash('sha256')
-  const dataHash = createHash('sha256')
-  let total = 0
-  let dataStart = -1
-  let finished = false
-  let lastNewLine = -1
-
-  const unread = (): number => cursor.end - cursor.position
-
-  /** Consumed bytes leave the buffer; those of the data part are hashed on the way. */
-  function compact (): void {
-    if (dataStart !== -1) {
-      dataHash.update(cursor.bytes.subarray(dataStart, cursor.position))
-      dataStart = 0
-    }
-    cursor.bytes = cursor.bytes.subarray(cursor.position)
-    cursor.end -= cursor.position
-    cursor.position = 0
-  }
-
-  /** Gets at least as many bytes again as are unread, so that what is long is tried only a few times. */
-  async function fill (limit: number): Promise<void> {
-    if (finished) throw new SnapshotSyntaxError('the file is truncated')
-    if (unread() > limit) throw new SnapshotSyntaxError(`no end was found within ${limit / 1024 / 1024} MiB`)
-    compact()
-    const parts = [cursor.bytes]
-    const wanted = Math.max(1, unread())
-    let got = 0
-    while (got < wanted && !finished) {
-      const { done, value } = await chunks.next()
-      if (done === true) {
-        finished = true
-      } else {
-        fileHash.update(value)
-        parts.push(value)
-        got += value.length
-      }
-    }
-    total += got
-    cursor.bytes = Buffer.concat(parts)
-    cursor.end = cursor.bytes.length
-    lastNewLine = cursor.bytes.lastIndexOf(0x0a)
-  }
-
-  return {
-    cursor,
-    get bytes () { return total - unread() },
-    async parse (parser) {
-      for (;;) {
-        const { position } = cursor
-        try {
-          return parser()
-        } catch (error) {
-          if (!(error instanceof Incomplete)) throw error
-          cursor.position = position
-          await fill(largestPart)
-        }
-      }
-    },
-    fillRow: async () => { await fill(lastNewLine > cursor.position ? largestPart : largestLine) },
-    mayHoldRow () {
-      if (unread() === 0) return false
-      return finished || lastNewLine === -1 || lastNewLine >= cursor.position
-    },
-    startData () { dataStart = cursor.position },
-    endData () {
-      compact()
-      dataStart = -1
-      return `sha256:${dataHash.digest('hex')}`
-    },
-    async expectEnd () {
-      for (;;) {
-        cursor.skipSpace()
-        if (unread() > 0) throw new SnapshotInvalid('something follows its end')
-        if (finished) return
-        await fill(largestPart)
-      }
-    },
-    total: () => ({ checksum: `sha256:${fileHash.digest('hex')}`, sizeBytes: total })
-  }
 }
