@@ -5,7 +5,7 @@
 
 import { writeSync } from 'node:fs'
 import Fastify from 'fastify'
-import backup from '../../dist/lib/index.js'
+import backup from 'fastify-backup'
 
 const [url = '', storagePath = '', id = '', wanted] = process.argv.slice(2)
 const app = Fastify()
