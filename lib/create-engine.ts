@@ -4,6 +4,7 @@ import type { ResolvedOptions } from './options.ts'
 import { acceptPool, createLogPool, createPool } from './postgres/connection.ts'
 import { systemClock } from './schedule/clock.ts'
 import { scheduleBackups } from './schedule-backups.ts'
+import { createCalls } from './service/calls.ts'
 import type { Clock, Context } from './service/context.ts'
 import { beginCreate } from './service/create-backup.ts'
 import { downloadBackup } from './service/download-backup.ts'
@@ -31,8 +32,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
   const sql = options.sql === undefined ? createPool(options.connection) : acceptPool(options.sql)
   const logSql = createLogPool(sql)
   const stopping = new AbortController()
-  const calls = new Set<(error: Error) => void>()
-  const answered: Array<() => void> = []
+  const calls = createCalls()
   const context: Context = {
     options,
     sql,
@@ -48,28 +48,16 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
   const healer = createHealer(context, stopping.signal, async () => { await healLog(context) })
   const scheduler = options.schedule.enabled ? scheduleBackups(context) : undefined
 
-  /** Every call of the public service. One that is not answered when the grace is over rejects: app.close() waits for the requests in flight. */
+  /** Every call of the public service. */
   function whileOpen<A extends unknown[], T> (call: (...values: A) => Promise<T>): (...values: A) => Promise<T> {
     return async (...values) => {
-      let giveUp: (error: Error) => void = () => {}
       try {
         runs.requireOpen()
-        return await new Promise<T>((resolve, reject) => {
-          giveUp = reject
-          calls.add(giveUp)
-          call(...values).then(resolve, reject)
-        })
+        return await calls.track(call(...values))
       } catch (error) {
         throw publicError(error)
-      } finally {
-        calls.delete(giveUp)
-        if (calls.size === 0) answered.splice(0).forEach((tell) => { tell() })
       }
     }
-  }
-
-  async function allAnswered (): Promise<void> {
-    if (calls.size > 0) await new Promise<void>((resolve) => { answered.push(resolve) })
   }
 
   const engine: BackupEngine = {
@@ -103,8 +91,8 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     },
     async stop () {
       stopping.abort()
-      await withinGrace(Promise.all([runs.stop(), scheduler?.stop(), healer.idle(), allAnswered()]))
-      for (const giveUp of calls) giveUp(new ShuttingDown())
+      await withinGrace(Promise.all([runs.stop(), scheduler?.stop(), healer.idle(), calls.answered()]))
+      calls.giveUp(new ShuttingDown())
     },
     async close () {
       const own = options.sql === undefined ? [sql, logSql] : [logSql]

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../../lib/postgres/connection.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../../lib/postgres/transaction.ts'
+import { useTcpProxy } from '../service/tcp-proxy.ts'
 import { useDatabase } from '../support/database.ts'
 import { backendOf, everyConnection, killBackend, locksLeft, until, untilBlocked } from './backends.ts'
 
@@ -239,6 +240,25 @@ t.test('a loss is told when the work has ended, so that nothing of it goes on be
   }), lost)
   t.ok(ended)
   await usable()
+})
+
+t.test('a database that goes away just as it is asked is there again when it is back', async (t) => {
+  const { url } = await useDatabase(t)
+  const proxy = await useTcpProxy(t, url)
+  const { hostname: host, port, username: user, password, pathname } = new URL(proxy.url)
+  const pool = createPool({ host, port: Number(port), user, password, database: pathname.slice(1), max: 2 })
+  t.teardown(async () => { await pool.end({ timeout: 1 }) })
+  for (let turns = 0; turns < 8; turns++) {
+    await everyConnection(pool)
+    await proxy.refuse()
+    // At the end of any of the next turns the sockets close
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => { setImmediate(resolve) })
+    await t.rejects(everyConnection(pool))
+    await proxy.accept()
+    const before = performance.now()
+    await until(async () => await everyConnection(pool).then(() => true, () => false))
+    t.ok(performance.now() - before < 5000, 'sooner than a login times out')
+  }
 })
 
 // In postgres.js 3.4.9 the first statement of the connection that takes its place would fail as well
