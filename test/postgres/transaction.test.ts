@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../../lib/postgres/connection.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../../lib/postgres/transaction.ts'
@@ -90,6 +91,7 @@ t.test('an abort ends the wait for a connection, and nothing begins when there i
   const taken = [await pool.reserve(), await pool.reserve()]
   const controller = new AbortController()
   const waiting = t.rejects(inTransaction(pool, mode, async () => { t.fail('it began') }, controller.signal), { message: 'enough' })
+  await until(async () => getEventListeners(controller.signal, 'abort').length > 0)
   controller.abort(new Error('enough'))
   await waiting
   for (const connection of taken) connection.release()
