@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { ShuttingDown } from './errors.ts'
 import { createBackupLog } from './log/backup-log.ts'
 import type { ResolvedOptions } from './options.ts'
 import { acceptPool, createLogPool, createPool } from './postgres/connection.ts'
@@ -19,7 +20,6 @@ import { pruneAll, removeBackup } from './service/prune-backups.ts'
 import { getBackup, listBackups, readStatus, updateBackup } from './service/read-backups.ts'
 import { beginRestore } from './service/restore-backup.ts'
 import { createRuns } from './service/runs.ts'
-import { ShuttingDown } from './errors.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
 
 /** app.close() waits for us, and for those below: together they stay under the 5 s that we promise, and under Fastify's 10 s for a hook. */

@@ -1,5 +1,5 @@
 import { schemaKey, tryLock } from '../postgres/locks.ts'
-import { inList, type LogAccess } from './log-access.ts'
+import { endOfRun, inList, type LogAccess } from './log-access.ts'
 
 /** Runs that count as running, and are not: their process ended, or lost the database. */
 export function deadRuns ({ table, now, transact, query }: LogAccess) {
@@ -18,9 +18,7 @@ export function deadRuns ({ table, now, transact, query }: LogAccess) {
           const parameters = [ofSchema, reason, now().toISOString()]
           await tx.query(`WITH q AS (UPDATE ${table} SET progress = NULL, restore = restore || jsonb_build_object('status', 'failed', 'error', $2::text, 'finishedAt', $3::text)
             WHERE restore_schema = $1::text AND restore ->> 'status' = 'running' RETURNING id)`, parameters)
-          await tx.query(`WITH q AS (UPDATE ${table} SET status = 'failed', error = $2::text, slot = NULL, progress = NULL,
-            finished_at = greatest(started_at, $3::text::timestamptz),
-            duration_ms = greatest(0, round(extract(epoch FROM $3::text::timestamptz - started_at) * 1000))
+          await tx.query(`WITH q AS (UPDATE ${table} SET status = 'failed', error = $2::text, slot = NULL, ${endOfRun('$3')}
             WHERE schema = $1::text AND status = 'running' RETURNING id)`, parameters)
         })
       }

@@ -64,7 +64,7 @@ export function createLogAccess (sql: Sql, schema: string, now: () => Date): Log
     transact,
     query,
     async select (where, parameters = [], tail = '') {
-      return (await query<LogRow>(`SELECT ${logColumns} FROM ${table} WHERE ${where} ${tail}`, parameters)).map(toLoggedBackup)
+      return (await query<LogRow>(`SELECT ${logColumns} FROM ${table} old WHERE ${where} ${tail}`, parameters)).map(toLoggedBackup)
     },
     async change (set, where, parameters) {
       return (await query<LogRow>(`WITH q AS (UPDATE ${table} SET ${set} WHERE ${where} RETURNING ${logColumns})`, parameters)).map(toLoggedBackup)
@@ -76,6 +76,10 @@ export function createLogAccess (sql: Sql, schema: string, now: () => Date): Log
 function publicError (error: unknown): unknown {
   return error instanceof CommitUncertain ? new DatabaseUnavailable('the connection was lost during COMMIT') : publicDatabaseError(error)
 }
+
+/** What a run that ends sets, at the time of this parameter: none ends before it started. */
+export const endOfRun = (time: string): string => `finished_at = greatest(started_at, ${time}::text::timestamptz), progress = NULL,
+    duration_ms = greatest(0, round(extract(epoch FROM ${time}::text::timestamptz - started_at) * 1000))`
 
 /** A list as one text parameter, for `IN (SELECT … )`. */
 export const inList = (parameter: string): string => `IN (SELECT pg_catalog.json_array_elements_text(${parameter}::text::json))`

@@ -6,6 +6,9 @@ type FinishedRow = LogRow<FinishedBackup['backup']['status']>
 
 /** How a row leaves the log: first the mark, then the file, then the row, so that a crash in between can be healed. */
 export function removals ({ table, transact, select }: LogAccess) {
+  /** Whether a row may go: of each schema the newest slot stays claimed, by a row that nobody sees any more, else a restart would serve it a second time. */
+  const keepsNoSlot = `(slot IS NULL OR slot < (SELECT max(newer.slot) FROM ${table} newer WHERE newer.schema = old.schema))`
+
   return {
     /**
      * Marks snapshots of one schema as being removed, in one transaction that no other removal of that schema runs beside: `choose` gets
@@ -28,18 +31,17 @@ export function removals ({ table, transact, select }: LogAccess) {
       })
     },
 
-    /** Of each schema the newest slot stays claimed, by a row that nobody sees any more: else a restart would serve it a second time. */
+    /** But for one that has to keep its slot. */
     async deleteRow (id: string): Promise<void> {
       await transact(async (tx) => {
         await tx.query(`WITH q AS (UPDATE ${table} SET has_file = false WHERE id = $1::text::uuid RETURNING id)`, [id])
-        await tx.query(`WITH q AS (DELETE FROM ${table} gone WHERE id = $1::text::uuid
-          AND (slot IS NULL OR slot < (SELECT max(newer.slot) FROM ${table} newer WHERE newer.schema = gone.schema)) RETURNING id)`, [id])
+        await tx.query(`WITH q AS (DELETE FROM ${table} old WHERE id = $1::text::uuid AND ${keepsNoSlot} RETURNING id)`, [id])
       })
     },
 
     /** Rows whose removal was begun and not ended; not those that just keep their slot. */
     async removing (): Promise<LoggedBackup[]> {
-      return await select(`removed_at IS NOT NULL AND (has_file OR slot IS NULL OR slot < (SELECT max(newer.slot) FROM ${table} newer WHERE newer.schema = ${table}.schema))`)
+      return await select(`removed_at IS NOT NULL AND (has_file OR ${keepsNoSlot})`)
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { BackupTrigger, Progress } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
-import type { LogAccess } from './log-access.ts'
+import { endOfRun, type LogAccess } from './log-access.ts'
 
 export interface NewRun {
   id: string
@@ -25,8 +25,7 @@ const stillRuns = "id = $1::text::uuid AND status = 'running'"
 /** The life of a run: running -> completed | failed. Times are those of the service, so that none is before the one it follows. */
 export function runRecords ({ table, now, query, select, change }: LogAccess) {
   /** `$2` is the time. */
-  const finish = `finished_at = greatest(started_at, $2::text::timestamptz), progress = NULL,
-    duration_ms = greatest(0, round(extract(epoch FROM $2::text::timestamptz - started_at) * 1000))`
+  const finish = endOfRun('$2')
 
   return {
     /** Undefined when another run has claimed the slot. With an error it is a run that failed before it could begin. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { LockTimeout } from '../errors.ts'
+import { Busy, LockTimeout } from '../errors.ts'
 import { isCanceled, isLockTimeout } from './database-error.ts'
 import { qualifiedName } from './identifiers.ts'
 import { setLocal } from './settings.ts'
@@ -26,6 +26,11 @@ async function advisory (tx: Transaction, call: string, key: string): Promise<bo
 
 export const tryLock = async (tx: Transaction, key: string): Promise<boolean> => await advisory(tx, 'pg_try_advisory_xact_lock', key)
 export const tryLockShared = async (tx: Transaction, key: string): Promise<boolean> => await advisory(tx, 'pg_try_advisory_xact_lock_shared', key)
+
+/** Takes a schema for a run, until the transaction ends. Throws FST_BACKUP_BUSY when another run has it. */
+export async function occupySchema (tx: Transaction, schema: string): Promise<void> {
+  if (!await tryLock(tx, schemaKey(schema))) throw new Busy(`Another backup or restore of schema ${schema} is running`)
+}
 
 /** Waits for the lock. */
 export async function waitForLock (tx: Transaction, key: string): Promise<void> {

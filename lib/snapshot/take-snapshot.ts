@@ -1,8 +1,8 @@
-import { Busy, CannotSnapshot, CatalogUnstable, SchemaNotFound } from '../errors.ts'
+import { CannotSnapshot, CatalogUnstable, SchemaNotFound } from '../errors.ts'
 import { type CatalogTable, readSchemas, readServer, readTables, type ServerFacts } from '../postgres/catalog.ts'
 import type { Sql } from '../postgres/connection.ts'
 import { isVanished } from '../postgres/database-error.ts'
-import { lockRelations, lockWithRetries, schemaKey, tryLock } from '../postgres/locks.ts'
+import { lockRelations, lockWithRetries, occupySchema } from '../postgres/locks.ts'
 import { readSequences } from '../postgres/sequences.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
@@ -55,7 +55,7 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
     await inTransaction(sql, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
       await pinSettings(tx, server.versionNumber)
       await vanishedMeansChanged(async () => { await lockRelations(tx, listed.flatMap(({ relations }) => relations), 'ACCESS SHARE') })
-      await occupySchema(tx, job)
+      await occupySchema(tx, job.schema)
       const tables = await selectReadable(tx, job)
       if (hasChanged(listed, tables)) throw new CatalogChanged()
       const sequences = await readSequences(tx, job.schema, tables.flatMap(({ relations }) => relations.map(({ oid }) => oid)))
@@ -74,12 +74,8 @@ async function listTables (tx: Transaction, job: SnapshotJob): Promise<{ server:
   await pinSettings(tx, server.versionNumber)
   if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
   // Only to see whether it is free: behind a restore the tables could not be locked for long
-  await occupySchema(tx, job)
+  await occupySchema(tx, job.schema)
   return { server, tables: await selectReadable(tx, job) }
-}
-
-async function occupySchema (tx: Transaction, { schema }: SnapshotJob): Promise<void> {
-  if (!await tryLock(tx, schemaKey(schema))) throw new Busy(`Another backup or restore of schema ${schema} is running`)
 }
 
 async function selectReadable (tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob): Promise<CatalogTable[]> {

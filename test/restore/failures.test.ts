@@ -7,7 +7,7 @@ import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { backupKey } from '../../lib/postgres/locks.ts'
 import { killBackend, locksLeft, until } from '../postgres/backends.ts'
-import { createGate, storageWith } from '../service/storage-double.ts'
+import { createGate, storageHoldingSecond, storageWith } from '../service/storage-double.ts'
 import { useTcpProxy } from '../service/tcp-proxy.ts'
 import { useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
@@ -148,17 +148,11 @@ t.test('writers wait for the end of a restore, and none of their rows is lost', 
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   const directory = await useDirectory(t)
-  const publishing = createGate()
-  let published = 0
+  const { storage, publishing } = storageHoldingSecond(directory)
   const { engine } = await useEngine(t, {
     connection: url,
     excludeTables: ['audit_logs'],
-    storage: storageWith(directory, {
-      async publish (storage, spoolPath, name) {
-        if (++published === 2) await publishing.pass()
-        await storage.publish(spoolPath, name)
-      }
-    })
+    storage
   })
   const { id } = await engine.create()
   await sql`INSERT INTO orders VALUES (3, 1, 5)`

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import type { Progress } from '../../types/index.ts'
 import { connectionOf, createShop, eventNames, type Place, useEngine, usePlace } from './engine.ts'
-import { createGate, storageWith } from './storage-double.ts'
+import { createGate, storageHoldingSecond, storageWith } from './storage-double.ts'
 import { useTcpProxy } from './tcp-proxy.ts'
 
 /** All rows of the shop, to compare. */
@@ -228,15 +228,9 @@ t.test('a restore while a backup runs, and the other way round: 409', async (t) 
 
 t.test('a backup while a restore has the tables locked: 409 at once', async (t) => {
   const place = await usePlace(t)
-  const publishing = createGate()
-  let published = 0
+  const { storage, publishing } = storageHoldingSecond(place.directory)
   const engine = useEngine(t, place, {
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        if (++published === 2) await publishing.pass()
-        await storage.publish(spoolPath, name)
-      }
-    })
+    storage
   })
   const { id } = await engine.create()
   const restoring = engine.restore(id)

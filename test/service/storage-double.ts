@@ -15,6 +15,19 @@ export function storageWith (directory: string, changes: StorageChanges): Snapsh
   }
 }
 
+/** A storage that keeps the second file from being published until the gate is open: the pre_restore snapshot, with the tables locked. */
+export function storageHoldingSecond (directory: string): { storage: SnapshotStorage, publishing: Gate } {
+  const publishing = createGate()
+  let published = 0
+  const storage = storageWith(directory, {
+    async publish (storage, spoolPath, name) {
+      if (++published === 2) await publishing.pass()
+      await storage.publish(spoolPath, name)
+    }
+  })
+  return { storage, publishing }
+}
+
 /** Something that others wait for until the test says so. */
 export interface Gate {
   /** Resolves when open() was called. */
