@@ -4,9 +4,9 @@ import { Readable } from 'node:stream'
 import postgres from 'postgres'
 import t from 'tap'
 import { connectionOf, createShop, eventNames, useEngine, usePlace } from './service/engine.ts'
-import { createGate, storageWith } from './service/storage-double.ts'
+import { createGate, storageHoldingSecond, storageWith } from './service/storage-double.ts'
 import { useTcpProxy } from './service/tcp-proxy.ts'
-import { until } from './postgres/backends.ts'
+import { until, untilBlocked } from './postgres/backends.ts'
 
 const shuttingDown = { code: 'FST_BACKUP_SHUTTING_DOWN', statusCode: 503 }
 const unavailable = { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }
@@ -112,7 +112,7 @@ t.test('nor does a call that waits for somebody else\'s lock', async (t) => {
     await tx`LOCK TABLE orders`
     const planning = engine.plan(id)
     planning.catch(() => {})
-    await until(async () => (await place.sql`SELECT FROM pg_locks WHERE NOT granted`).length > 0)
+    await untilBlocked(place.sql)
     t.ok(await timed(engine.stop()) + await timed(engine.close()) < 5000)
     await t.rejects(planning, { code: /FST_BACKUP_(SHUTTING_DOWN|LOCK_TIMEOUT)/ })
   })
@@ -132,16 +132,10 @@ t.test('a restore ends though nobody else can use the pool: all of it waits for 
   const place = await usePlace(t)
   const sql = postgres(place.url, { max: 3, onnotice () {} })
   t.after(async () => { await sql.end({ timeout: 1 }) })
-  const publishing = createGate()
-  let published = 0
+  const { storage, publishing } = storageHoldingSecond(place.directory)
   const engine = useEngine(t, place, {
     sql,
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        if (++published === 2) await publishing.pass()
-        await storage.publish(spoolPath, name)
-      }
-    })
+    storage
   })
   const { id } = await engine.create()
   const restoring = engine.restore(id)

@@ -9,6 +9,7 @@ import t, { type Test } from 'tap'
 import backup from '../lib/index.ts'
 import type { Backup, BackupOptions } from '../lib/index.ts'
 import { quoteIdentifier } from '../lib/postgres/identifiers.ts'
+import { untilBlocked } from './postgres/backends.ts'
 import { useDatabase } from './support/database.ts'
 import { useDirectory } from './support/directory.ts'
 
@@ -149,16 +150,12 @@ t.test('a table that is dropped between listing and reading is left out, and the
   const gone = sql.begin(async (tx) => {
     await tx`DROP TABLE doomed`
     const answer = app.inject({ method: 'POST', url: base, headers })
-    await waitUntil(async () => (await sql`SELECT 1 FROM pg_locks WHERE NOT granted`).length > 0)
+    await untilBlocked(sql)
     return { answer }
   })
   const { answer } = await gone
   t.match((await answer).json(), { status: 'completed', tableCount: 1, rowCount: 2 })
 })
-
-async function waitUntil (happened: () => Promise<boolean>): Promise<void> {
-  while (!await happened());
-}
 
 t.test('one\'s own instance serves, whatever it makes of rows, and stays open', async (t) => {
   const { url } = await useDatabase(t)

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { BackupOptions, ScheduleOptions } from '../types/index.ts'
+import { until, untilBlocked } from './postgres/backends.ts'
 import { createManualClock, type ManualClock } from './schedule/manual-clock.ts'
-import { createShop, type Place, type TestEngine, useEngine, usePlace } from './service/engine.ts'
+import { createShop, type LogLine, type Place, type TestEngine, useEngine, usePlace } from './service/engine.ts'
 import { createGate, storageWith } from './service/storage-double.ts'
 import { useTcpProxy } from './service/tcp-proxy.ts'
 
@@ -223,7 +224,7 @@ t.test('a manual run in the way delays the slot, and a slot that is claimed at t
     await tx`LOCK TABLE users IN ACCESS EXCLUSIVE MODE`
     await waiting(replica.clock)
     await replica.clock.advance(hour)
-    while ((await tx`SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`).length === 0);
+    await untilBlocked(place.sql)
     await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, slot)
       VALUES (${randomUUID()}, 'public', 'theirs', 'failed', 'scheduled', '2026-11-22T12:00:00Z', '2026-11-22T12:00:00Z')`
   })
@@ -242,9 +243,12 @@ t.test('while the database is down a slot is tried again', async (t) => {
   await waiting(replica.clock)
   await proxy.refuse()
   await pass(replica, hour)
-  t.match(replica.engine.lines.at(-1), { level: 50, reason: /can not be reached/ })
+  const errors = (): LogLine[] => replica.engine.lines.filter(({ level }) => level === 50)
+  await until(async () => errors().length > 0)
+  t.match(errors(), [{ reason: /can not be reached/ }])
   await proxy.accept()
-  await pass(replica, 30_000)
+  // The healer may wait for the database as well, by the same clock
+  await until(async () => { await pass(replica, 30_000); return (await slotsOf(place)).length > 0 })
   t.strictSame(await slotsOf(place), [at('11:00')])
 })
 

@@ -11,11 +11,11 @@ export async function killBackend (sql: Sql, pid: number): Promise<void> {
   await sql`SELECT pg_terminate_backend(${pid}, 10000)`
 }
 
-/** Resolves when the process waits for a lock. */
-export async function untilBlocked (sql: Sql, pid: number): Promise<void> {
+/** Resolves when the process, or else any one of this database, waits for a lock. */
+export async function untilBlocked (sql: Sql, pid: number | null = null): Promise<void> {
   await until(async () => {
-    const [backend] = await sql`SELECT wait_event_type = 'Lock' AS blocked FROM pg_stat_activity WHERE pid = ${pid}`
-    return backend?.blocked === true
+    const blocked = await sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid = coalesce(${pid}, pid)`
+    return blocked.length > 0
   })
 }
 

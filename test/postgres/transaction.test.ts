@@ -118,8 +118,7 @@ t.test('also a LOCK that comes before anything that would fix the snapshot', asy
   await holder`BEGIN`
   await holder`LOCK TABLE item`
   const controller = new AbortController()
-  const blocked = until(async () => (await sql`SELECT FROM pg_locks WHERE NOT granted`).length > 0)
-  blocked.then(() => { controller.abort(new Error('enough')) }, t.fail)
+  untilBlocked(sql).then(() => { controller.abort(new Error('enough')) }, t.fail)
   await t.rejects(inTransaction(pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => { await tx.run('LOCK TABLE item IN ACCESS SHARE MODE') }, controller.signal), { message: 'enough' })
   await holder`ROLLBACK`
   holder.release()

@@ -2,6 +2,7 @@ import { chmod, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { BackupOptions } from '../../types/index.ts'
+import { locksLeft, until } from '../postgres/backends.ts'
 import { eventNames, type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
 import { createGate, storageWith } from './storage-double.ts'
 import { useTcpProxy } from './tcp-proxy.ts'
@@ -135,7 +136,7 @@ t.test('the server process is killed in the middle', async (t) => {
   await place.sql`CREATE TABLE large AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 200000)`
   const killed: Array<Promise<unknown>> = []
   await failsCleanly(t, place, { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }, async () => await place.engine.create({
-    onProgress () { killed.push(place.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'`.execute()) }
+    onProgress () { killed.push(place.sql`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'`.execute()) }
   }))
   await Promise.all(killed)
   t.match(await place.engine.create({ excludeTables: ['large'] }), { status: 'completed' })
@@ -157,6 +158,7 @@ t.test('the database goes away in the middle, and comes back', async (t) => {
   await t.rejects(engine.create(), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
   t.equal((await readdir(place.directory)).length, 1, 'a file that nobody counts yet')
   await proxy.accept()
+  await until(async () => (await locksLeft(place.sql)).length === 0)
   // A second replica would do as well; the one that failed heals by itself after 5 s
   const other = useEngine(t, place)
   await other.create()

@@ -5,7 +5,7 @@ import type { PrunedBackup } from '../../types/index.ts'
 import { createShop, eventNames, type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
 import { createGate, storageWith } from './storage-double.ts'
 import { useTcpProxy } from './tcp-proxy.ts'
-import { until } from '../postgres/backends.ts'
+import { untilBlocked } from '../postgres/backends.ts'
 
 const filesOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).sort()
 const idsOf = async (engine: TestEngine, schema = 'public'): Promise<string[]> => (await engine.list({ schema })).backups.map(({ id }) => id)
@@ -90,7 +90,7 @@ t.test('a snapshot that is pinned while others are being pruned stays', async (t
   await place.sql.begin(async (tx) => {
     await tx`UPDATE backup_logs SET pinned = true WHERE id = ${pinned.id}`
     pruning = useEngine(t, place, { maxBackups: 1 }).prune()
-    await until(async () => (await place.sql`SELECT FROM pg_locks WHERE NOT granted`).length > 0)
+    await untilBlocked(place.sql)
   })
   t.strictSame(await pruning, [])
   t.strictSame(await idsOf(generous), [newest.id, pinned.id])
