@@ -7,6 +7,7 @@ import { connectionOf, createShop, eventNames, useEngine, usePlace } from './ser
 import { createGate, storageHoldingSecond, storageWith } from './service/storage-double.ts'
 import { useTcpProxy } from './service/tcp-proxy.ts'
 import { until, untilBlocked } from './postgres/backends.ts'
+import { testSchema } from './support/database.ts'
 
 const shuttingDown = { code: 'FST_BACKUP_SHUTTING_DOWN', statusCode: 503 }
 const unavailable = { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }
@@ -47,7 +48,7 @@ t.test('healing goes on until the database is there', async (t) => {
   const proxy = await useTcpProxy(t, place.url)
   const observer = useEngine(t, place)
   await observer.list()
-  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES (${id}, 'public', 'dead.json', 'running', 'manual', now())`
+  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES (${id}, ${testSchema}, 'dead.json', 'running', 'manual', now())`
   await proxy.refuse()
   const gate = createGate()
   const engine = useEngine(t, { ...place, url: proxy.url }, {}, { now: () => new Date(), wait: async () => { await gate.pass() } })
@@ -169,7 +170,7 @@ t.test('the log table may lie in another schema than the data', async (t) => {
   const backup = await engine.create()
   await engine.restore(backup.id)
   t.equal((await place.sql`SELECT FROM admin.backup_logs`).length, 2)
-  await t.rejects(place.sql`SELECT FROM public.backup_logs`, { code: '42P01' })
+  await t.rejects(place.sql`SELECT FROM ${place.sql(testSchema)}.backup_logs`, { code: '42P01' })
   t.match(await engine.create({ schema: 'admin' }), { tableCount: 0, rowCount: 0 })
 })
 

@@ -10,7 +10,7 @@ import backup from '../lib/index.ts'
 import type { Backup, BackupOptions } from '../lib/index.ts'
 import { quoteIdentifier } from '../lib/postgres/identifiers.ts'
 import { untilBlocked } from './postgres/backends.ts'
-import { useDatabase } from './support/database.ts'
+import { testSchema, useDatabase } from './support/database.ts'
 import { useDirectory } from './support/directory.ts'
 
 const token = randomUUID()
@@ -27,6 +27,7 @@ async function useApp (t: Test, options: BackupOptions = {}) {
   await app.register(backup, {
     enabled: true,
     connection: url,
+    schema: testSchema,
     storagePath,
     allowRestore: true,
     auth: [async (request) => {
@@ -61,7 +62,7 @@ t.test('a snapshot is created, listed, downloaded and restored over HTTP', async
   await sql`DELETE FROM users`
   await sql`INSERT INTO users (name) VALUES ('Eve')`
   const plan = await app.inject({ method: 'POST', url: `${base}/${made.id}/plan`, headers })
-  t.same(plan.json(), { id: made.id, schema: 'public', tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }], untouched: ['backup_logs'], drift: [], ok: true })
+  t.same(plan.json(), { id: made.id, schema: testSchema, tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }], untouched: ['backup_logs'], drift: [], ok: true })
 
   const restored = await app.inject({ method: 'POST', url: `${base}/${made.id}/restore`, headers })
   t.match(restored.json(), { id: made.id, rowCount: 2, tables: [{ name: 'users', rows: 2 }] })
@@ -164,7 +165,7 @@ t.test('one\'s own instance serves, whatever it makes of rows, and stays open', 
   await own`CREATE TABLE user_names (long_id bigint PRIMARY KEY)`
   await own`INSERT INTO user_names VALUES (9223372036854775807)`
   const app = Fastify()
-  await app.register(backup, { enabled: true, sql: own, auth: false, restoreAuth: [async () => {}], allowRestore: true, storagePath: await useDirectory(t) })
+  await app.register(backup, { enabled: true, sql: own, schema: testSchema, auth: false, restoreAuth: [async () => {}], allowRestore: true, storagePath: await useDirectory(t) })
   const made = await app.backup.create()
   await own`TRUNCATE user_names`
   await app.backup.restore(made.id)

@@ -6,6 +6,7 @@ import { createManualClock, type ManualClock } from './schedule/manual-clock.ts'
 import { createShop, type LogLine, type Place, type TestEngine, useEngine, usePlace } from './service/engine.ts'
 import { createGate, storageWith } from './service/storage-double.ts'
 import { useTcpProxy } from './service/tcp-proxy.ts'
+import { testSchema } from './support/database.ts'
 
 const hour = 60 * 60_000
 const hourly = '0 */1 * * *'
@@ -33,16 +34,16 @@ async function waiting (clock: ManualClock): Promise<void> {
 const slotsOf = async ({ sql }: Place): Promise<Array<{ schema: string, slot: string | null, status: string }>> =>
   [...await sql<Array<{ schema: string, slot: string | null, status: string }>>`
     SELECT schema, to_char(slot AT TIME ZONE 'UTC', 'HH24:MI') AS slot, status FROM backup_logs WHERE trigger = 'scheduled' AND removed_at IS NULL ORDER BY started_at, id`]
-const at = (slot: string | null, status = 'completed', schema = 'public') => ({ schema, slot, status })
+const at = (slot: string | null, status = 'completed', schema = testSchema) => ({ schema, slot, status })
 
 t.test('two replicas make one backup a slot, each schema', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
-  const replicas = [useReplica(t, place, { schemas: async () => ['public', 'tenant'] }), useReplica(t, place, { schemas: ['public', 'tenant'] })]
+  const replicas = [useReplica(t, place, { schemas: async () => [testSchema, 'tenant'] }), useReplica(t, place, { schemas: [testSchema, 'tenant'] })]
   for (const { engine } of replicas) engine.start()
   for (let slot = 0; slot < 3; slot++) await Promise.all(replicas.map(async (replica) => { await pass(replica, hour) }))
   t.strictSame((await slotsOf(place)).map(({ schema, slot }) => `${slot} ${schema}`).sort(),
-    ['11:00 public', '11:00 tenant', '12:00 public', '12:00 tenant', '13:00 public', '13:00 tenant'])
+    ['11:00', '12:00', '13:00'].flatMap((slot) => [`${slot} ${testSchema}`, `${slot} tenant`]).sort())
   const { backups: [newest] } = await replicas[0]?.engine.list() ?? { backups: [] }
   t.match(newest, { trigger: 'scheduled', cron: hourly, createdBy: null, status: 'completed' })
   t.match(await replicas[0]?.engine.status(), { nextRunAt: '2026-11-22T14:00:00.000Z' })
@@ -123,7 +124,7 @@ t.test('a scheduled run that fails keeps its slot', async (t) => {
   replica.engine.start()
   await pass(replica, hour)
   t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
-  t.match(replica.engine.lines, [{ level: 50, schema: 'public', slot: '2026-11-22T11:00:00.000Z', reason: /storage failed/ }])
+  t.match(replica.engine.lines, [{ level: 50, schema: testSchema, slot: '2026-11-22T11:00:00.000Z', reason: /storage failed/ }])
   await pass(replica, 20 * 60_000)
   t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
   await replica.engine.stop()
@@ -226,7 +227,7 @@ t.test('a manual run in the way delays the slot, and a slot that is claimed at t
     await replica.clock.advance(hour)
     await untilBlocked(place.sql)
     await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, slot)
-      VALUES (${randomUUID()}, 'public', 'theirs', 'failed', 'scheduled', '2026-11-22T12:00:00Z', '2026-11-22T12:00:00Z')`
+      VALUES (${randomUUID()}, ${testSchema}, 'theirs', 'failed', 'scheduled', '2026-11-22T12:00:00Z', '2026-11-22T12:00:00Z')`
   })
   await waiting(replica.clock)
   await pass(replica, 30_000)

@@ -43,7 +43,7 @@ t.test('the proof fails', async (t) => {
 })
 
 t.test('a content is read from the database', async (t) => {
-  const { sql } = await useDatabase(t)
+  const { sql } = await useDatabase(t, { schema: 'public' })
   await sql.unsafe(`
     CREATE TABLE "odd ""name" (id serial, body text);
     INSERT INTO "odd ""name" (body) VALUES ('one'), (NULL), (E'three\\n');

@@ -8,7 +8,7 @@ import { startExample, type RunningExample } from './start-example.ts'
 
 /** An example in an empty directory, on a database with one table of two rows. */
 async function start (t: Test, name: string): Promise<TestDatabase & { example: RunningExample, directory: string }> {
-  const database = await useDatabase(t)
+  const database = await useDatabase(t, { schema: 'public' })
   await database.sql`CREATE TABLE users AS SELECT i AS id, 'user ' || i AS name FROM generate_series(1, 2) i`
   const directory = await useDirectory(t)
   return { ...database, directory, example: startExample(t, name, { cwd: directory, env: { DATABASE_URL: database.url } }) }

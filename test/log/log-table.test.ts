@@ -2,11 +2,11 @@ import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { createBackupLog, type BackupLog } from '../../lib/log/backup-log.ts'
 import { prepareLogTable } from '../../lib/log/log-table.ts'
-import { useDatabase, type TestDatabase } from '../support/database.ts'
+import { type TestDatabase, testSchema, useDatabase } from '../support/database.ts'
 
 const id = '00000000-0000-4000-8000-000000000000'
 
-function useLog (t: Test, { url }: TestDatabase, schema = 'public'): BackupLog {
+function useLog (t: Test, { url }: TestDatabase, schema = testSchema): BackupLog {
   const sql = postgres(url, { max: 2, onnotice () {} })
   t.after(async () => { await sql.end() })
   return createBackupLog(sql, schema, () => new Date())
@@ -57,7 +57,7 @@ t.test('a migration that another replica makes in the meantime is waited for', a
   // The look before the lock finds no table, the one after it does
   await database.sql.begin(async (tx) => {
     await tx`CREATE TABLE unrelated ()`
-    await Promise.all([prepareLogTable(other, 'public'), prepareLogTable(database.sql, 'public')])
+    await Promise.all([prepareLogTable(other, testSchema), prepareLogTable(database.sql, testSchema)])
   })
   t.equal((await database.sql`SELECT FROM backup_logs`).length, 0)
 })
@@ -68,7 +68,7 @@ t.test('a role that may not make it is told why', async (t) => {
   const sql = postgres(database.ownerUrl)
   t.after(async () => { await sql.end() })
   await t.rejects(createBackupLog(sql, 'locked', () => new Date()).prepare(), { code: 'FST_BACKUP_DATABASE_FAILED', message: /permission denied for schema locked.*42501/ })
-  await createBackupLog(sql, 'public', () => new Date()).prepare()
+  await createBackupLog(sql, testSchema, () => new Date()).prepare()
 })
 
 t.test('a log that is dropped, or lacks a column, says so, and is made anew when it is gone', async (t) => {
@@ -96,12 +96,12 @@ t.test('the settings of a hostile role change nothing', async (t) => {
     ALTER DATABASE ${name} SET lock_timeout = 1`)
   const log = useLog(t, database)
   const startedAt = new Date('2026-01-02T03:04:05.678Z')
-  await log.insert({ id, schema: 'public', filename: 'a.json', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt, slot: null })
+  await log.insert({ id, schema: testSchema, filename: 'a.json', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt, slot: null })
   t.match((await log.get(id))?.backup, { id, startedAt: startedAt.toISOString(), status: 'running' })
 })
 
 t.test('a completed row tells of its file', async (t) => {
   const database = await useDatabase(t)
   await useLog(t, database).prepare()
-  await t.rejects(database.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES (${id}, 'public', 'a', 'completed', 'manual', now())`, { code: '23514' })
+  await t.rejects(database.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES (${id}, ${testSchema}, 'a', 'completed', 'manual', now())`, { code: '23514' })
 })

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../../lib/postgres/connection.ts'
 import { lockRelations, lockWithRetries } from '../../lib/postgres/locks.ts'
 import { inTransaction } from '../../lib/postgres/transaction.ts'
-import { useDatabase } from '../support/database.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
 import { cancelBlocked, locksLeft } from './backends.ts'
 
 interface Place { sql: Sql, lock: (pause?: () => Promise<void>, signal?: AbortSignal) => Promise<string>, free: () => Promise<void> }
@@ -19,7 +19,7 @@ async function useHeldTable (t: Test): Promise<Place> {
   return {
     sql,
     lock: async (pause, signal) => await lockWithRetries(async () => await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
-      await lockRelations(tx, [{ schema: 'public', name: 'item' }], 'ACCESS EXCLUSIVE')
+      await lockRelations(tx, [{ schema: testSchema, name: 'item' }], 'ACCESS EXCLUSIVE')
       return 'locked'
     }), signal, pause),
     async free () {

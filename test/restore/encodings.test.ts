@@ -1,29 +1,11 @@
-import postgres from 'postgres'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { useDatabase } from '../support/database.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
 import { dataPart, useEngine } from './use-engine.ts'
 
-/** A second database, in an encoding of its own, beside the test's. */
-async function useEncodedDatabase (t: Test, encoding: string): Promise<{ url: string, sql: postgres.Sql }> {
-  const { sql: admin, url } = await useDatabase(t)
-  const name = `${new URL(url).pathname.slice(1)}_${encoding.toLowerCase()}`
-  await admin.unsafe(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`)
-  const encoded = new URL(url)
-  encoded.pathname = `/${name}`
-  const sql = postgres(encoded.href, { onnotice () {} })
-  t.teardown(async () => {
-    await sql.end({ timeout: 1 })
-    const dropping = postgres(process.env.TEST_DATABASE_URL ?? '', { max: 1, onnotice () {} })
-    await dropping.unsafe(`DROP DATABASE ${name} WITH (FORCE)`)
-    await dropping.end()
-  })
-  return { url: encoded.href, sql }
-}
-
 for (const [encoding, text] of [['LATIN1', 'Grüße, señor ÿ'], ['EUC_JP', '日本語のテキスト ｶﾅ'], ['UTF8', 'Grüße 日本語 🦤']] as const) {
   t.test(`a database in ${encoding} comes out as UTF-8, and goes back`, async (t) => {
-    const { url, sql } = await useEncodedDatabase(t, encoding)
+    const { url, sql } = await useDatabase(t, { encoding })
     await sql.unsafe(`CREATE TABLE "${text}" (id int PRIMARY KEY, "${text}" text, list text[], document jsonb, fixed char(20))`)
     await sql.unsafe(`INSERT INTO "${text}" VALUES (1, $1, ARRAY[$1, NULL], jsonb_build_object($1::text, $1::text), $1), (2, '', '{}', 'null', NULL)`, [text])
     const { engine, read } = await useEngine(t, { connection: url })
@@ -38,7 +20,7 @@ for (const [encoding, text] of [['LATIN1', 'Grüße, señor ÿ'], ['EUC_JP', '�
 }
 
 t.test('text that the database\'s encoding lacks is refused, and nothing is changed', async (t) => {
-  const { url, sql } = await useEncodedDatabase(t, 'LATIN1')
+  const { url, sql } = await useDatabase(t, { encoding: 'LATIN1' })
   const source = await useDatabase(t)
   for (const target of [source.sql, sql]) await target`CREATE TABLE words (word text)`
   await source.sql`INSERT INTO words VALUES ('日本語')`

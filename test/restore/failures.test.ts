@@ -9,7 +9,7 @@ import { backupKey } from '../../lib/postgres/locks.ts'
 import { killBackend, locksLeft, until } from '../postgres/backends.ts'
 import { createGate, storageHoldingSecond, storageWith } from '../service/storage-double.ts'
 import { useTcpProxy } from '../service/tcp-proxy.ts'
-import { useDatabase } from '../support/database.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
 import { useEngine } from './use-engine.ts'
@@ -79,7 +79,7 @@ t.test('so does a server process that is killed, whatever it is doing', async (t
     })
   })
   const { id } = await engine.create()
-  await damageEverything(sql, ['public.audit_logs'])
+  await damageEverything(sql, [`${testSchema}.audit_logs`])
   await sql`INSERT INTO users (id, name) VALUES (1, 'Eve')`
   const before = await readState(sql)
   for (const point of ['verify', 'publish', 'load']) {
@@ -182,7 +182,7 @@ t.test('a server without room, and a check that came later, undo the restore', a
   await sameDatabase(t, sql, full)
   await sql.unsafe('ALTER TABLE zebras DROP CONSTRAINT room, ADD CONSTRAINT few CHECK (id < 999)')
   const few = await readState(sql)
-  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /SQLSTATE 23514, table public.zebras, constraint few/ })
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`SQLSTATE 23514, table ${testSchema}.zebras, constraint few`) })
   await sameDatabase(t, sql, few)
 })
 
@@ -252,7 +252,7 @@ t.test('a file that changes between its verification and its load changes nothin
 t.test('a table of somebody else that is held keeps nobody waiting for long', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${shop};
-    CREATE FUNCTION known (int) RETURNS boolean LANGUAGE sql AS 'SELECT count(*) >= 0 FROM public.audit_logs';
+    CREATE FUNCTION known (int) RETURNS boolean LANGUAGE sql AS 'SELECT count(*) >= 0 FROM ${testSchema}.audit_logs';
     CREATE TABLE checked (id int CHECK (known(id))); INSERT INTO checked VALUES (1)`)
   const directory = await useDirectory(t)
   const loading = createGate()

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { useDatabase } from '../support/database.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
 import { createPool } from '../../lib/postgres/connection.ts'
 import { inTransaction } from '../../lib/postgres/transaction.ts'
 import { readServer } from '../../lib/postgres/catalog.ts'
@@ -8,7 +8,7 @@ import { restoreProblems } from '../../lib/restore/restore-problems.ts'
 import { readState, sameDatabase } from './database-state.ts'
 import { useEngine } from './use-engine.ts'
 
-/** A restore of public that must be refused or undone: the whole database is the same before and after. */
+/** A restore that must be refused or undone: the whole database is the same before and after. */
 async function refusesToRestore (t: Test, { sql, url, statements, damage, expected }: { sql: postgres.Sql, url: string, statements: string, damage: string, expected: { code: string, message?: RegExp, problems?: RegExp[] } }): Promise<void> {
   await sql.unsafe(statements)
   const { engine } = await useEngine(t, { connection: url })
@@ -29,7 +29,7 @@ t.test('a row of an excluded table that would dangle fails the restore, with the
       CREATE TABLE audit_logs (user_id int, part int, CONSTRAINT who FOREIGN KEY (user_id, part) REFERENCES users ON DELETE CASCADE);
       INSERT INTO users VALUES (1, 1)`,
     damage: 'INSERT INTO users VALUES (2, 1), (3, 1); INSERT INTO audit_logs VALUES (1, 1), (2, 1), (3, 1), (NULL, 1)',
-    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /2 rows in public.audit_logs would refer to nothing in public.users, by the foreign key who/ }
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`2 rows in ${testSchema}.audit_logs would refer to nothing in ${testSchema}.users, by the foreign key who`) }
   })
 })
 
@@ -42,7 +42,7 @@ t.test('so it is with keys of partitioned tables, and those that match in full',
       CREATE TABLE audit_logs (user_id int, part int, CONSTRAINT who FOREIGN KEY (user_id, part) REFERENCES users MATCH FULL) PARTITION BY LIST (part);
       CREATE TABLE audit_logs_1 PARTITION OF audit_logs FOR VALUES IN (1); CREATE TABLE audit_logs_rest PARTITION OF audit_logs DEFAULT; INSERT INTO users VALUES (1, 1)`,
     damage: 'INSERT INTO users VALUES (2, 1); INSERT INTO audit_logs VALUES (1, 1), (2, 1), (NULL, NULL)',
-    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /1 rows in public.audit_logs would refer to nothing in public.users, by the foreign key who/ }
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`1 rows in ${testSchema}.audit_logs would refer to nothing in ${testSchema}.users, by the foreign key who`) }
   })
 })
 
@@ -56,7 +56,7 @@ t.test('rows of a temporal key can not be counted, and are told as well', async 
     statements: `CREATE EXTENSION btree_gist; CREATE TABLE rates (id int, during daterange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
       CREATE TABLE audit_logs (id int, during daterange, CONSTRAINT at_that_time FOREIGN KEY (id, PERIOD during) REFERENCES rates (id, PERIOD during))`,
     damage: "INSERT INTO rates VALUES (1, '[2020-01-01,2021-01-01)'); INSERT INTO audit_logs VALUES (1, '[2020-02-01,2020-03-01)')",
-    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /: rows in public.audit_logs would refer to nothing in public.rates, by the foreign key at_that_time/ }
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`: rows in ${testSchema}.audit_logs would refer to nothing in ${testSchema}.rates, by the foreign key at_that_time`) }
   })
 })
 
@@ -78,7 +78,7 @@ t.test('a schema that would come back other than it was undoes the restore', asy
     sql,
     url,
     statements: 'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int REFERENCES users); INSERT INTO users VALUES (1)',
-    damage: `CREATE FUNCTION add () RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF current_query() ~ 'ADD CONSTRAINT' THEN CREATE INDEX IF NOT EXISTS one_more ON public.users (id); END IF; END $$;
+    damage: `CREATE FUNCTION add () RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF current_query() ~ 'ADD CONSTRAINT' THEN CREATE INDEX IF NOT EXISTS one_more ON ${testSchema}.users (id); END IF; END $$;
       CREATE EVENT TRIGGER adds ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION add()`,
     expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /the schema would not have come back as it was: .*one_more/ }
   })
@@ -91,7 +91,7 @@ t.test('a foreign key that is switched off is told from the start: it could not 
     url,
     statements: 'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int CONSTRAINT buyer REFERENCES users)',
     damage: 'ALTER TABLE orders DISABLE TRIGGER ALL',
-    expected: { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [/the foreign key buyer of public.orders is switched off by DISABLE TRIGGER ALL; switch it on/] }
+    expected: { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [new RegExp(`the foreign key buyer of ${testSchema}.orders is switched off by DISABLE TRIGGER ALL; switch it on`)] }
   })
 })
 
@@ -117,7 +117,7 @@ t.test('a domain of somebody else\'s with a NOT VALID constraint, which would ha
   await sql`ALTER DOMAIN age ADD CONSTRAINT born CHECK (VALUE >= 0) NOT VALID`
   const { engine } = await useEngine(t, { connection: ownerUrl })
   const { id } = await engine.create()
-  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: ['the role does not own the domain public.age, whose constraint born is NOT VALID'] })
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [`the role does not own the domain ${testSchema}.age, whose constraint born is NOT VALID`] })
 })
 
 t.test('more tables than the server has locks for', async (t) => {
@@ -125,7 +125,7 @@ t.test('more tables than the server has locks for', async (t) => {
   const pool = createPool(url)
   t.after(async () => { await pool.end() })
   await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
-    const table = { oid: '1', schema: 'public', name: 'many', kind: 'r' as const, filenode: null, currentFilenode: null, owned: true, selectable: true, hidesRows: false, forcesRowSecurity: false }
+    const table = { oid: '1', schema: testSchema, name: 'many', kind: 'r' as const, filenode: null, currentFilenode: null, owned: true, selectable: true, hidesRows: false, forcesRowSecurity: false }
     const scope = { tables: [], untouched: [], drift: [], toLock: [], sequences: [], foreignKeys: [], triggers: [], checks: [], fingerprint: [], relations: Array.from({ length: 1_000_000 }, () => table) }
     t.match(await restoreProblems(tx, scope, await readServer(tx), () => false), [/^1000000 tables and partitions need about 6000000 locks, and the server has room for \d+; raise max_locks_per_transaction$/])
   })
@@ -140,7 +140,7 @@ t.test('forced row security hides rows from the owner: refused, and the table is
   const { id } = await engine.create()
   await owner`ALTER TABLE secrets ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`
   const before = await readState(sql)
-  const problems = [/row security may hide rows of public.secrets/]
+  const problems = [new RegExp(`row security may hide rows of ${testSchema}.secrets`)]
   await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems })
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems })
   t.match(await engine.plan(id), { ok: false, tables: [{ name: 'secrets', rowsNow: 0, rowsAfter: 2 }] }, 'rows that can not be seen are not counted')
@@ -160,7 +160,7 @@ t.test('rows that break a constraint which came later fail the restore', async (
     url,
     statements: "CREATE TABLE a (id int); CREATE TABLE z (email text); INSERT INTO a VALUES (1); INSERT INTO z VALUES ('secret@example.org'), ('secret@example.org')",
     damage: 'TRUNCATE z; CREATE UNIQUE INDEX only_once ON z (email)',
-    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /: SQLSTATE 23505, table public.z, constraint only_once$/ }
+    expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`: SQLSTATE 23505, table ${testSchema}.z, constraint only_once$`) }
   })
 })
 
@@ -185,7 +185,7 @@ t.test('a role that owns only some of the tables is refused up front, and all th
   const role = new URL(ownerUrl).username
   await owner.unsafe('CREATE TABLE mine (id int PRIMARY KEY)')
   await sql.unsafe(`CREATE TABLE theirs (id serial PRIMARY KEY, mine_id int CONSTRAINT to_mine REFERENCES mine);
-    CREATE TABLE parents (id int PRIMARY KEY); GRANT SELECT ON ALL TABLES IN SCHEMA public TO "${role}"; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "${role}";
+    CREATE TABLE parents (id int PRIMARY KEY); GRANT SELECT ON ALL TABLES IN SCHEMA ${testSchema} TO "${role}"; GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${testSchema} TO "${role}";
     GRANT REFERENCES ON parents TO "${role}"`)
   await owner.unsafe('ALTER TABLE mine ADD COLUMN parent_id int, ADD CONSTRAINT to_parents FOREIGN KEY (parent_id) REFERENCES parents')
   await sql.unsafe(`REVOKE REFERENCES ON parents FROM "${role}"; INSERT INTO mine VALUES (1)`)
@@ -193,9 +193,9 @@ t.test('a role that owns only some of the tables is refused up front, and all th
   const { id } = await engine.create()
   const before = await readState(sql)
   const problems = [
-    'the role does not own public.parents', 'the role does not own public.theirs', 'the role does not own the sequence public.theirs_id_seq',
-    'the role does not own public.theirs, whose foreign key to_mine has to be checked again',
-    'the role has no REFERENCES right on public.parents, for the foreign key to_parents'
+    `the role does not own ${testSchema}.parents`, `the role does not own ${testSchema}.theirs`, `the role does not own the sequence ${testSchema}.theirs_id_seq`,
+    `the role does not own ${testSchema}.theirs, whose foreign key to_mine has to be checked again`,
+    `the role has no REFERENCES right on ${testSchema}.parents, for the foreign key to_parents`
   ]
   const refusal = await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE' })
   t.same([...(refusal as unknown as { problems: string[] }).problems].sort(), problems.sort())
@@ -207,31 +207,20 @@ t.test('what a role may not read is named, and makes no partial snapshot', async
   const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
   await sql.unsafe('CREATE TABLE hidden (id int); CREATE TABLE screened (id int); GRANT SELECT ON screened TO PUBLIC; ALTER TABLE screened ENABLE ROW LEVEL SECURITY')
   const { engine } = await useEngine(t, { connection: ownerUrl })
-  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems: [/may not SELECT from public.hidden/, /row security may hide rows of public.screened/] })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems: [new RegExp(`may not SELECT from ${testSchema}.hidden`), new RegExp(`row security may hide rows of ${testSchema}.screened`)] })
   await sql.unsafe('DROP TABLE hidden, screened')
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })
   await sql.unsafe('CREATE SEQUENCE counted; GRANT USAGE ON SEQUENCE counted TO PUBLIC')
   await owner.unsafe("CREATE TABLE numbered (id int DEFAULT nextval('counted'))")
-  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: /may not SELECT from the sequence public.counted/ })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: new RegExp(`may not SELECT from the sequence ${testSchema}.counted`) })
 })
 
 t.test('bytes that are no UTF-8 make no snapshot of a SQL_ASCII database', async (t) => {
-  const { sql, url } = await useDatabase(t)
-  const name = `${new URL(url).pathname.slice(1)}_ascii`
-  await sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'`)
-  t.after(async () => {
-    const admin = postgres(process.env.TEST_DATABASE_URL as string, { max: 1, onnotice () {} })
-    await admin.unsafe(`DROP DATABASE ${name} WITH (FORCE)`)
-    await admin.end()
-  })
-  const other = new URL(url)
-  other.pathname = `/${name}`
-  const ascii = postgres(other.href, { max: 1, onnotice () {} })
-  t.after(async () => { await ascii.end() })
-  await ascii.unsafe("CREATE TABLE texts (line text); INSERT INTO texts VALUES ('Grüße')")
-  const { engine } = await useEngine(t, { connection: other.href })
+  const { sql, url } = await useDatabase(t, { encoding: 'SQL_ASCII' })
+  await sql.unsafe("CREATE TABLE texts (line text); INSERT INTO texts VALUES ('Grüße')")
+  const { engine } = await useEngine(t, { connection: url })
   t.match(await engine.create(), { rowCount: 1 })
-  await ascii.unsafe("INSERT INTO texts VALUES (convert_from('\\xff', 'SQL_ASCII'))")
+  await sql.unsafe("INSERT INTO texts VALUES (convert_from('\\xff', 'SQL_ASCII'))")
   await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: /table texts holds bytes that are no text in UTF-8 \(the database's encoding is SQL_ASCII\)/ })
 })

@@ -12,6 +12,7 @@ const app = Fastify()
 await app.register(backup, {
   enabled: true,
   connection: url,
+  schema: process.env.TEST_SCHEMA ?? 'public',
   storagePath,
   excludeTables: ['audit_logs'],
   allowRestore: true,

@@ -1,11 +1,11 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { useDatabase } from '../support/database.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
 import { createTortureSchema, excludedTables, keptRelations } from './torture-schema.ts'
 import { dataPart, useEngine } from './use-engine.ts'
 
-for (const schema of ['public', 'tenant "Ä"; --']) {
+for (const schema of [testSchema, 'tenant "Ä"; --']) {
   t.test(`what a restore brings back is the database as it was, for a table of every shape in ${schema}`, async (t) => { await goesRound(t, schema) })
 }
 
@@ -53,7 +53,7 @@ t.test('a tenant is cloned into a schema of the same shape, also where its seque
       ALTER SEQUENCE ${schema}.${sequence} OWNED BY ${schema}.users.id; CREATE SEQUENCE ${schema}.of_${schema} OWNED BY NONE`)
   }
   await sql.unsafe("INSERT INTO tenant_a.users (mood, moods) VALUES ('ok', '{sad,ok}'), (NULL, NULL)")
-  const { engine, read } = await useEngine(t, { connection: url, logSchema: 'public' })
+  const { engine, read } = await useEngine(t, { connection: url, logSchema: testSchema })
   const first = await engine.create({ schema: 'tenant_a' })
   t.match(await engine.restore(first.id, { schema: 'tenant_b' }), { schema: 'tenant_b', rowCount: 2, drift: [] })
   t.same([...await sql`SELECT id, mood, moods::text FROM tenant_b.users ORDER BY id`], [{ id: 1, mood: 'ok', moods: '{sad,ok}' }, { id: 2, mood: null, moods: null }])

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { useDatabase } from '../support/database.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
 import { readState, sameDatabase } from './database-state.ts'
 import { useEngine } from './use-engine.ts'
 
@@ -62,7 +62,7 @@ t.test('a table that is excluded now is not restored from a snapshot that holds 
   const { engine, storagePath } = await useEngine(t, { connection: url })
   const { id } = await engine.create()
   await sql.unsafe('TRUNCATE a, b')
-  const { engine: stricter } = await useEngine(t, { connection: url, storagePath, excludeTables: ['public.b'] })
+  const { engine: stricter } = await useEngine(t, { connection: url, storagePath, excludeTables: [`${testSchema}.b`] })
   await t.rejects(stricter.restore(id, { tables: ['b'] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', message: /b is excluded/ })
   t.match(await stricter.restore(id), { tables: [{ name: 'a', rows: 1 }] })
   t.equal((await sql`SELECT 1 FROM b`).length, 0)

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import t from 'tap'
-import { useDatabase } from '../support/database.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
 import { startPostgres } from '../support/embedded-postgres.js'
 import { damageEverything, readState } from './database-state.ts'
 import { createTortureSchema, excludedTables, keptRelations } from './torture-schema.ts'
@@ -16,7 +16,7 @@ t.test('a snapshot from one end of the supported PostgreSQL versions is restored
     await otherSql.end({ timeout: 1 })
     await other.stop()
   })
-  for (const each of [sql, otherSql]) await createTortureSchema(each, 'public', 15)
+  for (const each of [sql, otherSql]) await createTortureSchema(each, testSchema, 15)
   const { engine, read, storagePath } = await useEngine(t, { connection: url, excludeTables: excludedTables })
   const { engine: otherEngine, read: readOther } = await useEngine(t, { connection: other.url, excludeTables: excludedTables, storagePath })
   const first = await engine.create()

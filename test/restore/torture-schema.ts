@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
+import { testSchema } from '../support/database.ts'
 
 /** 63 bytes of Unicode, the longest name there can be. */
 export const longestName = `日本語 ñandú 🦤 ${'ß'.repeat(20)}`
@@ -140,7 +141,7 @@ const only18 = `
  * A table of every shape in `schema`, which exists; made by a superuser, or by an ordinary role that owns the database.
  * @param version the major one of a server that is to have the same
  */
-export async function createTortureSchema (sql: Sql, schema = 'public', version = 18): Promise<void> {
+export async function createTortureSchema (sql: Sql, schema = testSchema, version = 18): Promise<void> {
   const session = await sql.reserve()
   const [server] = await session`SELECT current_setting('server_version_num')::int / 10000 AS version`
   const home = quoteIdentifier(schema)

@@ -6,6 +6,7 @@ import { createEngine } from '../../lib/create-engine.ts'
 import type { BackupEngine } from '../../lib/service/engine.ts'
 import type { Backup, BackupOptions } from '../../types/index.ts'
 import { useDirectory } from '../support/directory.ts'
+import { testSchema } from '../support/database.ts'
 
 export interface Scope { after: (clean: () => Promise<void>) => void }
 
@@ -31,7 +32,7 @@ export async function useEngine (t: Scope, options: BackupOptions): Promise<Engi
 }
 
 function resolve (options: BackupOptions): ResolvedOptions {
-  const resolved = resolveOptions({ enabled: true, auth: [guard], allowRestore: true, excludeTables: ['audit_logs'], ...options })
+  const resolved = resolveOptions({ enabled: true, schema: testSchema, auth: [guard], allowRestore: true, excludeTables: ['audit_logs'], ...options })
   if (!resolved.enabled) throw new TypeError('the test switched the plugin off')
   return resolved
 }

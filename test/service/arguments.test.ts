@@ -1,6 +1,7 @@
 import t from 'tap'
 import { checkArguments } from '../../lib/service/arguments.ts'
 import { useEngine, usePlace } from './engine.ts'
+import { testSchema } from '../support/database.ts'
 
 const invalid = (message: RegExp) => ({ code: 'FST_BACKUP_ARGUMENT_INVALID', statusCode: 400, message })
 
@@ -62,7 +63,7 @@ t.test('an argument that a call does not know is refused: a misspelt one must no
 
 t.test('a schema that may not be named is 403, whether it exists or not', async (t) => {
   const place = await usePlace(t)
-  const engine = useEngine(t, place, { schemas: ['public'] })
+  const engine = useEngine(t, place, { schemas: [testSchema] })
   const { id } = await engine.create()
   for (const schema of ['tenant', 'nowhere', 'pg_catalog', 'information_schema']) {
     const refused = { code: 'FST_BACKUP_SCHEMA_NOT_ALLOWED', statusCode: 403, message: new RegExp(schema) }

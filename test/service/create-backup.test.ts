@@ -6,6 +6,7 @@ import t from 'tap'
 import { qualifiedName, quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import type { Backup, Progress } from '../../types/index.ts'
 import { connectionOf, createShop, eventNames, useEngine, usePlace } from './engine.ts'
+import { testSchema } from '../support/database.ts'
 
 const sha256 = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 
@@ -17,7 +18,7 @@ t.test('a backup is a row and a file that prove each other', async (t) => {
   const after = Date.now()
 
   t.match(backup, {
-    schema: 'public',
+    schema: testSchema,
     status: 'completed',
     trigger: 'manual',
     compression: 'none',
@@ -33,7 +34,7 @@ t.test('a backup is a row and a file that prove each other', async (t) => {
     restoredBy: null,
     restore: null
   })
-  t.equal(backup.filename, `public_${backup.startedAt.replaceAll(/[:.]/g, '-')}.json`)
+  t.equal(backup.filename, `${testSchema}_${backup.startedAt.replaceAll(/[:.]/g, '-')}.json`)
   const [startedAt, finishedAt] = [Date.parse(backup.startedAt), Date.parse(backup.finishedAt ?? '')]
   t.ok(before <= startedAt && startedAt <= finishedAt && finishedAt <= after)
   t.equal(backup.durationMs, finishedAt - startedAt)
@@ -52,7 +53,7 @@ t.test('a backup is a row and a file that prove each other', async (t) => {
 t.test('the log table is left out, whatever excludeTables says; a call adds to it', async (t) => {
   const place = await usePlace(t)
   await place.sql`CREATE TABLE audit (id int)`
-  const engine = useEngine(t, place, { excludeTables: ['public.audit'] })
+  const engine = useEngine(t, place, { excludeTables: [`${testSchema}.audit`] })
   const backup = await engine.create({ excludeTables: ['orders'] })
   const { manifest } = JSON.parse(String(await readFile(join(place.directory, backup.filename))))
   t.strictSame(manifest.tables.map(({ name }: { name: string }) => name), ['users'])
@@ -115,8 +116,8 @@ t.test('runs that begin in the same millisecond have files of their own', async 
   const engine = useEngine(t, place, {}, { now: () => now, wait: async () => {} })
   const first = await engine.create()
   const second = await engine.create()
-  t.equal(first.filename, 'public_2026-11-22T17-45-00-123Z.json')
-  t.equal(second.filename, 'public_2026-11-22T17-45-00-124Z.json')
+  t.equal(first.filename, `${testSchema}_2026-11-22T17-45-00-123Z.json`)
+  t.equal(second.filename, `${testSchema}_2026-11-22T17-45-00-124Z.json`)
   t.match(second, { startedAt: '2026-11-22T17:45:00.124Z', finishedAt: '2026-11-22T17:45:00.124Z', durationMs: 0 }, 'a clock that was set back makes no negative times')
 })
 
@@ -135,5 +136,5 @@ t.test('engines that share a pool of two connections do not wait for each other\
   t.after(async () => { await sql.end() })
   const [one, other] = [useEngine(t, place, { sql }), useEngine(t, place, { sql, schema: 'tenant' })]
   const backups = await Promise.all([one.create(), other.create(), one.create({ schema: 'tenant' }).catch(() => null)])
-  t.match(backups, [{ schema: 'public', status: 'completed' }, { schema: 'tenant', status: 'completed' }])
+  t.match(backups, [{ schema: testSchema, status: 'completed' }, { schema: 'tenant', status: 'completed' }])
 })

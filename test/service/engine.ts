@@ -7,7 +7,7 @@ import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import type { Clock } from '../../lib/service/context.ts'
 import type { BackupEngine } from '../../lib/service/engine.ts'
 import type { BackupEvents, BackupOptions } from '../../types/index.ts'
-import { type TestDatabase, type TestScope, useDatabase } from '../support/database.ts'
+import { type TestDatabase, testSchema, type TestScope, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 
 /** Where engines work. Two on the same place are two replicas. */
@@ -25,7 +25,7 @@ export interface TestEngine extends BackupEngine {
 /** A database with a small shop, and a directory; both gone after the test. */
 export async function usePlace (t: TestScope): Promise<Place> {
   const place = { ...await useDatabase(t), directory: await useDirectory(t) }
-  await createShop(place, 'public')
+  await createShop(place, testSchema)
   return place
 }
 
@@ -57,7 +57,7 @@ export function useEngine (t: TestScope, { url, directory }: Pick<Place, 'url' |
   })
   const { log } = Fastify({ logger: { level: 'trace', stream } })
   const where = options.sql === undefined ? { connection: url } : {}
-  const engine = createEngine(resolved({ ...where, storagePath: directory, allowRestore: true, ...options }), log, clock)
+  const engine = createEngine(resolved({ ...where, schema: testSchema, storagePath: directory, allowRestore: true, ...options }), log, clock)
   t.after(async () => {
     await engine.stop()
     await engine.close()

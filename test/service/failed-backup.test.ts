@@ -6,6 +6,7 @@ import { locksLeft, until } from '../postgres/backends.ts'
 import { eventNames, type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
 import { createGate, storageWith } from './storage-double.ts'
 import { useTcpProxy } from './tcp-proxy.ts'
+import { testSchema } from '../support/database.ts'
 
 /** The run fails with this error, leaves a failed row with the reason and no file, and the next one succeeds once `mend` was called. */
 async function failsCleanly (t: Test, { directory, engine, other }: { directory: string, engine: TestEngine, other: TestEngine }, error: { code: string, statusCode: number }, run = async () => await engine.create()): Promise<void> {
@@ -14,7 +15,7 @@ async function failsCleanly (t: Test, { directory, engine, other }: { directory:
   t.match(row, { status: 'failed', available: false, sizeBytes: null, checksum: null, tableCount: null, rowCount: null })
   t.ok(row?.error !== '' && row?.finishedAt !== null && row?.durationMs !== null)
   t.strictSame((await readdir(directory)).filter((name) => name.includes(row?.id ?? '') || name === row?.filename), [])
-  t.match(engine.events.at(-1), ['backup:failed', { id: row?.id, schema: 'public', error: { ...error, message: row?.error } }])
+  t.match(engine.events.at(-1), ['backup:failed', { id: row?.id, schema: testSchema, error: { ...error, message: row?.error } }])
 }
 
 async function useTwo (t: Test, options: (place: Place) => BackupOptions): Promise<Place & { engine: TestEngine, other: TestEngine }> {
@@ -69,13 +70,13 @@ t.test('a name that is taken in the storage is somebody else\'s, and stays', asy
   const place = await usePlace(t)
   const clock = { now: () => new Date('2026-11-22T17:45:00.123Z'), wait: async () => {} }
   const engine = useEngine(t, place, { maxBackups: 1 }, clock)
-  const taken = join(place.directory, 'public_2026-11-22T17-45-00-123Z.json')
+  const taken = join(place.directory, `${testSchema}_2026-11-22T17-45-00-123Z.json`)
   await writeFile(taken, 'of another service')
   await failsCleanly(t, { directory: join(place.directory, '..'), engine, other: engine }, { code: 'FST_BACKUP_STORAGE_FAILED', statusCode: 500 })
   await engine.create()
   const { backups: [, failed] } = await engine.list()
   await engine.remove(failed?.id ?? '')
-  t.ok((await readdir(place.directory)).includes('public_2026-11-22T17-45-00-123Z.json'))
+  t.ok((await readdir(place.directory)).includes(`${testSchema}_2026-11-22T17-45-00-123Z.json`))
 })
 
 t.test('a row that can not be read', async (t) => {
@@ -91,13 +92,13 @@ t.test('a row that can not be read', async (t) => {
 t.test('a table that the role may not read', async (t) => {
   const place = await usePlace(t)
   const role = `reader_${new URL(place.url).pathname.slice(-16)}`
-  await place.sql.unsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'; GRANT CREATE, USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON users, users_id_seq TO ${role}`)
+  await place.sql.unsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'; GRANT CREATE, USAGE ON SCHEMA ${testSchema} TO ${role}; GRANT SELECT ON users, users_id_seq TO ${role}`)
   t.after(async () => { await place.sql.unsafe(`DROP OWNED BY ${role}; DROP ROLE ${role}`) })
   const url = Object.assign(new URL(place.url), { username: role, password: 'reader' }).href
   const engine = useEngine(t, { ...place, url })
   await failsCleanly(t, { ...place, engine, other: engine }, { code: 'FST_BACKUP_CANNOT_SNAPSHOT', statusCode: 422 })
   const { backups: [row] } = await engine.list()
-  t.match(row?.error, /may not SELECT from public\.orders/)
+  t.match(row?.error, new RegExp(`may not SELECT from ${testSchema}\\.orders`))
   t.match(await engine.create({ excludeTables: ['orders'] }), { status: 'completed' })
 })
 

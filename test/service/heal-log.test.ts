@@ -5,9 +5,10 @@ import t from 'tap'
 import { createHealer } from '../../lib/service/heal-log.ts'
 import { createShop, type Place, useEngine, usePlace } from './engine.ts'
 import { createGate, storageWith } from './storage-double.ts'
+import { testSchema } from '../support/database.ts'
 
 /** The row of a run whose process died, and what it left in the directory. */
-async function leaveDeadRun ({ sql, directory }: Place, { schema = 'public', hasFile = true } = {}): Promise<string> {
+async function leaveDeadRun ({ sql, directory }: Place, { schema = testSchema, hasFile = true } = {}): Promise<string> {
   const id = randomUUID()
   const filename = `${schema}_${id}.json`
   await sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, progress, has_file)
@@ -76,7 +77,7 @@ t.test('a restore whose process died is noted as failed, and the snapshot can be
   const place = await usePlace(t)
   const before = useEngine(t, place)
   const { id } = await before.create()
-  await place.sql`UPDATE backup_logs SET restore_schema = 'public', progress = '{}', restore = '{"status": "running", "startedAt": "2026-11-22T17:45:00.123Z", "finishedAt": null,
+  await place.sql`UPDATE backup_logs SET restore_schema = ${testSchema}, progress = '{}', restore = '{"status": "running", "startedAt": "2026-11-22T17:45:00.123Z", "finishedAt": null,
     "by": "ada", "preRestoreId": null, "error": null}' WHERE id = ${id}`
   const observer = useEngine(t, place)
   const engine = await startAndHeal(t, place, async () => (await observer.get(id)).restore?.status === 'failed')

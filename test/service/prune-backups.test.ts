@@ -6,9 +6,10 @@ import { createShop, eventNames, type Place, type TestEngine, useEngine, usePlac
 import { createGate, storageWith } from './storage-double.ts'
 import { useTcpProxy } from './tcp-proxy.ts'
 import { untilBlocked } from '../postgres/backends.ts'
+import { testSchema } from '../support/database.ts'
 
 const filesOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).sort()
-const idsOf = async (engine: TestEngine, schema = 'public'): Promise<string[]> => (await engine.list({ schema })).backups.map(({ id }) => id)
+const idsOf = async (engine: TestEngine, schema = testSchema): Promise<string[]> => (await engine.list({ schema })).backups.map(({ id }) => id)
 
 t.test('after a backup the oldest beyond maxBackups go, row and file, each schema by itself', async (t) => {
   const place = await usePlace(t)
@@ -21,7 +22,7 @@ t.test('after a backup the oldest beyond maxBackups go, row and file, each schem
   t.strictSame(await idsOf(engine), [third.id, second.id])
   t.strictSame(await idsOf(engine, 'tenant'), [tenant.id])
   t.strictSame(await filesOf(place), [second, third, tenant].map(({ filename }) => filename).sort())
-  t.strictSame(engine.events.at(-1), ['backup:pruned', { backup: { ...oldest, available: false }, reason: 'beyond the newest 2 of schema public' }])
+  t.strictSame(engine.events.at(-1), ['backup:pruned', { backup: { ...oldest, available: false }, reason: `beyond the newest 2 of schema ${testSchema}` }])
 })
 
 t.test('a pinned snapshot stays, and failed runs evict none', async (t) => {
@@ -110,7 +111,7 @@ t.test('what a dead replica restored from can be removed', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
-  await place.sql`UPDATE backup_logs SET restore_schema = 'public', restore = '{"status": "running", "startedAt": "2026-11-22T10:00:00.000Z"}' WHERE id = ${id}`
+  await place.sql`UPDATE backup_logs SET restore_schema = ${testSchema}, restore = '{"status": "running", "startedAt": "2026-11-22T10:00:00.000Z"}' WHERE id = ${id}`
   await engine.remove(id)
   await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' })
 })
@@ -124,7 +125,7 @@ t.test('prune() says what went and why', async (t) => {
   t.strictSame(await generous.prune(), [])
   const strict = useEngine(t, place, { maxBackups: 1, schedule: { enabled: true, retentionDays: 7 } })
   const pruned = await strict.prune()
-  t.match(pruned, [{ backup: { id: made[0]?.id }, reason: 'beyond the newest 1 of schema public; scheduled and older than 7 days' }])
+  t.match(pruned, [{ backup: { id: made[0]?.id }, reason: `beyond the newest 1 of schema ${testSchema}; scheduled and older than 7 days` }])
   t.strictSame(strict.events, pruned.map((entry: PrunedBackup) => ['backup:pruned', entry]))
   t.strictSame(await strict.prune(), [])
 })
@@ -147,8 +148,8 @@ t.test('a snapshot that a restore reads, in another replica, and its pre_restore
   await gate.reached
   const { backups: [preRestore] } = await reader.list()
   await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, size_bytes, checksum)
-    VALUES (gen_random_uuid(), 'public', 'public_2099-01-01T00-00-00-000Z.json', 'completed', 'manual', now() + interval '1 hour', 0, '')`
-  await writeFile(join(place.directory, 'public_2099-01-01T00-00-00-000Z.json'), '')
+    VALUES (gen_random_uuid(), ${testSchema}, ${`${testSchema}_2099-01-01T00-00-00-000Z.json`}, 'completed', 'manual', now() + interval '1 hour', 0, '')`
+  await writeFile(join(place.directory, `${testSchema}_2099-01-01T00-00-00-000Z.json`), '')
   // What the other replica took for granted, it finds out by the locks
   await place.sql`UPDATE backup_logs SET restore = NULL`
 
@@ -219,7 +220,7 @@ t.test('a backup that is made is made, also when pruning fails', async (t) => {
   })
   await engine.create()
   t.match(await engine.create(), { status: 'completed' })
-  t.match(engine.lines, [{ schema: 'public', msg: /could not be pruned/, reason: /FST|storage failed/ }])
+  t.match(engine.lines, [{ schema: testSchema, msg: /could not be pruned/, reason: /FST|storage failed/ }])
   t.strictSame(eventNames(engine).filter((name) => name === 'backup:failed'), [])
 })
 

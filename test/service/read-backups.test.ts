@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Backup } from '../../types/index.ts'
 import { createShop, useEngine, usePlace } from './engine.ts'
 import { createGate, storageWith } from './storage-double.ts'
+import { testSchema } from '../support/database.ts'
 
 const unknownId = '00000000-0000-4000-8000-000000000000'
 
@@ -12,7 +13,7 @@ t.test('the list is newest first, page by page, also where the times are equal',
   const engine = useEngine(t, place)
   await engine.list()
   await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at)
-    SELECT gen_random_uuid(), 'public', i::text, 'failed', 'manual', timestamptz '2026-11-22Z' + i / 3 * interval '1 ms' FROM generate_series(0, 9) AS i`
+    SELECT gen_random_uuid(), ${testSchema}, i::text, 'failed', 'manual', timestamptz '2026-11-22Z' + i / 3 * interval '1 ms' FROM generate_series(0, 9) AS i`
   const all = (await engine.list()).backups
   const sorted = [...all].sort((a: Backup, b: Backup) => (a.startedAt + a.id < b.startedAt + b.id ? 1 : -1))
   t.strictSame(all, sorted)

@@ -6,9 +6,10 @@ import type { Progress } from '../../types/index.ts'
 import { connectionOf, createShop, eventNames, type Place, useEngine, usePlace } from './engine.ts'
 import { createGate, storageHoldingSecond, storageWith } from './storage-double.ts'
 import { useTcpProxy } from './tcp-proxy.ts'
+import { testSchema } from '../support/database.ts'
 
 /** All rows of the shop, to compare. */
-async function contentOf ({ sql }: Place, schema = 'public'): Promise<unknown> {
+async function contentOf ({ sql }: Place, schema = testSchema): Promise<unknown> {
   return [...await sql.unsafe(`SELECT (SELECT json_agg(u ORDER BY id) FROM ${schema}.users u) AS users, (SELECT json_agg(o ORDER BY id) FROM ${schema}.orders o) AS orders`)]
 }
 
@@ -28,7 +29,7 @@ t.test('a restore puts the rows back, says what it did, and keeps what was there
   const result = await engine.restore(backup.id, { actor: 'ada', onProgress: (progress) => reports.push(progress) })
 
   t.strictSame(await contentOf(place), before)
-  t.match(result, { id: backup.id, schema: 'public', tables: [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }], rowCount: 5, drift: [] })
+  t.match(result, { id: backup.id, schema: testSchema, tables: [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }], rowCount: 5, drift: [] })
   t.ok(result.durationMs >= 0 && Object.values(result.phases).every(Number.isInteger))
   t.strictSame(new Set(reports.map(({ phase }) => phase)), new Set(['verify', 'snapshot', 'load']))
 
@@ -44,7 +45,7 @@ t.test('a restore puts the rows back, says what it did, and keeps what was there
   t.match(preRestore, { status: 'completed', trigger: 'pre_restore', available: true, createdBy: 'ada', note: `before the restore of ${backup.id}`, rowCount: 3 })
   t.strictSame(eventNames(engine), ['backup:started', 'backup:completed', 'restore:started', 'restore:completed'])
   t.strictSame(engine.events.at(-1), ['restore:completed', result])
-  t.strictSame(engine.events.find(([name]) => name === 'restore:started'), ['restore:started', { id: backup.id, schema: 'public' }])
+  t.strictSame(engine.events.find(([name]) => name === 'restore:started'), ['restore:started', { id: backup.id, schema: testSchema }])
   t.strictSame(engine.events.find(([name]) => name === 'restore:progress'), ['restore:progress', { id: backup.id, progress: reports[0] }])
 
   await engine.restore(result.preRestoreId)
@@ -88,7 +89,7 @@ t.test('a plan says what a restore would do, also when restores are off', async 
   const plan = await engine.plan(id)
   t.strictSame(plan, {
     id,
-    schema: 'public',
+    schema: testSchema,
     tables: [{ name: 'orders', rowsNow: 1, rowsAfter: 3 }, { name: 'users', rowsNow: 2, rowsAfter: 2 }],
     untouched: ['backup_logs'],
     drift: [],
@@ -129,7 +130,7 @@ t.test('a file that was truncated, edited or swapped is refused, and nothing is 
   t.strictSame(await contentOf(place), damaged)
   t.equal((await engine.list()).backups.length, 2, 'no pre_restore backup is made, nor noted as failed')
   t.match(await engine.status(), { healthy: true }, 'a restore says nothing of the backups')
-  t.match(engine.events.at(-1), ['restore:failed', { id: first.id, schema: 'public', error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } }])
+  t.match(engine.events.at(-1), ['restore:failed', { id: first.id, schema: testSchema, error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } }])
 })
 
 t.test('code may accept an edited file', async (t) => {
@@ -208,7 +209,7 @@ t.test('a restore while a backup runs, and the other way round: 409', async (t) 
   await t.rejects(engine.restore(id), busy)
   await t.rejects(other.restore(id), busy)
   await t.rejects(other.create(), busy)
-  t.match(await other.status(), { running: [{ status: 'running', schema: 'public' }] })
+  t.match(await other.status(), { running: [{ status: 'running', schema: testSchema }] })
   publishing.open()
   await running
 

@@ -14,34 +14,39 @@ export interface TestDatabase {
 }
 
 export interface OwnedDatabase extends TestDatabase {
-  /** Of the database, as a role without superuser that owns the database and its schema public. */
+  /** Of the database, as a role without superuser that owns the database and its schema. */
   ownerUrl: string
 }
+
+/** What the tests' tables live in: `public`, or the schema of TEST_SCHEMA, which shows that nothing rests on the name. It needs no quotes. */
+export const testSchema = process.env.TEST_SCHEMA ?? 'public'
 
 /**
  * A database of the test's own on the server of TEST_DATABASE_URL, dropped after the test.
  * @throws when TEST_DATABASE_URL is missing: a test never skips for want of a server
  */
-export async function useDatabase (t: TestScope): Promise<TestDatabase>
+export async function useDatabase (t: TestScope, options?: { schema?: string, encoding?: string }): Promise<TestDatabase>
 export async function useDatabase (t: TestScope, options: { owner: 'plain' }): Promise<OwnedDatabase>
-export async function useDatabase (t: TestScope, options: { owner?: 'plain' } = {}): Promise<TestDatabase | OwnedDatabase> {
+export async function useDatabase (t: TestScope, { owner, schema = testSchema, encoding = 'UTF8' }: { owner?: 'plain', schema?: string, encoding?: string } = {}): Promise<TestDatabase | OwnedDatabase> {
   const name = `fastify_backup_${randomBytes(8).toString('hex')}`
   const url = urlOf(name)
 
-  // template0 rather than the server's own template: UTF8 everywhere, and no connection can be in its way
-  await asAdmin((admin) => admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`)
+  // template0 rather than the server's own template: any encoding, and no connection can be in its way
+  await asAdmin((admin) => admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING ${admin.unsafe(`'${encoding}'`)} LC_COLLATE 'C' LC_CTYPE 'C'`)
+  await asAdmin((admin) => admin`ALTER DATABASE ${admin(name)} SET search_path = ${admin(schema)}`)
   const sql = postgres(url, { onnotice: () => {} })
   t.after(async () => {
     await sql.end({ timeout: 1 })
     await asAdmin((admin) => admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`)
-    if (options.owner === 'plain') await asAdmin((admin) => admin`DROP ROLE IF EXISTS ${admin(name)}`)
+    if (owner === 'plain') await asAdmin((admin) => admin`DROP ROLE IF EXISTS ${admin(name)}`)
   })
-  if (options.owner === undefined) return { url, sql }
+  if (schema !== 'public') await sql`ALTER SCHEMA public RENAME TO ${sql(schema)}`
+  if (owner === undefined) return { url, sql }
 
   const password = randomBytes(16).toString('hex')
   await sql`CREATE ROLE ${sql(name)} LOGIN NOSUPERUSER PASSWORD ${sql.unsafe(`'${password}'`)}`
   await sql`ALTER DATABASE ${sql(name)} OWNER TO ${sql(name)}`
-  await sql`ALTER SCHEMA public OWNER TO ${sql(name)}`
+  await sql`ALTER SCHEMA ${sql(schema)} OWNER TO ${sql(name)}`
   return { url, sql, ownerUrl: urlOf(name, { user: name, password }) }
 }
 

@@ -1,6 +1,7 @@
 // node test/support/test-matrix.js [tap's arguments]
 //
-// All tests on each supported major version of PostgreSQL, one after another, on embedded servers.
+// All tests on each supported major version of PostgreSQL, and once more with all tables in a schema that is not `public`, one
+// after another, on embedded servers.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,15 +10,19 @@ import { versions } from './postgres-binaries.js'
 
 const script = fileURLToPath(new URL('with-postgres.js', import.meta.url))
 const { TEST_DATABASE_URL: _, ...env } = process.env
+/** @type {string[]} */
 const failed = []
 
-for (const version of versions) {
-  console.log(`== PostgreSQL ${version}`)
-  const run = spawn(process.execPath, [script, '--postgres', String(version), '--', 'tap', '--disable-coverage', ...process.argv.slice(2)], { env, stdio: 'inherit' })
+const newest = Math.max(...versions)
+const rounds = [...versions.map((version) => ({ version, schema: 'public' })), { version: newest, schema: 'elsewhere' }]
+for (const { version, schema } of rounds) {
+  const name = `PostgreSQL ${version}, schema ${schema}`
+  console.log(`== ${name}`)
+  const run = spawn(process.execPath, [script, '--postgres', String(version), '--schema', schema, '--', 'tap', '--disable-coverage', ...process.argv.slice(2)], { env, stdio: 'inherit' })
   const [code] = await once(run, 'exit')
-  if (code !== 0) failed.push(version)
+  if (code !== 0) failed.push(name)
 }
 if (failed.length > 0) {
-  console.error(`Failed on PostgreSQL ${failed.join(', ')}`)
+  console.error(`Failed: ${failed.join('; ')}`)
   process.exitCode = 1
 }

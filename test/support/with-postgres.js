@@ -1,7 +1,7 @@
-// node test/support/with-postgres.js [--postgres 15] -- command args…
+// node test/support/with-postgres.js [--postgres 15] [--schema elsewhere] -- command args…
 //
 // Runs a command with TEST_DATABASE_URL: the one that is set already, or that of an embedded server which ends with the
-// command. The command is `node`, the name of a development dependency with a program of that name, or a program in PATH.
+// command. --schema sets TEST_SCHEMA, where the tests have their tables. The command is `node`, the name of a development dependency with a program of that name, or a program in PATH.
 
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -9,11 +9,11 @@ import { startPostgres } from './embedded-postgres.js'
 import { findProgram } from './find-program.js'
 import { versions } from './postgres-binaries.js'
 
-const { values, positionals } = parseArgs({ options: { postgres: { type: 'string', default: '18' } }, allowPositionals: true })
+const { values, positionals } = parseArgs({ options: { postgres: { type: 'string', default: '18' }, schema: { type: 'string' } }, allowPositionals: true })
 const [command, ...args] = positionals
 const version = Number(values.postgres)
 if (command === undefined || !versions.includes(version)) {
-  console.error(`Usage: node test/support/with-postgres.js [--postgres ${versions.join('|')}] -- command args…`)
+  console.error(`Usage: node test/support/with-postgres.js [--postgres ${versions.join('|')}] [--schema name] -- command args…`)
   process.exit(2)
 }
 
@@ -34,7 +34,7 @@ const given = process.env.TEST_DATABASE_URL
 const server = given ? undefined : await startPostgres({ version })
 try {
   const { code, signal } = interrupted === undefined
-    ? await run(command, args, { ...process.env, TEST_DATABASE_URL: given || server?.url })
+    ? await run(command, args, { ...process.env, TEST_DATABASE_URL: given || server?.url, ...values.schema !== undefined && { TEST_SCHEMA: values.schema } })
     : { code: null, signal: interrupted }
   interrupted = signal ?? undefined
   process.exitCode = code ?? 1
