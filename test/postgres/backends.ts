@@ -26,6 +26,7 @@ export async function until (holds: () => Promise<boolean>): Promise<void> {
 /** Locks in this database that the library holds or waits for; none is to be left behind. */
 export async function locksLeft (sql: Sql): Promise<string[]> {
   const locks = await sql`SELECT l.locktype, l.mode, l.relation::regclass::text AS relation FROM pg_locks l
+    JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_type = 'client backend'
     WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()`
   return locks.map(({ locktype, mode, relation }) => `${locktype} ${mode} ${relation}`)
 }

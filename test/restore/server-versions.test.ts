@@ -11,11 +11,12 @@ t.test('a snapshot from one end of the supported PostgreSQL versions is restored
   const [server] = await sql`SELECT current_setting('server_version_num')::int / 10000 AS version`
   const version = server?.version >= 18 ? 15 : 18
   const other = await startPostgres({ version })
-  const otherSql = postgres(other.url, { onnotice () {} })
+  const otherSql = postgres(other.url, { connection: { search_path: testSchema }, onnotice () {} })
   t.teardown(async () => {
     await otherSql.end({ timeout: 1 })
     await other.stop()
   })
+  if (testSchema !== 'public') await otherSql`ALTER SCHEMA public RENAME TO ${otherSql(testSchema)}`
   for (const each of [sql, otherSql]) await createTortureSchema(each, testSchema, 15)
   const { engine, read, storagePath } = await useEngine(t, { connection: url, excludeTables: excludedTables })
   const { engine: otherEngine, read: readOther } = await useEngine(t, { connection: other.url, excludeTables: excludedTables, storagePath })

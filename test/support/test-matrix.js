@@ -14,7 +14,7 @@ const { TEST_DATABASE_URL: _, ...env } = process.env
 const failed = []
 
 const newest = Math.max(...versions)
-const rounds = [...versions.map((version) => ({ version, schema: 'public' })), { version: newest, schema: 'elsewhere' }]
+const rounds = [...versions.map((version) => ({ version, schema: 'public' })), { version: newest, schema: 'apart' }]
 for (const { version, schema } of rounds) {
   const name = `PostgreSQL ${version}, schema ${schema}`
   console.log(`== ${name}`)
