@@ -1,25 +1,34 @@
-import { schemaKey, tryLock } from '../postgres/locks.ts'
+import { isLocked, schemaKey } from '../postgres/locks.ts'
 import { endOfRun, inList, type LogAccess } from './log-access.ts'
+
+/** A backup that counts as running, or a restore: then with the time that tells it from others of the same snapshot. */
+interface Running { id: string, schema: string, restoreStartedAt: string | null }
 
 /** Runs that count as running, and are not: their process ended, or lost the database. */
 export function deadRuns ({ table, now, transact, query }: LogAccess) {
-  async function runningSchemas (): Promise<string[]> {
-    const rows = await query<{ schema: string }>(`SELECT schema FROM ${table} WHERE status = 'running'
-      UNION SELECT restore_schema FROM ${table} WHERE restore ->> 'status' = 'running'`)
-    return rows.map(({ schema: name }) => name)
+  async function running (): Promise<Running[]> {
+    return await query<Running>(`SELECT id::text AS id, schema, NULL AS "restoreStartedAt" FROM ${table} WHERE status = 'running'
+      UNION ALL SELECT id::text, restore_schema, restore ->> 'startedAt' FROM ${table} WHERE restore ->> 'status' = 'running'`)
   }
 
   return {
-    /** Marks them as failed, and gives their slots back. A run that lives, in whichever replica, holds the lock of its schema. */
+    /**
+     * Marks them as failed, and gives their slots back. A run that lives, in whichever replica, holds the lock of its schema from before its
+     * record is there. That lock is looked at and not taken: who wants to begin a run at that moment would take us for another one.
+     */
     async failDead (reason: string): Promise<void> {
-      for (const ofSchema of await runningSchemas()) {
+      const found = await running()
+      for (const ofSchema of new Set(found.map(({ schema }) => schema))) {
+        const listed = found.filter(({ schema }) => schema === ofSchema)
+        const backups = listed.filter(({ restoreStartedAt }) => restoreStartedAt === null).map(({ id }) => id)
+        const restores = listed.filter(({ restoreStartedAt }) => restoreStartedAt !== null).map(({ id, restoreStartedAt }) => `${id} ${restoreStartedAt}`)
         await transact(async (tx) => {
-          if (!await tryLock(tx, schemaKey(ofSchema))) return
-          const parameters = [ofSchema, reason, now().toISOString()]
+          if (await isLocked(tx, schemaKey(ofSchema))) return
+          const time = now().toISOString()
           await tx.query(`WITH q AS (UPDATE ${table} SET progress = NULL, restore = restore || jsonb_build_object('status', 'failed', 'error', $2::text, 'finishedAt', $3::text)
-            WHERE restore_schema = $1::text AND restore ->> 'status' = 'running' RETURNING id)`, parameters)
+            WHERE id::text || ' ' || (restore ->> 'startedAt') ${inList('$1')} AND restore ->> 'status' = 'running' RETURNING id)`, [JSON.stringify(restores), reason, time])
           await tx.query(`WITH q AS (UPDATE ${table} SET status = 'failed', error = $2::text, slot = NULL, ${endOfRun('$3')}
-            WHERE schema = $1::text AND status = 'running' RETURNING id)`, parameters)
+            WHERE id::text ${inList('$1')} AND status = 'running' RETURNING id)`, [JSON.stringify(backups), reason, time])
         })
       }
     },

@@ -32,6 +32,14 @@ export async function occupySchema (tx: Transaction, schema: string): Promise<vo
   if (!await tryLock(tx, schemaKey(schema))) throw new Busy(`Another backup or restore of schema ${schema} is running`)
 }
 
+/** Whether anybody holds the lock, in this database. Its key is shown in halves (manual, 53.13, pg_locks). */
+export async function isLocked (tx: Transaction, key: string): Promise<boolean> {
+  const { held } = await tx.queryRow<{ held: boolean }>(`SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+    AND (classid::int8 << 32 | objid::int8) = $1::text::int8) AS held`, [key])
+  return held
+}
+
 /** Waits for the lock. */
 export async function waitForLock (tx: Transaction, key: string): Promise<void> {
   await tx.query('SELECT pg_catalog.pg_advisory_xact_lock($1::text::int8)::text AS held', [key])

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createHealer } from '../../lib/service/heal-log.ts'
 import { createShop, type Place, useEngine, usePlace } from './engine.ts'
+import { untilBlocked } from '../postgres/backends.ts'
 import { createGate, storageWith } from './storage-double.ts'
 import { testSchema } from '../support/database.ts'
 
@@ -83,6 +84,21 @@ t.test('a restore whose process died is noted as failed, and the snapshot can be
   const engine = await startAndHeal(t, place, async () => (await observer.get(id)).restore?.status === 'failed')
   t.match(await engine.get(id), { status: 'completed', restore: { status: 'failed', by: 'ada', error: /interrupted/, finishedAt: /^\d{4}-.*Z$/ } })
   await engine.restore(id)
+})
+
+t.test('healing is in nobody\'s way: a backup that begins just then is not told that the schema is busy', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.list()
+  const { finished } = await place.sql.begin(async (tx) => {
+    const dead = await leaveDeadRun(place)
+    // Healing waits for the row in the middle of its work
+    await tx`SELECT FROM backup_logs WHERE id = ${dead} FOR UPDATE`
+    useEngine(t, place).start()
+    await untilBlocked(place.sql)
+    return await engine.beginCreate()
+  })
+  t.match(await finished, { status: 'completed' })
 })
 
 t.test('a removal that was begun is ended', async (t) => {
