@@ -21,6 +21,7 @@ import { getBackup, listBackups, readStatus, updateBackup } from './service/read
 import { beginRestore } from './service/restore-backup.ts'
 import { createRuns } from './service/runs.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
+import { createRunner, findWorkerEntry } from './worker/create-runner.ts'
 
 /** app.close() waits for us, and for those below: together they stay under the 5 s that we promise, and under Fastify's 10 s for a hook. */
 const graceMs = 3000
@@ -28,7 +29,7 @@ const graceMs = 3000
 const closeSeconds = 1
 
 /** Puts the rooms together. Nothing connects before the first call, or start(). */
-export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock = systemClock): BackupEngine {
+export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock = systemClock, workerEntry = findWorkerEntry()): BackupEngine {
   const sql = options.sql === undefined ? createPool(options.connection) : acceptPool(options.sql)
   const logSql = createLogPool(sql)
   const stopping = new AbortController()
@@ -39,6 +40,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     log: createBackupLog(logSql, options.logSchema, clock.now),
     storage: guardStorage(options.storage ?? createFileSystemStorage(options.storagePath)),
     events: createEventHub((event) => { logger.error({ event }, 'a listener of fastify.backup threw') }),
+    runner: createRunner(sql, options.worker, workerEntry, (reason) => { logger.warn({ reason }, 'backups and restores run in the main thread, and take time from the service') }),
     runs: createRuns(placesOf(sql), clock.now),
     clock,
     logger,
@@ -95,6 +97,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
       calls.giveUp(new ShuttingDown())
     },
     async close () {
+      await context.runner.close()
       const own = options.sql === undefined ? [sql, logSql] : [logSql]
       await Promise.all(own.map(async (pool) => { await pool.end({ timeout: closeSeconds }) }))
     }

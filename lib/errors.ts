@@ -35,11 +35,12 @@ export const SchemaDrift = createError<[string]>('FST_BACKUP_SCHEMA_DRIFT', 'The
 export const CannotSnapshot = createError<[string]>('FST_BACKUP_CANNOT_SNAPSHOT', 'No complete snapshot can be taken: %s', 422)
 export const CannotRestore = createError<[string]>('FST_BACKUP_CANNOT_RESTORE', 'The restore was refused before anything was touched: %s', 422)
 export const RestoreFailed = createError<[string]>('FST_BACKUP_RESTORE_FAILED', 'The restore failed and was rolled back, the data is as it was: %s', 422)
-export const RestoreUncertain = createError<[string]>('FST_BACKUP_RESTORE_UNCERTAIN', 'The connection was lost during COMMIT, so the restore is either complete or undone, as a whole: %s; compare before you try again', 500)
+export const RestoreUncertain = createError<[string]>('FST_BACKUP_RESTORE_UNCERTAIN', 'Whether the COMMIT came through is not known, so the restore is either complete or undone, as a whole: %s; compare before you try again', 500)
 export const LockTimeout = createError<[string]>('FST_BACKUP_LOCK_TIMEOUT', 'The tables could not be locked in time, because other transactions hold them: %s; end the long transactions, or try again later', 409)
 export const CatalogUnstable = createError('FST_BACKUP_CATALOG_UNSTABLE', 'The schema kept changing while it was read; try again when the migration is over', 409)
 
 // Surroundings
+export const WorkerFailed = createError<[string]>('FST_BACKUP_WORKER_FAILED', 'The worker thread of the run ended early (%s), and the run with it; see the memory that the process has, or switch the option worker off', 500)
 export const DatabaseUnavailable = createError<[string]>('FST_BACKUP_DATABASE_UNAVAILABLE', 'The database can not be reached (%s); the service recovers by itself when it can', 503)
 export const DatabaseFailed = createError<[string]>('FST_BACKUP_DATABASE_FAILED', 'The database refused: %s', 500)
 export const LogUnusable = createError<[string]>('FST_BACKUP_LOG_UNUSABLE', 'The log table can not be used: %s', 500)

@@ -76,6 +76,7 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   auth: takes(`${authFunctions}; or false`, checkedBy((value) => value === false || isAuthList(value))),
   restoreAuth: takes(authFunctions, checkedBy(isAuthList)),
   actor: takes('a function (request) => string', checkedBy(isFunction)),
+  worker: takes('true or false', Type.Boolean()),
   storage: takes('an object with the functions publish, open, stat, remove and list', checkedBy(isStorage))
 }
 

@@ -39,6 +39,7 @@ export interface ResolvedOptions {
   /** Who calls, or null. Throws when the caller's own function does not say. */
   readonly actor: (request: FastifyRequest) => string | null
   readonly storage: SnapshotStorage | undefined
+  readonly worker: boolean
 }
 
 function resolveSchedule (schedule: ScheduleOptions, schema: string): ResolvedSchedule {
@@ -92,7 +93,8 @@ function resolveEnabled (options: BackupOptions): ResolvedOptions {
     logSchema: options.logSchema ?? schema,
     ...requireAuth(options),
     actor: resolveActor(options.actor),
-    storage: options.storage
+    storage: options.storage,
+    worker: options.worker ?? true
   }
 }
 

@@ -29,6 +29,7 @@ const expected: Record<keyof typeof errors, [code: string, statusCode: number]> 
   RestoreUncertain: ['FST_BACKUP_RESTORE_UNCERTAIN', 500],
   LockTimeout: ['FST_BACKUP_LOCK_TIMEOUT', 409],
   CatalogUnstable: ['FST_BACKUP_CATALOG_UNSTABLE', 409],
+  WorkerFailed: ['FST_BACKUP_WORKER_FAILED', 500],
   DatabaseUnavailable: ['FST_BACKUP_DATABASE_UNAVAILABLE', 503],
   DatabaseFailed: ['FST_BACKUP_DATABASE_FAILED', 500],
   LogUnusable: ['FST_BACKUP_LOG_UNUSABLE', 500],

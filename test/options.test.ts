@@ -31,6 +31,7 @@ t.test('every default is decided', async (t) => {
     logSchema: 'public',
     auth: [pass],
     restoreAuth: [],
+    worker: true,
     storage: undefined
   })
   t.strictSame(await options.schedule.schemas(), ['public'])
@@ -118,6 +119,7 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['maxBackups', Number.NaN, /a whole number/],
   ['maxBackups', null, /a whole number/],
   ['allowRestore', 'true', /true or false/],
+  ['worker', 1, /true or false/],
   ['excludeTables', 'audit_logs', /a list of tables/],
   ['excludeTables', [''], /a list of tables/],
   ['schedule', true, /an object/],
@@ -176,7 +178,6 @@ t.test('an unknown option is refused, and those that exist are named', async (t)
 })
 
 t.test('options of later releases are unknown ones', async (t) => {
-  t.throws(() => resolveEnabled({ worker: true }), { message: /no option 'worker'/ })
   t.throws(() => resolveEnabled({ compression: 'gzip' }), { message: /no option 'compression'/ })
 })
 

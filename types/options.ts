@@ -52,6 +52,11 @@ export interface BackupOptions {
   restoreAuth?: AuthFunctions
   /** Who calls. @defaultValue id, sub or email of request.user */
   actor?: (request: FastifyRequest) => string
+  /**
+   * Take snapshots and restore them in a worker thread, so that the service's event loop stays free. Where the connection can't be rebuilt there
+   * (it has a `socket`, or a function in `ssl`), and in a bundle, the main thread does it, with a warning. @defaultValue true
+   */
+  worker?: boolean
   /** Where snapshot files live. @defaultValue the file system, below storagePath */
   storage?: SnapshotStorage
 }

@@ -68,6 +68,46 @@ function connectSocket ({ host: [host = ''], port: [port = 0], path }: SocketOpt
   return path ? socket.connect(path) : socket.connect(port, host)
 }
 
+/** How to reach the database, as plain data. */
+export interface PoolSettings {
+  options: Options<Record<string, PostgresType>>
+  /** The password comes from a function, which stays behind: a token that expires, say. */
+  asksPassword: boolean
+}
+
+/** All that decides which server is reached, and as whom. What postgres.js makes of rows is of no interest to a run. */
+const portableOptions = ['host', 'port', 'path', 'database', 'user', 'pass', 'ssl', 'sslnegotiation', 'connect_timeout', 'keep_alive', 'target_session_attrs', 'connection'] as const
+
+/** Undefined when the connection takes a function that can not be handed to another thread: a `socket`, or one in `ssl`. */
+export function poolSettings (sql: Sql): PoolSettings | undefined {
+  const given = sql.options as unknown as Record<string, unknown> & SocketOptions
+  if (given.socket !== undefined && given.socket !== connectSocket) return undefined
+  const asksPassword = typeof given.pass === 'function'
+  const options = Object.fromEntries(portableOptions.filter((name) => name !== 'pass' || !asksPassword).map((name) => [name, given[name]]))
+  try {
+    return { options: structuredClone(options), asksPassword }
+  } catch {
+    return undefined
+  }
+}
+
+/** One connection of its own, for a run. To be ended by the caller. */
+export function connectBySettings ({ options, asksPassword }: PoolSettings, askPassword: () => Promise<string>): Sql {
+  const sql = postgres({
+    ...options,
+    ...asksPassword && { pass: askPassword },
+    max: 1,
+    // As long as the run takes
+    max_lifetime: null,
+    prepare: false,
+    fetch_types: false,
+    backoff: () => 0.5,
+    onnotice () {}
+  })
+  sendAtOnce(sql)
+  return sql
+}
+
 /** One connection more to the same server, whatever those of the pool wait for. To be ended by the caller. */
 export function connectBeside (sql: Sql, max = 1): Sql {
   return postgres({ ...sql.options, max } as unknown as Options<Record<string, PostgresType>>)

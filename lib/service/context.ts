@@ -7,6 +7,7 @@ import type { Sql } from '../postgres/connection.ts'
 import type { TableRef } from '../snapshot/select-tables.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
 import type { EventHub } from './event-hub.ts'
+import type { Runner } from '../worker/runner.ts'
 import type { Runs } from './runs.ts'
 
 /** Time, as runs and retries see it. */
@@ -24,6 +25,8 @@ export interface Context {
   storage: SnapshotStorage
   events: EventHub
   runs: Runs
+  /** Where they take place. */
+  runner: Runner
   clock: Clock
   logger: FastifyBaseLogger
   /** Asks for the log to be healed in the background, when a run could not be noted as ended. */

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { NewRun } from '../log/run-records.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
-import { takeSnapshot } from '../snapshot/take-snapshot.ts'
 import type { Backup, CreateOptions } from '../../types/index.ts'
 import { checkArguments, requireAllowed } from './arguments.ts'
 import { type Context, logTable, spoolPath } from './context.ts'
@@ -55,10 +54,10 @@ async function performCreate (context: Context, newRun: NewRun, request: CreateO
 }
 
 async function writeBackup (context: Context, newRun: NewRun, request: CreateOptions, run: Run, publication: Publication, onBegun: (backup: Backup) => void): Promise<Backup> {
-  const { options, sql, events } = context
+  const { options, runner, events } = context
   const { id, schema, trigger, note, startedAt } = newRun
   try {
-    await takeSnapshot(sql, {
+    await runner.takeSnapshot({
       id,
       schema,
       trigger,

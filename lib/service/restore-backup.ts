@@ -4,7 +4,7 @@ import { NotFound, RestoreNotAllowed } from '../errors.ts'
 import type { RestoreKey } from '../log/restore-records.ts'
 import type { NewRun } from '../log/run-records.ts'
 import type { RestoreJob } from '../restore/restore-job.ts'
-import { restoreSnapshot, type RestoredSnapshot } from '../restore/restore-snapshot.ts'
+import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
 import type { Backup, RestoreOptions, RestoreResult } from '../../types/index.ts'
 import { checkArguments } from './arguments.ts'
@@ -59,13 +59,13 @@ function preRestoreRun ({ source, schema }: Source, { startedAt }: Run, { actor 
 }
 
 async function performRestore (context: Context, restore: Restore, onBegun: (backup: Backup) => void): Promise<RestoreResult> {
-  const { log, events, clock, sql } = context
+  const { log, events, clock, runner } = context
   const { source, schema, request, run, key, preRestore, publication } = restore
   const { id } = source
   const streams: Readable[] = []
   let begun = false
   try {
-    const restored = await restoreSnapshot(sql, restoreJob(context, restore), {
+    const restored = await runner.restoreSnapshot(restoreJob(context, restore), {
       async onLocked () {
         // Before the answer, which may be lost when the record is there
         begun = true

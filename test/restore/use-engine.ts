@@ -6,6 +6,7 @@ import { createEngine } from '../../lib/create-engine.ts'
 import type { BackupEngine } from '../../lib/service/engine.ts'
 import type { Backup, BackupOptions } from '../../types/index.ts'
 import { useDirectory } from '../support/directory.ts'
+import { builtWorker, inWorkers } from '../support/worker.ts'
 import { testSchema } from '../support/database.ts'
 
 export interface Scope { after: (clean: () => Promise<void>) => void }
@@ -23,7 +24,7 @@ const guard = async (): Promise<void> => {}
 /** The library as an app would have it, on a directory of the test's own unless told, with restores allowed. Stopped after the test. */
 export async function useEngine (t: Scope, options: BackupOptions): Promise<EngineUnderTest> {
   const storagePath = options.storagePath ?? await useDirectory(t)
-  const engine = createEngine(resolve({ ...options, storagePath }), fastify({ logger: false }).log)
+  const engine = createEngine(resolve({ ...options, storagePath }), fastify({ logger: false }).log, undefined, builtWorker)
   t.after(async () => {
     await engine.stop()
     await engine.close()
@@ -32,7 +33,7 @@ export async function useEngine (t: Scope, options: BackupOptions): Promise<Engi
 }
 
 function resolve (options: BackupOptions): ResolvedOptions {
-  const resolved = resolveOptions({ enabled: true, schema: testSchema, auth: [guard], allowRestore: true, excludeTables: ['audit_logs'], ...options })
+  const resolved = resolveOptions({ enabled: true, schema: testSchema, worker: inWorkers, auth: [guard], allowRestore: true, excludeTables: ['audit_logs'], ...options })
   if (!resolved.enabled) throw new TypeError('the test switched the plugin off')
   return resolved
 }

@@ -9,6 +9,7 @@ import type { BackupEngine } from '../../lib/service/engine.ts'
 import type { BackupEvents, BackupOptions } from '../../types/index.ts'
 import { type TestDatabase, testSchema, type TestScope, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
+import { builtWorker, inWorkers } from '../support/worker.ts'
 
 /** Where engines work. Two on the same place are two replicas. */
 export interface Place extends TestDatabase { directory: string }
@@ -57,7 +58,7 @@ export function useEngine (t: TestScope, { url, directory }: Pick<Place, 'url' |
   })
   const { log } = Fastify({ logger: { level: 'trace', stream } })
   const where = options.sql === undefined ? { connection: url } : {}
-  const engine = createEngine(resolved({ ...where, schema: testSchema, storagePath: directory, allowRestore: true, ...options }), log, clock)
+  const engine = createEngine(resolved({ ...where, schema: testSchema, storagePath: directory, allowRestore: true, worker: inWorkers, ...options }), log, clock, builtWorker)
   t.after(async () => {
     await engine.stop()
     await engine.close()

@@ -1,0 +1,26 @@
+import type { PoolSettings } from '../postgres/connection.ts'
+import type { RestoreJob } from '../restore/restore-job.ts'
+import type { SnapshotJob } from '../snapshot/take-snapshot.ts'
+import type { Progress } from '../../types/index.ts'
+import type { PortableError } from './portable-error.ts'
+
+/** What a worker is started with. */
+export type RunRequest = { settings: PoolSettings } & ({ kind: 'snapshot', job: SnapshotJob } | { kind: 'restore', job: RestoreJob })
+
+/**
+ * What a worker asks the main thread in the course of a run: the hooks by their names, the bytes of the snapshot, and the password where a
+ * function knows it.
+ */
+export type Question = 'onLocked' | 'onWritten' | 'onPreRestoreStarted' | 'onPreRestoreWritten' | 'open' | 'read' | 'close' | 'password'
+
+export type FromWorker =
+  | { type: 'question', id: number, question: Question, value: unknown }
+  | { type: 'progress', progress: Progress }
+  | { type: 'completed', result: unknown }
+  /** `refused` is the question whose refusal the run failed for, if it was that. */
+  | { type: 'failed', error: PortableError, refused: number | undefined }
+
+export type ToWorker =
+  | { type: 'answer', id: number, value: unknown }
+  | { type: 'refusal', id: number, error: PortableError }
+  | { type: 'abort', reason: PortableError }

@@ -1,0 +1,132 @@
+import type { MessagePort } from 'node:worker_threads'
+import { Readable } from 'node:stream'
+import { connectBySettings } from '../postgres/connection.ts'
+import type { RestoreHooks } from '../restore/restore-job.ts'
+import { restoreSnapshot } from '../restore/restore-snapshot.ts'
+import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
+import { type SnapshotHooks, takeSnapshot } from '../snapshot/take-snapshot.ts'
+import type { Progress } from '../../types/index.ts'
+import type { FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
+import { fromPortable, toPortable } from './portable-error.ts'
+
+/** Milliseconds between two reports of a phase. */
+const progressInterval = 100
+
+/** The main thread, as a run in a worker sees it. */
+interface MainThread {
+  ask: (question: Question, value?: unknown) => Promise<unknown>
+  tell: (message: FromWorker) => void
+  signal: AbortSignal
+  /** The question that it refused with this error. */
+  refusedWith: (error: unknown) => number | undefined
+}
+
+/** One run from the connection to the file, in a worker: what has to happen on the main thread is asked for by messages. Closes the port at the end. */
+export async function performRun (port: MessagePort, request: RunRequest): Promise<void> {
+  const main = listen(port)
+  const sql = connectBySettings(request.settings, async () => await main.ask('password') as string)
+  try {
+    const result = request.kind === 'snapshot'
+      ? await takeSnapshot(sql, request.job, snapshotHooks(main))
+      : await restoreSnapshot(sql, request.job, restoreHooks(main))
+    main.tell({ type: 'completed', result })
+  } catch (error) {
+    main.tell({ type: 'failed', error: toPortable(error), refused: main.refusedWith(error) })
+  } finally {
+    await sql.end({ timeout: 1 })
+    port.close()
+  }
+}
+
+function listen (port: MessagePort): MainThread {
+  const waiting = new Map<number, { resolve: (value: unknown) => void, reject: (error: Error) => void }>()
+  const refusals = new WeakMap<Error, number>()
+  const aborting = new AbortController()
+  let questions = 0
+
+  port.on('message', (message: ToWorker) => {
+    if (message.type === 'abort') {
+      aborting.abort(fromPortable(message.reason))
+      return
+    }
+    const asker = waiting.get(message.id)
+    waiting.delete(message.id)
+    if (message.type === 'answer') {
+      asker?.resolve(message.value)
+    } else {
+      const error = fromPortable(message.error)
+      refusals.set(error, message.id)
+      asker?.reject(error)
+    }
+  })
+
+  const tell = (message: FromWorker): void => { port.postMessage(message) }
+  return {
+    tell,
+    ask: async (question, value) => await new Promise((resolve, reject) => {
+      const id = ++questions
+      waiting.set(id, { resolve, reject })
+      tell({ type: 'question', id, question, value })
+    }),
+    signal: aborting.signal,
+    refusedWith: (error) => error instanceof Error ? refusals.get(error) : undefined
+  }
+}
+
+function snapshotHooks (main: MainThread): SnapshotHooks {
+  return {
+    async onLocked () { await main.ask('onLocked') },
+    async onWritten (written: WrittenSnapshot) { await main.ask('onWritten', written) },
+    onProgress: reportProgress(main),
+    signal: main.signal
+  }
+}
+
+function restoreHooks (main: MainThread): RestoreHooks {
+  return {
+    async onLocked () { await main.ask('onLocked') },
+    open: async () => readStream(main, await main.ask('open') as number),
+    async onPreRestoreStarted () { await main.ask('onPreRestoreStarted') },
+    async onPreRestoreWritten (written: WrittenSnapshot) { await main.ask('onPreRestoreWritten', written) },
+    onProgress: reportProgress(main),
+    signal: main.signal
+  }
+}
+
+/** The bytes of a stream of the main thread. One chunk is on its way while the one before it is read. */
+function readStream (main: MainThread, stream: number): Readable {
+  const askForNext = (): Promise<unknown> => {
+    const next = main.ask('read', stream)
+    // Nobody may come for it any more
+    next.catch(() => {})
+    return next
+  }
+
+  async function * chunks (): AsyncGenerator<Buffer> {
+    let next = askForNext()
+    try {
+      for (;;) {
+        const chunk = await next as Uint8Array | null
+        if (chunk === null) return
+        next = askForNext()
+        yield Buffer.from(chunk.buffer)
+      }
+    } finally {
+      main.ask('close', stream).catch(() => {})
+    }
+  }
+  return Readable.from(chunks(), { objectMode: true, highWaterMark: 1 })
+}
+
+/** The first report of each phase, then one now and then, and the last: each one takes time on the main thread. */
+function reportProgress ({ tell }: MainThread): (progress: Progress) => void {
+  let phase = ''
+  let next = 0
+  return (progress) => {
+    const now = performance.now()
+    if (progress.phase === phase && now < next && progress.table !== null) return
+    phase = progress.phase
+    next = now + progressInterval
+    tell({ type: 'progress', progress })
+  }
+}
