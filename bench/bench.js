@@ -1,0 +1,59 @@
+import { join } from 'node:path'
+import { settle } from './database.js'
+import { runPgProgram } from './pg-programs.js'
+import { withService } from './service/with-service.js'
+/** @import { Sql } from 'postgres' */
+/** @import { Result } from './result.js' */
+/** @import { Service } from './service/with-service.js' */
+
+/**
+ * @typedef {object} Scenario
+ * @property {string} name
+ * @property {string} schema that it measures on
+ * @property {(bench: Bench) => Promise<Result[]>} run
+ */
+
+/** What scenarios have at hand. @typedef {ReturnType<typeof createBench>} Bench */
+
+/**
+ * @param {object} options
+ * @param {string} options.url of the benchmark's database
+ * @param {Sql} options.sql
+ * @param {number} options.rounds
+ * @param {string} options.directory for snapshots and dumps
+ * @param {boolean} options.hasPgPrograms whether pg_dump and pg_restore fit the server
+ * @param {AbortSignal} options.signal
+ * @param {(line: string) => void} options.say
+ */
+export function createBench ({ url, sql, rounds, directory, hasPgPrograms, signal, say }) {
+  const storagePath = join(directory, 'snapshots')
+
+  return {
+    url,
+    sql,
+    rounds,
+    hasPgPrograms,
+    signal,
+    say,
+    settle: () => settle(sql),
+
+    /** @param {string} name */
+    pathOf: (name) => join(directory, name),
+
+    /** @param {string} filename of a snapshot */
+    snapshotPath: (filename) => join(storagePath, filename),
+
+    /**
+     * @template T
+     * @param {string} schema
+     * @param {(service: Service) => Promise<T>} work
+     */
+    withService: (schema, work) => withService({ url, schema, storagePath }, signal, work),
+
+    /**
+     * @param {'pg_dump' | 'pg_restore'} program
+     * @param {string[]} args
+     */
+    runPgProgram: (program, args) => runPgProgram(program, args, { url, signal })
+  }
+}

@@ -1,0 +1,65 @@
+import { fillTables } from './rows.js'
+import { constrainTables, createTables, tableNames } from './tables.js'
+/** @import { Sql, TransactionSql } from 'postgres' */
+
+/** Of text in one value; PostgreSQL's own limit is 1 GB. */
+export const largeValueBytes = 200e6
+
+export const manyTables = 2000
+
+/**
+ * What scenarios measure on, made by those that need it first.
+ * @type {Record<string, (sql: Sql, rows: number) => Promise<void>>}
+ */
+const makers = {
+  async bare (sql, rows) {
+    await createTables(sql, 'bare')
+    await fillTables(sql, 'bare', rows)
+  },
+
+  async constrained (sql, rows) {
+    await createTables(sql, 'constrained')
+    await fillTables(sql, 'constrained', rows)
+    await constrainTables(sql, 'constrained')
+  },
+
+  async large_value (sql) {
+    await sql.unsafe(`
+      CREATE SCHEMA large_value;
+      CREATE TABLE large_value.texts (id integer NOT NULL, body text NOT NULL);
+      INSERT INTO large_value.texts SELECT 1, repeat(md5('fastify-backup'), ${largeValueBytes / 32})`)
+  },
+
+  async many_tables (sql) {
+    await sql`CREATE SCHEMA many_tables`
+    // Each table stays locked until its transaction ends: too many at once exceed what the server has room for
+    for (let first = 1; first <= manyTables; first += 250) {
+      await sql.unsafe(`DO $$ BEGIN FOR n IN ${first}..${Math.min(first + 249, manyTables)} LOOP
+        EXECUTE format('CREATE TABLE many_tables.%I (id integer PRIMARY KEY, name text NOT NULL, at timestamptz)', 'table_' || n);
+        EXECUTE format('INSERT INTO many_tables.%I SELECT i, md5(i::text), timestamptz ''2024-01-01+00'' FROM generate_series(1, 5) AS i', 'table_' || n);
+      END LOOP; END $$`)
+    }
+  }
+}
+
+/**
+ * @param {Sql} sql
+ * @param {string} schema
+ * @param {number} rows of the narrow table
+ */
+export async function makeSchema (sql, schema, rows) {
+  const make = makers[schema]
+  if (make === undefined) throw new Error(`There is no schema ${schema}`)
+  await make(sql, rows)
+  // The first one to read new rows would write their hint bits
+  await sql`VACUUM (ANALYZE)`
+}
+
+/**
+ * In one statement, since they refer to each other.
+ * @param {Sql | TransactionSql} sql
+ * @param {string} schema of the large tables
+ */
+export async function truncateTables (sql, schema) {
+  await sql.unsafe(`TRUNCATE ${tableNames.map((name) => `${schema}.${name}`).join(', ')}`)
+}

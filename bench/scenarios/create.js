@@ -1,0 +1,45 @@
+import { tableNames } from '../data/tables.js'
+import { timeCursor, timePgDump } from '../peers/dumps.js'
+import { runRounds } from '../rounds.js'
+/** @import { Bench, Scenario } from '../bench.js' */
+
+/** @type {Scenario} */
+export const create = {
+  name: 'create',
+  schema: 'bare',
+  run: (bench) => runRounds(bench, {
+    scenario: 'create',
+    metric: 'create, wall time',
+    ours: () => timeCreate(bench, 'bare'),
+    peers: [
+      ...bench.hasPgPrograms
+        ? [
+            { name: 'pg_dump -Fp -a', target: 1, run: () => timePgDump(bench, 'bare', 'p') },
+            { name: 'pg_dump -Fc -a', target: 0.75, run: () => timePgDump(bench, 'bare', 'c') }
+          ]
+        : [],
+      { name: 'cursor and JSON.stringify', target: 0.33, run: () => timeCursor(bench, 'bare', tableNames) }
+    ]
+  })
+}
+
+/** @type {Scenario} */
+export const manyTables = {
+  name: 'many-tables',
+  schema: 'many_tables',
+  run: (bench) => runRounds(bench, {
+    scenario: 'many-tables',
+    metric: 'create of 2,000 tables with 5 rows each, wall time',
+    ours: () => timeCreate(bench, 'many_tables'),
+    peers: bench.hasPgPrograms ? [{ name: 'pg_dump -Fp -a', target: 1, run: () => timePgDump(bench, 'many_tables', 'p') }] : []
+  })
+}
+
+/**
+ * @param {Bench} bench
+ * @param {string} schema
+ */
+async function timeCreate (bench, schema) {
+  const { wallMs } = await bench.withService(schema, (service) => service.create())
+  return wallMs / 1000
+}

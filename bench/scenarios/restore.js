@@ -1,0 +1,50 @@
+import { rm } from 'node:fs/promises'
+import { timeInserts, timePgRestore } from '../peers/loads.js'
+import { runRounds } from '../rounds.js'
+/** @import { Bench, Scenario } from '../bench.js' */
+/** @import { Result } from '../result.js' */
+
+/** @type {Scenario} */
+export const restore = {
+  name: 'restore',
+  schema: 'bare',
+  run: (bench) => compare(bench, { scenario: 'restore', schema: 'bare', tables: 'bare tables', target: 1, hasInserts: true })
+}
+
+/** @type {Scenario} */
+export const restoreConstrained = {
+  name: 'restore-constrained',
+  schema: 'constrained',
+  run: (bench) => compare(bench, {
+    scenario: 'restore-constrained', schema: 'constrained', tables: 'two foreign keys and three indexes a table', target: 0.8, hasInserts: false
+  })
+}
+
+/**
+ * Ours is the load phase: nobody else reads the snapshot through first, or saves the rows that are about to go.
+ * @param {Bench} bench
+ * @param {{ scenario: string, schema: string, tables: string, target: number, hasInserts: boolean }} options
+ * @returns {Promise<Result[]>}
+ */
+async function compare (bench, { scenario, schema, tables, target, hasInserts }) {
+  const { result: snapshot } = await bench.withService(schema, (service) => service.create())
+  const dump = bench.pathOf('restore.dump')
+  if (bench.hasPgPrograms) await bench.runPgProgram('pg_dump', ['-Fc', '-a', '-n', schema, '-f', dump])
+
+  const results = await runRounds(bench, {
+    scenario,
+    metric: `restore, load phase, ${tables}`,
+    async ours () {
+      const { result } = await bench.withService(schema, (service) => service.restore(snapshot.id))
+      return result.phases.loadMs / 1000
+    },
+    peers: [
+      ...bench.hasPgPrograms ? [{ name: 'TRUNCATE, pg_restore -a -1', target, run: () => timePgRestore(bench, schema, dump) }] : [],
+      ...hasInserts
+        ? [{ name: 'TRUNCATE, 500-row INSERTs by json_populate_recordset', run: () => timeInserts(bench, schema, bench.snapshotPath(snapshot.filename)) }]
+        : []
+    ]
+  })
+  await rm(dump, { force: true })
+  return results
+}
