@@ -17,6 +17,8 @@ export function createServedStreams (open: () => Promise<Readable>): ServedStrea
   return {
     async open () {
       const stream = await open()
+      // It is told to who reads next; before that nobody listens, and it would end the process
+      stream.on('error', () => {})
       if (isClosed) stream.destroy()
       return streams.push({ stream, chunks: stream[Symbol.asyncIterator]() }) - 1
     },
