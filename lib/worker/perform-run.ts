@@ -21,16 +21,29 @@ interface MainThread {
   refusedWith: (error: unknown) => number | undefined
 }
 
-/** One run from the connection to the file, in a worker: what has to happen on the main thread is asked for by messages. Closes the port at the end. */
-export async function performRun (port: MessagePort, request: RunRequest): Promise<void> {
+/**
+ * One run from the connection to the file, in a worker: what has to happen on the main thread is asked for by messages. Closes the port at
+ * the end.
+ * @param port null outside of a worker, where nothing is to be done
+ */
+export async function performRun (port: MessagePort | null, request: RunRequest): Promise<void> {
+  if (port === null) return
   const main = listen(port)
-  const sql = connectBySettings(request.settings, async () => await main.ask('password') as string)
+  let unknownPassword: unknown
+  // What this function rejects with, postgres.js 3.4.9 leaves to nobody, and that ends the thread
+  const sql = connectBySettings(request.settings, async () => await main.ask('password').catch(async (error: unknown) => {
+    unknownPassword = error
+    await sql.end({ timeout: 0 })
+    return await new Promise<never>(() => {})
+  }) as string)
   try {
     const result = request.kind === 'snapshot'
       ? await takeSnapshot(sql, request.job, snapshotHooks(main))
       : await restoreSnapshot(sql, request.job, restoreHooks(main))
     main.tell({ type: 'completed', result })
-  } catch (error) {
+  } catch (thrown) {
+    // A request to cancel has a connection of its own, whose password may be the one that is missing
+    const error = main.signal.aborted ? thrown : unknownPassword ?? thrown
     main.tell({ type: 'failed', error: toPortable(error), refused: main.refusedWith(error) })
   } finally {
     await sql.end({ timeout: 1 })
@@ -40,7 +53,7 @@ export async function performRun (port: MessagePort, request: RunRequest): Promi
 
 function listen (port: MessagePort): MainThread {
   const waiting = new Map<number, { resolve: (value: unknown) => void, reject: (error: Error) => void }>()
-  const refusals = new WeakMap<Error, number>()
+  const refusals = new Map<unknown, number>()
   const aborting = new AbortController()
   let questions = 0
 
@@ -69,7 +82,7 @@ function listen (port: MessagePort): MainThread {
       tell({ type: 'question', id, question, value })
     }),
     signal: aborting.signal,
-    refusedWith: (error) => error instanceof Error ? refusals.get(error) : undefined
+    refusedWith: (error) => refusals.get(error)
   }
 }
 

@@ -1,5 +1,5 @@
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { performRun } from './perform-run.ts'
 
 // What a worker starts with. It ends when the run has closed the port
-await performRun(parentPort as MessagePort, workerData)
+await performRun(parentPort, workerData)

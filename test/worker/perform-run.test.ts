@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import t, { type Test } from 'tap'
+import { Aborted, SchemaNotFound } from '../../lib/errors.ts'
+import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/connection.ts'
+import type { RestoreJob } from '../../lib/restore/restore-job.ts'
+import type { SnapshotJob } from '../../lib/snapshot/take-snapshot.ts'
+import type { FromWorker, Question, RunRequest, ToWorker } from '../../lib/worker/messages.ts'
+import { performRun } from '../../lib/worker/perform-run.ts'
+import { fromPortable, toPortable } from '../../lib/worker/portable-error.ts'
+import { createServedStreams } from '../../lib/worker/served-streams.ts'
+import type { Progress } from '../../types/index.ts'
+import { locksLeft, untilBlocked } from '../postgres/backends.ts'
+import { connectionOf, type Place, usePlace } from '../service/engine.ts'
+import { testSchema } from '../support/database.ts'
+
+type Answers = Partial<Record<Question, (value: unknown, port: MessagePort) => unknown>>
+
+/** What became of a run, and what it said meanwhile. */
+interface Played { ended: FromWorker | undefined, asked: Question[], progress: Progress[] }
+
+async function settingsOf (connection: Parameters<typeof createPool>[0]): Promise<PoolSettings> {
+  const pool = createPool(connection)
+  const settings = poolSettings(pool) as PoolSettings
+  await pool.end()
+  return structuredClone(settings)
+}
+
+/** A run as in a worker, with this test as the main thread; resolves when the run has closed its port. */
+async function play (request: RunRequest, answers: Answers = {}): Promise<Played> {
+  const { port1, port2 } = new MessageChannel()
+  const played: Played = { ended: undefined, asked: [], progress: [] }
+  const tell = (message: ToWorker): void => { port1.postMessage(message) }
+  port1.on('message', (message: FromWorker) => {
+    if (message.type === 'progress') played.progress.push(message.progress)
+    else if (message.type !== 'question') played.ended = message
+    else {
+      played.asked.push(message.question)
+      const { id, question, value } = message
+      Promise.resolve().then(() => answers[question]?.(value, port1)).then(
+        (value) => { tell({ type: 'answer', id, value }) },
+        (error) => { tell({ type: 'refusal', id, error: toPortable(error) }) })
+    }
+  })
+  const closed = once(port1, 'close')
+  await performRun(port2, request)
+  await closed
+  return played
+}
+
+const abort = (port: MessagePort): void => { port.postMessage({ type: 'abort', reason: toPortable(new Aborted('by the test')) } satisfies ToWorker) }
+
+function snapshotJob ({ directory }: Place, id: string = randomUUID()): SnapshotJob & { spoolPath: string } {
+  return {
+    id,
+    schema: testSchema,
+    trigger: 'manual',
+    note: null,
+    createdAt: '2026-11-22T17:45:00.123Z',
+    spoolPath: join(directory, id),
+    excludeTables: [],
+    logTable: { schema: testSchema, name: 'backup_logs' }
+  }
+}
+
+function restoreJob (place: Place, id: string): RestoreJob {
+  const { excludeTables, logTable } = snapshotJob(place)
+  return {
+    id,
+    schema: testSchema,
+    tables: undefined,
+    excludeTables,
+    logTable,
+    checksum: null,
+    allowSchemaDrift: false,
+    allowModified: false,
+    preRestore: { ...snapshotJob(place), trigger: 'pre_restore' },
+    completion: { text: 'SELECT', parameters: [] }
+  }
+}
+
+/** A snapshot of the place, to be restored from. */
+async function useSnapshot (t: Test): Promise<{ place: Place, settings: PoolSettings, job: RestoreJob, open: () => Promise<Readable> }> {
+  const place = await usePlace(t)
+  const settings = await settingsOf(place.url)
+  const job = snapshotJob(place)
+  t.match(await play({ settings, kind: 'snapshot', job }), { ended: { type: 'completed' } })
+  return { place, settings, job: restoreJob(place, job.id), open: async () => createReadStream(job.spoolPath, { highWaterMark: 100 }) }
+}
+
+/** The answers that give a restore its bytes. */
+function answersOf (open: () => Promise<Readable>): Answers {
+  const streams = createServedStreams(open)
+  return {
+    open: streams.open,
+    read: async (stream) => await streams.read(stream as number),
+    close: (stream) => { streams.close(stream as number) }
+  }
+}
+
+t.test('outside of a worker there is nothing to do', async (t) => {
+  await t.resolves(performRun(null, undefined as unknown as RunRequest))
+})
+
+t.test('a snapshot asks for what is not its own, in order, and says how it ended', async (t) => {
+  const place = await usePlace(t)
+  const job = snapshotJob(place)
+  let written: unknown
+  const played = await play({ settings: await settingsOf(place.url), kind: 'snapshot', job }, { onWritten (value) { written = value } })
+  t.strictSame(played.asked, ['onLocked', 'onWritten'])
+  t.match(written, { manifest: { id: job.id, totalRows: 5 }, sizeBytes: (await readFile(job.spoolPath)).length, checksum: /^sha256:/ })
+  t.match(played.progress, [{ phase: 'snapshot', table: null, rows: 5 }])
+  t.match(played.ended, { type: 'completed' })
+  t.strictSame(await locksLeft(place.sql), [], 'the connection is closed by now')
+})
+
+t.test('a restore reads the snapshot a chunk at a time, twice', async (t) => {
+  const { place, settings, job, open } = await useSnapshot(t)
+  await place.sql`DELETE FROM orders`
+  const { ended, asked, progress } = await play({ settings, kind: 'restore', job }, answersOf(open))
+  t.match(ended, { type: 'completed', result: { tables: [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }], drift: [] } })
+  t.equal((await place.sql`SELECT FROM orders`).length, 3)
+  t.strictSame(asked.filter((question) => question !== 'read'), ['onLocked', 'open', 'close', 'onPreRestoreStarted', 'onPreRestoreWritten', 'open', 'close'])
+  t.ok(asked.filter((question) => question === 'read').length > 10)
+  t.strictSame([...new Set(progress.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
+})
+
+t.test('progress is reported now and then, and not for every piece', async (t) => {
+  const { place, settings, job, open } = await useSnapshot(t)
+  const before = performance.now()
+  const { progress, asked } = await play({ settings, kind: 'restore', job }, answersOf(open))
+  const phases = 3
+  t.ok(progress.length <= 2 * phases + (performance.now() - before) / 100, 'each phase begins and ends, and in between ten a second')
+  t.ok(asked.filter((question) => question === 'read').length > progress.length)
+  t.strictSame(await locksLeft(place.sql), [])
+})
+
+t.test('a refusal fails the run, and the run says whose it was', async (t) => {
+  const { place, settings, job, open } = await useSnapshot(t)
+  const refuse = (): never => { throw new Aborted('said the test') }
+  const locked = await play({ settings, kind: 'snapshot', job: snapshotJob(place) }, { onLocked: refuse })
+  t.match(locked.ended, { type: 'failed', error: { code: 'FST_BACKUP_ABORTED', message: /said the test/ }, refused: 1 })
+  const unread = await play({ settings, kind: 'restore', job }, { ...answersOf(open), read: refuse, close: refuse })
+  t.match(unread.ended, { type: 'failed', error: { code: 'FST_BACKUP_ABORTED' }, refused: 3 }, 'a stream hands it on')
+  t.strictSame(unread.asked, ['onLocked', 'open', 'read', 'close'])
+})
+
+t.test('a failure of its own is nobody\'s refusal', async (t) => {
+  const place = await usePlace(t)
+  const { ended } = await play({ settings: await settingsOf(place.url), kind: 'snapshot', job: { ...snapshotJob(place), schema: 'nowhere' } })
+  t.match(ended, { type: 'failed', refused: undefined })
+  t.ok(ended?.type === 'failed' && fromPortable(ended.error) instanceof SchemaNotFound)
+})
+
+t.test('an abort ends the run with its reason', async (t) => {
+  const { place, settings, job, open } = await useSnapshot(t)
+  const aborted = { type: 'failed', error: { code: 'FST_BACKUP_ABORTED', message: /by the test/ } }
+  const abortFirst = (_value: unknown, port: MessagePort): void => { abort(port) }
+  t.match((await play({ settings, kind: 'snapshot', job: snapshotJob(place) }, { onLocked: abortFirst })).ended, aborted)
+  t.match((await play({ settings, kind: 'restore', job }, { ...answersOf(open), onPreRestoreStarted: abortFirst })).ended, aborted)
+  t.strictSame(await locksLeft(place.sql), [])
+})
+
+t.test('a password that is asked for, and one that is refused', async (t) => {
+  const place = await usePlace(t)
+  const { password, ...connection } = connectionOf(place.url)
+  const settings = await settingsOf({ ...connection, password: async () => password })
+  t.strictSame([settings.asksPassword, 'pass' in settings.options], [true, false])
+  const request: RunRequest = { settings, kind: 'snapshot', job: snapshotJob(place) }
+  const given = await play(request, { password: () => password })
+  t.match(given.ended, { type: 'completed' })
+  t.equal(given.asked[0], 'password')
+
+  const refused = await play(request, { password () { throw new Aborted('no token') } })
+  t.strictSame(refused.asked, ['password'])
+  t.match(refused.ended, { type: 'failed', error: { message: /no token/ }, refused: 1 })
+})
+
+t.test('an abort is one, though there is no password to cancel with', async (t) => {
+  const place = await usePlace(t)
+  const { password, ...connection } = connectionOf(place.url)
+  const settings = await settingsOf({ ...connection, password: async () => password })
+  const ports: MessagePort[] = []
+  const { ended, asked } = await place.sql.begin(async (tx) => {
+    await tx`LOCK TABLE orders`
+    const playing = play({ settings, kind: 'snapshot', job: snapshotJob(place) }, {
+      password (_value, port) {
+        if (ports.push(port) > 1) throw new Error('the token has expired')
+        return password
+      }
+    })
+    await untilBlocked(place.sql)
+    for (const port of ports) abort(port)
+    return await playing
+  })
+  t.strictSame(asked, ['password', 'password'])
+  t.match(ended, { type: 'failed', error: { code: 'FST_BACKUP_ABORTED', message: /by the test/ } })
+})
