@@ -1,13 +1,19 @@
 import { existsSync } from 'node:fs'
+import { DatabaseUnavailable } from '../errors.ts'
 import { poolSettings, type Sql } from '../postgres/connection.ts'
 import { createLocalRunner, type Runner } from './runner.ts'
 import { createWorkerRunner } from './worker-runner.ts'
 
-/** The worker's file beside this one. Undefined where there is none: a bundler that put everything into one file has left it behind. */
-export function findWorkerEntry (): URL | undefined {
-  const base: string | undefined = import.meta.url
-  const entry = base === undefined ? undefined : new URL('./worker-entry.js', base)
-  return entry?.protocol === 'file:' && existsSync(entry) ? entry : undefined
+export const findWorkerEntry = (): URL | undefined => entryBeside(import.meta.url)
+
+/**
+ * The worker's file beside a module. Undefined where there is none: a bundler that put everything into one file has left it behind.
+ * @param module what the module's import.meta.url says: nothing in a CommonJS bundle, and not always a file
+ */
+export function entryBeside (module: string | undefined): URL | undefined {
+  if (module?.startsWith('file:') !== true) return undefined
+  const entry = new URL('./worker-entry.js', module)
+  return existsSync(entry) ? entry : undefined
 }
 
 /** Runs in worker threads, where wanted and possible; `warn` is told why they are not. */
@@ -21,8 +27,17 @@ export function createRunner (sql: Sql, wanted: boolean, entry: URL | undefined,
   return createLocalRunner(sql)
 }
 
-/** postgres.js takes a function for it, too, and asks that for each connection. */
-const passwordOf = ({ options }: Sql) => async (): Promise<unknown> => {
-  const { pass } = options as unknown as { pass: unknown }
-  return typeof pass === 'function' ? await pass() : pass
+/** What the owner's function says to each connection. */
+const passwordOf = ({ options }: Sql) => async (): Promise<string> => {
+  const { pass } = options as unknown as { pass: () => Promise<unknown> }
+  try {
+    const password = await pass()
+    if (typeof password === 'string') return password
+  } catch (error) {
+    // Its message may hold anything
+    throw passwordUnknown(error instanceof Error ? error.name : typeof error)
+  }
+  throw passwordUnknown('it gave no string')
 }
+
+const passwordUnknown = (reason: string): Error => new DatabaseUnavailable(`the function that gives the password failed: ${reason}`)

@@ -48,7 +48,7 @@ export function resolved (options: BackupOptions): ResolvedOptions {
 }
 
 /** An engine with a pool of its own, not started; it is stopped and closed after the test. */
-export function useEngine (t: TestScope, { url, directory }: Pick<Place, 'url' | 'directory'>, options: BackupOptions = {}, clock?: Clock): TestEngine {
+export function useEngine (t: TestScope, { url, directory }: Pick<Place, 'url' | 'directory'>, options: BackupOptions = {}, clock?: Clock, workerEntry = builtWorker): TestEngine {
   const lines: LogLine[] = []
   const stream = new Writable({
     write (chunk, _encoding, done) {
@@ -58,7 +58,7 @@ export function useEngine (t: TestScope, { url, directory }: Pick<Place, 'url' |
   })
   const { log } = Fastify({ logger: { level: 'trace', stream } })
   const where = options.sql === undefined ? { connection: url } : {}
-  const engine = createEngine(resolved({ ...where, schema: testSchema, storagePath: directory, allowRestore: true, worker: inWorkers, ...options }), log, clock, builtWorker)
+  const engine = createEngine(resolved({ ...where, schema: testSchema, storagePath: directory, allowRestore: true, worker: inWorkers, ...options }), log, clock, workerEntry)
   t.after(async () => {
     await engine.stop()
     await engine.close()

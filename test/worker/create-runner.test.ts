@@ -1,0 +1,89 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import Fastify from 'fastify'
+import postgres from 'postgres'
+import t from 'tap'
+import { createEngine } from '../../lib/create-engine.ts'
+import { createRunner, entryBeside, findWorkerEntry } from '../../lib/worker/create-runner.ts'
+import { connectionOf, type LogLine, resolved, type TestEngine, useEngine, usePlace } from '../service/engine.ts'
+import { useDirectory } from '../support/directory.ts'
+import { testSchema } from '../support/database.ts'
+import { builtWorker, failingWorker } from '../support/worker.ts'
+
+const warnings = ({ lines }: TestEngine): LogLine[] => lines.filter(({ level }) => level >= 40)
+
+/** Any run in it fails, so that one that succeeds was in the main thread. */
+const noWorker = failingWorker({ how: 'exit', at: 'onLocked' })
+
+/** A socket such as somebody goes through a tunnel by, who gets postgres.js as it wants it. */
+async function connectSocket ({ host: [host = ''], port: [port = 0] }: { host: string[], port: number[] }): Promise<Socket> {
+  const socket = new Socket()
+  await new Promise<void>((resolve) => { socket.connect(port, host, resolve) })
+  return socket
+}
+
+t.test('a connection whose socket is made by a function stays in the main thread, and one warning says so', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { worker: true, connection: Object.assign(connectionOf(place.url), { socket: connectSocket }) }, undefined, noWorker)
+  const { id } = await engine.create()
+  t.match(await engine.restore(id), { rowCount: 5 })
+  t.match(warnings(engine), [{ level: 40, msg: /run in the main thread/, reason: /its socket, or one in ssl/ }])
+  t.equal(warnings(engine).length, 1)
+})
+
+t.test('so does one with a function in ssl', async (t) => {
+  const sql = postgres({ max: 2, ssl: { checkServerIdentity: () => undefined } })
+  const told: string[] = []
+  const runner = createRunner(sql, true, builtWorker, (reason) => { told.push(reason) })
+  t.match(told, [/its socket, or one in ssl/])
+  await t.resolves(runner.close())
+})
+
+t.test('without the worker\'s file, as in a bundle, it is the main thread again', async (t) => {
+  const place = await usePlace(t)
+  const lines: LogLine[] = []
+  const { log } = Fastify({ logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
+  const options = resolved({ connection: place.url, schema: testSchema, storagePath: place.directory, allowRestore: true })
+  // As TypeScript, this library has none
+  const engine = createEngine(options, log)
+  t.after(async () => {
+    await engine.stop()
+    await engine.close()
+  })
+  const { id } = await engine.create()
+  t.match(await engine.restore(id), { rowCount: 5 })
+  t.match(lines, [{ level: 40, reason: /keep fastify-backup out of the bundle/ }])
+  t.equal(lines.length, 1)
+})
+
+t.test('with worker: false it is the main thread, and nobody is warned', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { worker: false }, undefined, noWorker)
+  const { id } = await engine.create()
+  t.match(await engine.restore(id), { rowCount: 5 })
+  t.strictSame(warnings(engine), [])
+})
+
+t.test('where it can be a worker, it is one, and nobody is warned', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { worker: true }, undefined, noWorker)
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_WORKER_FAILED' })
+  t.strictSame(warnings(engine), [])
+})
+
+t.test('the worker\'s file is looked for beside a module that is a file', async (t) => {
+  const directory = join(await useDirectory(t), 'a b')
+  const module = pathToFileURL(join(directory, 'create-runner.js')).href
+  const file = join(directory, 'worker-entry.js')
+  await mkdir(directory)
+  t.equal(entryBeside(module), undefined)
+  await writeFile(file, '')
+  t.strictSame(entryBeside(module), pathToFileURL(file))
+  await rm(file)
+  t.equal(entryBeside(module), undefined)
+  t.equal(entryBeside(undefined), undefined, 'a CommonJS bundle')
+  t.equal(entryBeside('data:text/javascript,1'), undefined)
+  t.equal(findWorkerEntry(), undefined, 'as TypeScript, this library has none')
+})
