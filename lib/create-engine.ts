@@ -25,8 +25,10 @@ import { createRunner, findWorkerEntry } from './worker/create-runner.ts'
 
 /** app.close() waits for us, and for those below: together they stay under the 5 s that we promise, and under Fastify's 10 s for a hook. */
 const graceMs = 3000
+/** For the runs of workers that had to be ended by force to be noted as failed. */
+const noteMs = 500
 /** For the connections to say good-bye. */
-const closeSeconds = 1
+const closeSeconds = 0.5
 
 /** Puts the rooms together. Nothing connects before the first call, or start(). */
 export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock = systemClock, workerEntry = findWorkerEntry()): BackupEngine {
@@ -93,11 +95,12 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     },
     async stop () {
       stopping.abort()
-      await withinGrace(Promise.all([runs.stop(), scheduler?.stop(), healer.idle(), calls.answered()]))
+      await within(graceMs, Promise.all([runs.stop(), scheduler?.stop(), healer.idle(), calls.answered()]))
       calls.giveUp(new ShuttingDown())
     },
     async close () {
       await context.runner.close()
+      await within(noteMs, runs.stop())
       const own = options.sql === undefined ? [sql, logSql] : [logSql]
       await Promise.all(own.map(async (pool) => { await pool.end({ timeout: closeSeconds }) }))
     }
@@ -106,8 +109,8 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
 }
 
 /** A database that no longer answers must not hold app.close(). */
-async function withinGrace (work: Promise<unknown>): Promise<void> {
+async function within (ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  await Promise.race([work, new Promise((resolve) => { timer = setTimeout(resolve, graceMs) })])
+  await Promise.race([work, new Promise((resolve) => { timer = setTimeout(resolve, ms) })])
   clearTimeout(timer)
 }

@@ -11,7 +11,7 @@ import type { Runner } from './runner.ts'
 import { createServedStreams } from './served-streams.ts'
 
 /** Milliseconds that a worker has to close its connection when its run is over. */
-const graceMs = 1000
+const graceMs = 500
 
 /** What the main thread says to the questions of a run. */
 type Answers = Partial<Record<Question, (value: unknown) => Promise<unknown>>>
@@ -33,7 +33,7 @@ interface Hooks {
  * @param askPassword where a function knows it; see PoolSettings
  * @param entry the worker's file
  */
-export function createWorkerRunner (settings: PoolSettings, askPassword: () => Promise<unknown>, entry: URL): Runner {
+export function createWorkerRunner (settings: PoolSettings, askPassword: () => Promise<string>, entry: URL): Runner {
   const workers = new Map<Worker, Promise<unknown>>()
 
   function startWorker (request: RunRequest): Worker {
@@ -103,7 +103,7 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
         },
         onProgress,
         signal,
-        onDeath: (reason) => new WorkerFailed(reason),
+        onDeath: (reason) => failureOf(reason, signal),
         abandon () {}
       })
     },
@@ -125,7 +125,7 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
         },
         onProgress,
         signal,
-        onDeath: (reason) => mayCommit ? new RestoreUncertain(`the worker thread ended early, ${reason}`) : new WorkerFailed(reason),
+        onDeath: (reason) => mayCommit ? new RestoreUncertain(`the worker thread ended early, ${reason}`) : failureOf(reason, signal),
         abandon: streams.closeAll
       }) as RestoredSnapshot
     },
@@ -134,6 +134,11 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
       await Promise.all([...workers.keys()].map(async (worker) => await worker.terminate()))
     }
   }
+}
+
+/** A worker that was asked to end, and did not, is ended by force: that is no failure of its own. */
+function failureOf (reason: string, signal: AbortSignal): Error {
+  return signal.aborted ? signal.reason : new WorkerFailed(reason)
 }
 
 /** The message may hold anything. */
