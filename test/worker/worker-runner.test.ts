@@ -1,0 +1,214 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import postgres from 'postgres'
+import t from 'tap'
+import { Aborted, CannotSnapshot, SchemaDrift, StorageFull } from '../../lib/errors.ts'
+import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/connection.ts'
+import { createWorkerRunner } from '../../lib/worker/worker-runner.ts'
+import type { Progress } from '../../types/index.ts'
+import { everyConnection, locksLeft, until, untilBlocked } from '../postgres/backends.ts'
+import { connectionOf, type Place, type TestEngine, useEngine, usePlace } from '../service/engine.ts'
+import { storageWith } from '../service/storage-double.ts'
+import { testSchema } from '../support/database.ts'
+import { builtWorker } from '../support/worker.ts'
+
+const rowsOf = async ({ sql }: Place): Promise<number> => (await sql`SELECT FROM orders`).length
+
+const untilUnlocked = async ({ sql }: Place): Promise<void> => { await until(async () => (await locksLeft(sql)).length === 0) }
+
+t.test('a backup and a restore in workers are what they are elsewhere, and are told step by step', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { worker: true })
+  const reports: Progress[] = []
+  const onProgress = (progress: Progress): void => { reports.push(progress) }
+  const backup = await engine.create({ onProgress })
+  t.match(backup, { status: 'completed', rowCount: 5, tableCount: 2, available: true })
+  t.match(reports, [{ phase: 'snapshot', table: null, rows: 5, bytes: backup.sizeBytes }])
+
+  reports.length = 0
+  await place.sql`DELETE FROM orders`
+  const result = await engine.restore(backup.id, { onProgress })
+  t.match(result, { rowCount: 5, tables: [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }] })
+  t.equal(await rowsOf(place), 3)
+  t.strictSame([...new Set(reports.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
+  t.strictSame(engine.events.filter(([name]) => name === 'restore:progress').map(([, event]) => event), reports.map((progress) => ({ id: backup.id, progress })))
+  t.match(await engine.get(result.preRestoreId), { trigger: 'pre_restore', status: 'completed', rowCount: 2 })
+})
+
+t.test('a long backup is told now and then', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE TABLE large AS SELECT i, repeat('x', 1000) AS text FROM generate_series(1, 100000) AS i`
+  const engine = useEngine(t, place, { worker: true })
+  const reports: Progress[] = []
+  const before = performance.now()
+  await engine.create({ onProgress: (progress) => { reports.push(progress) } })
+  t.ok(reports.length > 1 && reports.length <= 2 + (performance.now() - before) / 100)
+  const rows = reports.map(({ rows }) => rows)
+  t.strictSame(rows, [...rows].sort((a, b) => a - b))
+  t.match([reports[0], reports.at(-1)], [{ table: 'large' }, { table: null, rows: 100_005, tablesDone: 3 }])
+})
+
+t.test('its errors are those of this library, with what callers act on', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { worker: true })
+  const { id } = await engine.create()
+  await place.sql`ALTER TABLE orders DROP COLUMN total`
+  const drifted = await engine.restore(id).catch((error) => error)
+  t.ok(drifted instanceof SchemaDrift)
+  t.match(drifted, { code: 'FST_BACKUP_SCHEMA_DRIFT', statusCode: 422, drift: [{ table: 'orders', column: 'total', problem: /not in the table/ }] })
+
+  await place.sql`CREATE FOREIGN DATA WRAPPER nothing`
+  await place.sql`CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing`
+  await place.sql`CREATE TABLE parted (id int) PARTITION BY LIST (id)`
+  await place.sql`CREATE FOREIGN TABLE part PARTITION OF parted DEFAULT SERVER nowhere`
+  const unreadable = await engine.create().catch((error) => error)
+  t.ok(unreadable instanceof CannotSnapshot)
+  t.match(unreadable, { code: 'FST_BACKUP_CANNOT_SNAPSHOT', statusCode: 422, message: /parted/, problems: [/parted/] })
+})
+
+t.test('of what the database says no row is told', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE TABLE secrets (secret text)`
+  await place.sql`INSERT INTO secrets VALUES ('hunter2'), ('hunter2')`
+  const engine = useEngine(t, place, { worker: true })
+  const { id } = await engine.create()
+  await place.sql`DELETE FROM secrets`
+  await place.sql`ALTER TABLE secrets ADD UNIQUE (secret)`
+  const error = await engine.restore(id).catch((error) => error)
+  t.match(error, { code: 'FST_BACKUP_RESTORE_FAILED', message: /23505.*secrets_secret_key/, cause: { code: '23505', table: 'secrets' } })
+  t.notMatch(JSON.stringify([error, error.message, error.stack, error.cause, engine.lines, engine.events]), /hunter2/)
+})
+
+t.test('what a hook throws on this side comes out as the very same object', async (t) => {
+  const place = await usePlace(t)
+  const full = new StorageFull('publish the snapshot')
+  const engine = useEngine(t, place, { worker: true, storage: storageWith(place.directory, { async publish () { throw full } }) })
+  t.equal(await engine.create().catch((error) => error), full)
+  t.match((await engine.list()).backups, [{ status: 'failed', error: full.message }])
+  t.strictSame(await readdir(place.directory), [])
+
+  const { settings, job } = await useJob(place)
+  const runner = createWorkerRunner(settings, async () => '', builtWorker)
+  t.teardown(runner.close)
+  for (const thrown of ['no error at all', undefined, { handle () {} }]) {
+    const onLocked = async (): Promise<void> => { throw thrown }
+    const caught = await runner.takeSnapshot(job, { onLocked, async onWritten () {}, onProgress () {}, signal: new AbortController().signal }).then(() => 'nothing', (error) => error)
+    t.equal(caught, thrown)
+  }
+})
+
+async function useJob ({ url, directory }: Place): Promise<{ settings: PoolSettings, job: Parameters<ReturnType<typeof createWorkerRunner>['takeSnapshot']>[0] }> {
+  const pool = createPool(url)
+  const settings = poolSettings(pool) as PoolSettings
+  await pool.end()
+  const id = '00000000-0000-4000-8000-000000000000'
+  const job = { id, schema: testSchema, trigger: 'manual' as const, note: null, createdAt: '2026-11-22T17:45:00.123Z', spoolPath: join(directory, id), excludeTables: [], logTable: { schema: testSchema, name: 'backup_logs' } }
+  return { settings, job }
+}
+
+t.test('what was aborted before it began starts no worker', async (t) => {
+  const { settings, job } = await useJob(await usePlace(t))
+  const reason = new Aborted('by the test')
+  // Where there is no file, a worker would say so
+  const runner = createWorkerRunner(settings, async () => '', new URL('nowhere.js', import.meta.url))
+  const hooks = { async onLocked () {}, async onWritten () {}, onProgress () {}, signal: AbortSignal.abort(reason) }
+  t.equal(await runner.takeSnapshot(job, hooks).catch((error) => error), reason)
+})
+
+/** The run was aborted and has left nothing behind; the next one succeeds. */
+async function leftNothing (t: Tap, place: Place, engine: TestEngine, files: string[]): Promise<void> {
+  await untilUnlocked(place)
+  t.strictSame(await readdir(place.directory), files)
+  await place.sql`DROP TABLE IF EXISTS large`
+  t.match(await engine.create(), { status: 'completed' })
+}
+
+type Tap = Pick<typeof t, 'match' | 'strictSame'>
+
+const aborted = { code: 'FST_BACKUP_ABORTED', statusCode: 499 }
+
+t.test('a backup is aborted while rows are read', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE TABLE large AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 200000)`
+  const engine = useEngine(t, place, { worker: true })
+  const aborting = new AbortController()
+  const error = await engine.create({ signal: aborting.signal, onProgress () { aborting.abort() } }).catch((error) => error)
+  t.ok(error instanceof Aborted)
+  t.match(error, aborted)
+  t.match((await engine.list()).backups, [{ status: 'failed', error: error.message }])
+  await leftNothing(t, place, engine, [])
+})
+
+t.test('a backup is aborted while it waits for a lock: the server is told', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { worker: true })
+  const aborting = new AbortController()
+  await place.sql.begin(async (tx) => {
+    await tx`LOCK TABLE orders`
+    const creating = engine.create({ signal: aborting.signal })
+    await untilBlocked(place.sql)
+    aborting.abort()
+    await t.rejects(creating, aborted)
+  })
+  await leftNothing(t, place, engine, [])
+})
+
+for (const phase of ['verify', 'load'] as const) {
+  t.test(`a restore is aborted in its phase ${phase}`, async (t) => {
+    const place = await usePlace(t)
+    await place.sql`CREATE TABLE large AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 100000)`
+    const engine = useEngine(t, place, { worker: true })
+    const { id, filename } = await engine.create()
+    await place.sql`DELETE FROM orders`
+    const aborting = new AbortController()
+    const onProgress = (progress: Progress): void => { if (progress.phase === phase) aborting.abort() }
+    await t.rejects(engine.restore(id, { signal: aborting.signal, onProgress }), aborted)
+    const { restore } = await engine.get(id)
+    t.match(restore, { status: 'failed', error: /by the caller/ })
+    t.equal(await rowsOf(place), 0)
+    const { backups } = await engine.list({ trigger: 'pre_restore' })
+    t.equal(backups.length, phase === 'verify' ? 0 : 1)
+    await leftNothing(t, place, engine, [filename, ...backups.map(({ filename }) => filename)].sort())
+  })
+}
+
+t.test('a pool of the caller\'s own is neither used up nor closed: all of its connections may be busy', async (t) => {
+  const place = await usePlace(t)
+  const sql = postgres(place.url, { max: 2, onnotice () {} })
+  t.after(async () => { await sql.end({ timeout: 1 }) })
+  const engine = useEngine(t, place, { sql, worker: true })
+  const busy = [await sql.reserve(), await sql.reserve()]
+  const { id } = await engine.create()
+  await place.sql`DELETE FROM orders`
+  t.match(await engine.restore(id), { rowCount: 5 })
+  for (const connection of busy) connection.release()
+  await engine.stop()
+  await engine.close()
+  t.same(await everyConnection(sql), [1])
+})
+
+t.test('a password that a function gives', async (t) => {
+  const place = await usePlace(t)
+  const { password, ...connection } = connectionOf(place.url)
+  let give: () => unknown = () => password
+  const engine = useEngine(t, place, { worker: true, connection: { ...connection, password: async () => give() as string } })
+  // The log has its connection from now on
+  await engine.list()
+  const { id } = await engine.create()
+  t.match(await engine.restore(id), { rowCount: 5 })
+
+  const failures: Array<[give: () => unknown, message: RegExp]> = [
+    [() => { throw new RangeError('hunter2') }, /password failed: RangeError/],
+    [() => { throw 'hunter2' }, /password failed: string/], // eslint-disable-line no-throw-literal -- which is what is looked at
+    [() => undefined, /password failed: it gave no string/]
+  ]
+  for (const [failing, message] of failures) {
+    give = failing
+    const error = await engine.create().catch((error) => error)
+    t.match(error, { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503, message })
+    t.notMatch(String(error.stack), /hunter2/)
+  }
+  give = () => password
+  t.match(await engine.create(), { status: 'completed' })
+  t.strictSame(engine.lines.filter(({ level }) => level >= 40), [])
+})
