@@ -1,10 +1,10 @@
-// node test/package/check-package.js
+// npm run test:package
 //
-// Packs the library as npm publishes it and uses it like a stranger: installed in an empty project, imported, required,
-// type-checked, and judged by publint and attw.
+// Packs the library as npm publishes it and uses it like a stranger: installed in an empty project, imported, required, run on the server of
+// TEST_DATABASE_URL, type-checked, and judged by publint and attw.
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,6 +40,22 @@ check('installs in an empty project, with fastify as its only peer', () => {
 check('is imported by an ES module', () => { node(['esm.mjs'], directory) })
 
 check('is required by a CommonJS module', () => { node(['cjs.cjs'], directory) })
+
+check('backs up and restores in a worker, imported by an ES module', () => { node(['run.mjs', 'worker'], directory) })
+
+check('backs up and restores in a worker, required by a CommonJS module', () => { node(['run.cjs', 'worker'], directory) })
+
+check('backs up and restores in the main thread, with one warning, where the worker\'s file was left behind', () => {
+  // All that a bundle of one file changes for the library
+  const entry = join(directory, 'node_modules/fastify-backup/dist/lib/worker/worker-entry.js')
+  renameSync(entry, `${entry}.away`)
+  try {
+    node(['run.mjs', 'main'], directory)
+    node(['run.cjs', 'main'], directory)
+  } finally {
+    renameSync(`${entry}.away`, entry)
+  }
+})
 
 check('type-checks in a strict TypeScript project, declarations included', () => {
   node(['node_modules/typescript/bin/tsc'], directory)

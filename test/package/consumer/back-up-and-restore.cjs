@@ -1,0 +1,32 @@
+const assert = require('node:assert/strict')
+const { randomBytes } = require('node:crypto')
+const { subscribe } = require('node:diagnostics_channel')
+const Fastify = require('fastify')
+const postgres = require('postgres')
+
+let workers = 0
+subscribe('worker_threads', () => { workers++ })
+
+/** Loses a row and gets it back, in a schema of its own; in worker threads or not, as the command says. */
+module.exports = async function backUpAndRestore (backup) {
+  const inWorker = process.argv[2] === 'worker'
+  const connection = process.env.TEST_DATABASE_URL
+  const schema = `package_${randomBytes(8).toString('hex')}`
+  const lines = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write (line) { lines.push(JSON.parse(line)) } } } })
+  const sql = postgres(connection, { onnotice () {} })
+  await sql.unsafe(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.users AS SELECT 1 AS id`)
+  try {
+    await app.register(backup, { enabled: true, connection, schema, auth: [async () => {}], allowRestore: true })
+    const { id } = await app.backup.create()
+    await sql.unsafe(`DELETE FROM ${schema}.users`)
+    await app.backup.restore(id)
+    assert.equal((await sql.unsafe(`SELECT FROM ${schema}.users`)).length, 1)
+    assert.equal(workers, inWorker ? 2 : 0)
+    assert.deepEqual(lines.map(({ reason }) => /keep fastify-backup out of the bundle/.test(reason)), inWorker ? [] : [true])
+  } finally {
+    await app.close()
+    await sql.unsafe(`DROP SCHEMA ${schema} CASCADE`)
+    await sql.end()
+  }
+}
