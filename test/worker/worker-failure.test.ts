@@ -158,7 +158,7 @@ t.test('stop() and close() end the worker of a run, which is noted as failed', a
 
 t.test('also one that hears nothing any more', async (t) => {
   const place = await usePlace(t)
-  const engine = useFailing(t, place, { how: 'hang', at: 'onWritten' })
+  const engine = useFailing(t, place, { how: 'hang', at: 'onLocked', sent: true })
   const { finished } = await engine.beginCreate()
   const failed = t.rejects(finished, { code: 'FST_BACKUP_SHUTTING_DOWN' })
   t.ok(await timedClose(engine) < 5000)
