@@ -12,7 +12,7 @@ export const findWorkerEntry = (): URL | undefined => entryBeside(import.meta.ur
  */
 export function entryBeside (module: string | undefined): URL | undefined {
   if (module?.startsWith('file:') !== true) return undefined
-  const entry = new URL('./worker-entry.js', module)
+  const entry = new URL('./backup-worker.js', module)
   return existsSync(entry) ? entry : undefined
 }
 

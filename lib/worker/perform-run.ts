@@ -5,12 +5,9 @@ import type { RestoreHooks } from '../restore/restore-job.ts'
 import { restoreSnapshot } from '../restore/restore-snapshot.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import { type SnapshotHooks, takeSnapshot } from '../snapshot/take-snapshot.ts'
-import type { Progress } from '../../types/index.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
-
-/** Milliseconds between two reports of a phase. */
-const progressInterval = 100
+import { throttleProgress } from './throttle-progress.ts'
 
 /** The main thread, as a run in a worker sees it. */
 interface MainThread {
@@ -90,7 +87,7 @@ function snapshotHooks (main: MainThread): SnapshotHooks {
   return {
     async onLocked () { await main.ask('onLocked') },
     async onWritten (written: WrittenSnapshot) { await main.ask('onWritten', written) },
-    onProgress: reportProgress(main),
+    onProgress: throttleProgress((progress) => { main.tell({ type: 'progress', progress }) }),
     signal: main.signal
   }
 }
@@ -101,7 +98,7 @@ function restoreHooks (main: MainThread): RestoreHooks {
     open: async () => readStream(main, await main.ask('open') as number),
     async onPreRestoreStarted () { await main.ask('onPreRestoreStarted') },
     async onPreRestoreWritten (written: WrittenSnapshot) { await main.ask('onPreRestoreWritten', written) },
-    onProgress: reportProgress(main),
+    onProgress: throttleProgress((progress) => { main.tell({ type: 'progress', progress }) }),
     signal: main.signal
   }
 }
@@ -129,17 +126,4 @@ function readStream (main: MainThread, stream: number): Readable {
     }
   }
   return Readable.from(chunks(), { objectMode: true, highWaterMark: 1 })
-}
-
-/** The first report of each phase, then one now and then, and the last: each one takes time on the main thread. */
-function reportProgress ({ tell }: MainThread): (progress: Progress) => void {
-  let phase = ''
-  let next = 0
-  return (progress) => {
-    const now = performance.now()
-    if (progress.phase === phase && now < next && progress.table !== null) return
-    phase = progress.phase
-    next = now + progressInterval
-    tell({ type: 'progress', progress })
-  }
 }

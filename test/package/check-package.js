@@ -47,7 +47,7 @@ check('backs up and restores in a worker, required by a CommonJS module', () => 
 
 check('backs up and restores in the main thread, with one warning, where the worker\'s file was left behind', () => {
   // All that a bundle of one file changes for the library
-  const entry = join(directory, 'node_modules/fastify-backup/dist/lib/worker/worker-entry.js')
+  const entry = join(directory, 'node_modules/fastify-backup/dist/lib/worker/backup-worker.js')
   renameSync(entry, `${entry}.away`)
   try {
     node(['run.mjs', 'main'], directory)

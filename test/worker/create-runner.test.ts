@@ -76,7 +76,7 @@ t.test('where it can be a worker, it is one, and nobody is warned', async (t) =>
 t.test('the worker\'s file is looked for beside a module that is a file', async (t) => {
   const directory = join(await useDirectory(t), 'a b')
   const module = pathToFileURL(join(directory, 'create-runner.js')).href
-  const file = join(directory, 'worker-entry.js')
+  const file = join(directory, 'backup-worker.js')
   await mkdir(directory)
   t.equal(entryBeside(module), undefined)
   await writeFile(file, '')

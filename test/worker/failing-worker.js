@@ -34,6 +34,6 @@ export async function fail ({ how, at, time = 1, sent = false }) {
     if (isDue) ends[how]()
   }
 
-  const library = new URL('../../dist/lib/worker/worker-entry.js', import.meta.url)
+  const library = new URL('../../dist/lib/worker/backup-worker.js', import.meta.url)
   await import(library.href)
 }

@@ -130,16 +130,6 @@ t.test('a restore reads the snapshot a chunk at a time, twice', async (t) => {
   t.strictSame([...new Set(progress.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
 })
 
-t.test('progress is reported now and then, and not for every piece', async (t) => {
-  const { place, settings, job, open } = await useSnapshot(t)
-  const before = performance.now()
-  const { progress, asked } = await play({ settings, kind: 'restore', job }, answersOf(open))
-  const phases = 3
-  t.ok(progress.length <= 2 * phases + (performance.now() - before) / 100, 'each phase begins and ends, and in between ten a second')
-  t.ok(asked.filter((question) => question === 'read').length > progress.length)
-  t.strictSame(await locksLeft(place.sql), [])
-})
-
 t.test('a refusal fails the run, and the run says whose it was', async (t) => {
   const { place, settings, job, open } = await useSnapshot(t)
   const refuse = (): never => { throw new Aborted('said the test') }

@@ -1,0 +1,21 @@
+import t from 'tap'
+import { progressInterval, throttleProgress } from '../../lib/worker/throttle-progress.ts'
+import type { Progress } from '../../types/index.ts'
+
+const progress = (phase: Progress['phase'], rows: number, table: string | null = 'users'): Progress => ({ phase, table, tables: 1, tablesDone: 0, rows, bytes: 0 })
+
+t.test('each phase is told at once, then now and then, and its end in any case', async (t) => {
+  const told: Array<[string, number]> = []
+  let time = 1000
+  const report = throttleProgress(({ phase, rows }) => { told.push([phase, rows]) }, () => time)
+  report(progress('verify', 1))
+  report(progress('verify', 2))
+  time += progressInterval - 1
+  report(progress('verify', 3))
+  time += 1
+  report(progress('verify', 4))
+  report(progress('verify', 5))
+  report(progress('load', 6))
+  report(progress('load', 7, null))
+  t.strictSame(told, [['verify', 1], ['verify', 4], ['load', 6], ['load', 7]])
+})
