@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import postgres, { type Options, type PostgresType } from 'postgres'
 import { OptionInvalid } from '../errors.ts'
+import { CopySocket } from './copy-socket.ts'
 
 /** A postgres.js instance, whatever types its owner registered. */
 export type Sql = postgres.Sql<any>
@@ -18,6 +19,9 @@ function requireRoom (sql: Sql, option: string): Sql {
   return sql
 }
 
+/** Otherwise they go to the console. */
+const onnotice = (): void => {}
+
 export const acceptPool = (sql: Sql): Sql => requireRoom(sql, 'sql')
 
 /** Opens nothing yet: postgres.js connects with the first query. */
@@ -31,7 +35,7 @@ export function createPool (connection: string | Options<Record<string, Postgres
     // A database that came back is noticed soon; the default waits up to 20 s
     backoff: () => 0.5,
     idle_timeout: 60,
-    onnotice () {},
+    onnotice,
     ...typeof connection === 'object' && connection
   }
   const sql = requireRoom(url === undefined ? postgres(settings) : parseUrl(url, settings, connection === undefined), 'connection')
@@ -48,7 +52,7 @@ function parseUrl (url: string, settings: Options<Record<string, PostgresType>>,
   }
 }
 
-interface SocketOptions { host: string[], port: number[], path: string | undefined, socket?: (options: SocketOptions) => Socket }
+interface SocketOptions { ssl?: unknown, host: string[], port: number[], path: string | undefined, socket?: (options: SocketOptions) => Socket }
 
 /**
  * postgres.js leaves Nagle's algorithm on, and then the last message of a COPY waits until the one before it is acknowledged: 40 ms a
@@ -60,8 +64,9 @@ function sendAtOnce (sql: Sql): void {
 }
 
 /** Still connecting when it is handed out: what is written waits, and an error reaches postgres.js in the ordinary way. */
-function connectSocket ({ host: [host = ''], port: [port = 0], path }: SocketOptions): Socket {
-  const socket = new Socket()
+function connectSocket ({ ssl, host: [host = ''], port: [port = 0], path }: SocketOptions): Socket {
+  // What comes through TLS is not for this socket to read
+  const socket = ssl ? new Socket() : new CopySocket()
   // By its name TLS checks the certificate
   Object.assign(socket, { host, port })
   socket.setNoDelay(true)
@@ -102,7 +107,7 @@ export function connectBySettings ({ options, asksPassword }: PoolSettings, askP
     prepare: false,
     fetch_types: false,
     backoff: () => 0.5,
-    onnotice () {}
+    onnotice
   })
   sendAtOnce(sql)
   return sql

@@ -1,72 +1,88 @@
 import type { Readable } from 'node:stream'
+import { copySocketOf, type CopySocket } from './copy-socket.ts'
 import { startCopy } from './copy-stream.ts'
 import type { Runner } from './query.ts'
 
-/** Takes one line of COPY text, its new line included. A promise holds the stream back until it settles. */
-export type OnRow = (line: Uint8Array) => Promise<void> | undefined
+/** Who reads what several COPY send, one behind the other. */
+export interface CopyReader {
+  /** The statement of this index begins; those before it have ended. */
+  begin: (index: number) => void
+  /**
+   * Takes one line of COPY text, its new line included, from where it lies among others. A promise holds the server back until it
+   * settles; what had arrived by then still comes.
+   */
+  row: (bytes: Buffer, start: number, end: number) => Promise<void> | undefined
+}
 
-/** How a COPY ended: what its reader refused it for, and what the database or the connection failed it for. Both, when the one follows the other. */
+/** How it ended: what the reader refused it for, and what the database or the connection failed it for. Both, when the one follows the other. */
 export interface CopyOutEnd { refusal?: { error: unknown }, failure?: { error: unknown } }
 
 /**
- * Runs `COPY … TO STDOUT` and hands over each row: the server sends one CopyData message per row (manual, 55.2.6), and
- * postgres.js one chunk per message. Never rejects, and resolves when `onRow` has ended, too.
+ * Runs statements `COPY … TO STDOUT` in one round trip (manual, 55.2.2.1, Multiple Statements in a Simple Query) and hands over each row: the
+ * server sends one CopyData message a row (55.2.6). Never rejects, and resolves when the last promise of `reader` has settled, too.
  *
- * When a row can't be taken, the statement is cancelled and the rest is drained, since postgres.js leaves the connection stuck when
- * such a stream is destroyed early.
+ * When a row can't be taken, the statements are cancelled and the rest is drained, since postgres.js leaves the connection stuck when such
+ * a stream is destroyed early.
  */
-export async function readCopyOut (runner: Runner, text: string, onRow: OnRow, cancel: () => void): Promise<CopyOutEnd> {
+export async function readCopyOut (runner: Runner, texts: string[], reader: CopyReader, cancel: () => void): Promise<CopyOutEnd> {
   const ended: CopyOutEnd = {}
-  let held: Promise<void> | undefined
-  let rows: Readable | undefined
-  await new Promise<void>((resolve) => {
-    startCopy<Readable>(runner, text, {
-      onOpen (stream) {
-        rows = stream
-        function refuse (error: unknown): void {
-          ended.refusal = { error }
-          stream.resume()
-          cancel()
-        }
+  let held: Promise<unknown> = Promise.resolve()
+  let awaited: Promise<void> | undefined
+  let stream: Readable | undefined
+  let socket: CopySocket | undefined
+  let begun = 0
 
-        stream.on('data', (line: Uint8Array) => {
-          if (ended.refusal !== undefined) return
-          try {
-            const taken = onRow(line)
-            if (taken === undefined) return
-            stream.pause()
-            held = taken.then(() => { stream.resume() }, refuse)
-          } catch (error) {
-            refuse(error)
-          }
-        })
-        stream.once('end', () => {
-          askForMore(stream)
-          resolve()
-        })
-      },
+  function open (opened: Readable): void {
+    stream = opened
+    // The stream's own machinery would make an event of each row. It is passed by where the socket does not give them anyway, as under TLS
+    stream.push = (row: Buffer | null) => row === null || take(row, 0, row.length)
+    socket = copySocketOf(stream)
+    socket?.takeRows(take)
+    if (ended.refusal === undefined) reader.begin(begun++)
+  }
+
+  function take (bytes: Buffer, start: number, end: number): boolean {
+    if (ended.refusal !== undefined) return true
+    try {
+      const taken = reader.row(bytes, start, end)
+      if (taken === undefined) return true
+      // What arrives while the server is held back mostly waits for the same
+      if (taken !== awaited) held = Promise.all([held, taken.then(resume, refuse)])
+      awaited = taken
+      return false
+    } catch (error) {
+      refuse(error)
+      return true
+    }
+  }
+
+  function resume (): void {
+    awaited = undefined
+    try {
+      stream?._read(0)
+    } catch {
+      // The socket is no more: the next statement tells
+    }
+  }
+
+  function refuse (error: unknown): void {
+    ended.refusal ??= { error }
+    resume()
+    cancel()
+  }
+
+  await new Promise<void>((resolve) => {
+    startCopy<Readable>(runner, texts.join(';'), {
+      onOpen: open,
       // The rows are counted by who takes them
-      onEnd () {},
+      onEnd () { resolve() },
       onError (error) {
-        if (rows !== undefined) askForMore(rows)
         ended.failure = { error }
         resolve()
       }
     })
   })
+  socket?.takeRows()
   await held
   return ended
-}
-
-/**
- * postgres.js 3.4.9 pauses its socket when the stream is full, and resumes it when the stream asks for more. A stream whose last rows
- * came while it was held back never asks again, nor does one that has failed behind such rows, and the answer to the next statement is
- * never read: so it is asked for at the end. The tests "a COPY that is held back at its end" and "… when it fails" tell when that can go.
- */
-function askForMore (stream: Readable): void {
-  try {
-    stream._read(0)
-  } catch {
-    // The socket is no more: the next statement tells
-  }
 }

@@ -1,16 +1,16 @@
-import type { Readable, Writable } from 'node:stream'
+import { type Readable, Stream, type Writable } from 'node:stream'
 import type { Runner } from './query.ts'
 
-export interface CopyEvents<Stream> {
-  /** The server is ready. What the stream emits is to be listened to by the time this returns. */
-  onOpen: (stream: Stream) => void
+export interface CopyEvents<CopyStream> {
+  /** The server is ready; once for each COPY of the text. What the stream emits is to be listened to by the time this returns. */
+  onOpen: (stream: CopyStream) => void
   /** The statement has ended, with so many rows. */
   onEnd: (result: { count: number }) => void
   /** It failed, at any time. */
   onError: (error: unknown) => void
 }
 
-/** What postgres.js calls: `resolve` with the stream and once more with the result, or `reject`. */
+/** What postgres.js calls: `resolve` with each stream and once more with the result, or `reject`. */
 interface Settlable { resolve: (value: unknown) => void, reject: (error: unknown) => void }
 
 /**
@@ -23,18 +23,20 @@ interface Settlable { resolve: (value: unknown) => void, reject: (error: unknown
  *
  * A query whose connection died is resolved once more, when its successor is ready: that means nothing.
  */
-export function startCopy<Stream extends Readable | Writable> (runner: Runner, text: string, { onOpen, onEnd, onError }: CopyEvents<Stream>): void {
+export function startCopy<CopyStream extends Readable | Writable> (runner: Runner, text: string, { onOpen, onEnd, onError }: CopyEvents<CopyStream>): void {
   const query = runner.unsafe(text)
   let state: 'sent' | 'open' | 'failed' = 'sent'
   const settlable: Settlable = {
     resolve (value) {
-      if (state === 'open') onEnd(value as { count: number })
-      if (state !== 'sent') return
-      state = 'open'
-      const stream = value as Stream
-      // Told by onError()
-      stream.on('error', () => {})
-      onOpen(stream)
+      if (state === 'failed') return
+      if (value instanceof Stream) {
+        state = 'open'
+        // Told by onError()
+        value.on('error', () => {})
+        onOpen(value as CopyStream)
+      } else if (state === 'open') {
+        onEnd(value as { count: number })
+      }
     },
     reject (error) {
       state = 'failed'

@@ -4,7 +4,7 @@ import type { TransactionSql } from 'postgres'
 import { isConnectionLoss, isTermination } from './database-error.ts'
 import { connectBeside, type Sql } from './connection.ts'
 import { openCopyIn, type CopyIn } from './copy-in.ts'
-import { readCopyOut, type OnRow } from './copy-out.ts'
+import { readCopyOut, type CopyReader } from './copy-out.ts'
 import { queryRow, queryRows, type Parameter } from './query.ts'
 import { setLocal } from './settings.ts'
 
@@ -18,7 +18,8 @@ export interface Transaction {
   queryRow: <Row>(text: string, parameters?: Parameter[]) => Promise<Row>
   /** One or several statements whose rows are of no interest, in one round trip. */
   run: (text: string) => Promise<void>
-  copyOut: (text: string, onRow: OnRow) => Promise<void>
+  /** All in one round trip. */
+  copyOut: (texts: string[], reader: CopyReader) => Promise<void>
   copyIn: (text: string) => Promise<CopyIn>
   /** A subtransaction (manual, SAVEPOINT): what `work` did is undone when it rejects. */
   savepoint: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>
@@ -187,9 +188,9 @@ function createTransaction (raw: TransactionSql, connection: Connection): Transa
     query: async (text, parameters) => await watch(async () => await queryRows(raw, text, parameters)),
     queryRow: async (text, parameters) => await watch(async () => await queryRow(raw, text, parameters)),
     run: async (text) => { await watch(async () => await raw.unsafe(text)) },
-    async copyOut (text, onRow) {
+    async copyOut (texts, reader) {
       const refusal = await watch(async () => {
-        const { refusal, failure } = await readCopyOut(raw, text, onRow, connection.canceller.cancel)
+        const { refusal, failure } = await readCopyOut(raw, texts, reader, connection.canceller.cancel)
         if (failure !== undefined) noteLoss(failure.error)
         if (failure !== undefined && refusal === undefined) throw failure.error
         return refusal

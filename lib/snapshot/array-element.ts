@@ -3,19 +3,34 @@ import type { ElementEncoding } from './column-encoding.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import { writeNumber } from './json-number-to-copy.ts'
 import { readStringBytes, writeCopyByte } from './json-string-to-copy.ts'
+import { bytesBefore, marksOf, marksOfControls, wordOf, wordSize, type WordSource } from './words.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 const stride = 16_384
+const backslashes = wordOf(BACKSLASH)
 
 /** Writes bytes as a COPY field that stands for exactly them. */
-export function writeCopyEscaped (source: Uint8Array, start: number, end: number, out: ByteQueue): void {
+export function writeCopyEscaped ({ bytes: source, view: from, lastWord }: WordSource, start: number, end: number, out: ByteQueue): void {
+  const lastWhole = Math.min(end - wordSize, lastWord)
   for (let position = start; position < end;) {
     const stop = Math.min(end, position + stride)
-    out.reserve((stop - position) * 2)
-    let length = out.length
-    while (position < stop) length = writeCopyByte(out.bytes, length, source[position++] as number)
+    out.reserve((stop - position + wordSize) * 2)
+    const { bytes, view: to } = out
+    let { length } = out
+    while (position < stop) {
+      if (position <= lastWhole) {
+        const word = from.getInt32(position, true)
+        to.setInt32(length, word, true)
+        const marks = marksOfControls(word) | marksOf(word, backslashes)
+        const plain = marks === 0 ? wordSize : bytesBefore(marks)
+        position += plain
+        length += plain
+        if (marks === 0) continue
+      }
+      length = writeCopyByte(bytes, length, source[position++] as number)
+    }
     out.length = length
   }
 }
@@ -59,7 +74,7 @@ const nullWord = Buffer.from('null')
 
 function writeTextElement (text: Uint8Array, delimiter: number, out: ByteQueue): void {
   if (!needsQuotes(text, delimiter)) {
-    writeCopyEscaped(text, 0, text.length, out)
+    writeControls(text, out)
     return
   }
   out.appendByte(QUOTE)
@@ -71,4 +86,12 @@ function writeTextElement (text: Uint8Array, delimiter: number, out: ByteQueue):
     out.length = writeCopyByte(out.bytes, out.length, byte)
   }
   out.appendByte(QUOTE)
+}
+
+/** What needs no quotes may still need COPY's escapes. */
+function writeControls (text: Uint8Array, out: ByteQueue): void {
+  for (let position = 0; position < text.length; position++) {
+    out.reserve(2)
+    out.length = writeCopyByte(out.bytes, out.length, text[position] as number)
+  }
 }

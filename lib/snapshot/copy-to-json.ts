@@ -1,14 +1,15 @@
 import type { ByteQueue } from './byte-queue.ts'
-import { elementOf, type EncodedColumn, type Encoding } from './column-encoding.ts'
+import { elementOf, type ElementEncoding, type EncodedColumn } from './column-encoding.ts'
+import { byteOf, bytesBefore, marksOf, marksOfControls, toWords, type Words, wordOf, wordSize, WordSource } from './words.ts'
 
 /**
- * From a line of COPY text (manual, COPY, "Text Format") to a JSON object. Bytes in, bytes out: no value becomes a JavaScript string
+ * From a line of COPY text (manual, COPY, "Text Format"), `bytes` from `start` to `end`, to a JSON object. Bytes in, bytes out: no value becomes a JavaScript string
  * or number, so none is rounded, normalised or decoded.
  *
  * COPY and JSON escape almost alike: \\ \b \f \n \r \t are the same two bytes in both. What differs: `"`, \v, and the other
  * control characters, which COPY leaves raw.
  */
-export type CopyToJson = (line: Uint8Array, out: ByteQueue) => void
+export type CopyToJson = (bytes: Buffer, start: number, end: number, out: ByteQueue) => void
 
 const TAB = 0x09
 const NEWLINE = 0x0a
@@ -28,90 +29,143 @@ const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
 const hexDigits = Buffer.from('0123456789abcdef')
-const [nullBytes, trueBytes, falseBytes] = [Buffer.from('null'), Buffer.from('true'), Buffer.from('false')]
-/** Bytes that a loop over plain text has to stop at. */
-const special = Uint8Array.from({ length: 256 }, (_, byte) => byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0)
+const [nullWords, trueWords, falseWords] = ['null', 'true', 'false'].map(toWords) as [Words, Words, Words]
+const quotes = wordOf(QUOTE)
+const backslashes = wordOf(BACKSLASH)
 /** At most \u00XX for a byte. */
 const widest = 6
 /** Bytes of input looked at between two checks for room. */
 const stride = 4096
 
+/** What a column is to a loop over millions of its values: no string is looked at there. */
+interface Field {
+  key: Words
+  firstKey: Words
+  kind: 'text' | 'number' | 'boolean' | 'jsonb' | 'array'
+  element: ElementEncoding
+  delimiter: number
+}
+
+function fieldOf ({ name, encoding, delimiter }: EncodedColumn): Field {
+  const isArray = encoding.endsWith('[]')
+  return {
+    key: toWords(`,${JSON.stringify(name)}:`),
+    firstKey: toWords(`${JSON.stringify(name)}:`),
+    kind: isArray ? 'array' : encoding as Exclude<Field['kind'], 'array'>,
+    element: isArray ? elementOf(encoding) : 'text',
+    delimiter: delimiter.charCodeAt(0)
+  }
+}
+
 /** The transcoder of a table. It throws for a line that has not one whole field for each column. */
 export function createCopyToJson (columns: EncodedColumn[]): CopyToJson {
-  const fields = columns.map((column) => {
-    const key = Buffer.from(`,${JSON.stringify(column.name)}:`)
-    return { ...column, key, firstKey: key.subarray(1) }
-  })
+  const fields = columns.map(fieldOf)
+  let source = new WordSource(Buffer.alloc(0))
 
-  return (line, out) => {
+  return (bytes, start, end, out) => {
+    // Some hundred lines come from the same bytes
+    if (bytes !== source.bytes) source = new WordSource(bytes)
     out.appendByte(OPEN_BRACE)
     // Without columns, the new line is all there is
-    let position = fields.length === 0 ? 1 : 0
+    let position = fields.length === 0 ? start + 1 : start
     let isFirst = true
     for (const field of fields) {
-      const isNull = line[position] === BACKSLASH && line[position + 1] === UPPER_N
-      if (isNull && field.encoding === 'jsonb') {
+      const isNull = bytes[position] === BACKSLASH && bytes[position + 1] === UPPER_N
+      if (isNull && field.kind === 'jsonb') {
         // An absent key, since `null` is a value that jsonb can hold
         position += 3
         continue
       }
-      out.append(isFirst ? field.firstKey : field.key)
+      out.appendWords(isFirst ? field.firstKey : field.key)
       isFirst = false
       if (isNull) {
-        out.append(nullBytes)
+        out.appendWords(nullWords)
         position += 3
       } else {
-        position = writeField(line, position, field, out) + 1
+        position = writeField(source, position, end, field, out) + 1
       }
     }
-    if (position !== line.length) throw new Error('a line of COPY text has other fields than its table has columns')
+    if (position !== end) throw new Error('a line of COPY text has other fields than its table has columns')
     out.appendByte(CLOSE_BRACE)
   }
 }
 
 /** Gives the position of the TAB or the new line behind the field. */
-function writeField (line: Uint8Array, position: number, { encoding, delimiter }: EncodedColumn, out: ByteQueue): number {
-  if (encoding === 'text') return writeText(line, position, out)
-  if (encoding === 'jsonb') return writeEmbedded(line, position, out)
-  const end = fieldEnd(line, position)
-  if (encoding === 'number' || encoding === 'boolean') {
-    writeScalar(line, position, end, encoding, out)
-  } else if (line[position] === OPEN_BRACE) {
-    writeArray(unescapeField(line, position, end), encoding, delimiter.charCodeAt(0), out)
-  } else {
-    // Bounds of its own: `[0:1]={a,b}`
-    writeText(line, position, out)
+function writeField (source: WordSource, position: number, end: number, { kind, element, delimiter }: Field, out: ByteQueue): number {
+  if (kind === 'text') return writeText(source, position, end, out)
+  if (kind === 'jsonb') return writeEmbedded(source, position, end, out)
+  const first = source.bytes[position] as number
+  if (kind === 'boolean') {
+    out.appendWords(first === LOWER_T ? trueWords : falseWords)
+    return position + 1
+  }
+  if (kind === 'number' && isNumber(first, source.bytes[position + 1] as number)) return writeDigits(source, position, end, out)
+  // NaN and the infinities, which JSON does not know; bounds of their own: `[0:1]={a,b}`
+  if (kind === 'number' || first !== OPEN_BRACE) return writeText(source, position, end, out)
+  const fieldEnd = findFieldEnd(source.bytes, position, end)
+  writeArray(unescapeField(source.bytes, position, fieldEnd), element, delimiter, out)
+  return fieldEnd
+}
+
+/** Bytes that are no plain text in JSON. */
+const special = Uint8Array.from({ length: 256 }, (_, byte) => byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0)
+
+const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE
+const isNumber = (first: number, second: number): boolean => isDigit(first) || (first === MINUS && isDigit(second))
+
+function findFieldEnd (bytes: Uint8Array, start: number, end: number): number {
+  let position = start
+  while (position < end && bytes[position] !== TAB && bytes[position] !== NEWLINE) position++
+  return position
+}
+
+/** A number as it is: its digits, to the TAB or the new line. */
+function writeDigits (source: WordSource, start: number, end: number, out: ByteQueue): number {
+  for (let position = start; position < end; position += wordSize) {
+    const word = position <= source.lastWord ? source.view.getInt32(position, true) : source.shortWord(position)
+    out.reserve(wordSize)
+    out.view.setInt32(out.length, word, true)
+    const marks = marksOfControls(word)
+    if (marks !== 0) {
+      const rest = bytesBefore(marks)
+      out.length += rest
+      return position + rest
+    }
+    out.length += wordSize
   }
   return end
 }
 
-function fieldEnd (line: Uint8Array, start: number): number {
-  let position = start
-  while (position < line.length && line[position] !== TAB && line[position] !== NEWLINE) position++
-  return position
-}
-
-/** A JSON string of the field at `start`. The hot loop of most tables: plain bytes are copied one by one, which V8 does fastest. */
-function writeText (line: Uint8Array, start: number, out: ByteQueue): number {
+/** A JSON string of the field at `start`: the hot loop of most tables. */
+function writeText (source: WordSource, start: number, end: number, out: ByteQueue): number {
+  const { view: from, lastWord } = source
   out.appendByte(QUOTE)
   let position = start
-  while (position < line.length) {
-    const stop = Math.min(line.length, position + stride)
-    out.reserve((stop - position + 1) * widest)
-    const { bytes } = out
-    let length = out.length
+  while (position < end) {
+    const stop = Math.min(end, position + stride)
+    out.reserve((stop - position + wordSize) * widest)
+    const { bytes, view: to } = out
+    let { length } = out
     while (position < stop) {
-      const byte = line[position] as number
-      if (special[byte] === 0) {
-        bytes[length++] = byte
-        position++
-      } else if (byte === BACKSLASH) {
-        const next = line[position + 1] as number
+      const word = position <= lastWord ? from.getInt32(position, true) : source.shortWord(position)
+      to.setInt32(length, word, true)
+      const marks = marksOfControls(word) | marksOf(word, quotes) | marksOf(word, backslashes)
+      if (marks === 0) {
+        position += wordSize
+        length += wordSize
+        continue
+      }
+      const plain = bytesBefore(marks)
+      position += plain
+      length += plain
+      const byte = byteOf(word, plain)
+      if (byte === BACKSLASH) {
+        const next = source.bytes[position + 1] as number
         length = next === LOWER_V ? writeControl(bytes, length, 0x0b) : writePair(bytes, length, next)
         position += 2
       } else if (byte === TAB || byte === NEWLINE) {
-        bytes[length++] = QUOTE
-        out.length = length
+        bytes[length] = QUOTE
+        out.length = length + 1
         return position
       } else {
         length = byte === QUOTE ? writePair(bytes, length, QUOTE) : writeControl(bytes, length, byte)
@@ -141,44 +195,49 @@ function writeControl (bytes: Uint8Array, length: number, byte: number): number 
 }
 
 /** A jsonb value: it is JSON already, but for the backslashes that COPY doubled. */
-function writeEmbedded (line: Uint8Array, start: number, out: ByteQueue): number {
+function writeEmbedded (source: WordSource, start: number, end: number, out: ByteQueue): number {
+  const { view: from, lastWord } = source
   let position = start
-  while (position < line.length) {
-    const stop = Math.min(line.length, position + stride)
-    out.reserve(stop - position)
-    const { bytes } = out
-    let length = out.length
+  while (position < end) {
+    const stop = Math.min(end, position + stride)
+    out.reserve(stop - position + wordSize)
+    const { view: to } = out
+    let { length } = out
     while (position < stop) {
-      const byte = line[position] as number
-      if (byte === TAB || byte === NEWLINE) {
+      const word = position <= lastWord ? from.getInt32(position, true) : source.shortWord(position)
+      to.setInt32(length, word, true)
+      const marks = marksOfControls(word) | marksOf(word, backslashes)
+      if (marks === 0) {
+        position += wordSize
+        length += wordSize
+        continue
+      }
+      const plain = bytesBefore(marks)
+      position += plain
+      length += plain
+      if (byteOf(word, plain) !== BACKSLASH) {
         out.length = length
         return position
       }
-      bytes[length++] = byte
-      position += byte === BACKSLASH ? 2 : 1
+      // Its place in the queue is taken by the word already
+      length++
+      position += 2
     }
     out.length = length
   }
   return position
 }
 
-/** `t` and `f`; numbers as they are, but for NaN and the infinities, which JSON does not know. */
+/** Of an array: `t` and `f`; numbers as they are, but for NaN and the infinities. */
 function writeScalar (bytes: Uint8Array, start: number, end: number, encoding: 'number' | 'boolean', out: ByteQueue): void {
-  if (encoding === 'boolean') {
-    out.append(bytes[start] === LOWER_T ? trueBytes : falseBytes)
-    return
-  }
-  const digit = bytes[start] === MINUS ? bytes[start + 1] as number : bytes[start] as number
-  if (digit >= ZERO && digit <= NINE) {
-    out.appendRange(bytes, start, end)
-  } else {
-    writeString(bytes, start, end, out)
-  }
+  if (encoding === 'boolean') out.appendWords(bytes[start] === LOWER_T ? trueWords : falseWords)
+  else if (isNumber(bytes[start] as number, bytes[start + 1] as number)) out.appendRange(bytes, start, end)
+  else writeString(bytes, start, end, out)
 }
 
 /** The field's value, without COPY's escapes. */
-function unescapeField (line: Uint8Array, start: number, end: number): Uint8Array {
-  const field = line.subarray(start, end)
+function unescapeField (bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const field = bytes.subarray(start, end)
   if (!field.includes(BACKSLASH)) return field
   const value = Buffer.allocUnsafe(field.length)
   let length = 0
@@ -197,8 +256,7 @@ const unescaped = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 })) unescaped[letter.charCodeAt(0)] = byte
 
 /** array_out()'s text (manual, 8.15.6) as a JSON array. */
-function writeArray (value: Uint8Array, encoding: Encoding, delimiter: number, out: ByteQueue): void {
-  const element = elementOf(encoding)
+function writeArray (value: Uint8Array, element: ElementEncoding, delimiter: number, out: ByteQueue): void {
   let position = 0
   while (position < value.length) {
     const byte = value[position] as number
@@ -210,7 +268,7 @@ function writeArray (value: Uint8Array, encoding: Encoding, delimiter: number, o
     } else {
       const start = position
       while (position < value.length && value[position] !== delimiter && value[position] !== CLOSE_BRACE) position++
-      if (isNullElement(value, start, position)) out.append(nullBytes)
+      if (isNullElement(value, start, position)) out.appendWords(nullWords)
       else if (element === 'text') writeString(value, start, position, out)
       else writeScalar(value, start, position, element, out)
     }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { byteOf, type Words, wordSize, WordSource } from './words.ts'
 
 /** The bytes end before the value does: get more and read it again. */
 export class Incomplete extends Error {}
@@ -31,8 +32,15 @@ const endsScalar = Uint8Array.from({ length: 256 }, (_, byte) => isSpace(byte) |
 export class JsonCursor {
   bytes: Buffer = Buffer.alloc(0)
   position = 0
+  #source = new WordSource(this.bytes)
   /** Where the bytes end. Only at the end of the file is that final, and everything Incomplete then means a truncated file. */
   end = 0
+
+  /** The same bytes, by words. */
+  get source (): WordSource {
+    if (this.#source.bytes !== this.bytes) this.#source = new WordSource(this.bytes)
+    return this.#source
+  }
 
   peek (): number {
     if (this.position >= this.end) throw incomplete
@@ -45,13 +53,25 @@ export class JsonCursor {
     return true
   }
 
-  acceptBytes (expected: Uint8Array): boolean {
-    const { bytes, position, end } = this
-    for (let index = 0; index < expected.length; index++) {
-      if (position + index >= end) throw incomplete
-      if (bytes[position + index] !== expected[index]) return false
+  acceptWords ({ size, words, lastMask }: Words): boolean {
+    const { position, source: { view } } = this
+    const last = words.length - 1
+    // The last word may reach behind what there is
+    if (position + words.length * wordSize > this.end) return this.#acceptTail(size, words)
+    for (let index = 0; index < last; index++) {
+      if (view.getInt32(position + index * wordSize, true) !== words[index]) return false
     }
-    this.position += expected.length
+    if ((view.getInt32(position + last * wordSize, true) & lastMask) !== words[last]) return false
+    this.position += size
+    return true
+  }
+
+  #acceptTail (size: number, words: Int32Array): boolean {
+    for (let index = 0; index < size; index++) {
+      if (this.position + index >= this.end) throw incomplete
+      if (this.bytes[this.position + index] !== byteOf(words[index >> 2] as number, index & 3)) return false
+    }
+    this.position += size
     return true
   }
 
@@ -100,9 +120,12 @@ export class JsonCursor {
   }
 
   #expectDigits (): void {
-    const start = this.position
-    while (this.peek() >= ZERO && this.peek() <= NINE) this.position++
-    if (this.position === start) throw new SnapshotSyntaxError('a number was expected')
+    const { bytes, end, position: start } = this
+    let position = start
+    while (position < end && (bytes[position] as number) >= ZERO && (bytes[position] as number) <= NINE) position++
+    this.position = position
+    if (position === end) throw incomplete
+    if (position === start) throw new SnapshotSyntaxError('a number was expected')
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { ByteQueue } from './byte-queue.ts'
 import { Incomplete, type JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
+import { bytesBefore, marksOf, marksOfControls, wordOf, wordSize } from './words.ts'
 
 const QUOTE = 0x22
 const SLASH = 0x2f
@@ -15,6 +16,8 @@ for (const letter of 'bfnrt\\') shared[letter.charCodeAt(0)] = letter.charCodeAt
 const copyLetter = new Uint8Array(256)
 for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, '\\': BACKSLASH })) copyLetter[byte] = letter.charCodeAt(0)
 const stride = 16_384
+const quotes = wordOf(QUOTE)
+const backslashes = wordOf(BACKSLASH)
 
 /** Writes `byte` as COPY TO would; gives the new length. There must be room for two. */
 export function writeCopyByte (bytes: Uint8Array, length: number, byte: number): number {
@@ -66,16 +69,26 @@ for (const digits of ['0123456789abcdef', '0123456789ABCDEF']) {
 /** Writes the JSON string at the cursor as a COPY field. */
 export function writeString (cursor: JsonCursor, out: ByteQueue): void {
   cursor.expect(QUOTE, 'a string')
-  const source = cursor.bytes
+  const { bytes: source, view: from } = cursor.source
   const { end } = cursor
+  const lastWhole = end - wordSize
   let { position } = cursor
   for (;;) {
     const stop = Math.min(end, position + stride)
-    // No field is longer than its spelling, but an escape may begin here and end behind
-    out.reserve(stop - position + 4)
-    const { bytes } = out
-    let length = out.length
+    // No field is longer than its spelling, but a word or an escape may begin here and end behind
+    out.reserve(stop - position + 2 * wordSize)
+    const { bytes, view: to } = out
+    let { length } = out
     while (position < stop) {
+      if (position <= lastWhole) {
+        const word = from.getInt32(position, true)
+        to.setInt32(length, word, true)
+        const marks = marksOfControls(word) | marksOf(word, quotes) | marksOf(word, backslashes)
+        const plain = marks === 0 ? wordSize : bytesBefore(marks)
+        position += plain
+        length += plain
+        if (marks === 0) continue
+      }
       const byte = source[position] as number
       if (special[byte] === 0) {
         bytes[length++] = byte

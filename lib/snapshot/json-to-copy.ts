@@ -4,12 +4,13 @@ import { Incomplete, type JsonCursor, SnapshotSyntaxError } from './json-cursor.
 import { writeNumber } from './json-number-to-copy.ts'
 import { writeCopyByte, writeString } from './json-string-to-copy.ts'
 import { writeArrayElement, writeCopyEscaped } from './array-element.ts'
+import { toWords, type Words } from './words.ts'
 
 /** A column of the file; `skip`: it is read, since the file must be sound, but has no place to go to. */
 export interface TargetColumn extends EncodedColumn { skip: boolean }
 
 /** `firstKey` is the key without its comma; `isLast`: no column that is kept comes behind it. */
-interface PlacedColumn extends TargetColumn { index: number, key: Buffer, firstKey: Buffer, isLast: boolean }
+interface PlacedColumn extends TargetColumn { index: number, key: Words, firstKey: Words, isLast: boolean }
 
 /**
  * Reads the row at the cursor and writes it as a line of COPY text. False, with cursor and queue as they were, when the bytes end
@@ -29,15 +30,15 @@ const LOWER_T = 0x74
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
-const nullField = Buffer.from('\\N')
+const nullField = toWords('\\N')
 /** PostgreSQL's MAXDIM. */
 const deepestArray = 6
 
 export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
   const lastKept = columns.findLastIndex(({ skip }) => !skip)
   const placed = columns.map((column, index): PlacedColumn => {
-    const key = Buffer.from(`,${JSON.stringify(column.name)}:`)
-    return { ...column, index, key, firstKey: key.subarray(1), isLast: index >= lastKept }
+    const key = `${JSON.stringify(column.name)}:`
+    return { ...column, index, key: toWords(`,${key}`), firstKey: toWords(key), isLast: index >= lastKept }
   })
   const byName = new Map(placed.map((column) => [column.name, column]))
 
@@ -75,7 +76,7 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
     if (!cursor.accept(OPEN_BRACE)) return false
     let isFirst = true
     for (const column of placed) {
-      if (cursor.acceptBytes(isFirst ? column.firstKey : column.key)) {
+      if (cursor.acceptWords(isFirst ? column.firstKey : column.key)) {
         isFirst = false
         writeColumn(cursor, column, out)
       } else if (column.encoding === 'jsonb') {
@@ -125,7 +126,7 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
 
   function writeAbsent ({ skip, isLast }: PlacedColumn, out: ByteQueue): void {
     if (skip) return
-    out.append(nullField)
+    out.appendWords(nullField)
     if (!isLast) out.appendByte(TAB)
   }
 
@@ -155,7 +156,7 @@ export function createJsonToCopy (columns: TargetColumn[]): JsonToCopy {
 
 function writeNull (cursor: JsonCursor, out: ByteQueue): void {
   cursor.expectWord('null')
-  out.append(nullField)
+  out.appendWords(nullField)
 }
 
 function writeBoolean (cursor: JsonCursor, out: ByteQueue): void {
@@ -168,7 +169,7 @@ function writeBoolean (cursor: JsonCursor, out: ByteQueue): void {
 function writeEmbedded (cursor: JsonCursor, out: ByteQueue): void {
   const start = cursor.position
   cursor.skipValue()
-  writeCopyEscaped(cursor.bytes, start, cursor.position, out)
+  writeCopyEscaped(cursor.source, start, cursor.position, out)
 }
 
 function writeArray (cursor: JsonCursor, element: ElementEncoding, delimiter: string, out: ByteQueue): void {

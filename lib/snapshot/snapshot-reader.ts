@@ -12,6 +12,7 @@ import { createSnapshotInput } from './snapshot-input.ts'
 export interface RowTarget {
   /** Which of the file's columns are wanted; the others are read and dropped. */
   keep: (column: EncodedColumn) => boolean
+  /** The memory is used again when the one after it has been taken. */
   write: (copyText: Buffer) => Promise<void>
 }
 
@@ -73,8 +74,13 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
     const transcode = createJsonToCopy(columns)
     const queue = new ByteQueue()
     let rows = 0
+    let written: Buffer[] = []
     async function flush (): Promise<void> {
-      for (const piece of queue.take()) await target.write(piece)
+      for (const piece of queue.take()) {
+        await target.write(piece)
+        queue.giveBack(written)
+        written = [piece]
+      }
       onProgress?.(table.name, rows, input.bytes)
     }
     try {

@@ -7,6 +7,7 @@ import { ByteQueue } from './byte-queue.ts'
 import { encodedColumn } from './column-encoding.ts'
 import { createCopyToJson } from './copy-to-json.ts'
 import { encodeHead, fileEnd, largestManifest } from './format.ts'
+import { toWords } from './words.ts'
 
 export interface WrittenSnapshot { manifest: Manifest, sizeBytes: number, /** `sha256:…` of the whole file. */ checksum: string }
 
@@ -16,10 +17,10 @@ export interface SnapshotWriter {
   readonly bytes: number
   /** Starts the next table; its rows follow. */
   startTable: (table: ManifestTable) => void
-  /** Takes a line of COPY text. A promise says that the disk is behind: wait for it. */
-  writeRow: (line: Uint8Array) => Promise<void> | undefined
+  /** Takes a line of COPY text, `bytes` from `start` to `end`. A promise says that the disk is behind: wait for it. */
+  writeRow: (bytes: Buffer, start: number, end: number) => Promise<void> | undefined
   /** Ends the table and gives its number of rows. */
-  endTable: () => Promise<number>
+  endTable: () => number
   /** Writes the manifest, fsyncs and closes. Afterwards the file is whole. */
   finish: (manifest: Omit<Manifest, 'checksum'>) => Promise<WrittenSnapshot>
   /** Closes and deletes the file; fine at any time, also twice. */
@@ -43,10 +44,21 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
   let rows = 0
   let firstTable = true
 
+  /** The piece that is being written, while the next one fills. */
+  let writing: Promise<void> | undefined
+
   async function flush (): Promise<void> {
     const pieces = queue.take()
     for (const piece of pieces) dataHash.update(piece)
     await attempt('write the snapshot', async () => { position += await writeAll(file, pieces, position) })
+    queue.giveBack(pieces)
+  }
+
+  /** Nothing else is written before it has succeeded: after a failure, the rejected promise stays. */
+  function startFlush (): void {
+    writing = flush().then(() => { writing = undefined })
+    // Whoever writes next is told
+    writing.catch(() => {})
   }
 
   const write = (text: string): void => { queue.append(Buffer.from(text)) }
@@ -60,31 +72,35 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
       firstTable = false
       rows = 0
     },
-    writeRow (line) {
-      queue.append(rows++ === 0 ? newLine : commaNewLine)
-      transcode(line, queue)
-      return queue.full ? flush() : undefined
+    writeRow (bytes, start, end) {
+      queue.appendWords(rows++ === 0 ? newLine : commaNewLine)
+      transcode(bytes, start, end, queue)
+      if (!queue.full) return undefined
+      if (writing !== undefined) return writing
+      startFlush()
+      return undefined
     },
-    async endTable () {
+    endTable () {
       write('\n]')
-      await flush()
       return rows
     },
     async finish (counted) {
       write('\n}')
+      await writing
       await flush()
       const complete = { ...counted, checksum: `sha256:${dataHash.digest('hex')}` }
       const head = encodeHead(complete, headSize)
       return await attempt('finish the snapshot', async () => {
         position += await writeAll(file, [Buffer.from(fileEnd)], position)
         await writeAll(file, [head], 0)
-        await file.sync()
-        const checksum = await fileChecksum(file)
+        // While the disk works, there is time to read
+        const [checksum] = await Promise.all([fileChecksum(file), file.sync()])
         await file.close()
         return { manifest: complete, sizeBytes: position, checksum }
       })
     },
     async discard () {
+      await writing?.catch(() => {})
       // What matters is that the file goes; closing a closed one does nothing
       await file.close().catch(() => {})
       await attempt('remove an unfinished snapshot', async () => { await rm(path, { force: true }) })
@@ -92,8 +108,8 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
   }
 }
 
-const newLine = Buffer.from('\n')
-const commaNewLine = Buffer.from(',\n')
+const newLine = toWords('\n')
+const commaNewLine = toWords(',\n')
 
 async function attempt<T> (operation: string, work: () => Promise<T>): Promise<T> {
   try {

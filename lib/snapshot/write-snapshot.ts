@@ -7,7 +7,7 @@ import type { Transaction } from '../postgres/transaction.ts'
 import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
 import { describeColumn } from './column-encoding.ts'
 import { formatVersion } from './format.ts'
-import { openSnapshotWriter, type WrittenSnapshot } from './snapshot-writer.ts'
+import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from './snapshot-writer.ts'
 
 /** Plain data: what a snapshot is called, and where its file is written. */
 export interface SnapshotIdentity {
@@ -25,6 +25,8 @@ export interface SnapshotContent { tables: CatalogTable[], sequences: CatalogSeq
 
 /** Milliseconds between two progress reports. */
 const progressInterval = 250
+/** The server parses them all before it runs the first. */
+const statementsAtOnce = 100
 
 /**
  * Copies the tables into a new file at `spoolPath`, all from the transaction's snapshot, or under its locks. After a failure there is
@@ -49,18 +51,7 @@ export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity
   const writer = await openSnapshotWriter(identity.spoolPath, manifest)
   try {
     const progress = createProgress(tables.length, onProgress)
-    for (const [index, table] of tables.entries()) {
-      const described = manifest.tables[index] as Manifest['tables'][number]
-      writer.startTable(described)
-      for (const { kind, schema, name } of table.relations) {
-        if (kind === 'p') continue
-        await tx.copyOut(copyStatement(schema, name, table), (line) => {
-          progress.row(table.name, index, writer.bytes)
-          return writer.writeRow(line)
-        }).catch((error: unknown) => { throw isUntranslatable(error) ? unreadable(table, server) : error })
-      }
-      described.rows = await writer.endTable()
-    }
+    await copyTables(tx, tables, manifest, server, writer, progress.row)
     manifest.totalRows = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
     const written = await writer.finish(manifest)
     progress.end(written)
@@ -69,6 +60,36 @@ export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity
     await writer.discard()
     throw error
   }
+}
+
+/**
+ * Many tables in one round trip: it takes longer than to read a small one.
+ */
+async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pick<Manifest, 'tables'>, server: ServerFacts, writer: SnapshotWriter, onRow: (table: string, tablesDone: number, bytes: number) => void): Promise<void> {
+  /** The one that is being written; -1 before the first. */
+  let current = -1
+  /** Ends it, and starts those that follow up to this one: a root without partitions is not read, and is in the file all the same. */
+  function advance (index: number): void {
+    while (current < index) {
+      const ended = manifest.tables[current]
+      if (ended !== undefined) ended.rows = writer.endTable()
+      const next = manifest.tables[++current]
+      if (next !== undefined) writer.startTable(next)
+    }
+  }
+  const statements = tables.flatMap((table, index) => table.relations.filter(({ kind }) => kind !== 'p')
+    .map(({ schema, name }) => ({ text: copyStatement(schema, name, table), index })))
+  for (let first = 0; first < statements.length; first += statementsAtOnce) {
+    const batch = statements.slice(first, first + statementsAtOnce)
+    await tx.copyOut(batch.map(({ text }) => text), {
+      begin (statement) { advance((batch[statement] as typeof batch[number]).index) },
+      row (bytes, start, end) {
+        onRow((tables[current] as CatalogTable).name, current, writer.bytes)
+        return writer.writeRow(bytes, start, end)
+      }
+    }).catch((error: unknown) => { throw isUntranslatable(error) ? unreadable(tables[current] as CatalogTable, server) : error })
+  }
+  advance(tables.length)
 }
 
 /** The root's columns by name: a partition may have them in another order. A table without columns takes no list. */

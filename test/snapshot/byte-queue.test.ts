@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { ByteQueue, pieceSize } from '../../lib/snapshot/byte-queue.ts'
+import { toWords } from '../../lib/snapshot/words.ts'
 
 const all = (queue: ByteQueue): Buffer => Buffer.concat(queue.take())
 
@@ -11,6 +12,38 @@ t.test('what goes in comes out, in order and once', async (t) => {
   queue.appendRange(Buffer.from('[ three]'), 1, 7)
   t.equal(all(queue).toString(), 'one 2 three')
   t.strictSame(queue.take(), [])
+})
+
+t.test('a constant goes in by words, whatever its size', async (t) => {
+  const queue = new ByteQueue()
+  for (const text of ['', 'a', 'ab', 'abc', 'abcd', 'abcde', '"key":']) queue.appendWords(toWords(text))
+  t.equal(all(queue).toString(), 'aababcabcdabcde"key":')
+})
+
+t.test('there is room for a word that holds one byte more', async (t) => {
+  const queue = new ByteQueue()
+  queue.append(Buffer.alloc(pieceSize - 4, 'x'))
+  queue.appendWords(toWords('y'))
+  queue.reserve(1)
+  t.doesNotThrow(() => { queue.view.setInt32(queue.length, 0) })
+  t.equal(all(queue).toString(), 'x'.repeat(pieceSize - 4) + 'y')
+})
+
+t.test('memory that is given back is used again, when it is a piece\'s', async (t) => {
+  const queue = new ByteQueue()
+  queue.append(Buffer.from('first'))
+  const first = queue.take()
+  queue.giveBack(first)
+  queue.append(Buffer.alloc(pieceSize + 1, 'x'))
+  const [second] = queue.take()
+  t.not(second?.buffer, first[0]?.buffer)
+  queue.append(Buffer.from('third'))
+  const third = queue.take()
+  t.equal(third[0]?.buffer, first[0]?.buffer)
+  t.equal(String(third[0]), 'third')
+  queue.giveBack([second as Buffer])
+  queue.append(Buffer.from('fourth'))
+  t.not(queue.take()[0]?.buffer, second?.buffer)
 })
 
 t.test('a writer puts bytes in by itself, where it has made room', async (t) => {

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Incomplete, JsonCursor, SnapshotSyntaxError } from '../../lib/snapshot/json-cursor.ts'
 import { cursorOver } from './transcode.ts'
+import { toWords } from '../../lib/snapshot/words.ts'
 
 /** How far a cursor gets; the end of the text stands for more of it. */
 const reach = (json: string, move: (cursor: JsonCursor) => void): number => {
@@ -34,12 +35,27 @@ t.test('a byte is taken when it is the one', async (t) => {
 
 t.test('bytes are taken when all of them are the ones; a first other one tells that they are not, however few there are', async (t) => {
   const cursor = cursorOver('abc')
-  t.notOk(cursor.acceptBytes(Buffer.from('ax')))
-  t.notOk(cursor.acceptBytes(Buffer.from('abx and many more')))
+  t.notOk(cursor.acceptWords(toWords('ax')))
+  t.notOk(cursor.acceptWords(toWords('abx and many more')))
   t.equal(cursor.position, 0)
-  throws(() => cursor.acceptBytes(Buffer.from('abcd')), incomplete)
-  t.ok(cursor.acceptBytes(Buffer.from('ab')))
+  throws(() => cursor.acceptWords(toWords('abcd')), incomplete)
+  t.ok(cursor.acceptWords(toWords('ab')))
   t.equal(cursor.position, 2)
+})
+
+t.test('so it is wherever they stand: by whole words, and where the bytes end within one', async (t) => {
+  const text = '"name":"Ada"'
+  for (let size = 1; size <= text.length; size++) {
+    const part = text.slice(0, size)
+    for (const behind of ['', '1', '123', '12345']) {
+      const cursor = cursorOver(`${part}${behind}`)
+      t.ok(cursor.acceptWords(toWords(part)))
+      t.equal(cursor.position, size)
+      for (let index = 0; index < size; index++) {
+        t.notOk(cursorOver(`${part.slice(0, index)}~${part.slice(index + 1)}${behind}`).acceptWords(toWords(part)))
+      }
+    }
+  }
 })
 
 t.test('nothing behind the end is looked at', async (t) => {
@@ -47,7 +63,7 @@ t.test('nothing behind the end is looked at', async (t) => {
   cursor.end = 4
   throws(() => { cursor.skipString() }, incomplete)
   cursor.position = 0
-  throws(() => cursor.acceptBytes(Buffer.from('"abc"')), incomplete)
+  throws(() => cursor.acceptWords(toWords('"abc"')), incomplete)
   cursor.position = 4
   throws(() => cursor.peek(), incomplete)
   cursor.end = 5

@@ -16,8 +16,11 @@ export async function writeFileOf (t: Test, tables: ManifestTable[], lines: Reco
   const writer = await openSnapshotWriter(path, manifestOf(tables))
   for (const table of tables) {
     writer.startTable(table)
-    for (const line of lines[table.name] ?? []) await writer.writeRow(Buffer.from(line))
-    await writer.endTable()
+    for (const line of lines[table.name] ?? []) {
+      const bytes = Buffer.from(line)
+      await writer.writeRow(bytes, 0, bytes.length)
+    }
+    writer.endTable()
   }
   const { manifest } = await writer.finish(manifestOf(counted))
   return { file: await readFile(path), manifest }

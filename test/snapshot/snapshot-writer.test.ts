@@ -21,6 +21,8 @@ async function useWriter (t: Test, manifest: Manifest = manifestOf([users])): Pr
   return { path, writer }
 }
 
+const writeLine = (writer: SnapshotWriter, line: string): Promise<void> | undefined => writer.writeRow(Buffer.from(`before${line}behind`), 6, 6 + Buffer.byteLength(line))
+
 type Method = (...args: unknown[]) => Promise<unknown>
 
 /** Lets every open file do `name` in another way, until the test is over. */
@@ -37,11 +39,11 @@ t.test('a snapshot is one JSON object, the manifest first, a row a line', async 
   const carts = tableOf('carts', [{ name: 'total', type: 'numeric' }])
   const { path, writer } = await useWriter(t, manifestOf([users, carts]))
   writer.startTable(users)
-  await writer.writeRow(Buffer.from('1\tAda\t{x}\t{"a": 1}\n'))
-  await writer.writeRow(Buffer.from('2\tBob\t\\N\t\\N\n'))
-  t.equal(await writer.endTable(), 2)
+  await writeLine(writer, '1\tAda\t{x}\t{"a": 1}\n')
+  await writeLine(writer, '2\tBob\t\\N\t\\N\n')
+  t.equal(writer.endTable(), 2)
   writer.startTable(carts)
-  t.equal(await writer.endTable(), 0)
+  t.equal(writer.endTable(), 0)
   const manifest = manifestOf([{ ...users, rows: 2 }, carts])
   await writer.finish(manifest)
   const file = await readFile(path, 'utf8')
@@ -74,8 +76,8 @@ t.test('names of tables and columns are keys, whatever they hold', async (t) => 
   const table = tableOf('a"b\n', [{ name: '__proto__', type: 'text' }])
   const { path, writer } = await useWriter(t, manifestOf([table]))
   writer.startTable(table)
-  await writer.writeRow(Buffer.from('x\n'))
-  await writer.endTable()
+  await writeLine(writer, 'x\n')
+  writer.endTable()
   await writer.finish(manifestOf([table]))
   const { data } = JSON.parse(await readFile(path, 'utf8')) as { data: Record<string, object[]> }
   t.strictSame(Object.entries(data['a"b\n']?.[0] ?? {}), [['__proto__', 'x']])
@@ -84,8 +86,8 @@ t.test('names of tables and columns are keys, whatever they hold', async (t) => 
 t.test('the result tells the size and both checksums, which sha256sum confirms', async (t) => {
   const { path, writer } = await useWriter(t)
   writer.startTable(users)
-  await writer.writeRow(Buffer.from('1\tAda\t{}\t1\n'))
-  await writer.endTable()
+  await writeLine(writer, '1\tAda\t{}\t1\n')
+  writer.endTable()
   const written = await writer.finish(manifestOf([{ ...users, rows: 1 }], { note: null }))
   const file = await readFile(path)
   t.equal(written.sizeBytes, file.length)
@@ -121,31 +123,34 @@ t.test('a directory that can not be is told', async (t) => {
   await t.rejects(openSnapshotWriter(join(path, 'snapshot'), manifestOf()), { code: 'FST_BACKUP_STORAGE_FAILED' })
 })
 
-t.test('a row asks to wait only when there is a piece to write', async (t) => {
+t.test('a row asks to wait only when the piece before it is still being written', async (t) => {
   const { writer } = await useWriter(t)
   writer.startTable(users)
-  t.equal(writer.writeRow(Buffer.from('1\tAda\t{}\t1\n')), undefined)
   const before = writer.bytes
-  const held = writer.writeRow(Buffer.from(`2\t${'x'.repeat(pieceSize)}\t{}\t1\n`))
+  const long = `1\t${'x'.repeat(pieceSize)}\t{}\t1\n`
+  t.equal(writeLine(writer, long), undefined)
+  t.equal(writeLine(writer, '2\tAda\t{}\t1\n'), undefined)
+  const held = writeLine(writer, long)
   t.ok(held instanceof Promise)
+  t.equal(writer.bytes, before)
   await held
   t.ok(writer.bytes > before + pieceSize)
-  t.equal(writer.writeRow(Buffer.from('3\tBob\t{}\t1\n')), undefined)
-  t.equal(await writer.endTable(), 3)
+  t.equal(writeLine(writer, '4\tBob\t{}\t1\n'), undefined)
+  t.equal(writer.endTable(), 4)
 })
 
 t.test('a row of another shape than its table is refused', async (t) => {
   const { writer } = await useWriter(t)
   writer.startTable(users)
-  t.throws(() => writer.writeRow(Buffer.from('1\tAda\n')), { message: /other fields than its table has columns/ })
+  t.throws(() => writeLine(writer, '1\tAda\n'), { message: /other fields than its table has columns/ })
 })
 
 t.test('a disk that takes a few bytes at a time gets all of them', async (t) => {
   await changeFiles(t, 'write', (write) => async (buffer, offset, length, position) => await write(buffer, offset, Math.min(Number(length), 1000), position))
   const { path, writer } = await useWriter(t)
   writer.startTable(users)
-  for (let id = 0; id < 3; id++) await writer.writeRow(Buffer.from(`${id}\t${'x'.repeat(pieceSize)}\t{}\t1\n`))
-  await writer.endTable()
+  for (let id = 0; id < 3; id++) await writeLine(writer, `${id}\t${'x'.repeat(pieceSize)}\t{}\t1\n`)
+  writer.endTable()
   const written = await writer.finish(manifestOf([{ ...users, rows: 3 }]))
   const file = await readFile(path)
   t.equal(written.checksum, sha256(file))
@@ -157,7 +162,12 @@ t.test('a full disk is told as such, and nothing stays behind', async (t) => {
   const { path, writer } = await useWriter(t)
   writer.startTable(users)
   await changeFiles(t, 'write', () => async () => { throw systemError('ENOSPC') })
-  await t.rejects(Promise.resolve(writer.writeRow(Buffer.from(`1\t${'x'.repeat(pieceSize)}\t{}\t1\n`))), { code: 'FST_BACKUP_STORAGE_FULL', message: /write the snapshot/ })
+  const long = `1\t${'x'.repeat(pieceSize)}\t{}\t1\n`
+  t.equal(writeLine(writer, long), undefined)
+  const full = { code: 'FST_BACKUP_STORAGE_FULL', message: /write the snapshot/ }
+  await t.rejects(Promise.resolve(writeLine(writer, long)), full)
+  await t.rejects(Promise.resolve(writeLine(writer, long)), full, 'it stays so')
+  await t.rejects(writer.finish(manifestOf([users])), full)
   await writer.discard()
   t.strictSame(await readdir(dirname(path)), [])
 })
@@ -182,7 +192,11 @@ t.test('a file that does not reach the disk fails', async (t) => {
 t.test('discarding is fine at any time, also twice', async (t) => {
   for (const prepare of [
     async () => {},
-    async (writer: SnapshotWriter) => { await writer.endTable() },
+    async (writer: SnapshotWriter) => { writer.endTable() },
+    async (writer: SnapshotWriter) => {
+      writer.startTable(users)
+      writeLine(writer, `1\t${'x'.repeat(pieceSize)}\t{}\t1\n`)
+    },
     async (writer: SnapshotWriter) => { await writer.finish(manifestOf()) }
   ]) {
     const { path, writer } = await useWriter(t, manifestOf())

@@ -1,3 +1,4 @@
+import { deepStrictEqual } from 'node:assert/strict'
 import type { EncodedColumn, Encoding } from '../../lib/snapshot/column-encoding.ts'
 import { ByteQueue } from '../../lib/snapshot/byte-queue.ts'
 import { createCopyToJson } from '../../lib/snapshot/copy-to-json.ts'
@@ -13,11 +14,20 @@ export function cursorOver (json: string | Uint8Array): JsonCursor {
   return cursor
 }
 
-/** Of a line of COPY text. */
+/**
+ * Of a line of COPY text. The same must come out wherever the line lies: by itself, so that its last bytes are no whole word, and among others.
+ */
 export function toJson (columns: EncodedColumn[], line: string | Uint8Array): Buffer {
-  const out = new ByteQueue()
-  createCopyToJson(columns)(Buffer.from(line), out)
-  return Buffer.concat(out.take())
+  const transcode = createCopyToJson(columns)
+  const bytes = Buffer.from(line)
+  const alone = new ByteQueue()
+  transcode(bytes, 0, bytes.length, alone)
+  const json = Buffer.concat(alone.take())
+  const among = new ByteQueue()
+  among.append(Buffer.from('<'))
+  transcode(Buffer.concat([Buffer.from('1\t2\n'), bytes, Buffer.from('x"\\\ty')]), 4, 4 + bytes.length, among)
+  deepStrictEqual(Buffer.concat(among.take()).subarray(1), json)
+  return json
 }
 
 /** Of a row; `skip` names columns that have no place to go to. Throws what the transcoder throws. */
