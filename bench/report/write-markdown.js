@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { formatCells, headings } from './cells.js'
 /** @import { Report } from './report.js' */
 
@@ -6,6 +6,7 @@ import { formatCells, headings } from './cells.js'
 export async function writeMarkdown ({ date, machine, rows, rounds, databaseBytes, leftOut, results }) {
   const targets = results.filter(({ target }) => target !== null)
   const others = results.filter(({ target }) => target === null)
+  const findings = await readFile(new URL('../findings.md', import.meta.url), 'utf8')
   const reached = targets.filter((result) => result.reached).length
 
   await writeFile(new URL('../RESULTS.md', import.meta.url), `# Results of \`npm run bench\`
@@ -34,7 +35,8 @@ ${leftOut.map((sentence) => `\n${sentence}\n`).join('')}
 - The event-loop delay is that of \`perf_hooks.monitorEventLoopDelay\` with a resolution of 1 ms, which itself is part of the value.
 - Requests go to a trivial route at a third of the rate that it serves to the generator alone, and are sent whether or not earlier
   ones have been answered.
-`)
+
+${findings}`)
 }
 
 /**

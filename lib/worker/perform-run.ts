@@ -22,9 +22,11 @@ interface MainThread {
  * One run from the connection to the file, in a worker: what has to happen on the main thread is asked for by messages. Closes the port at
  * the end.
  * @param port null outside of a worker, where nothing is to be done
+ * @param prepareThread is called first, in a worker
  */
-export async function performRun (port: MessagePort | null, request: RunRequest): Promise<void> {
+export async function performRun (port: MessagePort | null, request: RunRequest, prepareThread: () => void = () => {}): Promise<void> {
   if (port === null) return
+  prepareThread()
   const main = listen(port)
   let unknownPassword: unknown
   // What this function rejects with, postgres.js 3.4.9 leaves to nobody, and that ends the thread

@@ -13,6 +13,9 @@ import { createServedStreams } from './served-streams.ts'
 /** Milliseconds that a worker has to close its connection when its run is over. */
 const graceMs = 500
 
+/** A run makes little that lasts; three semi-spaces of 16 MiB each, V8's default, would only be memory taken from the service. */
+const resourceLimits = { maxYoungGenerationSizeMb: 12 }
+
 /** What the main thread says to the questions of a run. */
 type Answers = Partial<Record<Question, (value: unknown) => Promise<unknown>>>
 
@@ -38,7 +41,7 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
 
   function startWorker (request: RunRequest): Worker {
     // Not with what the service was started with: a loader or an agent of its own would start once more in every run
-    const worker = new Worker(entry, { workerData: request, execArgv: [], name: 'fastify-backup' })
+    const worker = new Worker(entry, { workerData: request, execArgv: [], name: 'fastify-backup', resourceLimits })
     workers.set(worker, new Promise<void>((resolve) => {
       worker.once('exit', () => {
         workers.delete(worker)
@@ -51,14 +54,16 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
   async function run (request: RunRequest, { answers, onProgress, signal, onDeath, abandon }: Hooks): Promise<unknown> {
     signal.throwIfAborted()
     const worker = startWorker(request)
-    const tell = (message: ToWorker): void => { worker.postMessage(message) }
+    const tell = (message: ToWorker, moved: ArrayBuffer[] = []): void => { worker.postMessage(message, moved) }
     const abort = (): void => { tell({ type: 'abort', reason: toPortable(signal.reason) }) }
     const refusals = new Map<number, unknown>()
     const answering = new Set<Promise<void>>()
 
     async function answer (id: number, question: Question, value: unknown): Promise<void> {
       try {
-        tell({ type: 'answer', id, value: await answers[question]?.(value) })
+        const given = await answers[question]?.(value)
+        // Bytes move rather than being copied: they are in memory of their own
+        tell({ type: 'answer', id, value: given }, given instanceof Uint8Array ? [given.buffer as ArrayBuffer] : [])
       } catch (error) {
         // It comes back as the failure of the run
         refusals.set(id, error)
