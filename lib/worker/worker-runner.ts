@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { RestoreUncertain, WorkerFailed } from '../errors.ts'
@@ -52,6 +53,7 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
   }
 
   async function run (request: RunRequest, { answers, onProgress, signal, onDeath, abandon }: Hooks): Promise<unknown> {
+    await startThreadPool()
     signal.throwIfAborted()
     const worker = startWorker(request)
     const tell = (message: ToWorker, moved: ArrayBuffer[] = []): void => { worker.postMessage(message, moved) }
@@ -139,6 +141,14 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
       await Promise.all([...workers.keys()].map(async (worker) => await worker.terminate()))
     }
   }
+}
+
+/**
+ * Threads take after the one that makes them. Those of libuv's pool serve the whole process, and must not be made by a worker, whose
+ * priority is low (uv_queue_work; init_threads() makes all of them with the first piece of work).
+ */
+async function startThreadPool (): Promise<void> {
+  await Promise.allSettled([stat('.')])
 }
 
 /** A worker that was asked to end, and did not, is ended by force: that is no failure of its own. */
