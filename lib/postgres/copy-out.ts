@@ -66,8 +66,10 @@ export async function readCopyOut (runner: Runner, texts: string[], reader: Copy
   }
 
   function refuse (error: unknown): void {
-    ended.refusal ??= { error }
     resume()
+    // One request is enough: each takes a connection
+    if (ended.refusal !== undefined) return
+    ended.refusal = { error }
     cancel()
   }
 

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../../lib/postgres/connection.ts'
-import type { CopyReader } from '../../lib/postgres/copy-out.ts'
+import { type CopyReader, readCopyOut } from '../../lib/postgres/copy-out.ts'
 import { inTransaction, type Transaction } from '../../lib/postgres/transaction.ts'
 import { connectionOf } from '../service/engine.ts'
 import { useDatabase } from '../support/database.ts'
@@ -132,6 +132,15 @@ t.test('a reader that fails has the statement cancelled, and its error is the on
   await t.rejects(inTransaction(pool, mode, async (tx) => {
     await copyOut(tx, copy, async () => { throw new Error('disk full') })
   }, never), { message: 'disk full' })
+  await usable()
+})
+
+t.test('it is cancelled once, however many rows have arrived by then', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  let cancels = 0
+  const { refusal } = await pool.begin(async (raw) => await readCopyOut(raw, [copy], { begin () {}, row: async () => { throw new Error('disk full') } }, () => { cancels++ }))
+  t.match(refusal, { error: { message: 'disk full' } })
+  t.equal(cancels, 1)
   await usable()
 })
 
