@@ -5,6 +5,8 @@ const noBytes = Buffer.alloc(0)
 const copyData = 0x64
 /** A type and a length, which counts itself and not the type (manual, 55.7). */
 const headerSize = 5
+/** The length of a message without a body. */
+const smallest = 4
 
 /** Tells the rows of `COPY … TO STDOUT` from all else that a server sends, however it was cut into chunks. */
 export class CopyMessages {
@@ -19,6 +21,8 @@ export class CopyMessages {
   /** A row that has not, and how much of it is there. */
   #row: Buffer | undefined
   #filled = 0
+  /** What comes is no message of PostgreSQL: a wrong port, say. */
+  #isForeign = false
 
   /**
    * @param forward is given all but the rows, in chunks to keep
@@ -29,16 +33,21 @@ export class CopyMessages {
     this.#holdBack = holdBack
   }
 
-  /** Takes the first `size` bytes, which may be written over afterwards. */
-  receive (arrived: Buffer, size: number): void {
-    const chunk = this.#beginning.length === 0 ? arrived : Buffer.concat([this.#beginning, arrived.subarray(0, size)])
-    const length = this.#beginning.length + size
+  /** Takes the first `count` bytes, which may be written over afterwards. */
+  receive (arrived: Buffer, count: number): void {
+    const chunk = this.#beginning.length === 0 ? arrived : Buffer.concat([this.#beginning, arrived.subarray(0, count)])
+    const length = this.#beginning.length + count
     this.#beginning = noBytes
     let position = this.#row === undefined ? this.#missing : this.#fillRow(this.#row, chunk, 0, length)
     // What lies between the two is forwarded
     let from = this.#missing > 0 ? 0 : position
-    while (position + headerSize <= length) {
-      const end = position + 1 + chunk.readInt32BE(position + 1)
+    while (position + headerSize <= length && !this.#isForeign) {
+      const size = chunk.readUInt32BE(position + 1)
+      if (size < smallest) {
+        this.#isForeign = true
+        break
+      }
+      const end = position + 1 + size
       if (chunk[position] === copyData) {
         // It may hold what begins the COPY
         this.#pass(chunk, from, position)
@@ -47,6 +56,7 @@ export class CopyMessages {
       }
       position = end
     }
+    if (this.#isForeign) position = length
     if (position < length) this.#beginning = Buffer.from(chunk.subarray(position, length))
     this.#missing = this.#row === undefined ? Math.max(0, position - length) : 0
     this.#pass(chunk, from, Math.min(position, length))

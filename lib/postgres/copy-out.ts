@@ -5,7 +5,7 @@ import type { Runner } from './query.ts'
 
 /** Who reads what several COPY send, one behind the other. */
 export interface CopyReader {
-  /** The statement of this index begins; those before it have ended. */
+  /** The statement of this index begins; those before it have ended. What it throws ends them all. */
   begin: (index: number) => void
   /**
    * Takes one line of COPY text, its new line included, from where it lies among others. A promise holds the server back until it
@@ -26,7 +26,7 @@ export interface CopyOutEnd { refusal?: { error: unknown }, failure?: { error: u
  */
 export async function readCopyOut (runner: Runner, texts: string[], reader: CopyReader, cancel: () => void): Promise<CopyOutEnd> {
   const ended: CopyOutEnd = {}
-  let held: Promise<unknown> = Promise.resolve()
+  let held: Promise<void> = Promise.resolve()
   let awaited: Promise<void> | undefined
   let stream: Readable | undefined
   let socket: CopySocket | undefined
@@ -38,7 +38,17 @@ export async function readCopyOut (runner: Runner, texts: string[], reader: Copy
     stream.push = (row: Buffer | null) => row === null || take(row, 0, row.length)
     socket = copySocketOf(stream)
     socket?.takeRows(take)
-    if (ended.refusal === undefined) reader.begin(begun++)
+    // The request to cancel may not have arrived
+    if (ended.refusal !== undefined) cancel()
+    else begin()
+  }
+
+  function begin (): void {
+    try {
+      reader.begin(begun++)
+    } catch (error) {
+      refuse(error)
+    }
   }
 
   function take (bytes: Buffer, start: number, end: number): boolean {
@@ -47,7 +57,7 @@ export async function readCopyOut (runner: Runner, texts: string[], reader: Copy
       const taken = reader.row(bytes, start, end)
       if (taken === undefined) return true
       // What arrives while the server is held back mostly waits for the same
-      if (taken !== awaited) held = Promise.all([held, taken.then(resume, refuse)])
+      if (taken !== awaited) held = Promise.all([held, taken.then(resume, refuse)]).then(() => {})
       awaited = taken
       return false
     } catch (error) {

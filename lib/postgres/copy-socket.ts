@@ -32,18 +32,20 @@ export class CopySocket extends Socket {
   }
 
   override resume (): this {
-    lastResumed = this
+    if (isAsked) resumed = this
     return super.resume()
   }
 }
 
-let lastResumed: CopySocket | undefined
+let isAsked = false
+let resumed: CopySocket | undefined
 
 /** The socket behind a stream of postgres.js, when it is a CopySocket: a stream that asks for more resumes it, and so it makes itself known. */
 export function copySocketOf (stream: Readable): CopySocket | undefined {
-  lastResumed = undefined
+  isAsked = true
   stream._read(0)
-  const socket = lastResumed
-  lastResumed = undefined
+  isAsked = false
+  const socket = resumed
+  resumed = undefined
   return socket
 }

@@ -4,7 +4,7 @@ import type { Runner } from './query.ts'
 export interface CopyEvents<CopyStream> {
   /** The server is ready; once for each COPY of the text. What the stream emits is to be listened to by the time this returns. */
   onOpen: (stream: CopyStream) => void
-  /** The statement has ended, with so many rows. */
+  /** All has ended; the count is that of the first statement. */
   onEnd: (result: { count: number }) => void
   /** It failed, at any time. */
   onError: (error: unknown) => void

@@ -184,13 +184,22 @@ function createTransaction (raw: TransactionSql, connection: Connection): Transa
     }
   }
 
+  /** Where the request to cancel did not arrive, the next statement is not begun. */
+  const stoppable = (reader: CopyReader): CopyReader => ({
+    ...reader,
+    begin (index) {
+      signal?.throwIfAborted()
+      reader.begin(index)
+    }
+  })
+
   return {
     query: async (text, parameters) => await watch(async () => await queryRows(raw, text, parameters)),
     queryRow: async (text, parameters) => await watch(async () => await queryRow(raw, text, parameters)),
     run: async (text) => { await watch(async () => await raw.unsafe(text)) },
     async copyOut (texts, reader) {
       const refusal = await watch(async () => {
-        const { refusal, failure } = await readCopyOut(raw, texts, reader, connection.canceller.cancel)
+        const { refusal, failure } = await readCopyOut(raw, texts, stoppable(reader), connection.canceller.cancel)
         if (failure !== undefined) noteLoss(failure.error)
         if (failure !== undefined && refusal === undefined) throw failure.error
         return refusal

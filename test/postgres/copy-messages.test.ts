@@ -67,3 +67,10 @@ t.test('who wants no more is asked for no more, and gets what has arrived', asyn
   t.strictSame(taken, ['a', 'b', 'c'])
   t.equal(held, 1)
 })
+
+t.test('what is no message of PostgreSQL is forwarded as it is', async (t) => {
+  for (const foreign of ['HTTP/1.1 400 Bad Request\r\n\r\n', 'J\x80\0\0\0 and more', 'J\xff\xff\xff\xff and more', 'd\0\0\0\x03 and more', 'd\0\0\0\0']) {
+    const bytes = Buffer.concat([message('S', 'before'), Buffer.from(foreign, 'latin1'), Buffer.from('and later')])
+    for (const size of [1, 7, bytes.length]) t.strictSame(receive(bytes, [size]), { rows: [], others: bytes }, `${foreign}, ${size} at a time`)
+  }
+})

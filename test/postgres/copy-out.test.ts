@@ -144,6 +144,26 @@ t.test('it is cancelled once, however many rows have arrived by then', async (t)
   await usable()
 })
 
+t.test('it is cancelled again with each statement behind it, in case that did not arrive', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  let cancels = 0
+  let rows = 0
+  const reader: CopyReader = {
+    begin (index) {
+      if (index === 1) throw new Error('stopped')
+    },
+    row () {
+      rows++
+      return undefined
+    }
+  }
+  const { refusal } = await pool.begin(async (raw) => await readCopyOut(raw, [copy, copy, copy, copy], reader, () => { cancels++ }))
+  t.match(refusal, { error: { message: 'stopped' } })
+  t.equal(rows, 10)
+  t.equal(cancels, 3)
+  await usable()
+})
+
 t.test('so it is when the failure is a system error, which is not taken for the loss of the connection', async (t) => {
   const { pool, usable } = await usePool(t, 10)
   const full = Object.assign(new Error('no space'), { code: 'ENOSPC', syscall: 'write' })
