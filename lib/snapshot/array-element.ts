@@ -3,7 +3,7 @@ import type { ElementEncoding } from './column-encoding.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import { writeNumber } from './json-number-to-copy.ts'
 import { readStringBytes, writeCopyByte } from './json-string-to-copy.ts'
-import { bytesBefore, marksOf, marksOfControls, wordOf, wordSize, type WordSource } from './words.ts'
+import { wordOf, type WordSource } from './words.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -12,26 +12,14 @@ const stride = 16_384
 const backslashes = wordOf(BACKSLASH)
 
 /** Writes bytes as a COPY field that stands for exactly them. */
-export function writeCopyEscaped ({ bytes: source, view: from, lastWord }: WordSource, start: number, end: number, out: ByteQueue): void {
-  const lastWhole = Math.min(end - wordSize, lastWord)
+export function writeCopyEscaped (source: WordSource, start: number, end: number, out: ByteQueue): void {
   for (let position = start; position < end;) {
     const stop = Math.min(end, position + stride)
-    out.reserve((stop - position + wordSize) * 2)
-    const { bytes, view: to } = out
-    let { length } = out
+    out.reserve((stop - position) * 2)
     while (position < stop) {
-      if (position <= lastWhole) {
-        const word = from.getInt32(position, true)
-        to.setInt32(length, word, true)
-        const marks = marksOfControls(word) | marksOf(word, backslashes)
-        const plain = marks === 0 ? wordSize : bytesBefore(marks)
-        position += plain
-        length += plain
-        if (marks === 0) continue
-      }
-      length = writeCopyByte(bytes, length, source[position++] as number)
+      position = out.appendPlain(source, position, stop, backslashes, backslashes)
+      if (position < stop) out.length = writeCopyByte(out.bytes, out.length, source.bytes[position++] as number)
     }
-    out.length = length
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Words, wordSize } from './words.ts'
+import { bytesBefore, byteOf, marksOf, marksOfControls, type Words, type WordSource, wordSize } from './words.ts'
 
 /** Size of a piece, in bytes: large enough that a write is worth its call, small enough to keep memory flat. */
 export const pieceSize = 256 * 1024
@@ -53,6 +53,34 @@ export class ByteQueue {
     const { view, length } = this
     for (let index = 0; index < words.length; index++) view.setInt32(length + index * wordSize, words[index] as number, true)
     this.length += size
+  }
+
+  /**
+   * Copies the bytes from `start` up to the first one that is a control character or that of one of the two patterns (see wordOf()), or to `stop`;
+   * gives its position. There must be room. The hot loop of most tables, both ways.
+   */
+  appendPlain ({ bytes: source, view: from }: WordSource, start: number, stop: number, first: number, second: number): number {
+    const { bytes, view: to } = this
+    let { length } = this
+    let position = start
+    for (const lastWord = stop - wordSize; position <= lastWord; position += wordSize, length += wordSize) {
+      const word = from.getInt32(position, true)
+      to.setInt32(length, word, true)
+      const marks = marksOfControls(word) | marksOf(word, first) | marksOf(word, second)
+      if (marks !== 0) {
+        const plain = bytesBefore(marks)
+        this.length = length + plain
+        return position + plain
+      }
+    }
+    const [firstByte, secondByte] = [byteOf(first, 0), byteOf(second, 0)]
+    for (; position < stop; position++) {
+      const byte = source[position] as number
+      if (byte < 0x20 || byte === firstByte || byte === secondByte) break
+      bytes[length++] = byte
+    }
+    this.length = length
+    return position
   }
 
   /** For short ones, numbers say: it takes longer to make a subarray than to copy thirty bytes. */

@@ -1,6 +1,6 @@
 import type { ByteQueue } from './byte-queue.ts'
 import { elementOf, type ElementEncoding, type EncodedColumn } from './column-encoding.ts'
-import { byteOf, bytesBefore, marksOf, marksOfControls, toWords, type Words, wordOf, wordSize, WordSource } from './words.ts'
+import { toWords, type Words, wordOf, WordSource } from './words.ts'
 
 /**
  * From a line of COPY text (manual, COPY, "Text Format"), `bytes` from `start` to `end`, to a JSON object. Bytes in, bytes out: no value becomes a JavaScript string
@@ -121,58 +121,36 @@ function findFieldEnd (bytes: Uint8Array, start: number, end: number): number {
 
 /** A number as it is: its digits, to the TAB or the new line. */
 function writeDigits (source: WordSource, start: number, end: number, out: ByteQueue): number {
-  for (let position = start; position < end; position += wordSize) {
-    const word = position <= source.lastWord ? source.view.getInt32(position, true) : source.shortWord(position)
-    out.reserve(wordSize)
-    out.view.setInt32(out.length, word, true)
-    const marks = marksOfControls(word)
-    if (marks !== 0) {
-      const rest = bytesBefore(marks)
-      out.length += rest
-      return position + rest
-    }
-    out.length += wordSize
-  }
-  return end
+  const stop = Math.min(end, start + stride)
+  out.reserve(stop - start)
+  return out.appendPlain(source, start, stop, backslashes, backslashes)
 }
 
-/** A JSON string of the field at `start`: the hot loop of most tables. */
+/** A JSON string of the field at `start`. */
 function writeText (source: WordSource, start: number, end: number, out: ByteQueue): number {
-  const { view: from, lastWord } = source
+  const { bytes } = source
   out.appendByte(QUOTE)
   let position = start
   while (position < end) {
     const stop = Math.min(end, position + stride)
-    out.reserve((stop - position + wordSize) * widest)
-    const { bytes, view: to } = out
-    let { length } = out
+    out.reserve((stop - position + 1) * widest)
     while (position < stop) {
-      const word = position <= lastWord ? from.getInt32(position, true) : source.shortWord(position)
-      to.setInt32(length, word, true)
-      const marks = marksOfControls(word) | marksOf(word, quotes) | marksOf(word, backslashes)
-      if (marks === 0) {
-        position += wordSize
-        length += wordSize
-        continue
-      }
-      const plain = bytesBefore(marks)
-      position += plain
-      length += plain
-      const byte = byteOf(word, plain)
-      if (byte === BACKSLASH) {
-        const next = source.bytes[position + 1] as number
-        length = next === LOWER_V ? writeControl(bytes, length, 0x0b) : writePair(bytes, length, next)
-        position += 2
-      } else if (byte === TAB || byte === NEWLINE) {
-        bytes[length] = QUOTE
-        out.length = length + 1
+      position = out.appendPlain(source, position, stop, quotes, backslashes)
+      if (position === stop) break
+      const byte = bytes[position] as number
+      if (byte === TAB || byte === NEWLINE) {
+        out.appendByte(QUOTE)
         return position
+      }
+      if (byte === BACKSLASH) {
+        const next = bytes[position + 1] as number
+        out.length = next === LOWER_V ? writeControl(out.bytes, out.length, 0x0b) : writePair(out.bytes, out.length, next)
+        position += 2
       } else {
-        length = byte === QUOTE ? writePair(bytes, length, QUOTE) : writeControl(bytes, length, byte)
+        out.length = byte === QUOTE ? writePair(out.bytes, out.length, QUOTE) : writeControl(out.bytes, out.length, byte)
         position++
       }
     }
-    out.length = length
   }
   return position
 }
@@ -196,34 +174,15 @@ function writeControl (bytes: Uint8Array, length: number, byte: number): number 
 
 /** A jsonb value: it is JSON already, but for the backslashes that COPY doubled. */
 function writeEmbedded (source: WordSource, start: number, end: number, out: ByteQueue): number {
-  const { view: from, lastWord } = source
   let position = start
   while (position < end) {
     const stop = Math.min(end, position + stride)
-    out.reserve(stop - position + wordSize)
-    const { view: to } = out
-    let { length } = out
-    while (position < stop) {
-      const word = position <= lastWord ? from.getInt32(position, true) : source.shortWord(position)
-      to.setInt32(length, word, true)
-      const marks = marksOfControls(word) | marksOf(word, backslashes)
-      if (marks === 0) {
-        position += wordSize
-        length += wordSize
-        continue
-      }
-      const plain = bytesBefore(marks)
-      position += plain
-      length += plain
-      if (byteOf(word, plain) !== BACKSLASH) {
-        out.length = length
-        return position
-      }
-      // Its place in the queue is taken by the word already
-      length++
-      position += 2
-    }
-    out.length = length
+    out.reserve(stop - position)
+    position = out.appendPlain(source, position, stop, backslashes, backslashes)
+    if (position === stop) continue
+    if (source.bytes[position] !== BACKSLASH) return position
+    out.appendByte(BACKSLASH)
+    position += 2
   }
   return position
 }

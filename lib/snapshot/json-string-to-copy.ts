@@ -1,6 +1,6 @@
 import type { ByteQueue } from './byte-queue.ts'
 import { Incomplete, type JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
-import { bytesBefore, marksOf, marksOfControls, wordOf, wordSize } from './words.ts'
+import { wordOf } from './words.ts'
 
 const QUOTE = 0x22
 const SLASH = 0x2f
@@ -69,56 +69,41 @@ for (const digits of ['0123456789abcdef', '0123456789ABCDEF']) {
 /** Writes the JSON string at the cursor as a COPY field. */
 export function writeString (cursor: JsonCursor, out: ByteQueue): void {
   cursor.expect(QUOTE, 'a string')
-  const { bytes: source, view: from } = cursor.source
-  const { end } = cursor
-  const lastWhole = end - wordSize
+  const { source, end } = cursor
   let { position } = cursor
   for (;;) {
     const stop = Math.min(end, position + stride)
-    // No field is longer than its spelling, but a word or an escape may begin here and end behind
-    out.reserve(stop - position + 2 * wordSize)
-    const { bytes, view: to } = out
-    let { length } = out
+    // No field is longer than its spelling, but an escape may begin here and end behind
+    out.reserve(stop - position + 4)
+    const { bytes } = out
     while (position < stop) {
-      if (position <= lastWhole) {
-        const word = from.getInt32(position, true)
-        to.setInt32(length, word, true)
-        const marks = marksOfControls(word) | marksOf(word, quotes) | marksOf(word, backslashes)
-        const plain = marks === 0 ? wordSize : bytesBefore(marks)
-        position += plain
-        length += plain
-        if (marks === 0) continue
-      }
-      const byte = source[position] as number
-      if (special[byte] === 0) {
-        bytes[length++] = byte
-        position++
-      } else if (byte === BACKSLASH) {
+      position = out.appendPlain(source, position, stop, quotes, backslashes)
+      if (position === stop) break
+      const byte = source.bytes[position] as number
+      if (byte === BACKSLASH) {
         if (position + 1 >= end) throw new Incomplete()
-        const next = source[position + 1] as number
+        const next = source.bytes[position + 1] as number
         if (shared[next] !== 0) {
-          bytes[length++] = BACKSLASH
-          bytes[length++] = next
+          bytes[out.length++] = BACKSLASH
+          bytes[out.length++] = next
           position += 2
         } else if (next === QUOTE || next === SLASH) {
-          bytes[length++] = next
+          bytes[out.length++] = next
           position += 2
         } else if (next === LOWER_U) {
-          const escape = readUnicodeEscape(cursor, position + 1)
-          length = escape.code < 0x80 ? writeCopyByte(bytes, length, escape.code) : length + bytes.write(String.fromCodePoint(escape.code), length)
-          position = escape.position
+          const { code, position: behind } = readUnicodeEscape(cursor, position + 1)
+          out.length = code < 0x80 ? writeCopyByte(bytes, out.length, code) : out.length + bytes.write(String.fromCodePoint(code), out.length)
+          position = behind
         } else {
           throw new SnapshotSyntaxError(unknownEscape)
         }
       } else if (byte === QUOTE) {
-        out.length = length
         cursor.position = position + 1
         return
       } else {
         throw new SnapshotSyntaxError(rawControl)
       }
     }
-    out.length = length
     if (position >= end) throw new Incomplete()
   }
 }

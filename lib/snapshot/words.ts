@@ -46,19 +46,9 @@ export function toWords (text: string): Words {
 export class WordSource {
   readonly bytes: Buffer
   readonly view: DataView
-  /** The last position that a whole word begins at. */
-  readonly lastWord: number
 
   constructor (bytes: Buffer) {
     this.bytes = bytes
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.lastWord = bytes.length - wordSize
-  }
-
-  /** The word behind `lastWord`: what is missing of it is NUL. */
-  shortWord (position: number): number {
-    let word = 0
-    for (let index = 0; position + index < this.bytes.length; index++) word |= (this.bytes[position + index] as number) << (index << 3)
-    return word
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { ByteQueue, pieceSize } from '../../lib/snapshot/byte-queue.ts'
-import { toWords } from '../../lib/snapshot/words.ts'
+import { toWords, wordOf, WordSource } from '../../lib/snapshot/words.ts'
 
 const all = (queue: ByteQueue): Buffer => Buffer.concat(queue.take())
 
@@ -18,6 +18,20 @@ t.test('a constant goes in by words, whatever its size', async (t) => {
   const queue = new ByteQueue()
   for (const text of ['', 'a', 'ab', 'abc', 'abcd', 'abcde', '"key":']) queue.appendWords(toWords(text))
   t.equal(all(queue).toString(), 'aababcabcdabcde"key":')
+})
+
+t.test('plain bytes go in up to the first that is not, or to the end that is given', async (t) => {
+  const text = fc.uint8Array({ maxLength: 20, min: 0x1f, max: 0x23 })
+  const property = fc.property(text, fc.nat(5), fc.nat(5), (bytes, before, behind) => {
+    const queue = new ByteQueue()
+    const memory = Buffer.concat([Buffer.alloc(before, '"'), bytes, Buffer.alloc(behind, '"')])
+    const found = bytes.findIndex((byte) => byte < 0x20 || byte === 0x21 || byte === 0x22)
+    const size = found === -1 ? bytes.length : found
+    queue.reserve(bytes.length)
+    const position = queue.appendPlain(new WordSource(memory), before, before + bytes.length, wordOf(0x21), wordOf(0x22))
+    return position === before + size && all(queue).equals(Buffer.from(bytes.subarray(0, size)))
+  })
+  t.doesNotThrow(() => { fc.assert(property) })
 })
 
 t.test('there is room for a word that holds one byte more', async (t) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { byteOf, bytesBefore, marksOf, marksOfControls, toWords, wordOf, WordSource } from '../../lib/snapshot/words.ts'
+import { byteOf, bytesBefore, marksOf, marksOfControls, toWords, wordOf } from '../../lib/snapshot/words.ts'
 
 const four = fc.uint8Array({ minLength: 4, maxLength: 4 })
 const wordIn = (bytes: Uint8Array): number => Buffer.from(bytes).readInt32LE()
@@ -39,12 +39,4 @@ t.test('a constant is words, the last one filled up', async (t) => {
   t.strictSame(toWords('ü'), { size: 2, lastMask: 0xffff, words: Int32Array.of(Buffer.from('ü\0\0').readInt32LE()) })
   t.equal(toWords('abcd').lastMask, -1)
   t.equal(toWords('abc').lastMask, 0xffffff)
-})
-
-t.test('the bytes behind the last whole word are read as one', async (t) => {
-  for (const text of ['', 'a', 'ab', 'abc', 'abcdefg']) {
-    const source = new WordSource(Buffer.from(`${text}|`).subarray(0, text.length))
-    const rest = text.slice(Math.max(0, source.lastWord + 1))
-    t.equal(source.shortWord(text.length - rest.length), Buffer.from(rest.padEnd(4, '\0')).readInt32LE())
-  }
 })
