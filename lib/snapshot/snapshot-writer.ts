@@ -108,6 +108,9 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
   }
 }
 
+/** Bytes. */
+const readSize = 512 * 1024
+
 const newLine = toWords('\n')
 const commaNewLine = toWords(',\n')
 
@@ -132,16 +135,21 @@ async function writeAll (file: FileHandle, pieces: Buffer[], position: number): 
   return written
 }
 
-/** Of the whole file, read back: the manifest comes first in it and was written last. What it reads is still in the page cache. */
+/**
+ * Of the whole file, read back: the manifest comes first in it and was written last. What it reads is still in the page cache. While one half
+ * of the buffer is hashed, the other one is read into.
+ */
 async function fileChecksum (file: FileHandle): Promise<string> {
   const hash = createHash('sha256')
-  const buffer = Buffer.allocUnsafe(1024 * 1024)
+  let [current, next] = [Buffer.allocUnsafeSlow(readSize), Buffer.allocUnsafeSlow(readSize)]
   let position = 0
-  let size: number
-  do {
-    size = (await file.read(buffer, 0, buffer.length, position)).bytesRead
-    hash.update(buffer.subarray(0, size))
-    position += size
-  } while (size > 0)
-  return `sha256:${hash.digest('hex')}`
+  let reading = file.read(current, 0, readSize, position)
+  for (;;) {
+    const { bytesRead } = await reading
+    if (bytesRead === 0) return `sha256:${hash.digest('hex')}`
+    position += bytesRead
+    reading = file.read(next, 0, readSize, position)
+    hash.update(current.subarray(0, bytesRead));
+    [current, next] = [next, current]
+  }
 }
