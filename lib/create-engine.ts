@@ -14,12 +14,14 @@ import { createEventHub } from './service/event-hub.ts'
 import { guardStorage } from './service/guarded-storage.ts'
 import { createHealer, healLog } from './service/heal-log.ts'
 import { publicError } from './service/outcome.ts'
+import { importBackup } from './service/import-backup.ts'
 import { placesOf } from './service/places.ts'
 import { planRestoreOf } from './service/plan-restore.ts'
 import { pruneAll, removeBackup } from './service/prune-backups.ts'
 import { getBackup, listBackups, readStatus, updateBackup } from './service/read-backups.ts'
 import { beginRestore } from './service/restore-backup.ts'
 import { createRuns } from './service/runs.ts'
+import { verifyBackup } from './service/verify-backup.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
 import { createRunner, findWorkerEntry } from './worker/create-runner.ts'
 
@@ -73,6 +75,8 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     plan: whileOpen(async (id, request) => await planRestoreOf(context, id, request)),
     restore: whileOpen(async (id, request) => await (await beginRestore(context, id, request)).finished),
     beginRestore: whileOpen(async (id, request) => await beginRestore(context, id, request)),
+    verify: whileOpen(async (id, call) => await verifyBackup(context, id, call)),
+    import: whileOpen(async (source, request) => await importBackup(context, source, request)),
     remove: whileOpen(async (id) => { await removeBackup(context, id) }),
     update: whileOpen(async (id, changes) => await updateBackup(context, id, changes)),
     prune: whileOpen(async () => await pruneAll(context)),

@@ -14,6 +14,8 @@ export function createDisabledService (): BackupService {
     download: refuse,
     plan: refuse,
     restore: refuse,
+    verify: refuse,
+    import: refuse,
     remove: refuse,
     update: refuse,
     prune: refuse,

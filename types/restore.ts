@@ -39,3 +39,10 @@ export const RestoreResultSchema = Type.Object({
   }, { additionalProperties: false })
 }, { additionalProperties: false, title: 'RestoreResult' })
 export type RestoreResult = Static<typeof RestoreResultSchema>
+
+/** What a look through a whole snapshot file found. */
+export const VerificationSchema = Type.Object({
+  ok: Type.Boolean({ description: 'Whether a restore would accept the file' }),
+  problems: Type.Array(Type.String())
+}, { additionalProperties: false, title: 'Verification' })
+export type Verification = Static<typeof VerificationSchema>

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Backup, BackupList, BackupStatus, BackupTrigger, Progress } from './backup.ts'
-import type { RestorePlan, RestoreResult } from './restore.ts'
+import type { RestorePlan, RestoreResult, Verification } from './restore.ts'
 import type { Status } from './status.ts'
 import type { ByteRange } from './storage.ts'
 
@@ -47,6 +47,13 @@ export interface RestoreOptions extends PlanOptions, LongCall {
   actor?: string
 }
 
+export interface ImportOptions extends LongCall {
+  /** At most 1,000 characters. @defaultValue that of the snapshot */
+  note?: string
+  /** Recorded as `createdBy`. */
+  actor?: string
+}
+
 export interface Download {
   /** The file's bytes, or those of the range. Destroy it when you don't read it to its end. */
   stream: Readable
@@ -86,6 +93,14 @@ export interface BackupService {
   plan: (id: string, options?: PlanOptions) => Promise<RestorePlan>
   /** Puts the rows of a snapshot back, in one transaction, after a `pre_restore` snapshot. */
   restore: (id: string, options?: RestoreOptions) => Promise<RestoreResult>
+  /** Reads a snapshot through and loads nothing: checksums, structure, counts. */
+  verify: (id: string, options?: LongCall) => Promise<Verification>
+  /**
+   * Takes in a snapshot of this or another service, from the bytes of its file, under an id of its own. Nothing is kept when it is not a whole
+   * and sound one: FST_BACKUP_SNAPSHOT_INVALID, or FST_BACKUP_IMPORT_INTERRUPTED when `source` fails. `source` is not destroyed when it is not
+   * read to its end.
+   */
+  import: (source: Readable, options?: ImportOptions) => Promise<Backup>
   /** Deletes a snapshot and its row. */
   remove: (id: string) => Promise<void>
   update: (id: string, changes: { pinned?: boolean, note?: string | null }) => Promise<Backup>

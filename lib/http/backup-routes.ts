@@ -13,15 +13,17 @@ import type { RouteContext } from './route-context.ts'
 import { createBackup } from './routes/create-backup.ts'
 import { downloadSnapshot } from './routes/download-snapshot.ts'
 import { getBackup } from './routes/get-backup.ts'
+import { importBackup } from './routes/import-backup.ts'
 import { listBackups } from './routes/list-backups.ts'
 import { planRestore } from './routes/plan-restore.ts'
 import { removeBackup } from './routes/remove-backup.ts'
 import { restoreBackup } from './routes/restore-backup.ts'
 import { showStatus } from './routes/show-status.ts'
 import { updateBackup } from './routes/update-backup.ts'
+import { verifyBackup } from './routes/verify-backup.ts'
 import { compileValidator, describeInvalid } from './validation.ts'
 
-const routes = [createBackup, listBackups, showStatus, getBackup, updateBackup, downloadSnapshot, planRestore, restoreBackup, removeBackup]
+const routes = [createBackup, listBackups, showStatus, getBackup, updateBackup, downloadSnapshot, verifyBackup, planRestore, restoreBackup, importBackup, removeBackup]
 
 const compileSerializer = SerializerSelector()({}, {})
 

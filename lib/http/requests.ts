@@ -17,6 +17,9 @@ export const IdParams = Type.Object({ id: BackupIdSchema }, strict)
 /** For routes that take none, so that an option in the wrong place is refused rather than overlooked. */
 export const NoQuery = Type.Object({}, strict)
 
+/** For routes that need none. */
+export const NoBody = Type.Object({}, strict)
+
 export const ListQuerySchema = Type.Object({
   schema: Type.Optional(SchemaName),
   status: Type.Optional(BackupStatusSchema),

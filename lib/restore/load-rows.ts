@@ -2,7 +2,7 @@ import { RestoreFailed, SnapshotInvalid } from '../errors.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import { readFile } from './read-file.ts'
+import { readFile } from '../snapshot/read-file.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
 import type { TableToRestore } from './restore-plan.ts'
 

@@ -1,15 +1,15 @@
-import type { Readable } from 'node:stream'
 import type { Parameter } from '../postgres/query.ts'
+import type { ReadHooks } from '../snapshot/read-file.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
+import type { ExpectedSnapshot } from '../snapshot/verify-snapshot.ts'
 import type { SnapshotIdentity } from '../snapshot/write-snapshot.ts'
-import type { Progress } from '../../types/index.ts'
 import type { RestoreTarget } from './restore-scope.ts'
 
 /** Plain data, so that a run can be handed to another thread. */
 export interface RestoreJob extends RestoreTarget {
   id: string
-  /** What the log says of the file, `sha256:…`; null accepts any. */
-  checksum: string | null
+  /** What its file has to be. */
+  expected: ExpectedSnapshot
   allowSchemaDrift: boolean
   /** Accept a file whose checksum does not match. */
   allowModified: boolean
@@ -19,14 +19,10 @@ export interface RestoreJob extends RestoreTarget {
   completion: { text: string, parameters: Parameter[] }
 }
 
-/** What happens elsewhere during a restore; its locks are held throughout. */
-export interface RestoreHooks {
+/** What happens elsewhere during a restore; its locks are held throughout. The snapshot is opened twice, once to verify and once to load. */
+export interface RestoreHooks extends ReadHooks {
   /** The run holds the schema and the snapshot. */
   onLocked: () => Promise<void>
-  /** The snapshot's bytes from the start; called twice, once to verify and once to load. */
-  open: () => Promise<Readable>
   onPreRestoreStarted: () => Promise<void>
   onPreRestoreWritten: (written: WrittenSnapshot) => Promise<void>
-  onProgress: (progress: Progress) => void
-  signal: AbortSignal
 }

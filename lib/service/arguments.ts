@@ -22,6 +22,7 @@ const isList = (value: unknown, shortest: number): boolean => Array.isArray(valu
 
 const flag: ArgumentCheck = { takes: 'true or false', test: isFlag }
 const note: ArgumentCheck = { takes: `text of at most ${longestNote} characters`, test: (value) => isText(value, longestNote) }
+export const isNote = (value: unknown): value is string => note.test(value)
 const schema: ArgumentCheck = { takes: 'the name of a schema: 1 to 63 bytes', test: (value) => typeof value === 'string' && isPossibleName(value) }
 const tables = (shortest: number): ArgumentCheck => ({ takes: `a list of ${shortest} to ${longestList} table names`, test: (value) => isList(value, shortest) })
 
@@ -43,6 +44,8 @@ const calls = {
     limit: { takes: `a whole number from 1 to ${longestPage}`, test: (value: unknown) => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= longestPage },
     before: { takes: 'the next of a page before', test: (value: unknown) => typeof value === 'string' }
   },
+  verify: { signal: longCall.signal, onProgress: longCall.onProgress },
+  import: { note, ...longCall },
   update: { pinned: flag, note: { takes: `${note.takes}, or null`, test: (value: unknown) => value === null || note.test(value) } }
 }
 

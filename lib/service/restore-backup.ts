@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { addAbortSignal, type Readable } from 'node:stream'
 import { NotFound, RestoreNotAllowed } from '../errors.ts'
 import type { RestoreKey } from '../log/restore-records.ts'
 import type { NewRun } from '../log/run-records.ts'
@@ -9,15 +8,14 @@ import { snapshotFilename } from '../snapshot/format.ts'
 import type { Backup, RestoreOptions, RestoreResult } from '../../types/index.ts'
 import { checkArguments } from './arguments.ts'
 import { type Context, spoolPath } from './context.ts'
-import { openSnapshot } from './download-backup.ts'
 import type { Begun } from './engine.ts'
-import { publicStorageError } from './guarded-storage.ts'
-import { errorText, outcomeOf } from './outcome.ts'
+import { errorText } from './outcome.ts'
 import { findSource, restoreTarget, type Source } from './plan-restore.ts'
 import { createProgressLog } from './progress-log.ts'
 import { pruneAfterRun } from './prune-backups.ts'
 import { createPublication, type Publication } from './publication.ts'
 import type { Run } from './runs.ts'
+import { createSnapshotSource, expectedOf } from './snapshot-source.ts'
 
 /** A restore that is under way. */
 interface Restore extends Source {
@@ -62,7 +60,7 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
   const { log, events, clock, runner } = context
   const { source, schema, request, run, key, preRestore, publication } = restore
   const { id } = source
-  const streams: Readable[] = []
+  const file = createSnapshotSource(context, source, run.signal)
   let begun = false
   try {
     const restored = await runner.restoreSnapshot(restoreJob(context, restore), {
@@ -75,12 +73,7 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
         events.emit('restore:started', { id, schema })
         onBegun({ ...logged.backup, available: true })
       },
-      async open () {
-        const stream = await openSnapshot(context, source)
-        streams.push(stream)
-        // A storage that has gone quiet would hold the restore, and stop(), for ever
-        return addAbortSignal(run.signal, stream)
-      },
+      open: file.open,
       async onPreRestoreStarted () { await publication.begin() },
       async onPreRestoreWritten (written) {
         await publication.publish(written)
@@ -95,7 +88,7 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
     await pruneAfterRun(context, schema, 'pre_restore')
     return result
   } catch (error) {
-    const failure = failureOf(error, streams, run.signal)
+    const failure = file.failureOf(error)
     if (begun) {
       await noteFailure(context, restore, failure)
       events.emit('restore:failed', { id, schema, error: failure })
@@ -108,18 +101,12 @@ function restoreJob (context: Context, { source, schema, request, key, preRestor
   return {
     ...restoreTarget(context, schema, request),
     id: source.id,
-    checksum: source.checksum,
+    expected: expectedOf(source),
     allowSchemaDrift: request.allowSchemaDrift === true,
     allowModified: request.allowModified === true,
     preRestore: { ...preRestore, createdAt: preRestore.startedAt.toISOString(), spoolPath: spoolPath(context, preRestore.id) },
     completion: context.log.restoreCompletion(key, preRestore.createdBy)
   }
-}
-
-/** A file that could not be read is the storage's fault, whatever code of the system it was. */
-function failureOf (error: unknown, streams: Readable[], signal: AbortSignal): Error {
-  const unread = streams.map(({ errored }) => errored).find((errored) => errored !== null)
-  return outcomeOf(unread === undefined || signal.aborted ? error : publicStorageError(unread, 'read the snapshot'), signal)
 }
 
 /** Never rejects. What was replaced has been rolled back; the snapshot of it stays, once it is complete. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { Aborted, ShuttingDown } from '../errors.ts'
-import type { Places } from './places.ts'
+import { createPlaces, type Places } from './places.ts'
 
 export interface Run {
   signal: AbortSignal
@@ -9,10 +9,12 @@ export interface Run {
   end: () => void
 }
 
-/** What is under way in this process: backups, restores, downloads. */
+/** What is under way in this process: backups, restores, readings, downloads. */
 export interface Runs {
   /** Waits for a place; rejects with FST_BACKUP_ABORTED or FST_BACKUP_SHUTTING_DOWN. */
   begin: (signal: AbortSignal | undefined) => Promise<Run>
+  /** The same for what reads a file through and needs no connection: it waits for others of its kind, and for no backup. */
+  beginReading: (signal: AbortSignal | undefined) => Promise<Run>
   /** Throws FST_BACKUP_SHUTTING_DOWN once stop() was called. */
   requireOpen: () => void
   /** Destroys the stream and throws when stop() was called in the meantime. */
@@ -22,7 +24,11 @@ export interface Runs {
   stop: () => Promise<void>
 }
 
+/** Each is a thread that is busy for as long as the file takes. */
+const readingsAtOnce = 2
+
 export function createRuns (places: Places, now: () => Date): Runs {
+  const readings = createPlaces(readingsAtOnce)
   const waiting = new Set<(error: Error) => void>()
   const active = new Set<AbortController>()
   const idle: Array<() => void> = []
@@ -39,9 +45,9 @@ export function createRuns (places: Places, now: () => Date): Runs {
     if (signal?.aborted === true) throw byCaller()
   }
 
-  async function occupy (signal: AbortSignal | undefined): Promise<void> {
+  async function occupy (room: Places, signal: AbortSignal | undefined): Promise<void> {
     const waits = new AbortController()
-    await places.take((giveUp) => {
+    await room.take((giveUp) => {
       waiting.add(giveUp)
       waits.signal.addEventListener('abort', () => { waiting.delete(giveUp) })
       signal?.addEventListener('abort', () => { giveUp(byCaller()) }, { signal: waits.signal })
@@ -50,12 +56,12 @@ export function createRuns (places: Places, now: () => Date): Runs {
       // Between being given a place and taking it
       requireWanted(signal)
     } catch (error) {
-      places.give()
+      room.give()
       throw error
     }
   }
 
-  function startRun (signal: AbortSignal | undefined): Run {
+  function startRun (room: Places, signal: AbortSignal | undefined): Run {
     const controller = new AbortController()
     const abort = (): void => { controller.abort(byCaller()) }
     signal?.addEventListener('abort', abort, { once: true })
@@ -67,19 +73,22 @@ export function createRuns (places: Places, now: () => Date): Runs {
       end () {
         signal?.removeEventListener('abort', abort)
         active.delete(controller)
-        places.give()
+        room.give()
         if (active.size === 0) for (const tell of idle.splice(0)) tell()
       }
     }
   }
 
+  async function beginIn (room: Places, signal: AbortSignal | undefined): Promise<Run> {
+    requireWanted(signal)
+    await occupy(room, signal)
+    return startRun(room, signal)
+  }
+
   return {
     requireOpen,
-    async begin (signal) {
-      requireWanted(signal)
-      await occupy(signal)
-      return startRun(signal)
-    },
+    begin: async (signal) => await beginIn(places, signal),
+    beginReading: async (signal) => await beginIn(readings, signal),
     trackDownload (id, stream) {
       if (stopped) stream.destroy()
       requireOpen()

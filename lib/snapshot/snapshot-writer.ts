@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
-import { storageError } from '../storage/storage-error.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { encodedColumn } from './column-encoding.ts'
 import { createCopyToJson } from './copy-to-json.ts'
 import { encodeHead, fileEnd, largestManifest } from './format.ts'
+import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from './spool-file.ts'
 import { toWords } from './words.ts'
 
 export interface WrittenSnapshot { manifest: Manifest, sizeBytes: number, /** `sha256:…` of the whole file. */ checksum: string }
@@ -28,15 +27,12 @@ export interface SnapshotWriter {
 }
 
 /**
- * Opens the spool file of a snapshot: private (0600), never an existing one. `manifest` must name all tables and sequences already, since its
+ * Opens the spool file of a snapshot. `manifest` must name all tables and sequences already, since its
  * size decides where the data begin. Rejects with FST_BACKUP_STORAGE_FAILED or _FULL.
  */
 export async function openSnapshotWriter (path: string, manifest: Omit<Manifest, 'checksum'>): Promise<SnapshotWriter> {
   const headSize = encodeHead(largestManifest({ ...manifest, checksum: '' })).length
-  const file = await attempt('create a snapshot file', async () => {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    return await open(path, 'wx+', 0o600)
-  })
+  const file = await createSpoolFile(path)
   const queue = new ByteQueue()
   const dataHash = createHash('sha256')
   let position = headSize
@@ -50,7 +46,9 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
   async function flush (): Promise<void> {
     const pieces = queue.take()
     for (const piece of pieces) dataHash.update(piece)
-    await attempt('write the snapshot', async () => { position += await writeAll(file, pieces, position) })
+    await onStorage('write the snapshot', async () => {
+      for (const piece of pieces) position += await writeAll(file, piece, position)
+    })
     queue.giveBack(pieces)
   }
 
@@ -90,9 +88,9 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
       await flush()
       const complete = { ...counted, checksum: `sha256:${dataHash.digest('hex')}` }
       const head = encodeHead(complete, headSize)
-      return await attempt('finish the snapshot', async () => {
-        position += await writeAll(file, [Buffer.from(fileEnd)], position)
-        await writeAll(file, [head], 0)
+      return await onStorage('finish the snapshot', async () => {
+        position += await writeAll(file, Buffer.from(fileEnd), position)
+        await writeAll(file, head, 0)
         // While the disk works, there is time to read
         const [checksum] = await Promise.all([fileChecksum(file), file.sync()])
         await file.close()
@@ -101,9 +99,7 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
     },
     async discard () {
       await writing?.catch(() => {})
-      // What matters is that the file goes; closing a closed one does nothing
-      await file.close().catch(() => {})
-      await attempt('remove an unfinished snapshot', async () => { await rm(path, { force: true }) })
+      await discardSpoolFile(file, path)
     }
   }
 }
@@ -113,27 +109,6 @@ const readSize = 512 * 1024
 
 const newLine = toWords('\n')
 const commaNewLine = toWords(',\n')
-
-async function attempt<T> (operation: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw storageError(error, operation)
-  }
-}
-
-/** One writev() may write less than it was given. Gives the number of bytes. */
-async function writeAll (file: FileHandle, pieces: Buffer[], position: number): Promise<number> {
-  let written = 0
-  for (const piece of pieces) {
-    for (let done = 0; done < piece.length;) {
-      const { bytesWritten } = await file.write(piece, done, piece.length - done, position + written)
-      done += bytesWritten
-      written += bytesWritten
-    }
-  }
-  return written
-}
 
 /**
  * Of the whole file, read back: the manifest comes first in it and was written last. What it reads is still in the page cache. While one half

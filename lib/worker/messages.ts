@@ -5,7 +5,10 @@ import type { Progress } from '../../types/index.ts'
 import type { PortableError } from './portable-error.ts'
 
 /** What a worker is started with. */
-export type RunRequest = { settings: PoolSettings } & ({ kind: 'snapshot', job: SnapshotJob } | { kind: 'restore', job: RestoreJob })
+export type RunRequest = { kind: 'read' } | DatabaseRun
+
+/** A run that takes a connection of its own. */
+export type DatabaseRun = { settings: PoolSettings } & ({ kind: 'snapshot', job: SnapshotJob } | { kind: 'restore', job: RestoreJob })
 
 /**
  * What a worker asks the main thread in the course of a run: the hooks by their names, the bytes of the snapshot, and the password where a

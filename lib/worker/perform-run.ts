@@ -3,9 +3,11 @@ import { Readable } from 'node:stream'
 import { connectBySettings } from '../postgres/connection.ts'
 import type { RestoreHooks } from '../restore/restore-job.ts'
 import { restoreSnapshot } from '../restore/restore-snapshot.ts'
+import type { ReadHooks } from '../snapshot/read-file.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import { type SnapshotHooks, takeSnapshot } from '../snapshot/take-snapshot.ts'
-import type { FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
+import { readThrough } from '../snapshot/verify-snapshot.ts'
+import type { DatabaseRun, FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
 import { throttleProgress } from './throttle-progress.ts'
 
@@ -28,6 +30,22 @@ export async function performRun (port: MessagePort | null, request: RunRequest,
   if (port === null) return
   prepareThread()
   const main = listen(port)
+  const database = request.kind === 'read' ? undefined : connect(main, request)
+  try {
+    const result = database === undefined ? await readThrough(readHooks(main)) : await database.perform()
+    main.tell({ type: 'completed', result })
+  } catch (thrown) {
+    const error = database?.causeOf(thrown) ?? thrown
+    main.tell({ type: 'failed', error: toPortable(error), refused: main.refusedWith(error) })
+  } finally {
+    // Told before: nobody has to wait for it
+    await database?.close()
+    port.close()
+  }
+}
+
+/** A connection of its own, and what is done on it. */
+function connect (main: MainThread, request: DatabaseRun): { perform: () => Promise<unknown>, causeOf: (error: unknown) => unknown, close: () => Promise<void> } {
   let unknownPassword: unknown
   // What this function rejects with, postgres.js 3.4.9 leaves to nobody, and that ends the thread
   const sql = connectBySettings(request.settings, async () => await main.ask('password').catch(async (error: unknown) => {
@@ -35,18 +53,13 @@ export async function performRun (port: MessagePort | null, request: RunRequest,
     await sql.end({ timeout: 0 })
     return await new Promise<never>(() => {})
   }) as string)
-  try {
-    const result = request.kind === 'snapshot'
+  return {
+    perform: async () => request.kind === 'snapshot'
       ? await takeSnapshot(sql, request.job, snapshotHooks(main))
-      : await restoreSnapshot(sql, request.job, restoreHooks(main))
-    main.tell({ type: 'completed', result })
-  } catch (thrown) {
+      : await restoreSnapshot(sql, request.job, restoreHooks(main)),
     // A request to cancel has a connection of its own, whose password may be the one that is missing
-    const error = main.signal.aborted ? thrown : unknownPassword ?? thrown
-    main.tell({ type: 'failed', error: toPortable(error), refused: main.refusedWith(error) })
-  } finally {
-    await sql.end({ timeout: 1 })
-    port.close()
+    causeOf: (error) => main.signal.aborted ? error : unknownPassword ?? error,
+    close: async () => { await sql.end({ timeout: 1 }) }
   }
 }
 
@@ -94,14 +107,20 @@ function snapshotHooks (main: MainThread): SnapshotHooks {
   }
 }
 
+function readHooks (main: MainThread): ReadHooks {
+  return {
+    open: async () => readStream(main, await main.ask('open') as number),
+    onProgress: throttleProgress((progress) => { main.tell({ type: 'progress', progress }) }),
+    signal: main.signal
+  }
+}
+
 function restoreHooks (main: MainThread): RestoreHooks {
   return {
     async onLocked () { await main.ask('onLocked') },
-    open: async () => readStream(main, await main.ask('open') as number),
     async onPreRestoreStarted () { await main.ask('onPreRestoreStarted') },
     async onPreRestoreWritten (written: WrittenSnapshot) { await main.ask('onPreRestoreWritten', written) },
-    onProgress: throttleProgress((progress) => { main.tell({ type: 'progress', progress }) }),
-    signal: main.signal
+    ...readHooks(main)
   }
 }
 

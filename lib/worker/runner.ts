@@ -1,12 +1,17 @@
 import type { Sql } from '../postgres/connection.ts'
 import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
 import { restoreSnapshot, type RestoredSnapshot } from '../restore/restore-snapshot.ts'
+import type { ReadHooks } from '../snapshot/read-file.ts'
+import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { type SnapshotHooks, type SnapshotJob, takeSnapshot } from '../snapshot/take-snapshot.ts'
+import { readThrough } from '../snapshot/verify-snapshot.ts'
 
 /** Where runs take place: the work of a run from its connection to its file, without the log, the events and the storage, which its hooks reach. */
 export interface Runner {
   takeSnapshot: (job: SnapshotJob, hooks: SnapshotHooks) => Promise<void>
   restoreSnapshot: (job: RestoreJob, hooks: RestoreHooks) => Promise<RestoredSnapshot>
+  /** Reads a snapshot to its end, and needs no database. */
+  readThrough: (hooks: ReadHooks) => Promise<ReadSnapshot>
   /** Ends what has not ended by itself. */
   close: () => Promise<void>
 }
@@ -16,6 +21,7 @@ export function createLocalRunner (sql: Sql): Runner {
   return {
     takeSnapshot: async (job, hooks) => { await takeSnapshot(sql, job, hooks) },
     restoreSnapshot: async (job, hooks) => await restoreSnapshot(sql, job, hooks),
+    readThrough,
     // The pool ends them
     async close () {}
   }

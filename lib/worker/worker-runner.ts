@@ -4,12 +4,14 @@ import { Worker } from 'node:worker_threads'
 import { RestoreUncertain, WorkerFailed } from '../errors.ts'
 import type { PoolSettings } from '../postgres/connection.ts'
 import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
+import type { ReadHooks } from '../snapshot/read-file.ts'
+import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { Progress } from '../../types/index.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
 import type { Runner } from './runner.ts'
-import { createServedStreams } from './served-streams.ts'
+import { createServedStreams, type ServedStreams } from './served-streams.ts'
 
 /** Milliseconds that a worker has to close its connection when its run is over. */
 const graceMs = 500
@@ -120,9 +122,7 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
       return await run({ settings, kind: 'restore', job }, {
         answers: {
           onLocked,
-          open: streams.open,
-          read: async (stream) => await streams.read(stream as number),
-          close: async (stream) => { streams.close(stream as number) },
+          ...answersOf(streams),
           onPreRestoreStarted,
           async onPreRestoreWritten (written) {
             await onPreRestoreWritten(written as WrittenSnapshot)
@@ -136,12 +136,28 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
         abandon: streams.closeAll
       }) as RestoredSnapshot
     },
+    async readThrough ({ open, onProgress, signal }: ReadHooks) {
+      const streams = createServedStreams(open)
+      return await run({ kind: 'read' }, {
+        answers: answersOf(streams),
+        onProgress,
+        signal,
+        onDeath: (reason) => failureOf(reason, signal),
+        abandon: streams.closeAll
+      }) as ReadSnapshot
+    },
     async close () {
       await Promise.race([Promise.all(workers.values()), delay(graceMs, undefined, { ref: false })])
       await Promise.all([...workers.keys()].map(async (worker) => await worker.terminate()))
     }
   }
 }
+
+const answersOf = ({ open, read, close }: ServedStreams): Answers => ({
+  open,
+  read: async (stream) => await read(stream as number),
+  close: async (stream) => { close(stream as number) }
+})
 
 /**
  * Threads take after the one that makes them. Those of libuv's pool serve the whole process, and must not be made by a worker, whose

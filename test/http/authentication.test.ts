@@ -212,7 +212,7 @@ t.test('restoreAuth is asked in addition for a restore, a deletion and an unpinn
   const url = `${base}/${id}`
 
   for (const request of [
-    { method: 'POST', url: `${url}/restore` }, { method: 'DELETE', url }, { method: 'PATCH', url, payload: { pinned: false } }, { method: 'PATCH', url, payload: { pinned: false, note: 'x' } }
+    { method: 'POST', url: `${url}/restore` }, { method: 'POST', url: `${base}/import`, payload: {} }, { method: 'DELETE', url }, { method: 'PATCH', url, payload: { pinned: false } }, { method: 'PATCH', url, payload: { pinned: false, note: 'x' } }
   ] as const) {
     const response = await app.inject(request)
     t.equal(response.statusCode, 401, `${request.method} ${request.url}`)
@@ -220,7 +220,7 @@ t.test('restoreAuth is asked in addition for a restore, a deletion and an unpinn
   t.strictSame(engine.calls, [])
 
   for (const request of [
-    { method: 'POST', url: base }, { method: 'GET', url: base }, { method: 'GET', url }, { method: 'GET', url: `${url}/download` }, { method: 'POST', url: `${url}/plan` },
+    { method: 'POST', url: base }, { method: 'GET', url: base }, { method: 'GET', url }, { method: 'GET', url: `${url}/download` }, { method: 'POST', url: `${url}/plan` }, { method: 'POST', url: `${url}/verify` },
     { method: 'PATCH', url, payload: { pinned: true } }, { method: 'PATCH', url, payload: { note: 'x' } }, { method: 'PATCH', url }
   ] as const) {
     const response = await app.inject(request)
@@ -241,6 +241,7 @@ t.test('whom restoreAuth lets by may restore, delete and unpin', async (t) => {
   const url = `${base}/${id}`
   t.equal((await app.inject({ method: 'PATCH', url, payload: { pinned: false } })).statusCode, 200)
   t.equal((await app.inject({ method: 'POST', url: `${url}/restore` })).statusCode, 200)
+  t.equal((await app.inject({ method: 'POST', url: `${base}/import`, payload: {} })).statusCode, 201)
   t.equal((await app.inject({ method: 'DELETE', url })).statusCode, 204)
 })
 

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { NotFound } from '../../lib/errors.ts'
 import type { BackupEngine } from '../../lib/service/engine.ts'
 import type { Backup, RestorePlan, RestoreResult } from '../../types/index.ts'
@@ -119,6 +120,15 @@ export function createEngineDouble (): EngineDouble {
       })
       finished.catch(() => {})
       return { backup, finished }
+    },
+    async verify (id) {
+      called('verify', id)
+      find(id)
+      return { ok: true, problems: [] }
+    },
+    async import (source, options) {
+      called('import', options)
+      return engine.put(String(await buffer(source)), { trigger: 'import', createdBy: options?.actor ?? null })
     },
     create: async (options) => await (await engine.beginCreate(options)).finished,
     restore: async (id, options) => await (await engine.beginRestore(id, options)).finished,

@@ -10,6 +10,8 @@ const operations: Record<string, string> = {
   'patch /admin/backup/{id}': 'updateBackup',
   'delete /admin/backup/{id}': 'removeBackup',
   'get /admin/backup/{id}/download': 'downloadSnapshot',
+  'post /admin/backup/import': 'importBackup',
+  'post /admin/backup/{id}/verify': 'verifyBackup',
   'post /admin/backup/{id}/plan': 'planRestore',
   'post /admin/backup/{id}/restore': 'restoreBackup'
 }

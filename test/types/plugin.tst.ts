@@ -1,7 +1,8 @@
+import { Readable } from 'node:stream'
 import Fastify from 'fastify'
 import postgres from 'postgres'
 import { describe, expect, test } from 'tstyche'
-import backup, { backupPlugin, type Backup, type BackupOptions, type BackupService, type Manifest, type RestorePlan, type RestoreResult, type SnapshotStorage } from 'fastify-backup'
+import backup, { backupPlugin, type Backup, type BackupOptions, type BackupService, type Manifest, type RestorePlan, type RestoreResult, type SnapshotStorage, type Verification } from 'fastify-backup'
 
 const app = Fastify()
 const verify = async (): Promise<void> => {}
@@ -28,6 +29,8 @@ describe('fastify.backup', () => {
 
   test('gives plain values', () => {
     expect(app.backup.create()).type.toBe<Promise<Backup>>()
+    expect(app.backup.verify('id')).type.toBe<Promise<Verification>>()
+    expect(app.backup.import(Readable.from([]), { note: 'from production' })).type.toBe<Promise<Backup>>()
     expect(app.backup.plan('id')).type.toBe<Promise<RestorePlan>>()
     expect(app.backup.restore('id', { tables: ['users'] })).type.toBe<Promise<RestoreResult>>()
     expect<Backup['rowCount']>().type.toBe<number | null>()

@@ -76,7 +76,7 @@ function restoreJob (place: Place, id: string): RestoreJob {
     tables: undefined,
     excludeTables,
     logTable,
-    checksum: null,
+    expected: { id: null, checksum: null },
     allowSchemaDrift: false,
     allowModified: false,
     preRestore: { ...snapshotJob(place), trigger: 'pre_restore' },

@@ -1,8 +1,17 @@
-import { readSnapshot, type ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import type { RestoreHooks } from './restore-job.ts'
+import type { Readable } from 'node:stream'
+import type { Progress } from '../../types/index.ts'
+import { readSnapshot, type ReadSnapshot } from './snapshot-reader.ts'
+
+/** What happens elsewhere while a snapshot is read. */
+export interface ReadHooks {
+  /** The snapshot's bytes from the start. */
+  open: () => Promise<Readable>
+  onProgress: (progress: Progress) => void
+  signal: AbortSignal
+}
 
 /** Reads the snapshot from its first byte to its last, and tells how far it is. */
-export async function readFile ({ open, onProgress, signal }: RestoreHooks, phase: 'verify' | 'load', openTable: Parameters<typeof readSnapshot>[1]): Promise<ReadSnapshot> {
+export async function readFile ({ open, onProgress, signal }: ReadHooks, phase: 'verify' | 'load', openTable: Parameters<typeof readSnapshot>[1]): Promise<ReadSnapshot> {
   const stream = await open()
   let tables = 0
   let tablesDone = -1

@@ -1,0 +1,34 @@
+import { addAbortSignal, type Readable } from 'node:stream'
+import type { ExpectedSnapshot } from '../snapshot/verify-snapshot.ts'
+import type { Backup } from '../../types/index.ts'
+import type { Context } from './context.ts'
+import { openSnapshot } from './download-backup.ts'
+import { publicStorageError } from './guarded-storage.ts'
+import { outcomeOf } from './outcome.ts'
+
+/** What its file has to be. That of an import keeps the id that the snapshot had elsewhere. */
+export const expectedOf = ({ id, trigger, checksum }: Backup): ExpectedSnapshot => ({ id: trigger === 'import' ? null : id, checksum })
+
+/** The file of a backup, as a run reads it. */
+export interface SnapshotSource {
+  /** From its first byte; as often as the run needs it. */
+  open: () => Promise<Readable>
+  /** What the run comes to: a file that could not be read is the storage's fault, whatever code of the system it was. */
+  failureOf: (error: unknown) => Error
+}
+
+export function createSnapshotSource (context: Context, backup: Backup, signal: AbortSignal): SnapshotSource {
+  const streams: Readable[] = []
+  return {
+    async open () {
+      const stream = await openSnapshot(context, backup)
+      streams.push(stream)
+      // A storage that has gone quiet would hold the run, and stop(), for ever
+      return addAbortSignal(signal, stream)
+    },
+    failureOf (error) {
+      const unread = streams.map(({ errored }) => errored).find((errored) => errored !== null)
+      return outcomeOf(unread === undefined || signal.aborted ? error : publicStorageError(unread, 'read the snapshot'), signal)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { PassThrough, Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import t from 'tap'
+import { SnapshotInvalid } from '../../lib/errors.ts'
+import { buildApp } from './build-app.ts'
+
+const url = '/admin/backup/import'
+const file = '{"manifest":{},"data":{}}'
+
+t.test('the body goes to import() as a stream, with who calls', async (t) => {
+  const { app, engine } = await buildApp(t, { options: { actor: () => 'ada' }, server: { bodyLimit: 10 } })
+  for (const type of ['application/json', 'application/json; charset=utf-8', 'application/octet-stream']) {
+    const response = await app.inject({ method: 'POST', url, payload: Readable.from([file]), headers: { 'content-type': type } })
+    t.equal(response.statusCode, 201, type)
+    const backup = response.json()
+    t.match(backup, { trigger: 'import', createdBy: 'ada', sizeBytes: file.length })
+    t.equal(response.headers.location, `/admin/backup/${backup.id}`)
+  }
+  t.strictSame(engine.calls.map(([name]) => name), ['import', 'import', 'import'])
+})
+
+t.test('what a form can send, and an option in the wrong place, are refused', async (t) => {
+  const { app, engine } = await buildApp(t)
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
+    t.equal((await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': type } })).statusCode, 415, type)
+  }
+  t.equal((await app.inject({ method: 'POST', url: `${url}?note=x`, payload: {} })).statusCode, 400)
+  t.equal((await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': 'application/json', 'sec-fetch-site': 'cross-site' } })).statusCode, 403)
+  t.strictSame(engine.calls, [])
+})
+
+t.test('other routes still take JSON, and no streams', async (t) => {
+  const { app } = await buildApp(t)
+  t.equal((await app.inject({ method: 'POST', url: '/admin/backup', payload: file, headers: { 'content-type': 'application/octet-stream' } })).statusCode, 415)
+  t.equal((await app.inject({ method: 'POST', url: '/admin/backup', payload: { note: 'x' } })).statusCode, 201)
+})
+
+t.test('a refusal comes at once, while the client still sends', async (t) => {
+  const { app, engine } = await buildApp(t)
+  engine.import = async (source) => {
+    await once(source, 'readable')
+    source.read()
+    throw new SnapshotInvalid('it is not one')
+  }
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const body = new PassThrough()
+  const sending = request({ host: '127.0.0.1', port, path: url, method: 'POST', headers: { 'content-type': 'application/json' } })
+  sending.on('error', () => {})
+  body.pipe(sending)
+  body.write('x'.repeat(100_000))
+  const [response] = await once(sending, 'response')
+  t.equal(response.statusCode, 422)
+  t.equal(response.headers.connection, 'close')
+  t.match(JSON.parse(await text(response)), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
+  sending.destroy()
+})
+
+t.test('an upload that stands still is ended', async (t) => {
+  const { app, engine } = await buildApp(t, { stallTimeoutMs: 50 })
+  const ended = new Promise((resolve) => {
+    engine.import = async (source) => {
+      await text(source).catch(resolve)
+      throw new SnapshotInvalid('it did not arrive')
+    }
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.resume()
+  socket.write(`POST ${url} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`)
+  await once(socket, 'close')
+  t.match(await ended, { code: 'FST_BACKUP_ABORTED' })
+})
+
+t.test('a snapshot is verified on request', async (t) => {
+  const { app, engine } = await buildApp(t)
+  const { id } = engine.put()
+  const response = await app.inject({ method: 'POST', url: `/admin/backup/${id}/verify` })
+  t.equal(response.statusCode, 200)
+  t.strictSame(response.json(), { ok: true, problems: [] })
+  t.equal((await app.inject({ method: 'POST', url: `/admin/backup/${id}/verify`, payload: { deep: true } })).statusCode, 400)
+  t.equal((await app.inject({ method: 'POST', url: '/admin/backup/11111111-1111-4111-8111-111111111111/verify' })).statusCode, 404)
+})

@@ -1,0 +1,192 @@
+import { createReadStream } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
+import t from 'tap'
+import type { Backup } from '../../types/index.ts'
+import { until } from '../postgres/backends.ts'
+import { testSchema } from '../support/database.ts'
+import { eventNames, type Place, useEngine, usePlace } from './engine.ts'
+import { createGate, storageWith } from './storage-double.ts'
+
+/** A snapshot of another service's. */
+async function snapshotFile (place: Place): Promise<{ backup: Backup, bytes: Buffer }> {
+  const production = useEngine(t, place)
+  const backup = await production.create({ note: 'before the migration' })
+  return { backup, bytes: await readFile(join(place.directory, backup.filename)) }
+}
+
+const filesOf = async ({ directory }: Place): Promise<string[]> => await readdir(directory).catch(() => [])
+
+/** That nothing of an import is left. */
+async function nothingKept (t: { strictSame: (found: unknown, wanted: unknown) => unknown }, place: Place): Promise<void> {
+  const engine = useEngine({ after () {} } as never, place)
+  t.strictSame((await engine.list()).backups, [])
+  t.strictSame(await filesOf(place), [])
+  await engine.stop()
+  await engine.close()
+}
+
+t.test("production's snapshot is imported in staging, and restored there", async (t) => {
+  const { backup, bytes } = await snapshotFile(await usePlace(t))
+  const staging = await usePlace(t)
+  await staging.sql`DELETE FROM orders`
+  const engine = useEngine(t, staging)
+  const imported = await engine.import(Readable.from([bytes.subarray(0, 100), bytes.subarray(100)]), { actor: 'ada' })
+  t.match(imported, {
+    status: 'completed',
+    trigger: 'import',
+    schema: testSchema,
+    available: true,
+    createdBy: 'ada',
+    note: 'before the migration',
+    checksum: backup.checksum,
+    sizeBytes: bytes.length,
+    rowCount: 5,
+    tableCount: 2,
+    pinned: false,
+    error: null
+  })
+  t.not(imported.id, backup.id)
+  t.ok((await readFile(join(staging.directory, imported.filename))).equals(bytes), 'the file is the same, to the byte')
+  t.strictSame(await filesOf(staging), [imported.filename])
+  t.strictSame(eventNames(engine), ['backup:started', 'backup:completed'])
+  t.strictSame(await engine.verify(imported.id), { ok: true, problems: [] })
+
+  t.match(await engine.restore(imported.id), { rowCount: 5 })
+  t.equal((await staging.sql`SELECT FROM orders`).length, 3)
+  t.match(await engine.import(Readable.from([bytes]), { note: 'again' }), { trigger: 'import', note: 'again' }, 'as often as wanted')
+})
+
+t.test('whatever can be iterated over, in pieces of any size', async (t) => {
+  const { backup, bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const path = join(place.directory, '..', `${backup.id}.json`)
+  await writeFile(path, bytes)
+  for (const source of [createReadStream(path), createReadStream(path, { encoding: 'utf8' }), Readable.from([...bytes].map((byte) => Buffer.from([byte]))), Readable.toWeb(createReadStream(path)) as unknown as Readable]) {
+    t.match(await engine.import(source), { checksum: backup.checksum })
+  }
+})
+
+t.test('what is no sound snapshot is refused, and nothing is kept', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const text = bytes.toString()
+  for (const [what, content] of Object.entries({
+    nothing: '',
+    'no JSON': 'hello',
+    'other JSON': '{"a":1}',
+    'a part': text.slice(0, -3),
+    'more than it': `${text}x`,
+    'another value': text.replace('Ada', 'Eve'),
+    'a row less': text.replace(/^\{"id":"1","name":"Ada"\},\n/m, ''),
+    'other totals': text.replace('"totalRows":5', '"totalRows":6'),
+    'an impossible schema': text.replaceAll(`"schema":"${testSchema}"`, `"schema":"${'x'.repeat(64)}"`)
+  })) {
+    await t.rejects(engine.import(Readable.from([Buffer.from(content)])), { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422 }, what)
+  }
+  t.strictSame(eventNames(engine), [])
+  await nothingKept(t, place)
+})
+
+t.test('not one bit may differ in the data, or in what the manifest says of them', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const data = bytes.indexOf('"data":')
+  for (let position = data; position < bytes.length - 1; position += 3) {
+    const flipped = Buffer.from(bytes)
+    flipped[position] = (flipped[position] as number) ^ (1 << (position % 8))
+    await t.rejects(engine.import(Readable.from([flipped])), { code: 'FST_BACKUP_SNAPSHOT_INVALID' }, `byte ${position}`)
+  }
+  await nothingKept(t, place)
+})
+
+t.test('what callers may not name does not come in by a file', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { schema: 'tenant', schemas: ['tenant'], logSchema: testSchema })
+  await t.rejects(engine.import(Readable.from([bytes])), { code: 'FST_BACKUP_SCHEMA_NOT_ALLOWED', statusCode: 403 })
+  await nothingKept(t, place)
+})
+
+t.test('a source that fails, is no source, or goes quiet', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const failing = async function * (): AsyncGenerator<Buffer> {
+    yield bytes.subarray(0, 200)
+    throw Object.assign(new Error('secret'), { code: 'ECONNRESET' })
+  }
+  await t.rejects(engine.import(Readable.from(failing())), { code: 'FST_BACKUP_IMPORT_INTERRUPTED', statusCode: 400, message: /Error ECONNRESET/ })
+  await t.rejects(engine.import(Readable.from([{ a: 1 }])), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
+  for (const source of [undefined, null, 'file.json', bytes]) {
+    await t.rejects(engine.import(source as unknown as Readable), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
+  }
+  await t.rejects(engine.import(Readable.from([bytes]), { nte: 'x' } as object), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
+
+  const quiet = new PassThrough()
+  quiet.write(bytes.subarray(0, 200))
+  const caller = new AbortController()
+  const stopped = t.rejects(engine.import(quiet, { signal: caller.signal }), { code: 'FST_BACKUP_ABORTED' })
+  await until(async () => (await filesOf(place)).length > 0)
+  caller.abort()
+  await stopped
+  t.notOk(quiet.destroyed, 'it is left to its owner')
+
+  const ended = t.rejects(engine.import(quiet), { code: 'FST_BACKUP_SHUTTING_DOWN' })
+  await until(async () => (await filesOf(place)).length > 0)
+  await engine.stop()
+  await ended
+  await nothingKept(t, place)
+})
+
+t.test('while it is published, nobody takes it for dead; a replica that dies at it is healed', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const publishing = createGate()
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      await publishing.pass()
+      await storage.publish(spoolPath, name)
+    }
+  })
+  const engine = useEngine(t, place, { storage })
+  const importing = engine.import(Readable.from([bytes]))
+  await publishing.reached
+  const replica = useEngine(t, place)
+  await replica.create()
+  t.match((await replica.list({ trigger: 'import' })).backups, [{ status: 'running', available: false }], 'a backup beside it heals, and leaves it')
+  publishing.open()
+  const { id } = await importing
+  t.match(await replica.get(id), { status: 'completed', available: true })
+
+  await place.sql`UPDATE backup_logs SET status = 'running' WHERE id = ${id}`
+  await replica.create()
+  t.match(await replica.get(id), { status: 'failed', error: /interrupted/ })
+  t.notOk((await filesOf(place)).some((name) => name.startsWith('.')))
+})
+
+t.test('a storage that fails leaves a failed row and no file', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const storage = storageWith(place.directory, { publish: async () => { throw Object.assign(new Error('secret'), { code: 'EIO' }) } })
+  const engine = useEngine(t, place, { storage })
+  await t.rejects(engine.import(Readable.from([bytes])), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.match((await engine.list()).backups, [{ status: 'failed', trigger: 'import', error: /EIO/ }])
+  t.strictSame(eventNames(engine), ['backup:started', 'backup:failed'])
+  t.strictSame(await filesOf(place), [])
+})
+
+t.test('it counts from its import: the oldest ones make room', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { maxBackups: 2 })
+  const first = await engine.create()
+  const second = await engine.import(Readable.from([bytes]))
+  const third = await engine.import(Readable.from([bytes]))
+  t.strictSame((await engine.list()).backups.map(({ id }) => id), [third.id, second.id])
+  t.match(engine.events.at(-1), ['backup:pruned', { backup: { id: first.id } }])
+})
