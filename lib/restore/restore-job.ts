@@ -3,11 +3,14 @@ import type { ReadHooks } from '../snapshot/read-file.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { ExpectedSnapshot } from '../snapshot/verify-snapshot.ts'
 import type { SnapshotIdentity } from '../snapshot/write-snapshot.ts'
+import type { StoredFile } from '../storage/stored-file.ts'
 import type { RestoreTarget } from './restore-scope.ts'
 
 /** Plain data, so that a run can be handed to another thread. */
 export interface RestoreJob extends RestoreTarget {
   id: string
+  /** Where a worker finds the snapshot; null has it ask for the bytes. */
+  file: StoredFile | null
   /** What its file has to be. */
   expected: ExpectedSnapshot
   allowSchemaDrift: boolean

@@ -5,6 +5,7 @@ import { logTableName } from '../log/log-table.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Sql } from '../postgres/connection.ts'
 import type { TableRef } from '../snapshot/select-tables.ts'
+import type { StoredFile } from '../storage/stored-file.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
 import type { EventHub } from './event-hub.ts'
 import type { Runner } from '../worker/runner.ts'
@@ -32,6 +33,10 @@ export interface Context {
   /** Asks for the log to be healed in the background, when a run could not be noted as ended. */
   requestHealing: () => void
 }
+
+/** The file of a backup, where it is one of this machine's. */
+export const storedFile = ({ options }: Context, { filename }: { filename: string }): StoredFile | null =>
+  options.storage === undefined ? { directory: options.storagePath, name: filename } : null
 
 /** Where a snapshot file grows until it is whole. */
 export const spoolPath = ({ options }: Context, id: string): string => join(options.storagePath, `.${id}.partial`)

@@ -27,8 +27,8 @@ export async function importBackup (context: Context, source: Readable, request:
   if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) throw new ArgumentInvalid('import() takes a stream of bytes')
   checkArguments('import', request)
   await context.log.prepare()
-  const run = await context.runs.beginReading(request.signal)
   const id = randomUUID()
+  const run = await context.runs.beginReading(id, request.signal)
   try {
     const read = await receive(context, id, source, request, run)
     return await publish(context, id, read, request, run)
@@ -43,7 +43,7 @@ export async function importBackup (context: Context, source: Readable, request:
 async function receive (context: Context, id: string, source: Readable, { onProgress }: ImportOptions, { signal }: Run): Promise<ReadSnapshot> {
   const file = await receiveFile(source, spoolPath(context, id), signal)
   try {
-    const read = await context.runner.readThrough({
+    const read = await context.runner.readThrough(null, {
       open: async () => file.stream,
       onProgress (progress) {
         callGuarded(() => onProgress?.(progress), () => { context.logger.error({ id }, 'the onProgress of a call threw') })

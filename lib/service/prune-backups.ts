@@ -7,7 +7,7 @@ import { failDeadRuns, finishRemoval, healLog } from './heal-log.ts'
 import { errorText } from './outcome.ts'
 import { getLogged } from './read-backups.ts'
 
-const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean => runs.isDownloading(id) || restore?.status === 'running'
+const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean => runs.isBeingRead(id) || restore?.status === 'running'
 
 function retained (context: Context, { backup }: FinishedBackup, stored: Set<string>): RetainedSnapshot {
   return { ...backup, available: stored.has(backup.filename), inUse: isInUse(context, backup) }

@@ -7,7 +7,7 @@ import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
 import type { Backup, RestoreOptions, RestoreResult } from '../../types/index.ts'
 import { checkArguments } from './arguments.ts'
-import { type Context, spoolPath } from './context.ts'
+import { type Context, spoolPath, storedFile } from './context.ts'
 import type { Begun } from './engine.ts'
 import { errorText } from './outcome.ts'
 import { findSource, restoreTarget, type Source } from './plan-restore.ts'
@@ -101,6 +101,7 @@ function restoreJob (context: Context, { source, schema, request, key, preRestor
   return {
     ...restoreTarget(context, schema, request),
     id: source.id,
+    file: storedFile(context, source),
     expected: expectedOf(source),
     allowSchemaDrift: request.allowSchemaDrift === true,
     allowModified: request.allowModified === true,

@@ -13,13 +13,14 @@ export interface Run {
 export interface Runs {
   /** Waits for a place; rejects with FST_BACKUP_ABORTED or FST_BACKUP_SHUTTING_DOWN. */
   begin: (signal: AbortSignal | undefined) => Promise<Run>
-  /** The same for what reads a file through and needs no connection: it waits for others of its kind, and for no backup. */
-  beginReading: (signal: AbortSignal | undefined) => Promise<Run>
+  /** The same for what reads the file of a backup through and needs no connection: it waits for others of its kind, and for no backup. */
+  beginReading: (id: string, signal: AbortSignal | undefined) => Promise<Run>
   /** Throws FST_BACKUP_SHUTTING_DOWN once stop() was called. */
   requireOpen: () => void
   /** Destroys the stream and throws when stop() was called in the meantime. */
   trackDownload: (id: string, stream: Readable) => void
-  isDownloading: (id: string) => boolean
+  /** Whether its file is being read, by a download or otherwise. */
+  isBeingRead: (id: string) => boolean
   /** Aborts all runs, destroys all downloads, and resolves when the runs have ended. */
   stop: () => Promise<void>
 }
@@ -33,6 +34,7 @@ export function createRuns (places: Places, now: () => Date): Runs {
   const active = new Set<AbortController>()
   const idle: Array<() => void> = []
   const downloads = new Map<Readable, string>()
+  const reading = new Map<Run, string>()
   let lastStart = 0
   let stopped = false
 
@@ -88,14 +90,24 @@ export function createRuns (places: Places, now: () => Date): Runs {
   return {
     requireOpen,
     begin: async (signal) => await beginIn(places, signal),
-    beginReading: async (signal) => await beginIn(readings, signal),
+    async beginReading (id, signal) {
+      const run = await beginIn(readings, signal)
+      const { end } = run
+      reading.set(run, id)
+      return Object.assign(run, {
+        end () {
+          reading.delete(run)
+          end()
+        }
+      })
+    },
     trackDownload (id, stream) {
       if (stopped) stream.destroy()
       requireOpen()
       downloads.set(stream, id)
       stream.once('close', () => { downloads.delete(stream) })
     },
-    isDownloading: (id) => [...downloads.values()].includes(id),
+    isBeingRead: (id) => [...downloads.values(), ...reading.values()].includes(id),
     async stop () {
       stopped = true
       for (const giveUp of waiting) giveUp(new ShuttingDown())

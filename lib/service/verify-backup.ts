@@ -1,7 +1,7 @@
 import { findProblems } from '../snapshot/verify-snapshot.ts'
 import type { LongCall, Verification } from '../../types/index.ts'
 import { checkArguments } from './arguments.ts'
-import type { Context } from './context.ts'
+import { type Context, storedFile } from './context.ts'
 import { callGuarded } from './event-hub.ts'
 import { isOwnError } from './outcome.ts'
 import { getAvailable } from './read-backups.ts'
@@ -11,16 +11,11 @@ import { createSnapshotSource, expectedOf } from './snapshot-source.ts'
 export async function verifyBackup (context: Context, id: string, call: LongCall = {}): Promise<Verification> {
   checkArguments('verify', call)
   const backup = await getAvailable(context, id)
-  const run = await context.runs.beginReading(call.signal)
+  const run = await context.runs.beginReading(id, call.signal)
   const file = createSnapshotSource(context, backup, run.signal)
   try {
-    const read = await context.runner.readThrough({
-      async open () {
-        const stream = await file.open()
-        // So that nobody takes it away meanwhile
-        context.runs.trackDownload(id, stream)
-        return stream
-      },
+    const read = await context.runner.readThrough(storedFile(context, backup), {
+      open: file.open,
       onProgress (progress) {
         callGuarded(() => call.onProgress?.(progress), () => { context.logger.error({ id }, 'the onProgress of a call threw') })
       },

@@ -1,12 +1,13 @@
 import type { MessagePort } from 'node:worker_threads'
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import { connectBySettings } from '../postgres/connection.ts'
-import type { RestoreHooks } from '../restore/restore-job.ts'
+import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
 import { restoreSnapshot } from '../restore/restore-snapshot.ts'
 import type { ReadHooks } from '../snapshot/read-file.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import { type SnapshotHooks, takeSnapshot } from '../snapshot/take-snapshot.ts'
 import { readThrough } from '../snapshot/verify-snapshot.ts'
+import { openStoredFile, type StoredFile } from '../storage/stored-file.ts'
 import type { DatabaseRun, FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
 import { throttleProgress } from './throttle-progress.ts'
@@ -32,7 +33,7 @@ export async function performRun (port: MessagePort | null, request: RunRequest,
   const main = listen(port)
   const database = request.kind === 'read' ? undefined : connect(main, request)
   try {
-    const result = database === undefined ? await readThrough(readHooks(main)) : await database.perform()
+    const result = request.kind === 'read' ? await readThrough(readHooks(main, request.file)) : await database?.perform()
     main.tell({ type: 'completed', result })
   } catch (thrown) {
     const error = database?.causeOf(thrown) ?? thrown
@@ -56,7 +57,7 @@ function connect (main: MainThread, request: DatabaseRun): { perform: () => Prom
   return {
     perform: async () => request.kind === 'snapshot'
       ? await takeSnapshot(sql, request.job, snapshotHooks(main))
-      : await restoreSnapshot(sql, request.job, restoreHooks(main)),
+      : await restoreSnapshot(sql, request.job, restoreHooks(main, request.job)),
     // A request to cancel has a connection of its own, whose password may be the one that is missing
     causeOf: (error) => main.signal.aborted ? error : unknownPassword ?? error,
     close: async () => { await sql.end({ timeout: 1 }) }
@@ -107,20 +108,23 @@ function snapshotHooks (main: MainThread): SnapshotHooks {
   }
 }
 
-function readHooks (main: MainThread): ReadHooks {
+function readHooks (main: MainThread, file: StoredFile | null): ReadHooks {
   return {
-    open: async () => readStream(main, await main.ask('open') as number),
+    // Opened here, not one byte of it takes time from the main thread
+    open: async () => file === null
+      ? readStream(main, await main.ask('open') as number)
+      : addAbortSignal(main.signal, await openStoredFile(file)),
     onProgress: throttleProgress((progress) => { main.tell({ type: 'progress', progress }) }),
     signal: main.signal
   }
 }
 
-function restoreHooks (main: MainThread): RestoreHooks {
+function restoreHooks (main: MainThread, { file }: RestoreJob): RestoreHooks {
   return {
     async onLocked () { await main.ask('onLocked') },
     async onPreRestoreStarted () { await main.ask('onPreRestoreStarted') },
     async onPreRestoreWritten (written: WrittenSnapshot) { await main.ask('onPreRestoreWritten', written) },
-    ...readHooks(main)
+    ...readHooks(main, file)
   }
 }
 

@@ -4,14 +4,15 @@ import { restoreSnapshot, type RestoredSnapshot } from '../restore/restore-snaps
 import type { ReadHooks } from '../snapshot/read-file.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { type SnapshotHooks, type SnapshotJob, takeSnapshot } from '../snapshot/take-snapshot.ts'
+import type { StoredFile } from '../storage/stored-file.ts'
 import { readThrough } from '../snapshot/verify-snapshot.ts'
 
 /** Where runs take place: the work of a run from its connection to its file, without the log, the events and the storage, which its hooks reach. */
 export interface Runner {
   takeSnapshot: (job: SnapshotJob, hooks: SnapshotHooks) => Promise<void>
   restoreSnapshot: (job: RestoreJob, hooks: RestoreHooks) => Promise<RestoredSnapshot>
-  /** Reads a snapshot to its end, and needs no database. */
-  readThrough: (hooks: ReadHooks) => Promise<ReadSnapshot>
+  /** Reads a snapshot to its end, and needs no database. `file` as in RestoreJob. */
+  readThrough: (file: StoredFile | null, hooks: ReadHooks) => Promise<ReadSnapshot>
   /** Ends what has not ended by itself. */
   close: () => Promise<void>
 }
@@ -21,7 +22,7 @@ export function createLocalRunner (sql: Sql): Runner {
   return {
     takeSnapshot: async (job, hooks) => { await takeSnapshot(sql, job, hooks) },
     restoreSnapshot: async (job, hooks) => await restoreSnapshot(sql, job, hooks),
-    readThrough,
+    readThrough: async (file, hooks) => await readThrough(hooks),
     // The pool ends them
     async close () {}
   }

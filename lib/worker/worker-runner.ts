@@ -7,6 +7,7 @@ import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
 import type { ReadHooks } from '../snapshot/read-file.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
+import type { StoredFile } from '../storage/stored-file.ts'
 import type { Progress } from '../../types/index.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
@@ -136,9 +137,9 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
         abandon: streams.closeAll
       }) as RestoredSnapshot
     },
-    async readThrough ({ open, onProgress, signal }: ReadHooks) {
+    async readThrough (file: StoredFile | null, { open, onProgress, signal }: ReadHooks) {
       const streams = createServedStreams(open)
-      return await run({ kind: 'read' }, {
+      return await run({ kind: 'read', file }, {
         answers: answersOf(streams),
         onProgress,
         signal,

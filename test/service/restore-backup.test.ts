@@ -331,11 +331,19 @@ t.test('a file that vanishes on the way, or can not be read', async (t) => {
 
 t.test('a failed backup, or one that runs, can not be restored', async (t) => {
   const place = await usePlace(t)
-  const engine = useEngine(t, place)
-  const { finished } = await engine.beginCreate()
-  const { backups: [running] } = await engine.list()
-  if (running?.status === 'running') await t.rejects(engine.restore(running.id), { code: 'FST_BACKUP_NOT_COMPLETED' })
-  const { id } = await finished
+  const publishing = createGate()
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      await publishing.pass()
+      await storage.publish(spoolPath, name)
+    }
+  })
+  const engine = useEngine(t, place, { storage })
+  const { backup: { id }, finished } = await engine.beginCreate()
+  await publishing.reached
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_NOT_COMPLETED', message: /is running/ })
+  publishing.open()
+  await finished
   await place.sql`UPDATE backup_logs SET status = 'failed'`
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_NOT_COMPLETED', statusCode: 409, message: /is failed/ })
   await t.rejects(engine.plan(id), { code: 'FST_BACKUP_NOT_COMPLETED' })

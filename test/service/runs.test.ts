@@ -63,7 +63,7 @@ t.test('stop() aborts what runs, refuses what waits, ends downloads, and resolve
   const runs = createRuns(createPlaces(2), now)
   const stream = new Readable({ read () {} })
   runs.trackDownload('a', stream)
-  t.ok(runs.isDownloading('a'))
+  t.ok(runs.isBeingRead('a'))
   const first = await runs.begin(undefined)
   const second = await runs.begin(undefined)
   const waiting = runs.begin(undefined)
@@ -75,7 +75,7 @@ t.test('stop() aborts what runs, refuses what waits, ends downloads, and resolve
   first.end()
   await tick()
   t.notOk(stopped)
-  t.notOk(runs.isDownloading('a'))
+  t.notOk(runs.isBeingRead('a'))
   second.end()
   await stopping
 
@@ -84,6 +84,6 @@ t.test('stop() aborts what runs, refuses what waits, ends downloads, and resolve
   const late = new Readable({ read () {} })
   t.throws(() => { runs.trackDownload('b', late) }, shuttingDown)
   t.ok(late.destroyed)
-  t.notOk(runs.isDownloading('b'))
+  t.notOk(runs.isBeingRead('b'))
   await runs.stop()
 })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
@@ -76,6 +76,7 @@ function restoreJob (place: Place, id: string): RestoreJob {
     tables: undefined,
     excludeTables,
     logTable,
+    file: null,
     expected: { id: null, checksum: null },
     allowSchemaDrift: false,
     allowModified: false,
@@ -128,6 +129,19 @@ t.test('a restore reads the snapshot a chunk at a time, twice', async (t) => {
   t.strictSame(asked.filter((question) => question !== 'read'), ['onLocked', 'open', 'close', 'onPreRestoreStarted', 'onPreRestoreWritten', 'open', 'close'])
   t.ok(asked.filter((question) => question === 'read').length > 10)
   t.strictSame([...new Set(progress.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
+})
+
+t.test('a restore opens the file by itself where it may, and so does what only reads', async (t) => {
+  const { place, settings, job } = await useSnapshot(t)
+  await place.sql`DELETE FROM orders`
+  const file = { directory: place.directory, name: 'shop.json' }
+  await rename(join(file.directory, job.id), join(file.directory, file.name))
+  const restored = await play({ settings, kind: 'restore', job: { ...job, file } })
+  t.match(restored.ended, { type: 'completed', result: { tables: [{ rows: 3 }, { rows: 2 }] } })
+  t.strictSame(restored.asked, ['onLocked', 'onPreRestoreStarted', 'onPreRestoreWritten'])
+  const read = await play({ kind: 'read', file })
+  t.match(read, { ended: { type: 'completed', result: { manifest: { totalRows: 5 } } }, asked: [] })
+  t.match(await play({ kind: 'read', file: { ...file, name: 'other.json' } }), { ended: { type: 'failed', error: { code: 'FST_BACKUP_FILE_GONE' } }, asked: [] })
 })
 
 t.test('a refusal fails the run, and the run says whose it was', async (t) => {

@@ -15,7 +15,9 @@ const contentOf = async ({ sql }: Place): Promise<unknown> =>
 
 const untilUnlocked = async ({ sql }: Place): Promise<void> => { await until(async () => (await locksLeft(sql)).length === 0) }
 
-const useFailing = (t: Test, place: Place, failure: Failure): TestEngine => useEngine(t, place, { worker: true }, undefined, failingWorker(failure))
+/** On a storage that the worker can't open files of by itself. */
+const useFailing = (t: Test, place: Place, failure: Failure): TestEngine =>
+  useEngine(t, place, { worker: true, storage: storageWith(place.directory, {}) }, undefined, failingWorker(failure))
 
 const deaths: Array<[how: Failure['how'], message: RegExp]> = [
   ['exit', /\(exit code 3\)/],

@@ -1,0 +1,34 @@
+import { Readable } from 'node:stream'
+import { FileGone } from '../errors.ts'
+import { createFileSystemStorage } from './file-system-storage.ts'
+import type { FileSystem } from './move-file.ts'
+import { storageError, systemCode } from './storage-error.ts'
+
+/** Where a snapshot of the file system's storage lies: plain data, so that another thread can open it. */
+export interface StoredFile {
+  /** Absolute. */
+  directory: string
+  name: string
+}
+
+/**
+ * Its bytes from the start. Rejects, and the stream fails, with FST_BACKUP_FILE_GONE or FST_BACKUP_STORAGE_FAILED.
+ * @param fs for tests
+ */
+export async function openStoredFile ({ directory, name }: StoredFile, fs?: FileSystem): Promise<Readable> {
+  const file = await createFileSystemStorage(directory, fs).open(name).catch((error: unknown) => {
+    throw systemCode(error) === 'ENOENT' ? new FileGone(name) : error
+  })
+  const stream = Readable.from(chunksOf(file), { objectMode: true, highWaterMark: 1 })
+  // One that nobody has begun to read would keep it open
+  stream.once('close', () => { file.destroy() })
+  return stream
+}
+
+async function * chunksOf (file: Readable): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of file) yield chunk as Buffer
+  } catch (error) {
+    throw storageError(error, 'read the snapshot')
+  }
+}
