@@ -30,10 +30,8 @@ export async function importBackup (context: Context, source: Readable, request:
   const id = randomUUID()
   const run = await context.runs.beginReading(id, request.signal)
   try {
-    const read = await receive(context, id, source, request, run)
+    const read = await receive(context, id, source, request, run).catch((error: unknown) => { throw outcomeOf(error, run.signal) })
     return await publish(context, id, read, request, run)
-  } catch (error) {
-    throw outcomeOf(error, run.signal)
   } finally {
     run.end()
   }
@@ -92,8 +90,10 @@ async function publish (context: Context, id: string, read: ReadSnapshot, reques
     // What is published is there, whatever becomes of the transaction, which held nothing but the lock
     if (!publication.isCompleted()) {
       const failure = outcomeOf(error, signal)
-      if (!publication.hasBegun()) await rm(spoolPath(context, id), { force: true }).catch(() => {})
-      if (!publication.hasBegun()) throw failure
+      if (!publication.hasBegun()) {
+        await rm(spoolPath(context, id), { force: true }).catch(() => {})
+        throw failure
+      }
       await publication.settle(failure)
       if (!publication.isCompleted()) events.emit('backup:failed', { id, schema, error: failure })
     }

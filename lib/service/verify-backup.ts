@@ -1,10 +1,11 @@
 import { findProblems } from '../snapshot/verify-snapshot.ts'
-import type { LongCall, Verification } from '../../types/index.ts'
+import type { Backup, LongCall, Verification } from '../../types/index.ts'
 import { checkArguments } from './arguments.ts'
 import { type Context, storedFile } from './context.ts'
 import { callGuarded } from './event-hub.ts'
 import { isOwnError } from './outcome.ts'
 import { getAvailable } from './read-backups.ts'
+import type { Run } from './runs.ts'
 import { createSnapshotSource, expectedOf } from './snapshot-source.ts'
 
 /** Reads a snapshot through and loads nothing. What is wrong with it is the answer, not a failure. */
@@ -12,22 +13,28 @@ export async function verifyBackup (context: Context, id: string, call: LongCall
   checkArguments('verify', call)
   const backup = await getAvailable(context, id)
   const run = await context.runs.beginReading(id, call.signal)
-  const file = createSnapshotSource(context, backup, run.signal)
+  try {
+    return await verify(context, backup, call, run)
+  } finally {
+    run.end()
+  }
+}
+
+async function verify (context: Context, backup: Backup, { onProgress }: LongCall, { signal }: Run): Promise<Verification> {
+  const file = createSnapshotSource(context, backup, signal)
   try {
     const read = await context.runner.readThrough(storedFile(context, backup), {
       open: file.open,
       onProgress (progress) {
-        callGuarded(() => call.onProgress?.(progress), () => { context.logger.error({ id }, 'the onProgress of a call threw') })
+        callGuarded(() => onProgress?.(progress), () => { context.logger.error({ id: backup.id }, 'the onProgress of a call threw') })
       },
-      signal: run.signal
+      signal
     })
     return verificationOf(findProblems(read, expectedOf(backup)))
   } catch (error) {
     const failure = file.failureOf(error)
     if (isOwnError(failure, 'SNAPSHOT_INVALID')) return verificationOf([failure.message])
     throw failure
-  } finally {
-    run.end()
   }
 }
 

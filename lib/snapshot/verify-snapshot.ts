@@ -13,7 +13,10 @@ export interface ExpectedSnapshot {
 /** Reads the whole file and drops its rows. Throws FST_BACKUP_SNAPSHOT_INVALID where its structure is none of a snapshot's. */
 export async function readThrough (hooks: ReadHooks): Promise<ReadSnapshot> {
   const drop = { keep: () => true, write: async () => {} }
-  return await readFile(hooks, 'verify', async () => drop)
+  const read = await readFile(hooks, 'verify', async () => drop)
+  const { tables, sizeBytes } = read
+  hooks.onProgress({ phase: 'verify', table: null, tables: tables.length, tablesDone: tables.length, rows: tables.reduce((sum, { rows }) => sum + rows, 0), bytes: sizeBytes })
+  return read
 }
 
 /** Whether it is the snapshot that it ought to be. */

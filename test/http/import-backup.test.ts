@@ -23,6 +23,15 @@ t.test('the body goes to import() as a stream, with who calls', async (t) => {
   t.strictSame(engine.calls.map(([name]) => name), ['import', 'import', 'import'])
 })
 
+t.test('no body is an empty file', async (t) => {
+  const { app, engine } = await buildApp(t)
+  engine.import = async (source) => {
+    t.equal(await text(source), '')
+    throw new SnapshotInvalid('it is empty')
+  }
+  t.equal((await app.inject({ method: 'POST', url })).statusCode, 422)
+})
+
 t.test('what a form can send, and an option in the wrong place, are refused', async (t) => {
   const { app, engine } = await buildApp(t)
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {

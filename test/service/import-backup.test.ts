@@ -3,16 +3,17 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
-import type { Backup } from '../../types/index.ts'
+import type { Backup, Progress } from '../../types/index.ts'
 import { until } from '../postgres/backends.ts'
 import { testSchema } from '../support/database.ts'
 import { eventNames, type Place, useEngine, usePlace } from './engine.ts'
 import { createGate, storageWith } from './storage-double.ts'
+import { type Link, useTcpProxy } from './tcp-proxy.ts'
 
 /** A snapshot of another service's. */
-async function snapshotFile (place: Place): Promise<{ backup: Backup, bytes: Buffer }> {
+async function snapshotFile (place: Place, note?: string): Promise<{ backup: Backup, bytes: Buffer }> {
   const production = useEngine(t, place)
-  const backup = await production.create({ note: 'before the migration' })
+  const backup = await production.create(note === undefined ? {} : { note })
   return { backup, bytes: await readFile(join(place.directory, backup.filename)) }
 }
 
@@ -28,7 +29,7 @@ async function nothingKept (t: { strictSame: (found: unknown, wanted: unknown) =
 }
 
 t.test("production's snapshot is imported in staging, and restored there", async (t) => {
-  const { backup, bytes } = await snapshotFile(await usePlace(t))
+  const { backup, bytes } = await snapshotFile(await usePlace(t), 'before the migration')
   const staging = await usePlace(t)
   await staging.sql`DELETE FROM orders`
   const engine = useEngine(t, staging)
@@ -65,7 +66,7 @@ t.test('whatever can be iterated over, in pieces of any size', async (t) => {
   const path = join(place.directory, '..', `${backup.id}.json`)
   await writeFile(path, bytes)
   for (const source of [createReadStream(path), createReadStream(path, { encoding: 'utf8' }), Readable.from([...bytes].map((byte) => Buffer.from([byte]))), Readable.toWeb(createReadStream(path)) as unknown as Readable]) {
-    t.match(await engine.import(source), { checksum: backup.checksum })
+    t.match(await engine.import(source), { checksum: backup.checksum, note: null })
   }
 })
 
@@ -189,4 +190,49 @@ t.test('it counts from its import: the oldest ones make room', async (t) => {
   const third = await engine.import(Readable.from([bytes]))
   t.strictSame((await engine.list()).backups.map(({ id }) => id), [third.id, second.id])
   t.match(engine.events.at(-1), ['backup:pruned', { backup: { id: first.id } }])
+})
+
+t.test('who asks follows it, and what he throws is his own affair', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const engine = useEngine(t, await usePlace(t))
+  const reports: Progress[] = []
+  await engine.import(Readable.from([bytes]), {
+    onProgress (progress) {
+      reports.push(progress)
+      throw new Error('mine')
+    }
+  })
+  t.match(reports.at(-1), { phase: 'verify', table: null, rows: 5, tables: 2, tablesDone: 2 })
+  t.ok(engine.lines.some(({ msg }) => msg.includes('onProgress')))
+})
+
+t.test('a database that is away when all has arrived gets nothing, and nothing is kept', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const engine = useEngine(t, { ...place, url: proxy.url })
+  const arriving = async function * (): AsyncGenerator<Buffer> {
+    yield bytes
+    await proxy.refuse()
+  }
+  await t.rejects(engine.import(Readable.from(arriving())), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
+  t.strictSame(eventNames(engine), [])
+  await proxy.accept()
+  await nothingKept(t, place)
+})
+
+t.test('an import whose completion was noted, and only the answer was lost, is completed', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const engine = useEngine(t, { ...place, url: proxy.url })
+  let committing: Link | undefined
+  proxy.onSent = (text, link) => {
+    if (text.includes("status = 'completed'")) committing = link
+    else if (committing === link && /commit/i.test(text)) link.loseAnswer()
+  }
+  const backup = await engine.import(Readable.from([bytes]))
+  t.match(backup, { status: 'completed', available: true })
+  t.strictSame(await engine.get(backup.id), backup)
+  t.strictSame(eventNames(engine), ['backup:started', 'backup:completed'])
 })

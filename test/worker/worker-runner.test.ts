@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import t from 'tap'
@@ -33,6 +34,28 @@ t.test('a backup and a restore in workers are what they are elsewhere, and are t
   t.strictSame([...new Set(reports.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
   t.strictSame(engine.events.filter(([name]) => name === 'restore:progress').map(([, event]) => event), reports.map((progress) => ({ id: backup.id, progress })))
   t.match(await engine.get(result.preRestoreId), { trigger: 'pre_restore', status: 'completed', rowCount: 2 })
+})
+
+t.test('a snapshot is verified in a worker, from the file or from a storage of the user\'s own, and imported in one', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { worker: true })
+  const reports: Progress[] = []
+  const onProgress = (progress: Progress): void => { reports.push(progress) }
+  const { id, filename, checksum } = await engine.create()
+  t.strictSame(await engine.verify(id, { onProgress }), { ok: true, problems: [] })
+  t.match(reports.at(-1), { phase: 'verify', rows: 5 })
+  const path = join(place.directory, filename)
+  t.match(await engine.import(createReadStream(path), { onProgress }), { status: 'completed', checksum })
+
+  const elsewhere = useEngine(t, place, { worker: true, storage: storageWith(place.directory, {}) })
+  t.strictSame(await elsewhere.verify(id), { ok: true, problems: [] })
+  await writeFile(path, (await readFile(path, 'utf8')).replace('Ada', 'Eve'))
+  for (const service of [engine, elsewhere]) t.match(await service.verify(id), { ok: false, problems: [/checksum in the manifest/, /in the log/] })
+  await writeFile(path, 'x')
+  for (const service of [engine, elsewhere]) t.match(await service.verify(id), { ok: false, problems: [/damaged/] })
+  await rm(path)
+  for (const service of [engine, elsewhere]) await t.rejects(service.verify(id), { code: 'FST_BACKUP_FILE_GONE' })
+  t.strictSame((await readdir(place.directory)).filter((name) => name.startsWith('.')), [])
 })
 
 t.test('its progress reaches who asked for it, the end in any case', async (t) => {
