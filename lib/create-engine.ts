@@ -20,7 +20,9 @@ import { planRestoreOf } from './service/plan-restore.ts'
 import { pruneAll, removeBackup } from './service/prune-backups.ts'
 import { getBackup, listBackups, readStatus, updateBackup } from './service/read-backups.ts'
 import { beginRestore } from './service/restore-backup.ts'
+import { rescanStorage } from './service/rescan-storage.ts'
 import { createRuns } from './service/runs.ts'
+import { createStorageKeeper } from './service/storage-keeper.ts'
 import { verifyBackup } from './service/verify-backup.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
 import { createRunner, findWorkerEntry } from './worker/create-runner.ts'
@@ -52,6 +54,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
   }
   const { events, runs } = context
   const healer = createHealer(context, stopping.signal, async () => { await healLog(context) })
+  const keeper = createStorageKeeper(context, stopping.signal)
   const scheduler = options.schedule.enabled ? scheduleBackups(context) : undefined
 
   /** Every call of the public service. */
@@ -80,6 +83,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     remove: whileOpen(async (id) => { await removeBackup(context, id) }),
     update: whileOpen(async (id, changes) => await updateBackup(context, id, changes)),
     prune: whileOpen(async () => await pruneAll(context)),
+    rescan: whileOpen(async (call) => await rescanStorage(context, call)),
     status: whileOpen(async () => await readStatus(context, scheduler?.nextRunAt() ?? null)),
     on (event, listener) {
       events.on(event, listener)
@@ -95,11 +99,12 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     },
     start () {
       healer.request()
+      keeper.start()
       scheduler?.start()
     },
     async stop () {
       stopping.abort()
-      await within(graceMs, Promise.all([runs.stop(), scheduler?.stop(), healer.idle(), calls.answered()]))
+      await within(graceMs, Promise.all([runs.stop(), scheduler?.stop(), keeper.stop(), healer.idle(), calls.answered()]))
       calls.giveUp(new ShuttingDown())
     },
     async close () {

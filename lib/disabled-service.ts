@@ -19,6 +19,7 @@ export function createDisabledService (): BackupService {
     remove: refuse,
     update: refuse,
     prune: refuse,
+    rescan: refuse,
     status: refuse,
     on: () => service,
     once: () => service,

@@ -24,6 +24,7 @@ export const SchemaNotFound = createError<[string]>('FST_BACKUP_SCHEMA_NOT_FOUND
 // State
 export const Busy = createError<[string]>('FST_BACKUP_BUSY', '%s; try again when it has ended', 409)
 export const NotCompleted = createError<[string, string]>('FST_BACKUP_NOT_COMPLETED', 'The backup %s is %s; only a completed one has a snapshot to use', 409)
+export const StorageTaken = createError<[string, string]>('FST_BACKUP_STORAGE_TAKEN', 'The storage belongs to another log of backups, whose marker %s was renewed at %s; give this service a storage of its own, or delete the marker when that other service is gone for good', 409)
 export const FileGone = createError<[string]>('FST_BACKUP_FILE_GONE', 'The snapshot file %s is not in the storage any more', 410)
 export const RangeInvalid = createError<[number]>('FST_BACKUP_RANGE_INVALID', 'The range lies outside of the file, which has %d bytes', 416)
 export const Aborted = createError<[string]>('FST_BACKUP_ABORTED', 'Aborted: %s', 499)

@@ -6,6 +6,7 @@ import { beginCreate } from './service/create-backup.ts'
 import { failDeadRuns } from './service/heal-log.ts'
 import { errorText, isOwnError } from './service/outcome.ts'
 import { SlotTaken } from './service/publication.ts'
+import { requireOwnStorage } from './service/storage-owner.ts'
 import type { Claim } from './log/run-records.ts'
 
 /** Joins the schedule to the service: a slot is a backup that claims it in the log. Throws FST_BACKUP_OPTION_INVALID for a bad expression. */
@@ -29,6 +30,7 @@ export function scheduleBackups (context: Context): Scheduler {
 
   async function run (schema: string, slot: Date, signal: AbortSignal): Promise<SlotOutcome> {
     try {
+      await requireOwnStorage(context)
       const claim = await newestClaim(schema, slot)
       if (claim?.slot.getTime() === slot.getTime()) return claim.running ? 'busy' : 'taken'
       await (await beginCreate(context, { schema, signal }, { slot, cron })).finished
@@ -41,7 +43,8 @@ export function scheduleBackups (context: Context): Scheduler {
   function outcomeOfSlot (error: unknown, schema: string, slot: Date): SlotOutcome {
     if (error instanceof SlotTaken) return 'busy'
     if (isOwnError(error, 'BUSY')) return 'busy'
-    if (isOwnError(error, 'SHUTTING_DOWN')) return 'retry'
+    // What keeps the storage has told of the second
+    if (isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'STORAGE_TAKEN')) return 'retry'
     logger.error({ schema, slot, reason: errorText(error) }, 'a scheduled backup failed')
     return isOwnError(error, 'DATABASE_UNAVAILABLE') ? 'retry' : 'done'
   }

@@ -17,6 +17,7 @@ const expected: Record<keyof typeof errors, [code: string, statusCode: number]> 
   SchemaNotFound: ['FST_BACKUP_SCHEMA_NOT_FOUND', 404],
   Busy: ['FST_BACKUP_BUSY', 409],
   NotCompleted: ['FST_BACKUP_NOT_COMPLETED', 409],
+  StorageTaken: ['FST_BACKUP_STORAGE_TAKEN', 409],
   FileGone: ['FST_BACKUP_FILE_GONE', 410],
   RangeInvalid: ['FST_BACKUP_RANGE_INVALID', 416],
   Aborted: ['FST_BACKUP_ABORTED', 499],

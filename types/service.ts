@@ -64,6 +64,13 @@ export interface Download {
   checksum: string
 }
 
+export interface Rescan {
+  /** Snapshots that were in the storage and had no row. */
+  adopted: Backup[]
+  /** Completed backups whose file is not in the storage. */
+  missing: Backup[]
+}
+
 export interface PrunedBackup { backup: Backup, reason: string }
 
 export interface BackupEvents {
@@ -106,6 +113,11 @@ export interface BackupService {
   update: (id: string, changes: { pinned?: boolean, note?: string | null }) => Promise<Backup>
   /** Applies the retention policy to every schema, and says what went and why. */
   prune: () => Promise<PrunedBackup[]>
+  /**
+   * Compares the storage with the log: sound snapshots without a row are read through and get one, as they were at creation. Damaged ones are logged and
+   * left alone. FST_BACKUP_STORAGE_TAKEN when the storage is another service's.
+   */
+  rescan: (options?: LongCall) => Promise<Rescan>
   status: () => Promise<Status>
   on: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
   once: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService

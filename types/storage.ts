@@ -6,8 +6,8 @@ export interface ByteRange { start: number, end: number }
 export interface StoredSnapshot { name: string, sizeBytes: number }
 
 /**
- * Where snapshot files live. Names are bare file names, made by the plugin; an implementation
- * refuses all others before it touches anything.
+ * Where snapshot files live, and empty markers beside them that say whose they are (their names begin with `.fastify-backup-log.`). Names are
+ * bare file names, made by the plugin; an implementation refuses all others before it touches anything.
  */
 export interface SnapshotStorage {
   /**
@@ -21,6 +21,6 @@ export interface SnapshotStorage {
   stat: (name: string) => Promise<StoredSnapshot | null>
   /** Idempotent: resolves as well when there is no such file. */
   remove: (name: string) => Promise<void>
-  /** Every snapshot held, in no particular order. */
+  /** Every file held, in no particular order: the snapshots, and the markers that say whose they are. */
   list: () => Promise<StoredSnapshot[]>
 }

@@ -1,6 +1,8 @@
 import type { Sql } from '../postgres/connection.ts'
+import { adoptions } from './adoptions.ts'
 import { deadRuns } from './dead-runs.ts'
 import { createLogAccess } from './log-access.ts'
+import { logIdentity } from './log-identity.ts'
 import { logReader } from './log-reader.ts'
 import { removals } from './removals.ts'
 import { restoreRecords } from './restore-records.ts'
@@ -19,6 +21,8 @@ export function createBackupLog (sql: Sql, schema: string, now: () => Date) {
     ...logReader(access),
     ...removals(access),
     ...deadRuns(access),
+    ...adoptions(access),
+    ...logIdentity(access),
 
     async update (id: string, { pinned, note }: { pinned?: boolean, note?: string | null }) {
       const [updated] = await access.change('pinned = coalesce($2::text::boolean, pinned), note = CASE WHEN $3::text::boolean THEN $4::text ELSE note END',

@@ -45,6 +45,7 @@ const calls = {
     before: { takes: 'the next of a page before', test: (value: unknown) => typeof value === 'string' }
   },
   verify: { signal: longCall.signal, onProgress: longCall.onProgress },
+  rescan: { signal: longCall.signal, onProgress: longCall.onProgress },
   import: { note, ...longCall },
   update: { pinned: flag, note: { takes: `${note.takes}, or null`, test: (value: unknown) => value === null || note.test(value) } }
 }

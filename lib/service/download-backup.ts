@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream'
 import { FileGone, RangeInvalid } from '../errors.ts'
-import type { Backup, ByteRange, Download } from '../../types/index.ts'
+import type { ByteRange, Download } from '../../types/index.ts'
 import type { Context } from './context.ts'
 import { isMissing } from './guarded-storage.ts'
 import { getAvailable } from './read-backups.ts'
 
-export async function openSnapshot ({ storage }: Context, { filename }: Backup, range?: ByteRange): Promise<Readable> {
+export async function openSnapshot ({ storage }: Context, { filename }: { filename: string }, range?: ByteRange): Promise<Readable> {
   try {
     return await storage.open(filename, range)
   } catch (error) {

@@ -6,6 +6,7 @@ import type { Context } from './context.ts'
 import { failDeadRuns, finishRemoval, healLog } from './heal-log.ts'
 import { errorText } from './outcome.ts'
 import { getLogged } from './read-backups.ts'
+import { requireOwnStorage } from './storage-owner.ts'
 
 const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean => runs.isBeingRead(id) || restore?.status === 'running'
 
@@ -16,8 +17,10 @@ function retained (context: Context, { backup }: FinishedBackup, stored: Set<str
 async function pruneSchema (context: Context, schema: string, retentionDays: number | null): Promise<PrunedBackup[]> {
   const { options, log, storage, clock, events } = context
   const policy = { maxBackups: options.maxBackups, retentionDays, now: clock.now() }
+  const names = (await storage.list()).map(({ name }) => name)
+  await requireOwnStorage(context, names)
   // A file that comes after this look counts as missing for once, and a row without a file is not what makes others go
-  const stored = new Set((await storage.list()).map(({ name }) => name))
+  const stored = new Set(names)
   const marked = await log.markRemoved(schema, (finished) => applyRetention(finished.map((logged) => retained(context, logged, stored)), policy).remove)
   const pruned: PrunedBackup[] = []
   for (const { reason, ...logged } of marked) {

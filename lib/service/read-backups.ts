@@ -3,6 +3,8 @@ import type { LoggedBackup } from '../log/log-row.ts'
 import type { Backup, BackupList, ListQuery, Status } from '../../types/index.ts'
 import { checkArguments, checkId } from './arguments.ts'
 import type { Context } from './context.ts'
+import { errorText } from './outcome.ts'
+import { requireOwnStorage } from './storage-owner.ts'
 
 /** A backup that was completed; the log table has a constraint that it tells of its file then. */
 export type Completed<B = Backup> = B & { sizeBytes: number, checksum: string }
@@ -58,8 +60,10 @@ export async function updateBackup (context: Context, id: string, changes: { pin
 export async function readStatus (context: Context, nextRunAt: Date | null): Promise<Status> {
   const { log, options } = context
   const [running, newest, bytesHeld, failing] = [await log.running(), await log.newest(), await log.bytesHeld(), await log.failing()]
+  const problem = await requireOwnStorage(context).then(() => null, errorText)
   return {
-    healthy: failing.length === 0,
+    healthy: failing.length === 0 && problem === null,
+    problem,
     allowRestore: options.allowRestore,
     nextRunAt: nextRunAt?.toISOString() ?? null,
     running: await all(context, running),

@@ -17,7 +17,7 @@ export interface SnapshotSource {
   failureOf: (error: unknown) => Error
 }
 
-export function createSnapshotSource (context: Context, backup: Backup, signal: AbortSignal): SnapshotSource {
+export function createSnapshotSource (context: Context, backup: { filename: string }, signal: AbortSignal): SnapshotSource {
   const streams: Readable[] = []
   return {
     async open () {

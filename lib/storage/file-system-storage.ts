@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import { ArgumentInvalid, RangeInvalid } from '../errors.ts'
 import type { ByteRange, SnapshotStorage, StoredSnapshot } from '../../types/index.ts'
 import { moveFile, removeQuietly, restrictMode, syncDirectory, type FileSystem } from './move-file.ts'
+import { isMarkerName } from './marker.ts'
 import { isSnapshotName } from './snapshot-name.ts'
 import { storageError, systemCode } from './storage-error.ts'
 
@@ -81,12 +82,12 @@ export function createFileSystemStorage (directory: string, fs: FileSystem = pro
       if (systemCode(error) !== 'ENOENT') throw error
       return []
     })
-    const snapshots = await Promise.all(names.filter(isSnapshotName).map(stat))
+    const snapshots = await Promise.all(names.filter(isStoredName).map(stat))
     return snapshots.filter((snapshot) => snapshot !== null)
   }
 
   function pathOf (name: string): string {
-    if (!isSnapshotName(name)) throw new ArgumentInvalid("a snapshot's name is a bare file name that ends in .json")
+    if (!isStoredName(name)) throw new ArgumentInvalid("a snapshot's name is a bare file name that ends in .json")
     return join(root, name)
   }
 
@@ -98,6 +99,8 @@ export function createFileSystemStorage (directory: string, fs: FileSystem = pro
     list: async () => await told('list the snapshots', list())
   }
 }
+
+const isStoredName = (name: string): boolean => isSnapshotName(name) || isMarkerName(name)
 
 /** Also the parents that are made on the way are synced, or the first snapshot might be lost with them. */
 async function makeDirectory (fs: FileSystem, directory: string): Promise<void> {

@@ -168,9 +168,13 @@ export function createEngineDouble (): EngineDouble {
       called('prune')
       return []
     },
+    async rescan () {
+      called('rescan')
+      return { adopted: [], missing: [] }
+    },
     async status () {
       called('status')
-      return { healthy: true, allowRestore: false, nextRunAt: null, running: [], newest: [...backups.values()], bytesHeld: 0 }
+      return { healthy: true, problem: null, allowRestore: false, nextRunAt: null, running: [], newest: [...backups.values()], bytesHeld: 0 }
     },
     on: () => engine,
     once: () => engine,

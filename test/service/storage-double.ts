@@ -1,13 +1,17 @@
 import { createFileSystemStorage } from '../../lib/storage/file-system-storage.ts'
+import { isMarkerName } from '../../lib/storage/marker.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
 
-/** The file system's storage, with some of its functions replaced; each gets the true one besides. */
+/** The file system's storage, with some of its functions replaced, markers being published all the same; each gets the true one besides. */
 export type StorageChanges = { [Name in keyof SnapshotStorage]?: (storage: SnapshotStorage, ...values: Parameters<SnapshotStorage[Name]>) => ReturnType<SnapshotStorage[Name]> }
 
 export function storageWith (directory: string, changes: StorageChanges): SnapshotStorage {
   const storage = createFileSystemStorage(directory)
   return {
-    publish: async (spoolPath, name) => { await (changes.publish?.(storage, spoolPath, name) ?? storage.publish(spoolPath, name)) },
+    async publish (spoolPath, name) {
+      const replaced = isMarkerName(name) ? undefined : changes.publish?.(storage, spoolPath, name)
+      await (replaced ?? storage.publish(spoolPath, name))
+    },
     open: async (name, range) => await (changes.open?.(storage, name, range) ?? storage.open(name, range)),
     stat: async (name) => await (changes.stat?.(storage, name) ?? storage.stat(name)),
     remove: async (name) => { await (changes.remove?.(storage, name) ?? storage.remove(name)) },

@@ -1,0 +1,38 @@
+import { StorageTaken } from '../errors.ts'
+import type { LogIdentity } from '../log/log-identity.ts'
+import { isMarkerName, type Marker, markerName, parseMarker } from '../storage/marker.ts'
+import type { Context } from './context.ts'
+
+/** A service that runs renews its marker this often, in milliseconds. */
+export const renewalMs = 60_000
+/** One that was not renewed for so long is of a service that ended without taking it along, in milliseconds. Several renewals, and what clocks differ by. */
+const expiryMs = 3 * renewalMs
+
+/** Names in the storage. Undefined when it can't be asked: that is no evidence against anybody. */
+async function storedNames ({ storage }: Pick<Context, 'storage'>): Promise<string[] | undefined> {
+  return await storage.list().then((stored) => stored.map(({ name }) => name), () => undefined)
+}
+
+const isSameLog = (marker: LogIdentity, own: LogIdentity): boolean => marker.database === own.database && marker.log === own.log
+
+/**
+ * The marker of another log that lives, if there is one among these names. In the same database a log lives as long as its table is there; of one
+ * elsewhere only the age of its marker tells.
+ */
+async function findRival ({ log }: Pick<Context, 'log'>, names: string[]): Promise<Marker | undefined> {
+  if (!names.some(isMarkerName)) return undefined
+  const own = await log.identify()
+  for (const marker of names.map(parseMarker)) {
+    if (marker === undefined || isSameLog(marker, own)) continue
+    if (marker.database === own.database ? await log.exists(marker.log) : !isExpired(marker)) return marker
+  }
+}
+
+/** By the machine's clock, since it is compared with what other machines wrote. */
+export const isExpired = ({ renewedAt }: Marker): boolean => renewedAt < Date.now() - expiryMs
+
+/** Throws FST_BACKUP_STORAGE_TAKEN when the storage is another's: then nothing in it may be adopted, pruned or added to by a schedule. */
+export async function requireOwnStorage (context: Pick<Context, 'log' | 'storage'>, names?: string[]): Promise<void> {
+  const rival = await findRival(context, names ?? await storedNames(context) ?? [])
+  if (rival !== undefined) throw new StorageTaken(markerName(rival), new Date(rival.renewedAt).toISOString())
+}

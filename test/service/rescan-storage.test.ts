@@ -1,0 +1,304 @@
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import t, { type Test } from 'tap'
+import { markerName, parseMarker } from '../../lib/storage/marker.ts'
+import type { Backup, SnapshotStorage } from '../../types/index.ts'
+import { until } from '../postgres/backends.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
+import { useDirectory } from '../support/directory.ts'
+import { type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
+import { createGate, storageWith } from './storage-double.ts'
+
+const hiddenOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory).catch(() => [])).filter((name) => name.startsWith('.'))
+const markersOf = async (place: Place): Promise<string[]> => (await hiddenOf(place)).filter((name) => parseMarker(name) !== undefined)
+
+/** Another database with the same tables and none of the rows, and the same directory. */
+async function useNewDatabase (t: Test, { directory }: Place): Promise<Place> {
+  const place = { ...await usePlace(t), directory }
+  await place.sql`TRUNCATE users, orders`
+  return place
+}
+
+/** A marker of a service on another cluster. */
+async function putMarker ({ directory }: Place, renewedAt: number): Promise<string> {
+  const name = markerName({ database: '0123456789ab', log: '16400', holder: 'cafe0123', renewedAt })
+  await mkdir(directory, { recursive: true })
+  await writeFile(join(directory, name), '')
+  return name
+}
+
+async function end (engine: TestEngine): Promise<void> {
+  await engine.stop()
+  await engine.close()
+}
+
+const saysTaken = ({ lines }: TestEngine): boolean => lines.some(({ msg, reason }) => msg.includes('as its own') && /belongs to another log/.test(String(reason)))
+
+t.test('the database is lost: a new one adopts the snapshots as they were at creation, and restores them', async (t) => {
+  const lost = await usePlace(t)
+  const before = useEngine(t, lost)
+  before.start()
+  await until(async () => (await markersOf(lost)).length === 1)
+  const first = await before.create({ note: 'the first' })
+  const second = await before.create()
+  await before.restore(first.id)
+  const backups = (await before.list()).backups
+  t.equal(backups.length, 3)
+  await end(before)
+  t.strictSame(await hiddenOf(lost), [], 'it has given the storage up')
+
+  const place = await useNewDatabase(t, lost)
+  const engine = useEngine(t, place)
+  engine.start()
+  await until(async () => (await engine.list()).backups.length === 3)
+  const adopted = (await engine.list()).backups
+  const kept = ({ id, schema, filename, status, trigger, note, startedAt, sizeBytes, rowCount, tableCount, checksum, available }: Backup): object =>
+    ({ id, schema, filename, status: status === 'restored' ? 'completed' : status, trigger, note, startedAt, sizeBytes, rowCount, tableCount, checksum, available })
+  t.strictSame(adopted.map(kept), backups.map(kept))
+  t.strictSame(new Set(adopted.map(({ trigger }) => trigger)), new Set(['manual', 'pre_restore']))
+  t.match(await engine.restore(first.id), { rowCount: 5 })
+  t.equal((await place.sql`SELECT FROM orders`).length, 3)
+  t.strictSame(await engine.verify(second.id), { ok: true, problems: [] })
+  t.ok(engine.lines.some(({ msg, adopted }) => msg.includes('adopted') && adopted === 3))
+  t.match(await engine.status(), { healthy: true, problem: null })
+})
+
+t.test('the log alone is lost, by a service that was killed', async (t) => {
+  const place = await usePlace(t)
+  const before = useEngine(t, place)
+  before.start()
+  await until(async () => (await markersOf(place)).length === 1)
+  const { id } = await before.create()
+  const [marker = ''] = await markersOf(place)
+  await end(before)
+  await writeFile(join(place.directory, marker), '')
+  await place.sql`DROP TABLE backup_logs`
+  const engine = useEngine(t, place)
+  engine.start()
+  await until(async () => (await engine.list()).backups.length === 1)
+  t.match(await engine.get(id), { status: 'completed', available: true })
+})
+
+t.test('rescan() tells what was found and what is missing, and changes nothing the second time', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const [gone, stray, kept] = [await engine.create(), await engine.create({ note: 'x' }), await engine.create()]
+  await rm(join(place.directory, gone.filename))
+  await place.sql`DELETE FROM backup_logs WHERE id = ${stray.id}`
+  await writeFile(join(place.directory, 'notes.txt'), 'x')
+  const { adopted, missing } = await engine.rescan()
+  t.match(adopted, [{ id: stray.id, note: 'x', available: true, status: 'completed' }])
+  t.match(missing, [{ id: gone.id, available: false }])
+  t.match(await engine.get(stray.id), adopted[0])
+  t.match(await engine.rescan(), { adopted: [], missing: [{ id: gone.id }] })
+  t.match(await engine.get(kept.id), kept)
+  await t.rejects(engine.rescan({ deep: true } as object), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
+})
+
+t.test('a copy of a snapshot that has a row is taken for an import', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create()
+  await copyFile(join(place.directory, filename), join(place.directory, 'copy.json'))
+  const { adopted: [copy] } = await engine.rescan()
+  t.match(copy, { trigger: 'import', filename: 'copy.json' })
+  t.not(copy?.id, id)
+  t.strictSame(await engine.verify(String(copy?.id)), { ok: true, problems: [] })
+})
+
+t.test('what is damaged, can not be read, or is no snapshot gets no row and stays; the sound ones are adopted', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create({ note: 'n' })
+  const text = await readFile(join(place.directory, filename), 'utf8')
+  await place.sql`DELETE FROM backup_logs`
+  const strays = {
+    'a.json': 'x',
+    'b.json': text.replace('Ada', 'Eve'),
+    'c.json': text.replace(/"createdAt":"[^"]+"/, '"createdAt":"yesterday"'),
+    'd.json': text.replaceAll(`"schema":"${testSchema}"`, `"schema":"${'x'.repeat(64)}"`)
+  }
+  for (const [name, content] of Object.entries(strays)) await writeFile(join(place.directory, name), content)
+  const storage = storageWith(place.directory, {
+    async open (storage, name, range) {
+      if (name === 'a.json') throw Object.assign(new Error('secret'), { code: 'EIO' })
+      return await storage.open(name, range)
+    }
+  })
+  for (const service of [engine, useEngine(t, place, { storage })]) {
+    t.match((await service.rescan()).adopted.map((backup) => backup.id), service === engine ? [id] : [])
+    t.strictSame(service.lines.filter(({ msg }) => msg.includes('is not adopted')).map(({ filename }) => filename), Object.keys(strays))
+    t.notMatch(JSON.stringify(service.lines), /secret/)
+  }
+  t.equal((await readdir(place.directory)).length, 5)
+})
+
+t.test('who asks follows it and may stop it; nothing is adopted then', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.create()
+  await place.sql`DELETE FROM backup_logs`
+  await t.rejects(engine.rescan({ signal: AbortSignal.abort(new Error('enough')) }), { code: 'FST_BACKUP_ABORTED' })
+  t.strictSame((await engine.list()).backups, [])
+  let rows = 0
+  await engine.rescan({
+    onProgress (progress) {
+      rows = progress.rows
+      throw new Error('mine')
+    }
+  })
+  t.equal(rows, 5)
+  t.ok(engine.lines.some(({ msg }) => msg.includes('onProgress')))
+})
+
+t.test('a second service in the same directory is refused until the first gives it up', async (t) => {
+  const place = await usePlace(t)
+  const first = useEngine(t, place)
+  first.start()
+  await until(async () => (await markersOf(place)).length === 1)
+  const { id } = await first.create()
+  const other = await useNewDatabase(t, place)
+  const second = useEngine(t, other, { maxBackups: 1 })
+  second.start()
+  await until(async () => saysTaken(second))
+  const taken = { code: 'FST_BACKUP_STORAGE_TAKEN', statusCode: 409 }
+  await t.rejects(second.rescan(), taken)
+  await second.create()
+  await second.create()
+  await t.rejects(second.prune(), taken)
+  t.equal((await second.list()).backups.length, 2, 'nothing was pruned')
+  t.match(await second.status(), { healthy: false, problem: /belongs to another log/ })
+  t.match(await first.get(id), { available: true })
+  t.match(await first.status(), { healthy: true, problem: null })
+  t.equal((await markersOf(place)).length, 1)
+
+  await end(first)
+  await until(async () => (await second.status()).problem === null)
+  await until(async () => (await markersOf(place)).length === 1)
+  t.equal((await second.prune()).length, 1)
+})
+
+t.test('so is one with another log in the same database, even when the first was killed long ago', async (t) => {
+  const place = await usePlace(t)
+  const first = useEngine(t, place)
+  first.start()
+  await until(async () => (await markersOf(place)).length === 1)
+  const [name = ''] = await markersOf(place)
+  await end(first)
+  const marker = parseMarker(name)
+  if (marker === undefined) return t.fail()
+  await writeFile(join(place.directory, markerName({ ...marker, renewedAt: 1_000_000_000_000 })), '')
+  await place.sql`CREATE SCHEMA elsewhere`
+  const second = useEngine(t, place, { logSchema: 'elsewhere' })
+  await t.rejects(second.rescan(), { code: 'FST_BACKUP_STORAGE_TAKEN' })
+  t.match(await useEngine(t, place).rescan(), { adopted: [] }, 'the first itself may')
+})
+
+t.test('a marker that nobody renews expires, and is cleared away', async (t) => {
+  const place = await usePlace(t)
+  const former = useEngine(t, place)
+  const { id } = await former.create()
+  await place.sql`DROP TABLE backup_logs`
+  await end(former)
+  await putMarker(place, Date.now() - 3 * 60_000 + 300)
+  const engine = useEngine(t, place)
+  engine.start()
+  await until(async () => saysTaken(engine))
+  await until(async () => (await engine.list()).backups.length === 1)
+  t.match(await engine.get(id), { status: 'completed' })
+  await until(async () => (await markersOf(place)).every((name) => !name.includes('cafe0123')))
+})
+
+t.test('two new services at once: one of them gets it', async (t) => {
+  const place = await usePlace(t)
+  const services = [useEngine(t, place), useEngine(t, await useNewDatabase(t, place))]
+  for (const service of services) service.start()
+  await until(async () => (await markersOf(place)).length === 1 && services.some(saysTaken))
+  const problems = (await Promise.all(services.map(async (service) => await service.status()))).map(({ problem }) => problem)
+  t.equal(problems.filter((problem) => problem === null).length, 1)
+})
+
+t.test('replicas share it', async (t) => {
+  const place = await usePlace(t)
+  const replicas = [useEngine(t, place), useEngine(t, place), useEngine(t, place)]
+  for (const replica of replicas) replica.start()
+  await until(async () => (await markersOf(place)).length === 3)
+  for (const replica of replicas) t.match(await replica.status(), { problem: null })
+  await Promise.all(replicas.map(end))
+  t.strictSame(await hiddenOf(place), [])
+})
+
+t.test('a storage that fails is tried on, and told once', async (t) => {
+  const place = await usePlace(t)
+  let failing = true
+  const sound = storageWith(place.directory, {})
+  const storage: SnapshotStorage = {
+    ...sound,
+    async publish (spoolPath, name) {
+      if (failing) throw Object.assign(new Error('secret'), { code: 'EIO' })
+      await sound.publish(spoolPath, name)
+    }
+  }
+  const engine = useEngine(t, place, { storage })
+  engine.start()
+  await until(async () => engine.lines.some(({ reason }) => /EIO/.test(String(reason))))
+  failing = false
+  await until(async () => (await markersOf(place)).length === 1)
+  t.equal(engine.lines.filter(({ msg }) => msg.includes('as its own')).length, 1)
+  await until(async () => (await hiddenOf(place)).length === 1)
+})
+
+t.test('a role that may not ask which cluster it is', async (t) => {
+  const { ownerUrl, sql } = await useDatabase(t, { owner: 'plain' })
+  await sql`REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`
+  const place = { url: ownerUrl, sql, directory: await useDirectory(t) }
+  const engine = useEngine(t, place)
+  await engine.create()
+  await putMarker(place, 1_000_000_000_000)
+  t.match(await engine.rescan(), { adopted: [], missing: [] })
+  engine.start()
+  await until(async () => (await markersOf(place)).length === 1 && (await markersOf(place)).every((name) => !name.includes('cafe0123')))
+  t.match(await engine.status(), { problem: null })
+})
+
+t.test('stop() ends it, also with a storage that has gone quiet', async (t) => {
+  const place = await usePlace(t)
+  const opened = createGate()
+  const storage = storageWith(place.directory, {
+    async open () {
+      opened.pass().catch(() => {})
+      return new Readable({ read () {} })
+    }
+  })
+  const engine = useEngine(t, place, { storage })
+  await engine.create()
+  await place.sql`DELETE FROM backup_logs`
+  const ended = t.rejects(engine.rescan(), { code: 'FST_BACKUP_SHUTTING_DOWN' })
+  await opened.reached
+  await engine.stop()
+  await ended
+})
+
+t.test('a start on which nothing can be adopted says so, and the service goes on', async (t) => {
+  const place = await usePlace(t)
+  const former = useEngine(t, place)
+  const { id } = await former.create()
+  await place.sql`DELETE FROM backup_logs`
+  await place.sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$`
+  await place.sql`CREATE TRIGGER refuse BEFORE INSERT ON backup_logs FOR EACH ROW EXECUTE FUNCTION refuse()`
+  const engine = useEngine(t, place)
+  engine.start()
+  await until(async () => engine.lines.some(({ msg }) => msg.includes('could not be adopted yet')))
+  t.strictSame((await engine.list()).backups, [])
+  await place.sql`DROP TRIGGER refuse ON backup_logs`
+  t.match((await engine.rescan()).adopted, [{ id }])
+})
+
+t.test('a storage that can not be asked is nobody else\'s', async (t) => {
+  const place = await usePlace(t)
+  const storage = storageWith(place.directory, { list: async () => { throw Object.assign(new Error('secret'), { code: 'EIO' }) } })
+  const engine = useEngine(t, place, { storage })
+  t.match(await engine.status(), { problem: null })
+  await t.rejects(engine.rescan(), { code: 'FST_BACKUP_STORAGE_FAILED' })
+})

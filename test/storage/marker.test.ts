@@ -1,0 +1,21 @@
+import t from 'tap'
+import { isMarkerName, type Marker, markerName, parseMarker } from '../../lib/storage/marker.ts'
+import { isSnapshotName } from '../../lib/storage/snapshot-name.ts'
+
+const marker: Marker = { database: '0123456789ab', log: '16400', holder: 'cafe0123', renewedAt: 1_795_430_000_123 }
+
+t.test('a name holds all of it, and is no name of a snapshot', async (t) => {
+  const name = markerName(marker)
+  t.equal(name, '.fastify-backup-log.0123456789ab.16400.cafe0123.1795430000123.json')
+  t.strictSame(parseMarker(name), marker)
+  t.equal(isMarkerName(name), true)
+  t.equal(isSnapshotName(name), false)
+})
+
+t.test('other names are none', async (t) => {
+  const name = markerName(marker)
+  for (const other of ['', name.slice(1), `../${name}`, `${name}.json`, name.replace('cafe', 'CAFE'), name.replace('16400', ''), name.replace('1795', '1'), `${name}\n`]) {
+    t.equal(parseMarker(other), undefined, JSON.stringify(other))
+    t.equal(isMarkerName(other), false)
+  }
+})
