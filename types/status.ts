@@ -4,7 +4,7 @@ import { BackupSchema } from './backup.ts'
 /** How the service stands. */
 export const StatusSchema = Type.Object({
   healthy: Type.Boolean({ description: 'False when the newest finished run of a schema failed, or with a problem' }),
-  problem: Type.Union([Type.String(), Type.Null()], { description: 'Why nothing is scheduled or pruned: the storage belongs to another service' }),
+  problem: Type.Optional(Type.String({ description: 'Why nothing is scheduled or pruned: the storage belongs to another service' })),
   allowRestore: Type.Boolean(),
   nextRunAt: Type.Union([Type.String(), Type.Null()], { description: 'The next slot of the schedule, or null without one' }),
   running: Type.Array(BackupSchema, { description: 'Backups that run, and snapshots that are being restored, in any replica' }),

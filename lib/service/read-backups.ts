@@ -60,10 +60,10 @@ export async function updateBackup (context: Context, id: string, changes: { pin
 export async function readStatus (context: Context, nextRunAt: Date | null): Promise<Status> {
   const { log, options } = context
   const [running, newest, bytesHeld, failing] = [await log.running(), await log.newest(), await log.bytesHeld(), await log.failing()]
-  const problem = await requireOwnStorage(context).then(() => null, errorText)
+  const problem = await requireOwnStorage(context).then(() => undefined, errorText)
   return {
-    healthy: failing.length === 0 && problem === null,
-    problem,
+    healthy: failing.length === 0 && problem === undefined,
+    ...problem !== undefined && { problem },
     allowRestore: options.allowRestore,
     nextRunAt: nextRunAt?.toISOString() ?? null,
     running: await all(context, running),

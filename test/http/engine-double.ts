@@ -174,7 +174,7 @@ export function createEngineDouble (): EngineDouble {
     },
     async status () {
       called('status')
-      return { healthy: true, problem: null, allowRestore: false, nextRunAt: null, running: [], newest: [...backups.values()], bytesHeld: 0 }
+      return { healthy: true, allowRestore: false, nextRunAt: null, running: [], newest: [...backups.values()], bytesHeld: 0 }
     },
     on: () => engine,
     once: () => engine,

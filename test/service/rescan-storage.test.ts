@@ -61,7 +61,7 @@ t.test('the database is lost: a new one adopts the snapshots as they were at cre
   t.equal((await place.sql`SELECT FROM orders`).length, 3)
   t.strictSame(await engine.verify(second.id), { ok: true, problems: [] })
   t.ok(engine.lines.some(({ msg, adopted }) => msg.includes('adopted') && adopted === 3))
-  t.match(await engine.status(), { healthy: true, problem: null })
+  t.match(await engine.status(), { healthy: true, problem: undefined })
 })
 
 t.test('the log alone is lost, by a service that was killed', async (t) => {
@@ -170,11 +170,11 @@ t.test('a second service in the same directory is refused until the first gives 
   t.equal((await second.list()).backups.length, 2, 'nothing was pruned')
   t.match(await second.status(), { healthy: false, problem: /belongs to another log/ })
   t.match(await first.get(id), { available: true })
-  t.match(await first.status(), { healthy: true, problem: null })
+  t.match(await first.status(), { healthy: true, problem: undefined })
   t.equal((await markersOf(place)).length, 1)
 
   await end(first)
-  await until(async () => (await second.status()).problem === null)
+  await until(async () => (await second.status()).problem === undefined)
   await until(async () => (await markersOf(place)).length === 1)
   t.equal((await second.prune()).length, 1)
 })
@@ -216,7 +216,7 @@ t.test('two new services at once: one of them gets it', async (t) => {
   for (const service of services) service.start()
   await until(async () => (await markersOf(place)).length === 1 && services.some(saysTaken))
   const problems = (await Promise.all(services.map(async (service) => await service.status()))).map(({ problem }) => problem)
-  t.equal(problems.filter((problem) => problem === null).length, 1)
+  t.equal(problems.filter((problem) => problem === undefined).length, 1)
 })
 
 t.test('replicas share it', async (t) => {
@@ -224,7 +224,7 @@ t.test('replicas share it', async (t) => {
   const replicas = [useEngine(t, place), useEngine(t, place), useEngine(t, place)]
   for (const replica of replicas) replica.start()
   await until(async () => (await markersOf(place)).length === 3)
-  for (const replica of replicas) t.match(await replica.status(), { problem: null })
+  for (const replica of replicas) t.match(await replica.status(), { healthy: true, problem: undefined })
   await Promise.all(replicas.map(end))
   t.strictSame(await hiddenOf(place), [])
 })
@@ -259,7 +259,7 @@ t.test('a role that may not ask which cluster it is', async (t) => {
   t.match(await engine.rescan(), { adopted: [], missing: [] })
   engine.start()
   await until(async () => (await markersOf(place)).length === 1 && (await markersOf(place)).every((name) => !name.includes('cafe0123')))
-  t.match(await engine.status(), { problem: null })
+  t.match(await engine.status(), { healthy: true, problem: undefined })
 })
 
 t.test('stop() ends it, also with a storage that has gone quiet', async (t) => {
@@ -299,6 +299,6 @@ t.test('a storage that can not be asked is nobody else\'s', async (t) => {
   const place = await usePlace(t)
   const storage = storageWith(place.directory, { list: async () => { throw Object.assign(new Error('secret'), { code: 'EIO' }) } })
   const engine = useEngine(t, place, { storage })
-  t.match(await engine.status(), { problem: null })
+  t.match(await engine.status(), { healthy: true, problem: undefined })
   await t.rejects(engine.rescan(), { code: 'FST_BACKUP_STORAGE_FAILED' })
 })

@@ -1,0 +1,33 @@
+import { readdir } from 'node:fs/promises'
+import { parseMarker } from '../../lib/storage/marker.ts'
+import { locksLeft } from '../postgres/backends.ts'
+import { testSchema } from '../support/database.ts'
+import type { Place } from '../service/engine.ts'
+
+/** What every scenario ends with: the log tells the truth, and the directory holds exactly the files that it names. Gives what does not hold. */
+export async function broken ({ sql, directory }: Place): Promise<string[]> {
+  const [log] = await sql`SELECT to_regclass(${`${testSchema}.backup_logs`}) IS NOT NULL AS exists`
+  if (log?.exists !== true) return ['there is no log']
+  const rows = await sql<Array<{ id: string, status: string, filename: string, restoring: boolean, removing: boolean }>>`
+    SELECT id, status, filename, coalesce(restore ->> 'status' = 'running', false) AS restoring, removed_at IS NOT NULL AS removing FROM ${sql(testSchema)}.backup_logs`
+  const files = (await readdir(directory).catch(() => [])).filter((name) => parseMarker(name) === undefined)
+  const named = new Set(rows.filter(({ status, removing }) => !removing && (status === 'completed' || status === 'restored')).map(({ filename }) => filename))
+  return [
+    ...rows.filter(({ status }) => status === 'running').map(({ id }) => `the backup ${id} counts as running`),
+    ...rows.filter(({ restoring }) => restoring).map(({ id }) => `the restore of ${id} counts as running`),
+    ...[...named].filter((name) => !files.includes(name)).map((name) => `the file ${name} is missing`),
+    ...files.filter((name) => !named.has(name)).map((name) => `no row names the file ${name}`),
+    ...(await locksLeft(sql)).map((lock) => `a lock is held: ${lock}`)
+  ]
+}
+
+/** Waits until all of that holds; rejects with what does not, when it takes longer than healing may. */
+export async function whole (place: Place, limitMs = 15_000): Promise<void> {
+  const end = Date.now() + limitMs
+  for (;;) {
+    const problems = await broken(place)
+    if (problems.length === 0) return
+    if (Date.now() > end) throw new Error(problems.join('; '))
+    await new Promise((resolve) => { setTimeout(resolve, 20) })
+  }
+}

@@ -1,0 +1,38 @@
+// node test/faults/replica.js options time
+//
+// One replica of a service with a schedule, on the built library. It has no other clock than what it is told over IPC, in milliseconds since the Unix epoch.
+
+import Fastify from 'fastify'
+import { createEngine } from '../../dist/lib/create-engine.js'
+import { resolveOptions } from '../../dist/lib/options.js'
+
+const [given = '{}', start = '0'] = process.argv.slice(2)
+let time = Number(start)
+/** @type {Set<() => void>} */
+const waiting = new Set()
+process.on('message', (told) => {
+  time = Number(told)
+  for (const wake of [...waiting]) wake()
+})
+
+const options = resolveOptions(JSON.parse(given))
+if (!options.enabled) throw new Error('a replica has to be enabled')
+const { log } = Fastify({ logger: { level: 'error' } })
+const engine = createEngine(options, log, {
+  now: () => new Date(time),
+  wait: async (_ms, signal) => await new Promise((resolve, reject) => {
+    const done = () => {
+      waiting.delete(done)
+      signal.removeEventListener('abort', abort)
+      resolve()
+    }
+    const abort = () => {
+      waiting.delete(done)
+      reject(signal.reason)
+    }
+    waiting.add(done)
+    signal.addEventListener('abort', abort, { once: true })
+  })
+})
+engine.start()
+process.send?.('started')

@@ -1,0 +1,58 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { BackupOptions } from '../../types/index.ts'
+import { type TestScope, testSchema } from '../support/database.ts'
+import type { Place } from '../service/engine.ts'
+
+/** A service in a process of its own. */
+export interface ServiceProcess {
+  /** Resolves when it listens. Rejects when it ends before. */
+  listening: Promise<void>
+  /** The answer of one of the plugin's routes, below its base path; undefined when the service ended before it. */
+  call: (method: string, path: string, body?: object) => Promise<{ status: number, body: unknown } | undefined>
+  /** Resolves when the process has ended. */
+  kill: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>
+  /** What it logged, at level warn and above. */
+  output: () => string
+}
+
+const script = fileURLToPath(new URL('service.js', import.meta.url))
+
+/** Whether the long form of the scenarios was asked for, `npm run test:faults`. */
+export const isLong = process.env.TEST_FAULTS === 'long'
+
+export function startService (t: TestScope, { url, directory }: Pick<Place, 'url' | 'directory'>, options: BackupOptions & { clockOffsetMs?: number } = {}): ServiceProcess {
+  const given = JSON.stringify({ connection: url, schema: testSchema, storagePath: directory, allowRestore: true, ...options })
+  const child: ChildProcess = fork(script, [given], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { output += text })
+  let address = ''
+  const ended = once(child, 'close')
+  const listening = new Promise<void>((resolve, reject) => {
+    child.once('message', (message) => {
+      address = String(message)
+      resolve()
+    })
+    child.once('close', () => { reject(new Error(`the service ended before it listened: ${output}`)) })
+  })
+  listening.catch(() => {})
+
+  async function kill (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+    await ended
+  }
+
+  t.after(async () => { await kill('SIGKILL') })
+  return {
+    listening,
+    async call (method, path, body) {
+      const content = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+      const response = await fetch(`${address}/admin/backup${path}`, { method, ...content }).catch(() => undefined)
+      const text = await response?.text().catch(() => undefined)
+      return response === undefined || text === undefined ? undefined : { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
+    },
+    kill,
+    output: () => output
+  }
+}
