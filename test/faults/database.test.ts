@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+import { startPostgres } from '../support/embedded-postgres.js'
+import { testSchema } from '../support/database.ts'
+import { useDirectory } from '../support/directory.ts'
+import { createShop, type Place, type TestEngine, useEngine } from '../service/engine.ts'
+import { type TcpProxy, useTcpProxy } from '../service/tcp-proxy.ts'
+import { whole } from './invariants.ts'
+import { createRandom } from './random.ts'
+import { isLong } from './service-process.ts'
+
+/** A server of the test's own, which may be brought down. */
+async function useServer (t: Test, settings: Record<string, string | number> = {}): Promise<Place & { server: Awaited<ReturnType<typeof startPostgres>> }> {
+  const server = await startPostgres({ settings: { max_connections: 20, ...settings } })
+  const sql = postgres(server.url, { onnotice () {}, max: 2, connection: { search_path: testSchema } })
+  t.after(async () => {
+    await sql.end({ timeout: 1 })
+    await server.stop()
+  })
+  if (testSchema !== 'public') await sql`CREATE SCHEMA ${sql(testSchema)}`
+  const place = { url: server.url, sql, directory: await useDirectory(t), server }
+  await createShop(place, testSchema)
+  await sql`CREATE TABLE bulk AS SELECT i AS id, repeat('x', 1000) AS text FROM generate_series(1, 30000) AS i`
+  return place
+}
+
+/** What a call comes to; never longer than `limitMs`, and then it is told. */
+async function outcome (call: Promise<unknown>, limitMs: number): Promise<string> {
+  return await Promise.race([
+    call.then(() => 'done', (error) => String(error.code)),
+    delay(limitMs, 'it did not end', { ref: false })
+  ])
+}
+
+/** Errors that may be told of a database that went away; which one, depends on the moment. */
+const expected = /^(?:done|FST_BACKUP_(?:DATABASE_UNAVAILABLE|DATABASE_FAILED|RESTORE_FAILED|RESTORE_UNCERTAIN|ABORTED|BUSY|LOCK_TIMEOUT|LOG_UNUSABLE))$/
+
+async function works (t: Test, place: Place, engine: TestEngine, message: string): Promise<void> {
+  // The first answers may still be that of a connection that nobody has used since
+  for (let tries = 0; ; tries++) {
+    const told = await outcome(engine.create(), 60_000)
+    if (told === 'done') break
+    if (tries === 20) throw new Error(`${message}: ${told}`)
+    await delay(250)
+  }
+  await whole(place)
+  t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM ${place.sql(testSchema)}.bulk`], [{ rows: 30_000 }], message)
+}
+
+/** Does harm at a random moment of a create or a restore, and sees that all is well afterwards. */
+async function suffer (t: Test, place: Place, engine: TestEngine, rounds: number, harm: () => Promise<void>, mend: () => Promise<void>): Promise<void> {
+  const random = createRandom()
+  t.comment(`TEST_FAULTS_SEED=${random.seed}`)
+  const { id } = await engine.create()
+  await engine.update(id, { pinned: true })
+  for (let round = 0; round < rounds; round++) {
+    const call = round % 2 === 0 ? engine.create() : engine.restore(id)
+    const ending = outcome(call, 120_000)
+    await delay(random.below(500))
+    await harm()
+    await mend()
+    t.match(await ending, expected)
+    await works(t, place, engine, `seed ${random.seed}, round ${round}`)
+  }
+}
+
+for (const worker of [true, false]) {
+  const where = worker ? 'in a worker' : 'on the main thread'
+
+  t.test(`every backend is terminated at any moment, ${where}`, { timeout: 600_000 }, async (t) => {
+    const place = await useServer(t)
+    const engine = useEngine(t, place, { worker })
+    await suffer(t, place, engine, isLong ? 20 : 4, async () => {
+      await place.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
+    }, async () => {})
+  })
+
+  t.test(`the server crashes and comes back, ${where}`, { timeout: 600_000 }, async (t) => {
+    const place = await useServer(t)
+    const engine = useEngine(t, place, { worker })
+    engine.start()
+    await suffer(t, place, engine, isLong ? 10 : 2, async () => { await place.server.halt('immediate') }, async () => { await place.server.resume() })
+  })
+
+  t.test(`connections are reset, ${where}`, { timeout: 600_000 }, async (t) => {
+    const place = await useServer(t)
+    const proxy: TcpProxy = await useTcpProxy(t, place.url)
+    const engine = useEngine(t, { ...place, url: proxy.url }, { worker })
+    await suffer(t, place, engine, isLong ? 20 : 4, proxy.refuse, proxy.accept)
+  })
+}
+
+t.test('sessions that idle in a transaction are ended by the server, and ours are not among them', { timeout: 120_000 }, async (t) => {
+  const place = await useServer(t, { idle_in_transaction_session_timeout: '50ms', statement_timeout: '2s', lock_timeout: '50ms', transaction_timeout: '3s' })
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  t.match(await engine.restore(id), { rowCount: 30_005 })
+  await whole(place)
+})
+
+t.test('a server that has no connection left', { timeout: 120_000 }, async (t) => {
+  const place = await useServer(t, { max_connections: 8, superuser_reserved_connections: 0 })
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await engine.update(id, { pinned: true })
+  const greedy = postgres(place.url, { max: 20, onnotice () {}, connect_timeout: 2 })
+  const holding = Array.from({ length: 20 }, async () => { await greedy`SELECT pg_sleep(3)`.catch(() => {}) })
+  await delay(300)
+  t.match(await outcome(engine.create(), 60_000), expected)
+  t.match(await outcome(engine.restore(id), 60_000), expected)
+  await Promise.all(holding)
+  await greedy.end({ timeout: 1 })
+  await works(t, place, engine, 'afterwards')
+})
+
+t.test('a database that may only be read', { timeout: 120_000 }, async (t) => {
+  const place = await useServer(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`ALTER SYSTEM SET default_transaction_read_only = on`
+  await place.sql`SELECT pg_reload_conf()`
+  t.equal(await outcome(useEngine(t, place).create(), 60_000), 'done', 'which is a default, and no more')
+  t.equal(await outcome(engine.restore(id), 60_000), 'done')
+  await whole(place)
+})
