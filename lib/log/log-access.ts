@@ -3,7 +3,7 @@ import type { Sql } from '../postgres/connection.ts'
 import { isVanished, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import type { Parameter } from '../postgres/query.ts'
-import { pinSettings } from '../postgres/settings.ts'
+import { pinSettings, requireDurableCommit } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 import { logTableName, prepareLogTable } from './log-table.ts'
@@ -42,6 +42,7 @@ export function createLogAccess (sql: Sql, schema: string, now: () => Date): Log
     try {
       return await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
         await pinSettings(tx)
+        await requireDurableCommit(tx)
         return await work(tx)
       })
     } catch (error) {

@@ -44,3 +44,11 @@ export function setLocal (name: string, value: string): string {
 export async function pinSettings (tx: Transaction, serverVersion = 0): Promise<void> {
   await tx.run(statements + (serverVersion >= 170000 ? setLocal('transaction_timeout', '0') : ''))
 }
+
+/**
+ * What this transaction commits is to survive a crash of the server, however the database is set (manual, 28.4): its row in the log goes before a
+ * file and after one, and a restore that was told to be completed is. Any other setting than off waits at least for the own disk.
+ */
+export async function requireDurableCommit (tx: Transaction): Promise<void> {
+  await tx.run("SELECT pg_catalog.set_config('synchronous_commit', 'on', true) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'")
+}

@@ -4,7 +4,7 @@ import type { Sql } from '../postgres/connection.ts'
 import { describeDatabaseError, isDatabaseError, isLockTimeout, isUnavailable, publicCause, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { backupKey, occupySchema, tryLockShared } from '../postgres/locks.ts'
-import { pinSettings } from '../postgres/settings.ts'
+import { pinSettings, requireDurableCommit } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { writeSnapshot } from '../snapshot/write-snapshot.ts'
 import type { Drift } from '../../types/index.ts'
@@ -29,6 +29,7 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
     const { scope, ...phases } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
       const server = await readServer(tx)
       await pinSettings(tx, server.versionNumber)
+      await requireDurableCommit(tx)
       await occupySchema(tx, job.schema)
       if (!await tryLockShared(tx, backupKey(job.id))) throw new Busy(`The backup ${job.id} is being deleted`)
       // Nor may what is about to be replaced be pruned, as long as it may be needed

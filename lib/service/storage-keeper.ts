@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { markerName, parseMarker } from '../storage/marker.ts'
+import { createMarkerFile, markerName, parseMarker } from '../storage/marker.ts'
 import type { Context } from './context.ts'
 import { errorText } from './outcome.ts'
 import { rescanStorage } from './rescan-storage.ts'
@@ -70,14 +71,19 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
   }
 
   async function publish (name: string): Promise<void> {
-    const path = join(options.storagePath, `.${holder}.marker`)
-    await mkdir(options.storagePath, { recursive: true, mode: 0o700 })
-    await writeFile(path, '', { mode: 0o600 })
+    if (options.storage === undefined) await createMarkerFile(options.storagePath, name)
+    else await publishEmpty(name)
+    current = name
+  }
+
+  async function publishEmpty (name: string): Promise<void> {
+    const directory = await mkdtemp(join(tmpdir(), 'fastify-backup-'))
     try {
+      const path = join(directory, 'marker')
+      await writeFile(path, '', { mode: 0o600 })
       await storage.publish(path, name)
-      current = name
     } finally {
-      await rm(path, { force: true })
+      await rm(directory, { recursive: true, force: true })
     }
   }
 

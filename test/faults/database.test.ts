@@ -71,7 +71,7 @@ for (const worker of [true, false]) {
   t.test(`every backend is terminated at any moment, ${where}`, { timeout: 600_000 }, async (t) => {
     const place = await useServer(t)
     const engine = useEngine(t, place, { worker })
-    await suffer(t, place, engine, isLong ? 20 : 4, async () => {
+    await suffer(t, place, engine, isLong ? 20 : 2, async () => {
       await place.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
     }, async () => {})
   })
@@ -80,14 +80,14 @@ for (const worker of [true, false]) {
     const place = await useServer(t)
     const engine = useEngine(t, place, { worker })
     engine.start()
-    await suffer(t, place, engine, isLong ? 10 : 2, async () => { await place.server.halt('immediate') }, async () => { await place.server.resume() })
+    await suffer(t, place, engine, isLong ? 10 : 1, async () => { await place.server.halt('immediate') }, async () => { await place.server.resume() })
   })
 
   t.test(`connections are reset, ${where}`, { timeout: 600_000 }, async (t) => {
     const place = await useServer(t)
     const proxy: TcpProxy = await useTcpProxy(t, place.url)
     const engine = useEngine(t, { ...place, url: proxy.url }, { worker })
-    await suffer(t, place, engine, isLong ? 20 : 4, proxy.refuse, proxy.accept)
+    await suffer(t, place, engine, isLong ? 20 : 2, proxy.refuse, proxy.accept)
   })
 }
 

@@ -11,7 +11,7 @@ const actions = ['create', 'restore', 'prune', 'delete', 'start', 'close'] as co
 /** All rows are of one generation, so that a restore that came half through would show. */
 async function fill ({ sql }: Place): Promise<void> {
   await sql`CREATE TABLE ledger (id int PRIMARY KEY, user_id bigint NOT NULL REFERENCES users, generation int NOT NULL, filler text)`
-  await sql`INSERT INTO ledger SELECT i, 1 + i % 2, 0, repeat('x', 200) FROM generate_series(1, 20000) AS i`
+  await sql`INSERT INTO ledger SELECT i, 1 + i % 2, 0, repeat('x', 200) FROM generate_series(1, 10000) AS i`
   await sql`CREATE TABLE state AS SELECT 0 AS generation`
 }
 
@@ -39,7 +39,7 @@ async function act (service: ServiceProcess, action: typeof actions[number], pic
 }
 
 t.test('a service that is killed at any moment is whole again with its next start', { timeout: 900_000 }, async (t) => {
-  const moments = isLong ? 200 : 8
+  const moments = isLong ? 200 : 6
   const random = createRandom()
   t.comment(`TEST_FAULTS_SEED=${random.seed}`)
   const place = await usePlace(t)
@@ -58,7 +58,7 @@ t.test('a service that is killed at any moment is whole again with its next star
       }
       await service.listening
       await whole(place)
-      t.strictSame(await stateOf(place), { rows: 20_000, generations: 1, keys: 2, disabled: 0 }, where)
+      t.strictSame(await stateOf(place), { rows: 10_000, generations: 1, keys: 2, disabled: 0 }, where)
       await turn(place, moment)
       const acting = act(service, action, random.pick).catch(() => {})
       await delay(random.below(action === 'restore' ? 1500 : 500))

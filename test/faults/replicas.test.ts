@@ -36,7 +36,7 @@ const slotsOf = async ({ sql }: Place): Promise<string[]> =>
 
 for (const mode of ['calendar', 'interval'] as const) {
   t.test(`replicas whose clocks differ make one backup a slot, also when the winner is killed (${mode})`, { timeout: 600_000 }, async (t) => {
-    const slots = isLong ? 50 : 3
+    const slots = isLong ? 50 : 2
     const random = createRandom()
     t.comment(`TEST_FAULTS_SEED=${random.seed}`)
     const place = await usePlace(t)

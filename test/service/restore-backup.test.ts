@@ -408,3 +408,20 @@ t.test('the database goes away in the middle: the record is healed when it is ba
   t.ok(isHealed)
   t.match((await other.get(id)).restore, { status: 'failed', error: /interrupted/ })
 })
+
+t.test('what the log says and what a restore has done survive a crash of the server, also where commits need not', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.list()
+  await place.sql`CREATE TABLE commits (setting text)`
+  await place.sql.unsafe(`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ${testSchema}.commits SELECT current_setting('synchronous_commit'); RETURN NULL; END $$`)
+  await place.sql`CREATE TRIGGER note AFTER INSERT OR UPDATE ON backup_logs FOR EACH ROW EXECUTE FUNCTION note()`
+  for (const [setting, used] of [['off', 'on'], ['on', 'on'], ['remote_apply', 'remote_apply']] as const) {
+    await place.sql`TRUNCATE commits`
+    await place.sql.unsafe(`ALTER DATABASE ${new URL(place.url).pathname.slice(1)} SET synchronous_commit = ${setting}`)
+    const replica = useEngine(t, place, { excludeTables: ['commits'] })
+    const { id } = await replica.create()
+    await replica.restore(id)
+    t.strictSame([...await place.sql`SELECT DISTINCT setting FROM commits`], [{ setting: used }], setting)
+  }
+})

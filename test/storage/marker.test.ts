@@ -1,6 +1,9 @@
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
-import { isMarkerName, type Marker, markerName, parseMarker } from '../../lib/storage/marker.ts'
+import { createMarkerFile, isMarkerName, type Marker, markerName, parseMarker } from '../../lib/storage/marker.ts'
 import { isSnapshotName } from '../../lib/storage/snapshot-name.ts'
+import { useDirectory } from '../support/directory.ts'
 
 const marker: Marker = { database: '0123456789ab', log: '16400', holder: 'cafe0123', renewedAt: 1_795_430_000_123 }
 
@@ -18,4 +21,13 @@ t.test('other names are none', async (t) => {
     t.equal(parseMarker(other), undefined, JSON.stringify(other))
     t.equal(isMarkerName(other), false)
   }
+})
+
+t.test('its file comes with its directory, once', async (t) => {
+  const directory = join(await useDirectory(t), 'a', 'b')
+  await createMarkerFile(directory, markerName(marker))
+  t.strictSame(await readdir(directory), [markerName(marker)])
+  await t.rejects(createMarkerFile(directory, markerName(marker)), { code: 'FST_BACKUP_STORAGE_FAILED', message: /EEXIST/ })
+  await writeFile(join(directory, 'file'), '')
+  await t.rejects(createMarkerFile(join(directory, 'file'), markerName(marker)), { code: 'FST_BACKUP_STORAGE_FAILED' })
 })
