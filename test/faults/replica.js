@@ -3,8 +3,13 @@
 // One replica of a service with a schedule, on the built library. It has no other clock than what it is told over IPC, in milliseconds since the Unix epoch.
 
 import Fastify from 'fastify'
-import { createEngine } from '../../dist/lib/create-engine.js'
-import { resolveOptions } from '../../dist/lib/options.js'
+
+// By URL: the types are known before the library is built
+const built = new URL('../../dist/lib/', import.meta.url)
+/** @type {typeof import('../../lib/create-engine.ts')} */
+const { createEngine } = await import(new URL('create-engine.js', built).href)
+/** @type {typeof import('../../lib/options.ts')} */
+const { resolveOptions } = await import(new URL('options.js', built).href)
 
 const [given = '{}', start = '0'] = process.argv.slice(2)
 let time = Number(start)
