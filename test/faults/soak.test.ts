@@ -1,0 +1,78 @@
+import { readdirSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import t from 'tap'
+import { until } from '../postgres/backends.ts'
+import { type Place, useEngine, usePlace } from '../service/engine.ts'
+import { broken } from './invariants.ts'
+import { isLong } from './service-process.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+interface Held { heapMb: number, files: number, connections: number, resources: Record<string, number>, listeners: number }
+
+/** What this process holds at the moment, and what the server holds for it. */
+async function held ({ sql }: Place): Promise<Held> {
+  collectGarbage()
+  const resources: Record<string, number> = {}
+  for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1
+  // Each test's pool comes and goes as it likes, and timers of it with it
+  const [{ connections } = { connections: 0 }] = await sql<Array<{ connections: number }>>`SELECT count(*)::int AS connections FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
+  return {
+    heapMb: process.memoryUsage().heapUsed / 1e6,
+    files: process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0,
+    connections,
+    resources,
+    listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0)
+  }
+}
+
+for (const worker of [true, false]) {
+  t.test(`a service that is busy for long holds no more than at first, ${worker ? 'in workers' : 'on the main thread'}`, { timeout: 300_000 }, async (t) => {
+    const rounds = isLong ? 60 : 2
+    const place = await usePlace(t)
+    const engine = useEngine(t, place, { worker, maxBackups: 5 })
+    engine.start()
+    const source = await engine.create()
+    await engine.update(source.id, { pinned: true })
+
+    async function round (): Promise<void> {
+      const { id } = await engine.create()
+      await place.sql`INSERT INTO users (name) VALUES ('Eve')`
+      await engine.restore(source.id)
+      await engine.verify(id)
+      await text((await engine.download(id)).stream)
+      const dropped = await engine.download(id)
+      dropped.stream.destroy()
+      const stopping = new AbortController()
+      const aborted = engine.create({ signal: stopping.signal }).catch(() => {})
+      stopping.abort()
+      await aborted
+      await engine.create({ schema: 'nowhere' }).catch(() => {})
+      await engine.import((await engine.download(id)).stream)
+      await engine.list()
+      await engine.status()
+    }
+
+    for (let warmUp = 0; warmUp < 2; warmUp++) await round()
+    const before = await held(place)
+    for (let done = 0; done < rounds; done++) await round()
+    let after = await held(place)
+    const isBack = (): boolean => after.files <= before.files + 2 && after.connections <= before.connections + 2
+    // What was destroyed is closed a moment later
+    const end = Date.now() + 10_000
+    await until(async () => {
+      after = await held(place)
+      return isBack() || Date.now() > end
+    })
+    t.ok(isBack(), JSON.stringify({ before, after }))
+    t.ok(after.heapMb < before.heapMb + 8, `${before.heapMb} MB of heap before, ${after.heapMb} MB after`)
+    t.ok(after.listeners <= before.listeners, `${before.listeners} listeners before, ${after.listeners} after`)
+    t.ok((after.resources.Timeout ?? 0) <= (before.resources.Timeout ?? 0) + 2, JSON.stringify({ before, after }))
+    t.equal(after.resources.MessagePort ?? 0, before.resources.MessagePort ?? 0)
+    await engine.stop()
+    t.strictSame((await broken(place)).filter((problem) => !problem.startsWith('a lock')), [])
+  })
+}
