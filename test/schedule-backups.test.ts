@@ -276,3 +276,16 @@ t.test('calendar mode, and what interval mode does not heed', async (t) => {
   t.match(interval.engine.lines, [{ level: 40, msg: /interval mode takes as daily/ }])
   t.throws(() => useReplica(t, place, { cron: 'every night', mode: 'calendar' }), { code: 'FST_BACKUP_OPTION_INVALID' })
 })
+
+t.test('scheduled snapshots that were adopted claim no slot, and none is taken for missed', async (t) => {
+  const place = await usePlace(t)
+  const former = useReplica(t, place)
+  await former.engine.create()
+  await place.sql`UPDATE backup_logs SET trigger = 'scheduled'`
+  const replica = useReplica(t, place)
+  replica.engine.start()
+  await waiting(replica.clock)
+  t.strictSame(await slotsOf(place), [at(null)])
+  await pass(replica, hour)
+  t.strictSame(await slotsOf(place), [at(null), at('11:00')])
+})

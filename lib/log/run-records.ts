@@ -85,7 +85,7 @@ export function runRecords ({ table, now, query, select, change }: LogAccess) {
      */
     async newestClaim (ofSchema: string, slot: Date): Promise<Claim | null> {
       const [row] = await query<{ slot: string | null, running: boolean }>(`SELECT slot, status = 'running' AS running FROM ${table}
-        WHERE schema = $1::text AND trigger = 'scheduled' AND (slot IS NULL OR slot <= $2::text::timestamptz) ORDER BY slot DESC NULLS LAST LIMIT 1`, [ofSchema, slot.toISOString()])
+        WHERE schema = $1::text AND trigger = 'scheduled' AND (slot <= $2::text::timestamptz OR (slot IS NULL AND status = 'failed')) ORDER BY slot DESC NULLS LAST LIMIT 1`, [ofSchema, slot.toISOString()])
       return row === undefined ? null : { slot: new Date(row.slot ?? 0), running: row.running }
     }
   }

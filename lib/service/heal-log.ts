@@ -1,11 +1,14 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import type { LoggedBackup } from '../log/log-row.ts'
 import { type Context, spoolPath } from './context.ts'
 import { errorText } from './outcome.ts'
+import { requireOwnStorage } from './storage-owner.ts'
 
 const interrupted = 'interrupted: the service ended, or lost the database, while it ran'
 const spoolName = /^\.([0-9a-f-]{36})\.partial$/
 const retryMs = 5000
+/** A day, in milliseconds. */
+const forgottenMs = 24 * 60 * 60_000
 
 /**
  * Brings log and storage together again after a crash: dead runs become failed and give their slots back, their files go, removals that
@@ -14,6 +17,7 @@ const retryMs = 5000
 export async function healLog (context: Context): Promise<void> {
   const { log, storage } = context
   await failDeadRuns(context)
+  await requireOwnStorage(context)
   for (const { backup } of await log.strays()) {
     await storage.remove(backup.filename)
     await log.forgetFile(backup.id)
@@ -38,6 +42,13 @@ async function removeDeadSpools (context: Context): Promise<void> {
   const ids = names.flatMap((name) => spoolName.exec(name)?.[1] ?? [])
   if (ids.length === 0) return
   for (const id of await context.log.settled(ids)) await rm(spoolPath(context, id), { force: true })
+  for (const id of ids) await removeForgotten(spoolPath(context, id))
+}
+
+/** An import gets its row when all has arrived, so one whose process was killed before has none. Whoever is at work on a file writes to it now and then. */
+async function removeForgotten (path: string): Promise<void> {
+  const stats = await stat(path).catch(() => undefined)
+  if (stats !== undefined && stats.mtimeMs < Date.now() - forgottenMs) await rm(path, { force: true })
 }
 
 /** Heals in the background when asked, and goes on until it has succeeded. */

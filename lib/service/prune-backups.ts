@@ -60,6 +60,7 @@ export async function removeBackup (context: Context, id: string): Promise<void>
     backup = (await getLogged(context, id)).backup
   }
   if (backup.status === 'running' || isInUse(context, backup)) throw new Busy(`The backup ${id} is in use`)
+  await requireOwnStorage(context)
   const [marked] = await log.markRemoved(backup.schema, (finished) => finished.map((logged) => logged.backup).filter((other) => other.id === id))
   if (marked === undefined) {
     // In use by another replica, or removed in the meantime

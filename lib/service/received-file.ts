@@ -61,9 +61,10 @@ async function unlessAborted<T> (next: Promise<T>, signal: AbortSignal): Promise
   const over = new AbortController()
   try {
     return await new Promise<T>((resolve, reject) => {
-      signal.throwIfAborted()
-      signal.addEventListener('abort', () => { reject(signal.reason) }, { signal: over.signal })
+      // First, since what it rejects with must have somebody to hear it
       next.then(resolve, (error: unknown) => { reject(new ImportInterrupted(kindOf(error))) })
+      if (signal.aborted) reject(signal.reason)
+      signal.addEventListener('abort', () => { reject(signal.reason) }, { signal: over.signal })
     })
   } finally {
     over.abort()

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FoundSnapshot } from '../log/adoptions.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
+import { snapshotFilename } from '../snapshot/format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findProblems } from '../snapshot/verify-snapshot.ts'
 import { isMarkerName } from '../storage/marker.ts'
@@ -20,26 +21,37 @@ import { requireOwnStorage } from './storage-owner.ts'
 export async function rescanStorage (context: Context, call: LongCall = {}): Promise<Rescan> {
   checkArguments('rescan', call)
   const { log, storage } = context
-  // In this order: a run's row comes before its file, and goes after it
-  const stored = (await storage.list()).map(({ name }) => name).sort()
-  await requireOwnStorage(context, stored)
-  const rows = await log.files()
-  const known = new Set(rows.map(({ filename }) => filename))
-  const ids = new Set(rows.map(({ id }) => id))
+  const { strays, ids } = await compare(context)
   const found: FoundSnapshot[] = []
-  for (const filename of stored.filter((name) => !known.has(name) && !isMarkerName(name))) {
+  for (const filename of strays) {
     const read = await readStray(context, filename, call)
     if (read === undefined) continue
     const snapshot = toFound(filename, read, ids)
     ids.add(snapshot.id)
     found.push(snapshot)
   }
-  const adopted = found.length === 0 ? [] : await log.adopt(found)
-  const present = new Set(stored)
+  // Again, since reading may take long, and another replica may have adopted and pruned one of them
+  const present = new Set((await storage.list()).map(({ name }) => name))
+  const adopted = await log.adopt(found.filter(({ filename }) => present.has(filename)))
+  const missing = (await log.completed()).filter(({ backup }) => ids.has(backup.id) && !present.has(backup.filename))
   return {
     adopted: adopted.map(({ backup }) => ({ ...backup, available: true })),
-    missing: (await log.completed()).filter(({ backup }) => !present.has(backup.filename) && known.has(backup.filename)).map(({ backup }) => ({ ...backup, available: false }))
+    missing: missing.map(({ backup }) => ({ ...backup, available: false }))
   }
+}
+
+/** Files in the storage that have no row, whatever they are. Throws FST_BACKUP_STORAGE_TAKEN. */
+export async function findStrays (context: Context): Promise<string[]> {
+  return (await compare(context)).strays
+}
+
+async function compare (context: Context): Promise<{ strays: string[], ids: Set<string> }> {
+  // In this order: a run's row comes before its file, and goes after it
+  const stored = (await context.storage.list()).map(({ name }) => name).sort()
+  await requireOwnStorage(context, stored)
+  const rows = await context.log.files()
+  const known = new Set(rows.map(({ filename }) => filename))
+  return { strays: stored.filter((name) => !known.has(name) && !isMarkerName(name)), ids: new Set(rows.map(({ id }) => id)) }
 }
 
 /** Undefined when it is no sound snapshot, can't be read, or is gone by now. */
@@ -80,24 +92,32 @@ function problemsOf (read: ReadSnapshot): string[] {
   const { schema, createdAt } = read.manifest
   const problems = findProblems(read, { id: null, checksum: null })
   if (!isPossibleName(schema)) problems.push('the manifest names a schema that there can not be')
-  if (Number.isNaN(Date.parse(createdAt))) problems.push('the manifest does not say when it was made')
+  if (!/^\d{4}-/.test(createdAt) || Number.isNaN(Date.parse(createdAt))) problems.push('the manifest does not say when it was made')
   return problems
 }
 
-/** As it was at its creation. A second file of the same snapshot can only have been imported. */
+/** As it was at its creation. Only an import has another name than that of its schema and time, or the id of another; it counts from its import. */
 function toFound (filename: string, { manifest, sizeBytes, checksum }: ReadSnapshot, taken: Set<string>): FoundSnapshot {
-  const { id, schema, trigger, note, createdAt, totalTables, totalRows } = manifest
-  const isCopy = taken.has(id)
+  const { id, schema, trigger, note, totalTables, totalRows } = manifest
+  const createdAt = new Date(manifest.createdAt)
+  const isImport = taken.has(id) || filename !== snapshotFilename(schema, createdAt)
   return {
-    id: isCopy ? randomUUID() : id,
+    id: taken.has(id) ? randomUUID() : id,
     schema,
     filename,
-    trigger: isCopy ? 'import' : trigger,
+    trigger: isImport ? 'import' : trigger,
     note: isNote(note) ? note : null,
-    createdAt: new Date(createdAt),
+    createdAt: isImport ? timeOf(filename) ?? createdAt : createdAt,
     sizeBytes,
     tableCount: totalTables,
     rowCount: totalRows,
     checksum
   }
+}
+
+/** The time that snapshotFilename() put into it; undefined when somebody else named the file. */
+function timeOf (filename: string): Date | undefined {
+  const [, day, hour, minute, second, milliseconds] = /_(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)-(\d{3})Z\.json$/.exec(filename) ?? []
+  const time = new Date(`${day}T${hour}:${minute}:${second}.${milliseconds}Z`)
+  return Number.isNaN(time.getTime()) ? undefined : time
 }

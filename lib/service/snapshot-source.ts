@@ -21,7 +21,7 @@ export function createSnapshotSource (context: Context, backup: { filename: stri
   const streams: Readable[] = []
   return {
     async open () {
-      const stream = await openSnapshot(context, backup)
+      const stream = await unlessAborted(openSnapshot(context, backup), signal)
       streams.push(stream)
       // A storage that has gone quiet would hold the run, and stop(), for ever
       return addAbortSignal(signal, stream)
@@ -31,4 +31,16 @@ export function createSnapshotSource (context: Context, backup: { filename: stri
       return outcomeOf(unread === undefined || signal.aborted ? error : publicStorageError(unread, 'read the snapshot'), signal)
     }
   }
+}
+
+/** A storage that does not answer holds nobody; a stream that comes too late is nobody's. */
+async function unlessAborted (opening: Promise<Readable>, signal: AbortSignal): Promise<Readable> {
+  return await new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason)
+      opening.then((late) => { late.destroy() }, () => {})
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    opening.then(resolve, reject).finally(() => { signal.removeEventListener('abort', abort) })
+  })
 }

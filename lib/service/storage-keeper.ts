@@ -3,11 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createMarkerFile, markerName, parseMarker } from '../storage/marker.ts'
+import { createMarkerFile, type Marker, markerName, parseMarker } from '../storage/marker.ts'
+import type { LogIdentity } from '../log/log-identity.ts'
 import type { Context } from './context.ts'
 import { errorText } from './outcome.ts'
-import { rescanStorage } from './rescan-storage.ts'
-import { isExpired, renewalMs, requireOwnStorage } from './storage-owner.ts'
+import { findStrays, rescanStorage } from './rescan-storage.ts'
+import { findRival, isExpired, renewalMs, takenBy } from './storage-owner.ts'
 
 /** Longest pause before another attempt, in milliseconds; half of it is left to chance, so that two who met don't meet again. */
 const retryMs = 2000
@@ -23,8 +24,12 @@ export interface StorageKeeper {
 export function createStorageKeeper (context: Context, signal: AbortSignal): StorageKeeper {
   const { log, storage, logger, options } = context
   const holder = randomBytes(4).toString('hex')
+  let known: LogIdentity | undefined
+  /** The last one that was seen. */
+  let rival: Marker | undefined
   /** What is in the storage of ours. */
   let current: string | undefined
+  let isLost: boolean | undefined
   let hasLooked = false
   let told = ''
   let working: Promise<void> | undefined
@@ -53,15 +58,38 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
   }
 
   async function renew (): Promise<void> {
+    const identity = await identify()
+    const names = await requireFree(identity)
+    const previous = current
+    await publish(markerName({ ...identity, holder, renewedAt: Date.now() }))
+    if (previous === undefined) {
+      // Another log may have come at the same moment: then both go back, and try again
+      await requireFree(identity).catch(async (error: unknown) => {
+        rival = undefined
+        await release()
+        throw error
+      })
+    }
+    // Where nothing may be deleted, they stay
+    for (const old of names.filter(isObsolete)) await storage.remove(old).catch(() => {})
+  }
+
+  /** What lives, renews its marker also while the database does not answer. */
+  async function identify (): Promise<LogIdentity> {
+    known = await log.identify().catch((error: unknown) => {
+      if (known === undefined) throw error
+      return known
+    })
+    return known
+  }
+
+  /** Gives what is in the storage. A rival that has gone may be one that is just being started again, so it is waited for as long as one that was killed. */
+  async function requireFree (identity: LogIdentity): Promise<string[]> {
     const names = (await storage.list()).map(({ name }) => name)
-    await requireOwnStorage(context, names)
-    const identity = await log.identify()
-    const isFirst = current === undefined
-    const name = markerName({ ...identity, holder, renewedAt: Date.now() })
-    await publish(name)
-    // Another log may have come at the same moment: then both go back, and try again
-    if (isFirst) await requireOwnStorage(context).catch(async (error: unknown) => { await release(); throw error })
-    for (const old of names.filter(isObsolete)) await storage.remove(old)
+    const found = await findRival(context, names, identity)
+    rival = found ?? rival
+    if (rival !== undefined && (found !== undefined || !isExpired(rival))) throw takenBy(rival)
+    return names
   }
 
   /** One of ours, or of a service that was killed. */
@@ -92,18 +120,28 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
     current = undefined
   }
 
-  /** The database was lost, and its log with it. */
+  /** The database was lost, and its log with it; found out once, since a backup may be made while the old ones are still being read. */
   async function adopt (): Promise<void> {
     try {
-      const isLost = (await log.completed()).length === 0
-      const adopted = isLost ? (await rescanStorage(context, { signal })).adopted : []
-      if (adopted.length > 0) logger.info({ adopted: adopted.length }, 'the log of backups was empty and the storage was not: its snapshots have been adopted')
+      isLost ??= (await log.completed()).length === 0
+      if (isLost) await adoptAll()
+      else await tellOfStrays()
       hasLooked = true
     } catch (error) {
       tell(error, 'the snapshots in the storage could not be adopted yet; trying on')
     } finally {
       adopting = undefined
     }
+  }
+
+  async function adoptAll (): Promise<void> {
+    const { adopted } = await rescanStorage(context, { signal })
+    if (adopted.length > 0) logger.info({ adopted: adopted.length }, 'the log of backups was empty and the storage was not: its snapshots have been adopted')
+  }
+
+  async function tellOfStrays (): Promise<void> {
+    const files = await findStrays(context)
+    if (files.length > 0) logger.warn({ files: files.length }, 'files in the storage of backups have no row in the log; rescan() adopts those that are snapshots')
   }
 
   return {

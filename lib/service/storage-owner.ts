@@ -19,20 +19,24 @@ const isSameLog = (marker: LogIdentity, own: LogIdentity): boolean => marker.dat
  * The marker of another log that lives, if there is one among these names. In the same database a log lives as long as its table is there; of one
  * elsewhere only the age of its marker tells.
  */
-async function findRival ({ log }: Pick<Context, 'log'>, names: string[]): Promise<Marker | undefined> {
-  if (!names.some(isMarkerName)) return undefined
-  const own = await log.identify()
+export async function findRival ({ log }: Pick<Context, 'log'>, names: string[], own: LogIdentity): Promise<Marker | undefined> {
   for (const marker of names.map(parseMarker)) {
     if (marker === undefined || isSameLog(marker, own)) continue
     if (marker.database === own.database ? await log.exists(marker.log) : !isExpired(marker)) return marker
   }
 }
 
-/** By the machine's clock, since it is compared with what other machines wrote. */
-export const isExpired = ({ renewedAt }: Marker): boolean => renewedAt < Date.now() - expiryMs
+export const expiresAt = ({ renewedAt }: Marker): number => renewedAt + expiryMs
 
-/** Throws FST_BACKUP_STORAGE_TAKEN when the storage is another's: then nothing in it may be adopted, pruned or added to by a schedule. */
-export async function requireOwnStorage (context: Pick<Context, 'log' | 'storage'>, names?: string[]): Promise<void> {
-  const rival = await findRival(context, names ?? await storedNames(context) ?? [])
-  if (rival !== undefined) throw new StorageTaken(markerName(rival), new Date(rival.renewedAt).toISOString())
+/** By the machine's clock, since it is compared with what other machines wrote. */
+export const isExpired = (marker: Marker): boolean => expiresAt(marker) < Date.now()
+
+export const takenBy = (rival: Marker): Error => new StorageTaken(markerName(rival), new Date(rival.renewedAt).toISOString())
+
+/** Throws FST_BACKUP_STORAGE_TAKEN when the storage is another's: then nothing in it may be adopted, deleted or added to by a schedule. */
+export async function requireOwnStorage (context: Pick<Context, 'log' | 'storage'>, given?: string[]): Promise<void> {
+  const names = given ?? await storedNames(context) ?? []
+  if (!names.some(isMarkerName)) return
+  const rival = await findRival(context, names, await context.log.identify())
+  if (rival !== undefined) throw takenBy(rival)
 }

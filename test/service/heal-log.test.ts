@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { access, readdir, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { access, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { createHealer } from '../../lib/service/heal-log.ts'
+import { isMarkerName } from '../../lib/storage/marker.ts'
 import { createShop, type Place, useEngine, usePlace } from './engine.ts'
 import { untilBlocked } from '../postgres/backends.ts'
 import { createGate, storageWith } from './storage-double.ts'
 import { testSchema } from '../support/database.ts'
+
+/** All but markers. */
+const filesOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).filter((name) => !isMarkerName(name))
 
 /** The row of a run whose process died, and what it left in the directory. */
 async function leaveDeadRun ({ sql, directory }: Place, { schema = testSchema, hasFile = true } = {}): Promise<string> {
@@ -46,7 +51,7 @@ t.test('on start, a run whose process died becomes failed, and its file and its 
     t.notOk('progress' in backup)
   }
   t.match(await engine.get(good.id), { status: 'completed', available: true })
-  t.strictSame((await readdir(place.directory)).sort(), [`.${'-'.repeat(36)}.partial`, foreign, '.notes', good.filename].sort(), 'what is not known to be dead stays')
+  t.strictSame((await filesOf(place)).sort(), [`.${'-'.repeat(36)}.partial`, foreign, '.notes', good.filename].sort(), 'what is not known to be dead stays')
   t.match((await engine.status()).running, [])
   t.strictSame(engine.lines, [])
 })
@@ -108,7 +113,7 @@ t.test('a removal that was begun is ended', async (t) => {
   const kept = await before.create()
   await place.sql`UPDATE backup_logs SET removed_at = now() WHERE filename = ${filename}`
   await startAndHeal(t, place, async () => (await place.sql`SELECT FROM backup_logs`).length === 1)
-  t.strictSame(await readdir(place.directory), [kept.filename])
+  t.strictSame(await filesOf(place), [kept.filename])
 })
 
 t.test('healing goes on until it has succeeded, and says once that it can not yet', async (t) => {
@@ -140,4 +145,17 @@ t.test('healing goes on until it has succeeded, and says once that it can not ye
   healer.request()
   await healer.idle()
   t.equal(attempts, 6, 'nothing more after the end')
+})
+
+t.test('what an import that was killed has left goes after a day', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.create()
+  const [old, young] = [join(place.directory, `.${randomUUID()}.partial`), join(place.directory, `.${randomUUID()}.partial`)]
+  for (const path of [old, young]) await writeFile(path, '')
+  const yesterday = new Date(Date.now() - 25 * 60 * 60_000)
+  await utimes(old, yesterday, yesterday)
+  await engine.create()
+  t.equal(existsSync(old), false)
+  t.equal(existsSync(young), true)
 })

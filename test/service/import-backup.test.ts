@@ -236,3 +236,21 @@ t.test('an import whose completion was noted, and only the answer was lost, is c
   t.strictSame(await engine.get(backup.id), backup)
   t.strictSame(eventNames(engine), ['backup:started', 'backup:completed'])
 })
+
+t.test('a source that fails when nobody wants it any more troubles nobody', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const engine = useEngine(t, await usePlace(t))
+  const caller = new AbortController()
+  let asked = 0
+  const source = {
+    [Symbol.asyncIterator]: () => ({
+      async next () {
+        if (asked++ > 0) throw new Error('gone')
+        caller.abort()
+        return { done: false, value: bytes.subarray(0, 100) }
+      }
+    })
+  }
+  await t.rejects(engine.import(source as unknown as Readable, { signal: caller.signal }), { code: 'FST_BACKUP_ABORTED' })
+  await new Promise((resolve) => { setImmediate(resolve) })
+})

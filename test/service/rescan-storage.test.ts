@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -9,6 +10,7 @@ import { testSchema, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
 import { createGate, storageWith } from './storage-double.ts'
+import { useTcpProxy } from './tcp-proxy.ts'
 
 const hiddenOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory).catch(() => [])).filter((name) => name.startsWith('.'))
 const markersOf = async (place: Place): Promise<string[]> => (await hiddenOf(place)).filter((name) => parseMarker(name) !== undefined)
@@ -117,6 +119,7 @@ t.test('what is damaged, can not be read, or is no snapshot gets no row and stay
     'a.json': 'x',
     'b.json': text.replace('Ada', 'Eve'),
     'c.json': text.replace(/"createdAt":"[^"]+"/, '"createdAt":"yesterday"'),
+    'c2.json': text.replace(/"createdAt":"[^"]+"/, '"createdAt":"+020000-01-01T00:00:00Z"'),
     'd.json': text.replaceAll(`"schema":"${testSchema}"`, `"schema":"${'x'.repeat(64)}"`)
   }
   for (const [name, content] of Object.entries(strays)) await writeFile(join(place.directory, name), content)
@@ -131,7 +134,7 @@ t.test('what is damaged, can not be read, or is no snapshot gets no row and stay
     t.strictSame(service.lines.filter(({ msg }) => msg.includes('is not adopted')).map(({ filename }) => filename), Object.keys(strays))
     t.notMatch(JSON.stringify(service.lines), /secret/)
   }
-  t.equal((await readdir(place.directory)).length, 5)
+  t.equal((await readdir(place.directory)).length, 6)
 })
 
 t.test('who asks follows it and may stop it; nothing is adopted then', async (t) => {
@@ -152,7 +155,7 @@ t.test('who asks follows it and may stop it; nothing is adopted then', async (t)
   t.ok(engine.lines.some(({ msg }) => msg.includes('onProgress')))
 })
 
-t.test('a second service in the same directory is refused until the first gives it up', async (t) => {
+t.test('a second service in the same directory is refused', async (t) => {
   const place = await usePlace(t)
   const first = useEngine(t, place)
   first.start()
@@ -173,10 +176,15 @@ t.test('a second service in the same directory is refused until the first gives 
   t.match(await first.status(), { healthy: true, problem: undefined })
   t.equal((await markersOf(place)).length, 1)
 
+  await t.rejects(second.remove(String((await second.list()).backups[0]?.id)), taken)
+
   await end(first)
-  await until(async () => (await second.status()).problem === undefined)
+  const again = useEngine(t, place)
+  await until(async () => second.lines.filter(({ msg }) => msg.includes('as its own')).length > 0 && (await markersOf(place)).length === 0)
+  again.start()
   await until(async () => (await markersOf(place)).length === 1)
-  t.equal((await second.prune()).length, 1)
+  t.match(await again.status(), { healthy: true, problem: undefined }, 'a restart is no chance for the second')
+  await t.rejects(second.rescan(), taken)
 })
 
 t.test('so is one with another log in the same database, even when the first was killed long ago', async (t) => {
@@ -208,6 +216,26 @@ t.test('a marker that nobody renews expires, and is cleared away', async (t) => 
   await until(async () => (await engine.list()).backups.length === 1)
   t.match(await engine.get(id), { status: 'completed' })
   await until(async () => (await markersOf(place)).every((name) => !name.includes('cafe0123')))
+})
+
+t.test('one that comes at the very same moment makes both go back', async (t) => {
+  const place = await usePlace(t)
+  const sound = storageWith(place.directory, {})
+  let rival = ''
+  const storage: SnapshotStorage = {
+    ...sound,
+    async publish (spoolPath, name) {
+      await sound.publish(spoolPath, name)
+      if (rival === '') rival = await putMarker(place, Date.now())
+    }
+  }
+  const engine = useEngine(t, place, { storage })
+  engine.start()
+  await until(async () => saysTaken(engine))
+  t.strictSame(await markersOf(place), [rival])
+  await rm(join(place.directory, rival))
+  await until(async () => (await markersOf(place)).some((name) => name !== rival))
+  t.match(await engine.status(), { healthy: true, problem: undefined })
 })
 
 t.test('two new services at once: one of them gets it', async (t) => {
@@ -301,4 +329,55 @@ t.test('a storage that can not be asked is nobody else\'s', async (t) => {
   const engine = useEngine(t, place, { storage })
   t.match(await engine.status(), { healthy: true, problem: undefined })
   await t.rejects(engine.rescan(), { code: 'FST_BACKUP_STORAGE_FAILED' })
+})
+
+t.test('nothing that a copy of the log takes for failed is deleted in a storage of another', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { filename } = await engine.create()
+  await place.sql`UPDATE backup_logs SET status = 'failed'`
+  await putMarker(place, Date.now())
+  await engine.create()
+  t.ok((await readdir(place.directory)).includes(filename))
+  t.ok(engine.lines.some(({ reason }) => /belongs to another log/.test(String(reason))))
+})
+
+t.test('files without a row beside a log that is not empty are told of at the start', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { filename } = await engine.create()
+  await copyFile(join(place.directory, filename), join(place.directory, 'copy.json'))
+  engine.start()
+  await until(async () => engine.lines.some(({ msg, files }) => msg.includes('rescan() adopts') && files === 1))
+})
+
+t.test('an import is adopted as one, and counts from it', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create()
+  const imported = await engine.import(createReadStream(join(place.directory, filename)))
+  await engine.remove(id)
+  await place.sql`DELETE FROM backup_logs`
+  t.match((await engine.rescan()).adopted, [{ id, filename: imported.filename, trigger: 'import', startedAt: imported.startedAt }])
+})
+
+t.test('a service that knows whose the storage is keeps it while the database is away', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const sound = storageWith(place.directory, {})
+  let failing = true
+  const storage: SnapshotStorage = {
+    ...sound,
+    async publish (spoolPath, name) {
+      if (failing) throw Object.assign(new Error('secret'), { code: 'EIO' })
+      await sound.publish(spoolPath, name)
+    }
+  }
+  const engine = useEngine(t, { ...place, url: proxy.url }, { storage })
+  engine.start()
+  await until(async () => engine.lines.some(({ reason }) => /EIO/.test(String(reason))))
+  await proxy.refuse()
+  failing = false
+  await until(async () => (await markersOf(place)).length === 1)
+  await proxy.accept()
 })

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -107,4 +108,26 @@ t.test('meanwhile nobody takes it away, the caller may stop it, and so may the e
   const waiting = t.rejects(engine.verify(id), { code: 'FST_BACKUP_SHUTTING_DOWN' })
   await engine.stop()
   await Promise.all([ended, other, waiting])
+})
+
+t.test('a storage that does not answer holds nobody, and a stream that comes late is closed', async (t) => {
+  const place = await usePlace(t)
+  const opening = createGate()
+  const late = new Readable({ read () {} })
+  const storage = storageWith(place.directory, {
+    async open () {
+      await opening.pass()
+      return late
+    }
+  })
+  const engine = useEngine(t, place, { storage })
+  const { id } = await engine.create()
+  const caller = new AbortController()
+  const stopped = t.rejects(engine.verify(id, { signal: caller.signal }), { code: 'FST_BACKUP_ABORTED' })
+  await opening.reached
+  caller.abort()
+  await stopped
+  const closed = once(late, 'close')
+  opening.open()
+  await closed
 })

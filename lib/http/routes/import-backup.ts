@@ -51,6 +51,7 @@ function addRoute (scope: Scope, { engine, options, stallTimeoutMs, requireResto
       return await reply.code(201).headers({ location: locationOf(scope, backup.id) }).send(backup)
     } catch (error) {
       // Node leaves what is not read of a body in the way of the answer (`resOnFinish` passes over one that was begun)
+      body.removeAllListeners('readable')
       body.resume()
       reply.header('connection', 'close')
       throw error
