@@ -1,0 +1,38 @@
+import { Compile } from 'typebox/compile'
+import { SnapshotInvalid } from '../errors.ts'
+import { ManifestSchema, type Manifest } from '../../types/index.ts'
+import { formatVersion } from './format.ts'
+
+const manifestValidator = Compile(ManifestSchema)
+
+/** Reads a manifest's JSON. Throws FST_BACKUP_SNAPSHOT_INVALID, with the place of what is wrong. */
+export function parseManifest (json: string): Manifest {
+  const value = parseJson(json)
+  const version = typeof value === 'object' && value !== null && 'version' in value ? value.version : undefined
+  if (typeof version === 'number' && version > formatVersion) {
+    throw new SnapshotInvalid(`its format has version ${version}, and this release reads ${formatVersion}; update fastify-backup`)
+  }
+  if (!manifestValidator.Check(value)) {
+    const place = manifestValidator.Errors(value)[0]?.instancePath
+    throw new SnapshotInvalid(`the manifest is not valid at ${place || 'its root'}`)
+  }
+  checkUnique('table', value.tables)
+  for (const table of value.tables) checkUnique(`column of ${JSON.stringify(table.name)}`, table.columns)
+  return value
+}
+
+function parseJson (json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    throw new SnapshotInvalid('the manifest is no JSON')
+  }
+}
+
+function checkUnique (what: string, named: Array<{ name: string }>): void {
+  const names = new Set<string>()
+  for (const { name } of named) {
+    if (names.has(name)) throw new SnapshotInvalid(`the manifest names a ${what} twice: ${JSON.stringify(name)}`)
+    names.add(name)
+  }
+}
