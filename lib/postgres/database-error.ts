@@ -1,12 +1,14 @@
 import { DatabaseFailed, DatabaseUnavailable } from '../errors.ts'
 
 /** SQLSTATEs (manual, appendix A) by what they mean here. */
-const unavailableStates = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04'])
+const readOnly = '25006'
+const unavailableStates = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04', readOnly])
 /** The server has ended the session: by an administrator, in a crash, or for a timeout. */
 const terminationStates = new Set(['57P01', '57P02', '25P03', '25P04'])
 const lockNotAvailable = '55P03'
 const queryCanceled = '57014'
 const deadlockDetected = '40P01'
+const featureNotSupported = '0A000'
 const vanishedStates = new Set(['42P01', '3F000', '42704', '42703', 'XX000'])
 export const foreignKeyViolation = '23503'
 
@@ -36,6 +38,11 @@ export function isConnectionLoss (error: unknown): boolean {
 
 export const isTermination = (error: unknown): boolean => terminationStates.has(sqlState(error) ?? '')
 export const isLockTimeout = (error: unknown): boolean => sqlState(error) === lockNotAvailable || sqlState(error) === deadlockDetected
+/** What a standby says to BEGIN READ WRITE, as an error that says so in other words: the state that others have for the same. */
+export function asReadOnly (error: unknown): unknown {
+  return sqlState(error) === featureNotSupported ? Object.assign(new Error('the server is in recovery'), { severity: 'ERROR', code: readOnly }) : error
+}
+
 /** Text that can't be said in UTF-8; a SQL_ASCII database may hold any bytes. */
 export const isUntranslatable = (error: unknown): boolean => ['22021', '22P05'].includes(sqlState(error) ?? '')
 export const isCanceled = (error: unknown): boolean => sqlState(error) === queryCanceled
@@ -74,7 +81,7 @@ export function publicCause (error: unknown): { code: string | undefined, table:
 export function publicDatabaseError (error: unknown): unknown {
   if (!isDatabaseError(error)) return error
   const publicError = isUnavailable(error)
-    ? new DatabaseUnavailable(String(sqlState(error)))
+    ? new DatabaseUnavailable(sqlState(error) === readOnly ? `SQLSTATE ${readOnly}, it is read-only, as a standby is` : String(sqlState(error)))
     : new DatabaseFailed(describeDatabaseError(error))
   return Object.assign(publicError, { cause: publicCause(error) })
 }

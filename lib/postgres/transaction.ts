@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/promises'
 import type { TransactionSql } from 'postgres'
-import { isConnectionLoss, isTermination } from './database-error.ts'
+import { asReadOnly, isConnectionLoss, isTermination } from './database-error.ts'
 import { connectBeside, type Sql } from './connection.ts'
 import { openCopyIn, type CopyIn } from './copy-in.ts'
 import { readCopyOut, type CopyReader } from './copy-out.ts'
@@ -55,7 +55,7 @@ export async function inTransaction<T> (sql: Sql, mode: TransactionMode, work: (
     } catch (error) {
       // postgres.js 3.4.9 tells the death of a connection twice when it met a statement: to that one, and to the first one of the connection
       // that takes its place. The test "the death of a backend is told once" tells when that can go
-      if (begun || !isTermination(error) || attempts > sql.options.max) throw error
+      if (begun || !isTermination(error) || attempts > sql.options.max) throw begun ? error : asReadOnly(error)
     }
   }
 }

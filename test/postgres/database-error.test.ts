@@ -1,5 +1,5 @@
 import t from 'tap'
-import { describeDatabaseError, isConnectionLoss, isDatabaseError, isLockTimeout, isUnavailable, isUntranslatable, isVanished, publicDatabaseError } from '../../lib/postgres/database-error.ts'
+import { asReadOnly, describeDatabaseError, isConnectionLoss, isDatabaseError, isLockTimeout, isUnavailable, isUntranslatable, isVanished, publicDatabaseError } from '../../lib/postgres/database-error.ts'
 
 /** As the server sends it. */
 const fromServer = (code: string, fields: object = {}): object => ({ severity: 'ERROR', code, message: 'hunter2', ...fields })
@@ -36,4 +36,12 @@ t.test('a database that can not be reached is told apart', async (t) => {
   for (const error of [{ code: 'CONNECTION_CLOSED' }, fromServer('57P03'), fromServer('53300')]) {
     t.match(publicDatabaseError(error), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
   }
+})
+
+t.test('so is one that may only be read, in whichever way it says so', async (t) => {
+  for (const error of [fromServer('25006'), asReadOnly(fromServer('0A000'))]) {
+    t.match(publicDatabaseError(error), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503, message: /SQLSTATE 25006, it is read-only/, cause: { code: '25006' } })
+  }
+  const other = fromServer('42501')
+  t.equal(asReadOnly(other), other)
 })
