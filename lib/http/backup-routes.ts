@@ -8,6 +8,7 @@ import type { BackupEngine } from '../service/engine.ts'
 import { requireAll } from './authentication.ts'
 import { refuseCrossSite } from './cross-site.ts'
 import { answerError } from './error-answer.ts'
+import { hangUpOnSender } from './hang-up.ts'
 import { acceptJson } from './request-body.ts'
 import type { RouteContext } from './route-context.ts'
 import { createBackup } from './routes/create-backup.ts'
@@ -47,6 +48,7 @@ async function guardScope (scope: FastifyInstance, { auth }: ResolvedOptions): P
   scope.addHook('onRequest', async (request, reply) => { reply.header('cache-control', 'no-store') })
   if (auth !== false) scope.addHook('onRequest', requireAll(scope, auth))
   scope.addHook('onRequest', async (request) => refuseCrossSite(request))
+  scope.addHook('onSend', hangUpOnSender)
   scope.setNotFoundHandler(async () => { throw new RouteNotFound() })
 }
 

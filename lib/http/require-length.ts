@@ -1,5 +1,5 @@
 import { pipeline, Transform, type Readable } from 'node:stream'
-import { SnapshotInvalid } from '../errors.ts'
+import { Aborted, SnapshotInvalid } from '../errors.ts'
 
 /**
  * The same bytes, but an error when there are not as many as announced. Node would leave the connection open, and the client
@@ -17,9 +17,10 @@ export function requireLength (source: Readable, length: number): Readable {
       done(left > 0 ? changed : null)
     }
   })
-  // A source that was read to its end, but not yet taken, and is then destroyed without an error (app.close()) counts as ended for pipeline()
+  // One that is destroyed without an error was ended by us (app.close(), a client that has gone), and says nothing of the file. pipeline() takes it for
+  // ended when it was read to its end, but not yet taken
   source.once('close', () => {
-    if (!source.readableEnded) counter.destroy(source.errored ?? changed)
+    if (!source.readableEnded) counter.destroy(source.errored ?? new Aborted('the download was broken off'))
   })
   return pipeline(source, counter, () => {})
 }

@@ -48,7 +48,7 @@ t.test('other routes still take JSON, and no streams', async (t) => {
   t.equal((await app.inject({ method: 'POST', url: '/admin/backup', payload: { note: 'x' } })).statusCode, 201)
 })
 
-t.test('a refusal comes at once, while the client still sends', async (t) => {
+t.test('a refusal comes at once, while the client still sends, and who goes on is hung up on', async (t) => {
   const { app, engine } = await buildApp(t)
   engine.import = async (source) => {
     await once(source, 'readable')
@@ -64,9 +64,8 @@ t.test('a refusal comes at once, while the client still sends', async (t) => {
   body.write('x'.repeat(100_000))
   const [response] = await once(sending, 'response')
   t.equal(response.statusCode, 422)
-  t.equal(response.headers.connection, 'close')
   t.match(JSON.parse(await text(response)), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
-  sending.destroy()
+  await once(sending, 'close')
 })
 
 t.test('an upload that stands still is ended', async (t) => {

@@ -53,7 +53,6 @@ function addRoute (scope: Scope, { engine, options, stallTimeoutMs, requireResto
       // Node leaves what is not read of a body in the way of the answer (`resOnFinish` passes over one that was begun)
       body.removeAllListeners('readable')
       body.resume()
-      reply.header('connection', 'close')
       throw error
     }
   })
