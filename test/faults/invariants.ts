@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseMarker } from '../../lib/storage/marker.ts'
 import { locksLeft } from '../postgres/backends.ts'
 import { testSchema } from '../support/database.ts'
@@ -28,6 +29,17 @@ export async function whole (place: Place, limitMs = 15_000): Promise<void> {
     const problems = await broken(place)
     if (problems.length === 0) return
     if (Date.now() > end) throw new Error(problems.join('; '))
-    await new Promise((resolve) => { setTimeout(resolve, 20) })
+    await delay(20)
   }
 }
+
+/** What a call comes to; never longer than `limitMs`, and then it is told. */
+export async function outcome (call: Promise<unknown>, limitMs: number): Promise<string> {
+  return await Promise.race([
+    call.then(() => 'done', (error) => String(error.code)),
+    delay(limitMs, 'it did not end', { ref: false })
+  ])
+}
+
+/** Errors that may be told of a database that went away; which one, depends on the moment. */
+export const expectedOutcome = /^(?:done|FST_BACKUP_(?:DATABASE_UNAVAILABLE|DATABASE_FAILED|RESTORE_FAILED|RESTORE_UNCERTAIN|ABORTED|BUSY|LOCK_TIMEOUT|LOG_UNUSABLE))$/

@@ -7,12 +7,14 @@ import type { Place } from '../service/engine.ts'
 
 /** A service in a process of its own. */
 export interface ServiceProcess {
-  /** Resolves when it listens. Rejects when it ends before. */
-  listening: Promise<void>
+  /** Resolves with its address when it listens. Rejects when it ends before. */
+  listening: Promise<string>
   /** The answer of one of the plugin's routes, below its base path; undefined when the service ended before it. */
   call: (method: string, path: string, body?: object) => Promise<{ status: number, body: unknown } | undefined>
-  /** Resolves when the process has ended. */
-  kill: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>
+  /** Resolves with the exit code when the process has ended. */
+  kill: (signal: 'SIGKILL' | 'SIGTERM') => Promise<number | null>
+  /** What it holds at the moment (RSS), in MB. */
+  memoryMb: () => Promise<number>
   /** What it logged, at level warn and above. */
   output: () => string
 }
@@ -29,18 +31,25 @@ export function startService (t: TestScope, { url, directory }: Pick<Place, 'url
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { output += text })
   let address = ''
   const ended = once(child, 'close')
-  const listening = new Promise<void>((resolve, reject) => {
+  const listening = new Promise<string>((resolve, reject) => {
     child.once('message', (message) => {
       address = String(message)
-      resolve()
+      resolve(address)
     })
     child.once('close', () => { reject(new Error(`the service ended before it listened: ${output}`)) })
   })
   listening.catch(() => {})
 
-  async function kill (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  async function kill (signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
     await ended
+    return child.exitCode
+  }
+
+  async function memoryMb (): Promise<number> {
+    child.send('memory')
+    const [bytes] = await once(child, 'message')
+    return Number(bytes) / 1e6
   }
 
   t.after(async () => { await kill('SIGKILL') })
@@ -53,6 +62,7 @@ export function startService (t: TestScope, { url, directory }: Pick<Place, 'url
       return response === undefined || text === undefined ? undefined : { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
     },
     kill,
+    memoryMb,
     output: () => output
   }
 }

@@ -1,7 +1,7 @@
 // node test/faults/service.js options
 //
-// A service on the built library, with the plugin's options as JSON. Tells its address over IPC, and ends by SIGTERM as a service does. With a
-// `clockOffsetMs` its clock is that much ahead of the machine's.
+// A service on the built library, with the plugin's options as JSON. Tells its address over IPC, on each message the bytes of memory that it
+// holds, and ends by SIGTERM as a service does. With a `clockOffsetMs` its clock is that much ahead of the machine's.
 
 import Fastify from 'fastify'
 import backup from 'fastify-backup'
@@ -21,3 +21,4 @@ process.once('SIGTERM', () => {
 })
 const address = await app.listen({ host: '127.0.0.1', port: 0 })
 process.send?.(address)
+process.on('message', () => { process.send?.(process.memoryUsage.rss()) })

@@ -39,7 +39,7 @@ t.test('a file that was published, and could not be noted, goes', async (t) => {
   proxy.onSent = onCommitAfter("status = 'completed'", (link) => { link.cut() })
   await t.rejects(engine.create(), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
   t.strictSame(await readdir(place.directory), [])
-  t.match((await engine.list()).backups, [{ status: 'failed', available: false, error: /can not be reached/ }])
+  t.match((await engine.list()).backups, [{ status: 'failed', available: false, error: /not available/ }])
 })
 
 t.test('a run whose row is there, and only the answer was lost, does not stay running', async (t) => {

@@ -21,12 +21,17 @@ export interface TcpProxy {
   accept: () => Promise<void>
   /** From now on nothing gets through in either direction, and nobody is told. */
   freeze: () => void
+  /** From now on all that is sent waits, as on a line that stands still, until go(). */
+  stall: () => void
+  go: () => void
 }
 
 export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy> {
   const target = new URL(url)
   const links = new Set<Link>()
+  const sockets = new Set<Socket>()
   let isFrozen = false
+  let isStalled = false
   let server = await listen(0)
   const { port } = server.address() as AddressInfo
   const address = new URL(url)
@@ -51,7 +56,13 @@ export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy>
       loseAnswer () { isLost = true }
     }
     links.add(link)
-    for (const socket of [client, database]) socket.on('error', link.cut).on('close', link.cut)
+    for (const socket of [client, database]) {
+      sockets.add(socket)
+      socket.on('error', link.cut).on('close', () => {
+        sockets.delete(socket)
+        link.cut()
+      })
+    }
     client.on('data', (chunk) => {
       if (isFrozen) return
       proxy.onSent(chunk.toString('latin1'), link)
@@ -61,6 +72,8 @@ export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy>
       if (isLost) link.cut()
       else if (!isFrozen) client.write(chunk)
     })
+    // Listening for data sets it going
+    if (isStalled) proxy.stall()
   }
 
   const proxy: TcpProxy = {
@@ -72,7 +85,15 @@ export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy>
       await closed
     },
     async accept () { server = await listen(port) },
-    freeze () { isFrozen = true }
+    freeze () { isFrozen = true },
+    stall () {
+      isStalled = true
+      for (const socket of sockets) socket.pause()
+    },
+    go () {
+      isStalled = false
+      for (const socket of sockets) socket.resume()
+    }
   }
   t.after(async () => {
     if (server.listening) await proxy.refuse()
