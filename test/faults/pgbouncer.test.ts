@@ -65,8 +65,8 @@ ignore_startup_parameters = extra_float_digits,search_path
 }
 
 for (const worker of [true, false]) {
-  t.test(`all of it works behind PgBouncer in transaction mode, ${worker ? 'in a worker' : 'on the main thread'}`, async (t) => {
-    if (program === undefined) return t.comment('there is no pgbouncer here')
+  t.test(`all of it works behind PgBouncer in transaction mode, ${worker ? 'in a worker' : 'on the main thread'}`, { skip: program === undefined && 'there is no pgbouncer here' }, async (t) => {
+    if (program === undefined) return
     const place = await usePlace(t)
     const url = await useBouncer(t, place, program)
     const [first, second] = [useEngine(t, { ...place, url }, { worker, maxBackups: 4 }), useEngine(t, { ...place, url }, { worker, maxBackups: 4 })]
