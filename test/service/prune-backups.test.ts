@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -161,6 +162,22 @@ t.test('a snapshot that a restore reads, in another replica, and its pre_restore
   const { preRestoreId } = await restoring
   t.equal(preRestoreId, preRestore?.id)
   t.strictSame((await other.prune()).map(({ backup }) => backup.id).sort(), [source.id, preRestoreId].sort())
+})
+
+t.test('a download that has begun comes to its end, also when its snapshot is pruned meanwhile', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`INSERT INTO users (name) SELECT repeat('x', 1000) FROM generate_series(1, 5000)`
+  const [engine, other] = [useEngine(t, place), useEngine(t, place, { maxBackups: 1 })]
+  const { id, checksum } = await engine.create()
+  const { stream } = await engine.download(id)
+  const chunks = stream[Symbol.asyncIterator]()
+  const hash = createHash('sha256').update((await chunks.next()).value as Buffer)
+
+  const newer = await other.create()
+  t.strictSame(await filesOf(place), [newer.filename])
+  await t.rejects(engine.download(id), { code: 'FST_BACKUP_NOT_FOUND' })
+  for (let piece = await chunks.next(); piece.done !== true; piece = await chunks.next()) hash.update(piece.value as Buffer)
+  t.equal(`sha256:${hash.digest('hex')}`, checksum)
 })
 
 t.test('remove() takes row and file, once', async (t) => {
