@@ -28,7 +28,7 @@ export function runRecords ({ table, now, query, select, change }: LogAccess) {
   const finish = endOfRun('$2')
 
   return {
-    /** Undefined when another run has claimed the slot. With an error it is a run that failed before it could begin. */
+    /** Undefined when another run has claimed the slot or the file's name. With an error it is a run that failed before it could begin. */
     async insert (run: NewRun, error: string | null = null): Promise<LoggedBackup | undefined> {
       const [row] = await query<LogRow>(`WITH q AS (
         INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, status, error, finished_at, duration_ms)
@@ -36,7 +36,7 @@ export function runRecords ({ table, now, query, select, change }: LogAccess) {
           CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text,
           CASE WHEN $10::text IS NOT NULL THEN greatest($8::text::timestamptz, $11::text::timestamptz) END,
           CASE WHEN $10::text IS NOT NULL THEN greatest(0, round(extract(epoch FROM $11::text::timestamptz - $8::text::timestamptz) * 1000)) END
-        ON CONFLICT (schema, slot) DO NOTHING RETURNING ${logColumns})`,
+        ON CONFLICT DO NOTHING RETURNING ${logColumns})`,
       [run.id, run.schema, run.filename, run.trigger, run.createdBy, run.cron, run.note, run.startedAt.toISOString(), run.slot?.toISOString() ?? null,
         error, now().toISOString()])
       return row === undefined ? undefined : toLoggedBackup(row)

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { Aborted, StorageFailed } from '../errors.ts'
+import { Aborted, Busy, StorageFailed } from '../errors.ts'
 import type { NewRun } from '../log/run-records.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { Backup } from '../../types/index.ts'
@@ -12,7 +12,10 @@ export class SlotTaken extends Error {}
 
 /** The life of one snapshot's row and file: the row first, the file while the row is running, and `completed` last. */
 export interface Publication {
-  /** Notes the run as running. Throws SlotTaken when its slot is another's. */
+  /**
+   * Notes the run as running. Throws SlotTaken when its slot is another's, and FST_BACKUP_BUSY when its file's name is: another replica began
+   * in the same millisecond, and was first.
+   */
   begin: () => Promise<Backup>
   /** Whether the log may hold a row of this run. */
   hasBegun: () => boolean
@@ -61,7 +64,7 @@ export function createPublication (context: Context, run: NewRun): Publication {
       begun = true
       const inserted = await log.insert(run)
       begun = inserted !== undefined
-      if (inserted === undefined) throw new SlotTaken()
+      if (inserted === undefined) throw run.slot === null ? new Busy(`another backup of the schema ${run.schema} began in the same millisecond`) : new SlotTaken()
       return { ...inserted.backup, available: false }
     },
     async publish ({ manifest, sizeBytes, checksum }) {

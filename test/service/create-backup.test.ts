@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import postgres from 'postgres'
 import t from 'tap'
 import { qualifiedName, quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import type { Backup, Progress } from '../../types/index.ts'
+import { createManualClock } from '../schedule/manual-clock.ts'
 import { connectionOf, createShop, eventNames, useEngine, usePlace } from './engine.ts'
 import { testSchema } from '../support/database.ts'
 
@@ -119,6 +121,28 @@ t.test('runs that begin in the same millisecond have files of their own', async 
   t.equal(first.filename, `${testSchema}_2026-11-22T17-45-00-123Z.json`)
   t.equal(second.filename, `${testSchema}_2026-11-22T17-45-00-124Z.json`)
   t.match(second, { startedAt: '2026-11-22T17:45:00.124Z', finishedAt: '2026-11-22T17:45:00.124Z', durationMs: 0 }, 'a clock that was set back makes no negative times')
+})
+
+t.test('replicas that begin in the same millisecond, one after another: the second is refused, and may try again', async (t) => {
+  const place = await usePlace(t)
+  const clock = createManualClock('2026-11-22T10:00:00.000Z')
+  const [engine, other] = [useEngine(t, place, {}, clock), useEngine(t, place, {}, clock)]
+  const { id, filename } = await engine.create()
+  const file = await readFile(join(place.directory, filename))
+  const busy = { code: 'FST_BACKUP_BUSY', statusCode: 409, message: /same millisecond/ }
+  await t.rejects(other.create(), busy)
+  await clock.advance(1)
+  t.match(await other.create(), { status: 'completed' })
+
+  const third = useEngine(t, place, {}, clock)
+  await place.sql`DELETE FROM orders`
+  await t.rejects(third.restore(id), busy)
+  t.strictSame([...await place.sql`SELECT FROM orders`], [], 'nothing was restored')
+  await t.rejects(useEngine(t, place, {}, clock).import(Readable.from([file])), busy)
+  t.match(await third.get(id), { status: 'completed', restore: { status: 'failed' } })
+  t.equal((await engine.list()).backups.length, 2)
+  t.equal((await readdir(place.directory)).filter((name) => name.endsWith('.json') && !name.startsWith('.')).length, 2)
+  t.ok(file.equals(await readFile(join(place.directory, filename))))
 })
 
 t.test('a pool of two connections runs three backups without a deadlock, one after another', async (t) => {
