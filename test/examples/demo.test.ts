@@ -56,9 +56,11 @@ t.test('npm run demo stays up to be tried, and ends well on Ctrl-C', async (t) =
   const restore = /-X POST (http\S+\/restore)\n/.exec(demo.output())?.[1] ?? ''
   t.equal((await fetch(restore, { method: 'POST', headers })).status, 200, 'the line for a restore works')
 
+  const before = performance.now()
   demo.kill('SIGINT')
   demo.kill('SIGINT')
   t.equal(await demo.ended, 0)
+  t.ok(performance.now() - before < 5000)
   t.match(demo.output(), 'Stopped.')
   await t.rejects(fetch(url))
   t.same(await readdir(directory), [])
@@ -68,8 +70,10 @@ t.test('an interrupted demo has proved nothing, and leaves nothing behind', asyn
   const directory = await useTemporaryDirectory(t)
   const demo = startExample(t, 'demo.js', { args: ['--once'], cwd: directory, env: { TMPDIR: directory } })
   await demo.says('A real PostgreSQL starts')
+  const before = performance.now()
   demo.kill('SIGTERM')
   t.equal(await demo.ended, 128 + 15)
+  t.ok(performance.now() - before < 5000)
   t.notMatch(demo.output(), proof)
   t.same(await readdir(directory), [])
 })
