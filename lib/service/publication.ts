@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { Aborted, Busy, StorageFailed } from '../errors.ts'
 import type { NewRun } from '../log/run-records.ts'
+import { snapshotFilename } from '../snapshot/format.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { Backup } from '../../types/index.ts'
 import { type Context, spoolPath } from './context.ts'
@@ -14,7 +15,7 @@ export class SlotTaken extends Error {}
 export interface Publication {
   /**
    * Notes the run as running. Throws SlotTaken when its slot is another's, and FST_BACKUP_BUSY when its file's name is: another replica began
-   * in the same millisecond, and was first.
+   * in the same millisecond, and was first. An import, which nothing else tells the time of and which took long to arrive, takes the next one.
    */
   begin: () => Promise<Backup>
   /** Whether the log may hold a row of this run. */
@@ -32,9 +33,10 @@ export interface Publication {
   outcome: () => Backup
 }
 
-export function createPublication (context: Context, run: NewRun): Publication {
+export function createPublication (context: Context, wanted: NewRun): Publication {
   const { log, storage, logger } = context
-  const { id, filename } = run
+  const { id } = wanted
+  let run = wanted
   let begun = false
   let published: 'no' | 'perhaps' | 'yes' = 'no'
   let completed: Backup | undefined
@@ -52,7 +54,7 @@ export function createPublication (context: Context, run: NewRun): Publication {
         return
       }
     }
-    if (published !== 'no') await storage.remove(filename)
+    if (published !== 'no') await storage.remove(run.filename)
     await log.forgetFile(id)
   }
 
@@ -62,12 +64,17 @@ export function createPublication (context: Context, run: NewRun): Publication {
     async begin () {
       // Before the answer, which may be lost when the row is there
       begun = true
-      const inserted = await log.insert(run)
+      let inserted = await log.insert(run)
+      while (inserted === undefined && run.trigger === 'import') {
+        run = millisecondLater(run)
+        inserted = await log.insert(run)
+      }
       begun = inserted !== undefined
       if (inserted === undefined) throw run.slot === null ? new Busy(`another backup of the schema ${run.schema} began in the same millisecond`) : new SlotTaken()
       return { ...inserted.backup, available: false }
     },
     async publish ({ manifest, sizeBytes, checksum }) {
+      const { filename } = run
       if (await log.expectFile(id) === undefined) throw takenForDead()
       // Somebody else's file, which a failure must not take along
       if (await storage.stat(filename) !== null) throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
@@ -95,6 +102,11 @@ export function createPublication (context: Context, run: NewRun): Publication {
       return completed
     }
   }
+}
+
+function millisecondLater (run: NewRun): NewRun {
+  const startedAt = new Date(run.startedAt.getTime() + 1)
+  return { ...run, startedAt, filename: snapshotFilename(run.schema, startedAt) }
 }
 
 const takenForDead = (): Error => new Aborted('the run was taken for dead, and its row in the log marked as failed or removed')
