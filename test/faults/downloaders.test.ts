@@ -48,8 +48,8 @@ t.test('downloads, many at once and of clients that take their time, cost little
   // Those who stall: as much as the system's buffers hold has gone out to them
   await delay(isLong ? 10_000 : 500)
   const stalled = await service.memoryMb() - before
-  // The 20 MB are what any work leaves behind in a young process
-  t.ok(stalled < 20 + count * 0.4, `${stalled} MB for ${count} that stall`)
+  // They hold 0.3 MB each; the rest is what any work leaves behind in a young process. In pieces of 1 MiB it would be 3 MB each
+  t.ok(stalled < 40 + count * 0.5, `${stalled} MB for ${count} that stall`)
   t.strictSame(await busySessions(place), [])
   t.match(await service.call('POST', ''), { status: 201 }, 'a backup goes on beside them')
   t.match(await service.call('POST', `/${made.id}/restore`), { status: 200 })
@@ -59,7 +59,8 @@ t.test('downloads, many at once and of clients that take their time, cost little
   for (const { socket } of downloaders) socket.resume()
   await Promise.all(downloaders.map(async ({ ended }) => { await ended }))
   clearInterval(watching)
-  t.ok(most < count * 0.6 + 60, `${most} MB for ${count} at once`)
+  // What the allocator and the collector leave lying about while 1 GB flows, and not a file for each
+  t.ok(most < 250, `${most} MB for ${count} at once`)
   t.comment(`${count} downloads of ${made.sizeBytes} bytes: ${stalled.toFixed(1)} MB while they stall, ${most.toFixed(1)} MB while all flow`)
   t.ok(downloaders.every(({ received }) => received === made.sizeBytes))
 
