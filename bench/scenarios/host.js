@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { applyLoad, measureCapacity } from '../load.js'
+import { timePgDump } from '../peers/dumps.js'
 import { createResult } from '../result.js'
 /** @import { Scenario } from '../bench.js' */
 /** @import { Load } from '../load.js' */
@@ -12,8 +13,8 @@ export const host = {
   name: 'host',
   schema: 'bare',
   async run (bench) {
-    /** @type {Record<'quiet' | 'create' | 'restore', Load[]>} */
-    const loads = { quiet: [], create: [], restore: [] }
+    /** @type {Record<'quiet' | 'create' | 'restore' | 'dump', Load[]>} */
+    const loads = { quiet: [], create: [], restore: [], dump: [] }
 
     for (let round = 1; round <= bench.rounds; round++) {
       await bench.settle()
@@ -27,12 +28,19 @@ export const host = {
         await bench.settle()
         const restore = await applyLoad(url, rate, () => service.restore(create.result.result.id))
         for (const [run, load] of Object.entries({ quiet, create, restore })) loads[/** @type {keyof typeof loads} */ (run)].push(load)
+        if (bench.hasPgPrograms) {
+          await bench.settle()
+          loads.dump.push(await applyLoad(url, rate, () => timePgDump(bench, 'bare', 'p')))
+        }
         bench.say(`round ${round}, ${Math.round(rate)} requests/s: p99 ${[quiet, create, restore].map(({ p99Ms }) => p99Ms.toFixed(1)).join(', ')} ms (quiet, create, restore)`)
       })
     }
 
-    const { quiet, create, restore } = loads
-    return Object.entries({ create, restore }).flatMap(([run, busy]) => compare(run, busy, quiet))
+    const { quiet, create, restore, dump } = loads
+    return [
+      ...Object.entries({ create, restore }).flatMap(([run, busy]) => compare(run, busy, quiet)),
+      ...dump.length > 0 ? [compareP99('requests while pg_dump -Fp -a runs instead, p99', dump, quiet)] : []
+    ]
   }
 }
 
@@ -47,13 +55,23 @@ function compare (run, busy, quiet) {
   const sent = busy.reduce((sum, load) => sum + load.sent, 0)
   return [
     createResult({ scenario: 'host', metric: `requests not served during ${run}, of ${sent}`, unit: 'requests', ours: [unserved], target: 0 }),
-    createResult({
-      scenario: 'host',
-      metric: `requests during ${run}, p99`,
-      unit: 'ms',
-      ours: busy.map(({ p99Ms }) => p99Ms),
-      against: { name: 'without it', values: quiet.map(({ p99Ms }) => p99Ms) },
-      target: 2
-    })
+    compareP99(`requests during ${run}, p99`, busy, quiet, 2)
   ]
+}
+
+/**
+ * @param {string} metric
+ * @param {Load[]} busy
+ * @param {Load[]} quiet
+ * @param {number} [target]
+ */
+function compareP99 (metric, busy, quiet, target) {
+  return createResult({
+    scenario: 'host',
+    metric,
+    unit: 'ms',
+    ours: busy.map(({ p99Ms }) => p99Ms),
+    against: { name: 'without it', values: quiet.map(({ p99Ms }) => p99Ms) },
+    ...target !== undefined && { target }
+  })
 }
