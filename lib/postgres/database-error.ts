@@ -50,6 +50,7 @@ export const isCanceled = (error: unknown): boolean => sqlState(error) === query
 /** A relation that was listed a moment ago is not there any more; XX000 is what a cache look-up of a dropped one says. */
 export const isVanished = (error: unknown): boolean => vanishedStates.has(sqlState(error) ?? '')
 
+export const isReadOnly = (error: unknown): boolean => sqlState(error) === readOnly
 export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error) || unavailableStates.has(sqlState(error) ?? '')
 
 /**
@@ -58,10 +59,18 @@ export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error
  * of the login, of the schema, of privileges or of resources (classes 28, 3D, 3F, 42, 53, 54, 55, 57, 58).
  */
 export function describeDatabaseError (error: unknown): string {
-  const { code, message, schema_name: schema, table_name: table, column_name: column, constraint_name: constraint } = fields(error)
-  const state = text(code) ?? 'unknown'
-  const parts = [`SQLSTATE ${state}`]
-  if (/^(28|3D|3F|42|53|54|55|57|58)/.test(state) && text(message) !== undefined) parts.unshift(String(message))
+  const { code, message } = fields(error)
+  const isHarmless = /^(28|3D|3F|42|53|54|55|57|58)/.test(text(code) ?? '') && text(message) !== undefined
+  return `${isHarmless ? `${String(message)}, ` : ''}${describeWithoutMessage(error)}`
+}
+
+/**
+ * The same while rows are loaded, when no class is harmless: `role "…" does not exist` quotes the value of a regrole (42704), and a function
+ * of an index or a domain raises what it likes.
+ */
+export function describeWithoutMessage (error: unknown): string {
+  const { code, schema_name: schema, table_name: table, column_name: column, constraint_name: constraint } = fields(error)
+  const parts = [`SQLSTATE ${text(code) ?? 'unknown'}`]
   if (text(table) !== undefined) parts.push(`table ${text(schema) === undefined ? '' : `${String(schema)}.`}${String(table)}`)
   if (text(column) !== undefined) parts.push(`column ${String(column)}`)
   if (text(constraint) !== undefined) parts.push(`constraint ${String(constraint)}`)
@@ -81,7 +90,7 @@ export function publicCause (error: unknown): { code: string | undefined, table:
 export function publicDatabaseError (error: unknown): unknown {
   if (!isDatabaseError(error)) return error
   const publicError = isUnavailable(error)
-    ? new DatabaseUnavailable(sqlState(error) === readOnly ? `SQLSTATE ${readOnly}, it is read-only, as a standby is` : String(sqlState(error)))
+    ? new DatabaseUnavailable(isReadOnly(error) ? `SQLSTATE ${readOnly}, it is read-only, as a standby is` : String(sqlState(error)))
     : new DatabaseFailed(describeDatabaseError(error))
   return Object.assign(publicError, { cause: publicCause(error) })
 }

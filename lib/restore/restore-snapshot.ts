@@ -1,7 +1,7 @@
 import { Busy, LockTimeout, RestoreFailed, RestoreUncertain, SchemaNotFound } from '../errors.ts'
 import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog.ts'
 import type { Sql } from '../postgres/connection.ts'
-import { describeDatabaseError, isDatabaseError, isLockTimeout, isUnavailable, publicCause, publicDatabaseError } from '../postgres/database-error.ts'
+import { describeWithoutMessage, isDatabaseError, isLockTimeout, isReadOnly, isUnavailable, publicCause, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { backupKey, occupySchema, tryLockShared } from '../postgres/locks.ts'
 import { pinSettings, requireDurableCommit } from '../postgres/settings.ts'
@@ -86,7 +86,8 @@ function stopwatch (): () => number {
 
 function explain (error: unknown, touched: boolean): unknown {
   if (error instanceof CommitUncertain) return Object.assign(new RestoreUncertain(error.message), { cause: publicCause(error.cause) })
-  if (!isDatabaseError(error) || isUnavailable(error) || !touched) return publicDatabaseError(error)
-  const told = isLockTimeout(error) ? new LockTimeout(describeDatabaseError(error)) : new RestoreFailed(describeDatabaseError(error))
+  // A server that may only be read says so at BEGIN: later it is a function of somebody's
+  if (!isDatabaseError(error) || !touched || (isUnavailable(error) && !isReadOnly(error))) return publicDatabaseError(error)
+  const told = isLockTimeout(error) ? new LockTimeout(describeWithoutMessage(error)) : new RestoreFailed(describeWithoutMessage(error))
   return Object.assign(told, { cause: publicCause(error) })
 }

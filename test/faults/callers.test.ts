@@ -14,7 +14,7 @@ import { isLong } from './service-process.ts'
 
 const base = '/admin/backup'
 const password = 'pass-4d2f-word'
-const rowSecret = 'row-secret-8b11'
+const rowSecret = 'row secret-8b11'
 const noteSecret = 'note-secret-77aa'
 
 /** Whoever says `admin` may do everything, `reader` may not restore. */
@@ -229,9 +229,17 @@ t.test('no answer, log line, log row or manifest has row data, parameters or the
   await sql`ALTER TABLE users ALTER COLUMN name TYPE text`
   await sql`CREATE UNIQUE INDEX same ON users (length(name)) WHERE length(name) > 3`
   await sql`ALTER TABLE users DROP COLUMN code`
-  await sql.unsafe('CREATE FUNCTION tell(text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN IF $1 LIKE \'row-%\' THEN RAISE EXCEPTION \'no: %\', $1 USING DETAIL = $1; END IF; RETURN 1; END $$')
+  await sql.unsafe('CREATE FUNCTION tell(text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN IF $1 LIKE \'row %\' THEN RAISE EXCEPTION \'no: %\', $1 USING DETAIL = $1; END IF; RETURN 1; END $$')
   await sql`CREATE INDEX told ON users (tell(name))`
   t.equal((await call('POST', `/${id}/restore`)).status, 422)
+  await sql`DROP INDEX told`
+  // PostgreSQL's own that quote a value, and those of functions that borrow its codes
+  await sql`CREATE INDEX told ON users ((to_tsquery('simple', name)::text))`
+  t.equal((await call('POST', `/${id}/restore`)).status, 422)
+  for (const state of ['25006', '28000', '42501', '53100', '55000', '55P03', '58000']) {
+    await sql.unsafe(`DROP INDEX told; CREATE OR REPLACE FUNCTION tell(text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN IF $1 LIKE 'row %' THEN RAISE EXCEPTION 'no: %', $1 USING ERRCODE = '${state}'; END IF; RETURN 1; END $$; CREATE INDEX told ON users (tell(name))`)
+    t.equal((await call('POST', `/${id}/restore`)).status, state === '55P03' ? 409 : 422, state)
+  }
   await sql`DROP INDEX told`
 
   // A file that somebody has changed
