@@ -1,11 +1,13 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { SnapshotInvalid } from '../../lib/errors.ts'
+import { ShuttingDown, SnapshotInvalid } from '../../lib/errors.ts'
+import { createGate } from '../service/storage-double.ts'
 import { buildApp } from './build-app.ts'
 
 const url = '/admin/backup/import'
@@ -66,6 +68,72 @@ t.test('a refusal comes at once, while the client still sends, and who goes on i
   t.equal(response.statusCode, 422)
   t.match(JSON.parse(await text(response)), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
   await once(sending, 'close')
+})
+
+t.test('who ends what is refused keeps the connection, which gathers nothing', async (t) => {
+  const { app, engine } = await buildApp(t)
+  engine.import = async (source) => {
+    await once(source, 'readable')
+    throw new SnapshotInvalid('it is not one')
+  }
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const sockets: Socket[] = []
+  app.server.on('connection', (socket) => { sockets.push(socket) })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => { agent.destroy() })
+  const listeners: number[] = []
+  for (let count = 0; count < 12; count++) {
+    const sending = request({ agent, host: '127.0.0.1', port, path: url, method: 'POST', headers: { 'content-type': 'application/json', 'content-length': 2 } })
+    sending.write('x')
+    const [response] = await once(sending, 'response')
+    t.equal(response.statusCode, 422)
+    sending.end('x')
+    await text(response)
+    listeners.push(sockets[0]?.listenerCount('close') ?? 0)
+  }
+  t.equal(sockets.length, 1)
+  t.equal(listeners.at(-1), listeners[1])
+})
+
+t.test('one that ends what is refused because the app is closing does not hold that up', async (t) => {
+  const { app, engine } = await buildApp(t)
+  const arrived = createGate()
+  engine.import = async () => {
+    await arrived.pass()
+    throw new ShuttingDown()
+  }
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => { agent.destroy() })
+  const sending = request({ agent, host: '127.0.0.1', port, path: url, method: 'POST', headers: { 'content-type': 'application/json', 'content-length': 2 } })
+  sending.write('x')
+  await arrived.reached
+  const closing = app.close()
+  while (app.server.listening) await delay(1)
+  arrived.open()
+  const [response] = await once(sending, 'response')
+  t.equal(response.statusCode, 503)
+  sending.end('x')
+  await text(response)
+  // Far below the keep-alive of 72 s, for which it would be waited otherwise
+  t.equal(await Promise.race([closing.then(() => 'closed'), delay(5000, 'held up', { ref: false })]), 'closed')
+})
+
+t.test('an upload that waits for its turn, or that is all there, does not stand still', async (t) => {
+  const { app, engine } = await buildApp(t, { stallTimeoutMs: 50 })
+  const importing = engine.import
+  engine.import = async (source, ...rest) => {
+    await delay(200)
+    return await importing(source, ...rest)
+  }
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  for (const body of [file, `${file.slice(0, -1)}${' '.repeat(300_000)}}`]) {
+    const response = await fetch(`http://127.0.0.1:${port}${url}`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    t.equal(response.status, 201)
+  }
 })
 
 t.test('an upload that stands still is ended', async (t) => {

@@ -26,6 +26,23 @@ t.test('a sound snapshot has no problems, and every bit that flips is one', asyn
   t.strictSame(await engine.verify(id), { ok: true, problems: [] })
 })
 
+t.test('a restore notices a flipped bit as well, and touches nothing', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { worker: false })
+  const { id, filename } = await engine.create()
+  const path = join(place.directory, filename)
+  const bytes = await readFile(path)
+  await place.sql`DELETE FROM orders`
+  for (let position = 0; position < bytes.length; position += 31) {
+    const flipped = Buffer.from(bytes)
+    flipped[position] = (flipped[position] as number) ^ (1 << (position % 8))
+    await writeFile(path, flipped)
+    await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SNAPSHOT_INVALID' }, `byte ${position}`)
+  }
+  t.strictSame([...await place.sql`SELECT FROM orders`], [])
+  t.strictSame((await engine.list()).backups.length, 1, 'there was nothing to save')
+})
+
 t.test('all that is wrong is named, without a value', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)

@@ -44,7 +44,9 @@ function addRoute (scope: Scope, { engine, options, stallTimeoutMs, requireResto
   }, async (request, reply) => {
     const body = request.body instanceof Readable ? request.body : Readable.from([])
     reply.raw.setTimeout(stallTimeoutMs, () => {
-      if (!body.readableEnded) body.destroy(new Aborted('the upload stood still'))
+      // What nobody reads yet, because others have their turn, or what is all here, stands still without the client's doing
+      if (body.readableFlowing !== null && !request.raw.complete) body.destroy(new Aborted('the upload stood still'))
+      else reply.raw.setTimeout(stallTimeoutMs)
     })
     try {
       const backup = await engine.import(body, callerOf(request, options))
