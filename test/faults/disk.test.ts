@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { createFileSystemStorage } from '../../lib/storage/file-system-storage.ts'
@@ -128,3 +130,35 @@ t.test('a file whose name could not be made durable is none', async (t) => {
   t.strictSame(await readdir(join(place.directory)), [filename])
   t.strictSame(await broken(place), [])
 })
+
+/** Lets the next call of a method of an open file fail, whichever file that is. Gives how many calls there were. */
+async function failNext (t: Test, method: 'sync' | 'write', code: string): Promise<() => number> {
+  const handle = await open(fileURLToPath(import.meta.url))
+  const prototype = Object.getPrototypeOf(handle)
+  await handle.close()
+  const original = prototype[method]
+  let calls = 0
+  prototype[method] = async function (...values: unknown[]) {
+    if (calls++ === 0) throw Object.assign(new Error('secret'), { code, syscall: method })
+    return await original.apply(this, values)
+  }
+  t.after(() => { prototype[method] = original })
+  return () => calls
+}
+
+for (const [method, code] of [['sync', 'EIO'], ['write', 'EIO'], ['write', 'EDQUOT']] as const) {
+  t.test(`rows that could not be written to the disk, or not for good, are no backup (${method}, ${code})`, async (t) => {
+    const place = await usePlace(t)
+    const engine = useEngine(t, place, { worker: false })
+    const { filename } = await engine.create()
+    const file = await readFile(join(place.directory, filename))
+    for (const attempt of [async () => await engine.create(), async () => await engine.import(Readable.from([file]))]) {
+      const calls = await failNext(t, method, code)
+      await t.rejects(attempt(), { code: code === 'EDQUOT' ? 'FST_BACKUP_STORAGE_FULL' : 'FST_BACKUP_STORAGE_FAILED' })
+      t.ok(calls() > 0)
+      t.strictSame(await readdir(place.directory), [filename])
+    }
+    await engine.create()
+    t.strictSame(await broken(place), [])
+  })
+}
