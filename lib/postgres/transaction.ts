@@ -8,7 +8,7 @@ import { readCopyOut, type CopyReader } from './copy-out.ts'
 import { queryRow, queryRows, type Parameter } from './query.ts'
 import { setLocal } from './settings.ts'
 
-/** COMMIT was sent, and the connection died before it was answered: the transaction stands or falls as a whole. */
+/** COMMIT was sent by a transaction that may have written, and the connection died before it was answered: it stands or falls as a whole. */
 export class CommitUncertain extends Error {}
 
 /** One transaction on one connection. */
@@ -92,7 +92,7 @@ async function attemptTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx
   over.abort()
   if (ended.ok) return ended.value as T
   if (worked?.ok === false) throw worked.error
-  if (committing && isConnectionLoss(ended.error)) throw new CommitUncertain('the connection was lost during COMMIT', { cause: ended.error })
+  if (committing && mode.endsWith('READ WRITE') && isConnectionLoss(ended.error)) throw new CommitUncertain('the connection was lost during COMMIT', { cause: ended.error })
   throw ended.error
 
   async function perform (raw: TransactionSql): Promise<T> {

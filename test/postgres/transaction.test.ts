@@ -294,6 +294,16 @@ t.test('a connection that is lost during COMMIT leaves the outcome open, and say
   await place.usable()
 })
 
+t.test('one that only read has no outcome to leave open: its connection is lost, and that is all', async (t) => {
+  const { url } = await useDatabase(t)
+  const proxy = await useTcpProxy(t, url)
+  const { hostname: host, port, username: user, password, pathname } = new URL(proxy.url)
+  const pool = createPool({ host, port: Number(port), user, password, database: pathname.slice(1), max: 2 })
+  t.teardown(async () => { await pool.end({ timeout: 1 }) })
+  proxy.onSent = (text, link) => { if (/commit(?!ted)/i.test(text)) link.loseAnswer() }
+  await t.rejects(inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => await tx.query('SELECT 1::text AS one')), lost)
+})
+
 t.test('an error that the server answers COMMIT with leaves nothing open', async (t) => {
   const { pool, usable } = await usePool(t)
   await t.rejects(inTransaction(pool, mode, async (tx) => {
