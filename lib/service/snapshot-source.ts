@@ -40,7 +40,6 @@ async function unlessAborted (opening: Promise<Readable>, signal: AbortSignal): 
       reject(signal.reason)
       opening.then((late) => { late.destroy() }, () => {})
     }
-    if (signal.aborted) abort()
     signal.addEventListener('abort', abort, { once: true })
     opening.then(resolve, reject).finally(() => { signal.removeEventListener('abort', abort) })
   })
