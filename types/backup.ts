@@ -40,6 +40,14 @@ export const RestoreRecordSchema = Type.Object({
 }, { additionalProperties: false })
 export type RestoreRecord = Static<typeof RestoreRecordSchema>
 
+/** A table that lost more rows than the option `guard` allows. */
+export const SuspectTableSchema = Type.Object({
+  table: Nullable(Type.String({ description: 'Null: all tables together' })),
+  rowsBefore: Type.Integer({ description: 'The smallest number of rows in the snapshots that it was compared with' }),
+  rows: Type.Integer({ description: '0 as well when the table no longer exists' })
+}, { additionalProperties: false })
+export type SuspectTable = Static<typeof SuspectTableSchema>
+
 /** One run that made a snapshot: a row of `backup_logs`. Sizes are bytes, durations milliseconds. */
 export const BackupSchema = Type.Object({
   id: BackupIdSchema,
@@ -58,6 +66,10 @@ export const BackupSchema = Type.Object({
   cron: Nullable(Type.String({ description: 'The schedule that asked for it' })),
   note: Nullable(Type.String()),
   pinned: Type.Boolean(),
+  suspect: Nullable(Type.Array(SuspectTableSchema, { description: 'Tables that shrank; null when none did' })),
+  accepted: Type.Boolean({ description: 'Somebody looked at the snapshot and found it good, although it is suspect or was adopted' }),
+  held: Type.Boolean({ description: 'Not pruned, because a later snapshot is suspect, or because it was adopted and nobody accepted it yet' }),
+  warnings: Type.Array(Type.String(), { description: 'What the snapshot does not hold and a reader might expect' }),
   startedAt: Instant,
   finishedAt: Nullable(Instant),
   durationMs: Nullable(Type.Integer()),

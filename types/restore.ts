@@ -9,6 +9,14 @@ export const DriftSchema = Type.Object({
 }, { additionalProperties: false })
 export type Drift = Static<typeof DriftSchema>
 
+/** What a restore does to a sequence. Values are text: they may exceed what a JSON number holds exactly. */
+export const SequenceChangeSchema = Type.Object({
+  name: Type.String({ description: 'With its schema in front where it lies in another one' }),
+  now: Type.String({ description: 'last_value when the plan was made' }),
+  after: Type.String({ description: 'last_value after the restore' })
+}, { additionalProperties: false })
+export type SequenceChange = Static<typeof SequenceChangeSchema>
+
 /** What a restore would do. `rowsNow` is exact and was counted when the plan was made. */
 export const RestorePlanSchema = Type.Object({
   id: BackupIdSchema,
@@ -20,6 +28,8 @@ export const RestorePlanSchema = Type.Object({
   }, { additionalProperties: false })),
   untouched: Type.Array(Type.String(), { description: 'Tables of the schema that keep their rows' }),
   drift: Type.Array(DriftSchema),
+  sequences: Type.Array(SequenceChangeSchema, { description: 'Sequences that the restore sets or may move forward' }),
+  warnings: Type.Array(Type.String(), { description: 'What may make the restore fail although the plan is ok' }),
   ok: Type.Boolean({ description: 'Whether a restore without allowSchemaDrift would go ahead' })
 }, { additionalProperties: false, title: 'RestorePlan' })
 export type RestorePlan = Static<typeof RestorePlanSchema>

@@ -1,4 +1,4 @@
-import type { Backup, BackupStatus, BackupTrigger, Progress, RestoreRecord } from '../../types/index.ts'
+import type { Backup, BackupStatus, BackupTrigger, Progress, RestoreRecord, SuspectTable } from '../../types/index.ts'
 
 /** A row as row_to_json() gives it. */
 export interface LogRow<S extends BackupStatus = BackupStatus> {
@@ -25,14 +25,36 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   restore: RestoreRecord | null
   progress: Progress | null
   has_file: boolean
+  ordinal: number
+  suspect: SuspectTable[] | null
+  accepted: boolean
+  warnings: string[]
+  row_counts: Record<string, number | null> | null
+  partial: boolean
+  adopted: boolean
+  restored_rows: Record<string, number> | null
+  sidecar: number | null
 }
 
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count, checksum, error, created_by, cron, note,
-  pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, has_file`
+  pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, has_file,
+  ordinal, suspect, accepted, warnings, row_counts, partial, adopted, restored_rows, sidecar`
 
 /** What the log knows of a backup. Whether its file is there, only the storage knows. */
 export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
-  backup: Omit<Backup, 'available' | 'status'> & { status: S }
+  backup: Omit<Backup, 'available' | 'held' | 'status'> & { status: S }
+  /** Place in the order of insertion. Adopted rows come before all that the log had before them. */
+  ordinal: number
+  /** Rows of each table; null for a table that exists and was left out. Null as a whole for a row of an earlier release. */
+  rowCounts: Record<string, number | null> | null
+  /** The call itself left tables out. */
+  partial: boolean
+  /** The row was made from a file that was found in the storage. */
+  adopted: boolean
+  /** Of a pre_restore snapshot whose restore succeeded: the tables that it replaced, and the rows that they had afterwards. */
+  restoredRows: Record<string, number> | null
+  /** Version of the sidecar file; null when there is none. */
+  sidecar: number | null
   /** Whether the storage may hold a file of this run's: set before it is published. */
   hasFile: boolean
 }
@@ -60,6 +82,9 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
       cron: row.cron,
       note: row.note,
       pinned: row.pinned,
+      suspect: row.suspect,
+      accepted: row.accepted,
+      warnings: row.warnings,
       startedAt: iso(row.started_at),
       finishedAt: isoOrNull(row.finished_at),
       durationMs: row.duration_ms,
@@ -68,6 +93,12 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
       restore: row.restore,
       ...row.progress !== null && { progress: row.progress }
     },
-    hasFile: row.has_file
+    hasFile: row.has_file,
+    ordinal: row.ordinal,
+    rowCounts: row.row_counts,
+    partial: row.partial,
+    adopted: row.adopted,
+    restoredRows: row.restored_rows,
+    sidecar: row.sidecar
   }
 }

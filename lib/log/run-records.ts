@@ -15,7 +15,7 @@ export interface NewRun {
   slot: Date | null
 }
 
-export interface CompletedRun { sizeBytes: number, tableCount: number, rowCount: number, checksum: string }
+export interface CompletedRun { sizeBytes: number, tableCount: number, rowCount: number, checksum: string, warnings: string[] }
 
 /** A slot of the schedule that was claimed for a schema. `running`: whether it is served is not decided yet. */
 export interface Claim { slot: Date, running: boolean }
@@ -49,9 +49,9 @@ export function runRecords ({ table, now, query, select, change }: LogAccess) {
     },
 
     /** Undefined as for expectFile(). */
-    async complete (id: string, { sizeBytes, tableCount, rowCount, checksum }: CompletedRun): Promise<LoggedBackup | undefined> {
-      const [completed] = await change(`status = 'completed', size_bytes = $3::text::int8, table_count = $4::text::int, row_count = $5::text::int8, checksum = $6::text, ${finish}`,
-        stillRuns, [id, now().toISOString(), String(sizeBytes), String(tableCount), String(rowCount), checksum])
+    async complete (id: string, { sizeBytes, tableCount, rowCount, checksum, warnings }: CompletedRun): Promise<LoggedBackup | undefined> {
+      const [completed] = await change(`status = 'completed', size_bytes = $3::text::int8, table_count = $4::text::int, row_count = $5::text::int8, checksum = $6::text, warnings = $7::text::jsonb, ${finish}`,
+        stillRuns, [id, now().toISOString(), String(sizeBytes), String(tableCount), String(rowCount), checksum, JSON.stringify(warnings)])
       return completed
     },
 

@@ -28,6 +28,8 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
         tables: await countRows(tx, scope.tables),
         untouched: scope.untouched,
         drift,
+        sequences: [],
+        warnings: [],
         ok: drift.length === 0
       }
     })

@@ -25,7 +25,7 @@ async function pruneSchema (context: Context, schema: string, retentionDays: num
   const pruned: PrunedBackup[] = []
   for (const { reason, ...logged } of marked) {
     await finishRemoval(context, logged)
-    const entry = { backup: { ...logged.backup, available: false }, reason }
+    const entry = { backup: { ...logged.backup, available: false, held: false }, reason }
     pruned.push(entry)
     events.emit('backup:pruned', entry)
   }

@@ -50,7 +50,7 @@ export function createPublication (context: Context, wanted: NewRun): Publicatio
     if (await log.fail(id, errorText(failure), isInterruption(failure)) === undefined) {
       const logged = await log.get(id)
       if (logged !== undefined && hasSnapshot(logged.backup)) {
-        completed = { ...logged.backup, available: true }
+        completed = { ...logged.backup, available: true, held: false }
         return
       }
     }
@@ -71,9 +71,9 @@ export function createPublication (context: Context, wanted: NewRun): Publicatio
       }
       begun = inserted !== undefined
       if (inserted === undefined) throw run.slot === null ? new Busy(`another backup of the schema ${run.schema} began in the same millisecond`) : new SlotTaken()
-      return { ...inserted.backup, available: false }
+      return { ...inserted.backup, available: false, held: false }
     },
-    async publish ({ manifest, sizeBytes, checksum }) {
+    async publish ({ manifest, sizeBytes, checksum, warnings = [] }) {
       const { filename } = run
       if (await log.expectFile(id) === undefined) throw takenForDead()
       // Somebody else's file, which a failure must not take along
@@ -81,9 +81,9 @@ export function createPublication (context: Context, wanted: NewRun): Publicatio
       published = 'perhaps'
       await storage.publish(spoolPath(context, id), filename)
       published = 'yes'
-      const logged = await log.complete(id, { sizeBytes, tableCount: manifest.totalTables, rowCount: manifest.totalRows, checksum })
+      const logged = await log.complete(id, { sizeBytes, tableCount: manifest.totalTables, rowCount: manifest.totalRows, checksum, warnings })
       if (logged === undefined) throw takenForDead()
-      completed = { ...logged.backup, available: true }
+      completed = { ...logged.backup, available: true, held: false }
     },
     async settle (failure) {
       failed = failure

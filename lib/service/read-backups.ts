@@ -16,7 +16,7 @@ export const hasSnapshot = <B extends LoggedBackup['backup']>(backup: B): backup
 async function withAvailability ({ storage }: Context, { backup }: LoggedBackup): Promise<Backup> {
   // A storage that can't be asked has nothing to give either
   const available = hasSnapshot(backup) && await storage.stat(backup.filename).then((found) => found !== null, () => false)
-  return { ...backup, available }
+  return { ...backup, available, held: false }
 }
 
 async function all (context: Context, backups: LoggedBackup[]): Promise<Backup[]> {
@@ -40,7 +40,7 @@ export async function getAvailable (context: Context, id: string): Promise<Compl
   if (!hasSnapshot(backup)) throw new NotCompleted(id, backup.status)
   const stored = await context.storage.stat(backup.filename)
   if (stored === null) throw new FileGone(backup.filename)
-  return { ...backup, available: true, sizeBytes: stored.sizeBytes }
+  return { ...backup, available: true, held: false, sizeBytes: stored.sizeBytes }
 }
 
 export async function listBackups (context: Context, query: ListQuery = {}): Promise<BackupList> {

@@ -35,8 +35,8 @@ export async function rescanStorage (context: Context, call: LongCall = {}): Pro
   const adopted = await log.adopt(found.filter(({ filename }) => present.has(filename)))
   const missing = (await log.completed()).filter(({ backup }) => ids.has(backup.id) && !present.has(backup.filename))
   return {
-    adopted: adopted.map(({ backup }) => ({ ...backup, available: true })),
-    missing: missing.map(({ backup }) => ({ ...backup, available: false }))
+    adopted: adopted.map(({ backup }) => ({ ...backup, available: true, held: false })),
+    missing: missing.map(({ backup }) => ({ ...backup, available: false, held: false }))
   }
 }
 

@@ -71,7 +71,7 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
         begun = logged !== undefined
         if (logged === undefined) throw new NotFound(id)
         events.emit('restore:started', { id, schema })
-        onBegun({ ...logged.backup, available: true })
+        onBegun({ ...logged.backup, available: true, held: false })
       },
       open: file.open,
       async onPreRestoreStarted () { await publication.begin() },

@@ -8,7 +8,16 @@ import { encodeHead, fileEnd, largestManifest } from './format.ts'
 import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from './spool-file.ts'
 import { toWords } from './words.ts'
 
-export interface WrittenSnapshot { manifest: Manifest, sizeBytes: number, /** `sha256:…` of the whole file. */ checksum: string }
+export interface WrittenSnapshot {
+  manifest: Manifest
+  sizeBytes: number
+  /** `sha256:…` of the whole file. */
+  checksum: string
+  /** What the snapshot does not hold and a reader might expect. */
+  warnings?: string[]
+  /** Tables of the schema that exist and were left out. */
+  excludedTables?: string[]
+}
 
 /** Writes one snapshot file, table by table. */
 export interface SnapshotWriter {

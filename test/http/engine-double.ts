@@ -41,6 +41,10 @@ export function createBackup (changes: Partial<Backup> = {}): Backup {
     cron: null,
     note: null,
     pinned: false,
+    suspect: null,
+    accepted: false,
+    held: false,
+    warnings: [],
     startedAt: '2026-11-22T17:45:00.123Z',
     finishedAt: '2026-11-22T17:45:01.123Z',
     durationMs: 1000,
@@ -54,7 +58,7 @@ export function createBackup (changes: Partial<Backup> = {}): Backup {
 const running = { status: 'running' as const, sizeBytes: null, checksum: null, finishedAt: null, durationMs: null, available: false }
 
 export const samplePlan = (id: string): RestorePlan =>
-  ({ id, schema: 'public', tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }], untouched: ['audit_logs'], drift: [], ok: true })
+  ({ id, schema: 'public', tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }], untouched: ['audit_logs'], drift: [], sequences: [], warnings: [], ok: true })
 
 export const sampleResult = (id: string): RestoreResult => ({
   id,

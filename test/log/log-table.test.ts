@@ -16,7 +16,7 @@ t.test('several replicas start at once: the table is made once', async (t) => {
   const database = await useDatabase(t)
   const logs = Array.from({ length: 8 }, () => useLog(t, database))
   await Promise.all(logs.map(async (log) => { await log.prepare() }))
-  t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`], [{ comment: 'fastify-backup log, version 1' }])
+  t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`], [{ comment: 'fastify-backup log, version 2' }])
   for (const log of logs) t.strictSame(await log.list({}), { backups: [], next: null })
 })
 
@@ -46,8 +46,25 @@ t.test('a table of that name that is not ours is left alone', async (t) => {
 t.test('a table of a newer release is refused', async (t) => {
   const database = await useDatabase(t)
   await useLog(t, database).prepare()
-  await database.sql`COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 2'`
+  await database.sql`COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 3'`
   await t.rejects(useLog(t, database).prepare(), { code: 'FST_BACKUP_LOG_UNUSABLE', message: /newer release/ })
+})
+
+t.test('a table of the first release is migrated, and its rows are numbered in the order in which they started', async (t) => {
+  const database = await useDatabase(t)
+  await useLog(t, database).prepare()
+  await database.sql.unsafe(`
+    ALTER TABLE backup_logs DROP COLUMN ordinal, DROP COLUMN suspect, DROP COLUMN accepted, DROP COLUMN warnings, DROP COLUMN row_counts,
+      DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar;
+    COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 1';
+    INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES
+      ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02'), ('00000000-0000-4000-8000-000000000001', 'a', 'a', 'failed', 'manual', '2026-01-01')`)
+  const log = useLog(t, database)
+  const { backups } = await log.list({})
+  t.strictSame(backups.map(({ backup, ordinal }) => [backup.filename, ordinal]), [['b', 2], ['a', 1]])
+  t.match(backups[0], { backup: { suspect: null, accepted: false, warnings: [] }, rowCounts: null, partial: false, adopted: false })
+  const next = await log.insert({ id, schema: 'a', filename: 'c', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt: new Date('2025-01-01'), slot: null })
+  t.equal(next?.ordinal, 3)
 })
 
 t.test('a migration that another replica makes in the meantime is waited for', async (t) => {
