@@ -18,11 +18,12 @@ import { importBackup } from './service/import-backup.ts'
 import { placesOf } from './service/places.ts'
 import { planRestoreOf } from './service/plan-restore.ts'
 import { pruneAll, removeBackup } from './service/prune-backups.ts'
-import { getBackup, listBackups, readStatus, updateBackup } from './service/read-backups.ts'
+import { getBackup, listBackups, readStatus } from './service/read-backups.ts'
 import { beginRestore } from './service/restore-backup.ts'
 import { rescanStorage } from './service/rescan-storage.ts'
 import { createRuns } from './service/runs.ts'
 import { createStorageKeeper } from './service/storage-keeper.ts'
+import { updateBackup } from './service/update-backup.ts'
 import { verifyBackup } from './service/verify-backup.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
 import { createRunner, findWorkerEntry } from './worker/create-runner.ts'
@@ -50,6 +51,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     runs: createRuns(placesOf(sql), clock.now),
     clock,
     logger,
+    undeletable: new Set(),
     requestHealing: () => { healer.request() }
   }
   const { events, runs } = context

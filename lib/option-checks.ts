@@ -1,6 +1,6 @@
 import { Type, type TSchema } from 'typebox'
 import Value from 'typebox/value'
-import type { BackupOptions, ScheduleOptions } from '../types/index.ts'
+import type { BackupOptions, GuardOptions, KeepRules, ScheduleOptions } from '../types/index.ts'
 import { OptionInvalid } from './errors.ts'
 import { isPossibleName } from './postgres/identifiers.ts'
 
@@ -56,6 +56,8 @@ const checkedBy = (check: (value: unknown) => boolean): TSchema => Type.Refine(T
 const Text = Type.String({ minLength: 1, pattern: '^[^\\u0000]*$' })
 const SchemaNames = Type.Array(checkedBy(isSchemaName))
 
+const TableNames = Type.Array(Type.String({ minLength: 1, maxLength: 127, pattern: '^[^\\u0000]*$' }))
+
 const aSchema = 'the name of a schema that is no system schema, 1 to 63 bytes'
 const authFunctions = 'a list of @fastify/auth functions, or of non-empty lists of them; async ones must not take done as well, and an undefined one is decorated only when its plugin was awaited'
 
@@ -65,8 +67,10 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   storagePath: takes('the path of a directory', Text),
   format: takes("'json'", Type.Literal('json')),
   maxBackups: takes('a whole number from 1 to 100000', Type.Integer({ minimum: 1, maximum: 100_000 })),
+  retention: takes('an object', checkedBy(isPlainObject)),
+  guard: takes('an object, or false', checkedBy((value) => value === false || isPlainObject(value))),
   allowRestore: takes('true or false', Type.Boolean()),
-  excludeTables: takes("a list of tables, 'name' or 'schema.name'", Type.Array(Type.String({ minLength: 1, maxLength: 127, pattern: '^[^\\u0000]*$' }))),
+  excludeTables: takes("a list of tables, 'name' or 'schema.name'", TableNames),
   schedule: takes('an object', checkedBy(isPlainObject)),
   sql: takes('a postgres.js instance', checkedBy(isPool)),
   connection: takes("a URL such as 'postgres://user:password@host:5432/database', or the options of postgres.js", checkedBy(isConnection)),
@@ -89,6 +93,16 @@ const scheduleChecks: Record<keyof ScheduleOptions, OptionCheck> = {
   schemas: takes('a list of at least one schema, none of them a system schema, or a function that returns one', checkedBy((value) => isFunction(value) || Value.Check(Type.Array(checkedBy(isSchemaName), { minItems: 1 }), value)))
 }
 
+const guardChecks: Record<keyof GuardOptions, OptionCheck> = {
+  shrink: takes('a number from 0 to less than 1', Type.Number({ minimum: 0, exclusiveMaximum: 1 })),
+  minRows: takes('a whole number of 1 or more', Type.Integer({ minimum: 1 })),
+  window: takes('a whole number from 1 to 1000', Type.Integer({ minimum: 1, maximum: 1000 })),
+  ignoreTables: takes('a list of tables', TableNames)
+}
+
+const aCount = takes('a whole number from 1 to 100000', Type.Integer({ minimum: 1, maximum: 100_000 }))
+const retentionChecks: Record<keyof KeepRules, OptionCheck> = { hourly: aCount, daily: aCount, weekly: aCount, monthly: aCount, yearly: aCount }
+
 function checkAll (options: object, checks: Record<string, OptionCheck>, path: string): void {
   const given: Array<[string, unknown]> = Object.entries(options)
   for (const [name, value] of given) {
@@ -110,5 +124,8 @@ export function assertOptions (options: object): asserts options is BackupOption
   // fastify.register() has an option of this name, which the plugin would see and Fastify ignore
   if ('prefix' in options) throw new OptionInvalid("there is no option 'prefix'; use basePath")
   checkAll(options, optionChecks, '')
-  if ('schedule' in options && isPlainObject(options.schedule)) checkAll(options.schedule, scheduleChecks, 'schedule.')
+  const { schedule, guard, retention } = options as BackupOptions
+  if (schedule !== undefined) checkAll(schedule, scheduleChecks, 'schedule.')
+  if (guard !== undefined && guard !== false) checkAll(guard, guardChecks, 'guard.')
+  if (retention !== undefined) checkAll(retention, retentionChecks, 'retention.')
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { FastifyRequest } from 'fastify'
-import type { AuthFunctions, BackupOptions, ScheduleOptions, SnapshotStorage } from '../types/index.ts'
+import type { AuthFunctions, BackupOptions, GuardOptions, KeepRules, ScheduleOptions, SnapshotStorage } from '../types/index.ts'
 import { resolveActor } from './actor.ts'
 import { AuthRequired, OptionInvalid } from './errors.ts'
 import { assertOptions, isPlainObject, isSystemSchema } from './option-checks.ts'
@@ -23,6 +23,9 @@ export interface ResolvedOptions {
   /** Absolute. */
   readonly storagePath: string
   readonly maxBackups: number
+  readonly retention: KeepRules
+  /** Undefined: nothing is compared or held. */
+  readonly guard: Required<GuardOptions> | undefined
   readonly allowRestore: boolean
   readonly excludeTables: string[]
   readonly schedule: ResolvedSchedule
@@ -46,6 +49,12 @@ function resolveSchedule (schedule: ScheduleOptions, schema: string): ResolvedSc
   const { enabled = false, cron = '0 2 * * *', retentionDays = 30, mode = 'interval', timezone = 'UTC', schemas = [schema] } = schedule
   const names = Array.isArray(schemas) ? [...schemas] : schemas
   return { enabled, cron, retentionDays, mode, timezone, schemas: Array.isArray(names) ? () => [...names] : names }
+}
+
+function resolveGuard (guard: GuardOptions | false = {}): Required<GuardOptions> | undefined {
+  if (guard === false) return undefined
+  const { shrink = 0.5, minRows = 100, window = 7, ignoreTables = [] } = guard
+  return { shrink, minRows, window, ignoreTables: [...ignoreTables] }
 }
 
 function resolveBounds (schemas: BackupOptions['schemas']): (name: string) => boolean {
@@ -83,6 +92,8 @@ function resolveEnabled (options: BackupOptions): ResolvedOptions {
     basePath: (options.basePath ?? '/admin/backup').replace(/\/$/, ''),
     storagePath: resolve(options.storagePath ?? './backups'),
     maxBackups: options.maxBackups ?? 50,
+    retention: { ...options.retention },
+    guard: resolveGuard(options.guard),
     allowRestore: options.allowRestore ?? false,
     excludeTables: [...options.excludeTables ?? ['audit_logs', 'backup_logs']],
     schedule: resolveSchedule(options.schedule ?? {}, schema),

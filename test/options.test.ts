@@ -22,6 +22,8 @@ t.test('every default is decided', async (t) => {
     basePath: '/admin/backup',
     storagePath: resolve('./backups'),
     maxBackups: 50,
+    retention: {},
+    guard: { shrink: 0.5, minRows: 100, window: 7, ignoreTables: [] },
     allowRestore: false,
     excludeTables: ['audit_logs', 'backup_logs'],
     schedule: { enabled: false, cron: '0 2 * * *', retentionDays: 30, mode: 'interval', timezone: 'UTC' },
@@ -44,6 +46,8 @@ t.test('what is given is taken', async (t) => {
     storagePath: '/var/backups/shop',
     format: 'json',
     maxBackups: 7,
+    retention: { daily: 7, yearly: 1 },
+    guard: { shrink: 0.9, ignoreTables: ['jobs'] },
     allowRestore: true,
     excludeTables: ['sessions'],
     schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', schemas: ['shop', 'blog'] },
@@ -57,6 +61,8 @@ t.test('what is given is taken', async (t) => {
     basePath: '/v1/backups',
     storagePath: '/var/backups/shop',
     maxBackups: 7,
+    retention: { daily: 7, yearly: 1 },
+    guard: { shrink: 0.9, minRows: 100, window: 7, ignoreTables: ['jobs'] },
     allowRestore: true,
     excludeTables: ['sessions'],
     schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin' },
@@ -67,6 +73,7 @@ t.test('what is given is taken', async (t) => {
   t.equal(options.sql, sql)
   t.equal(options.storage, storage)
   t.strictSame(await options.schedule.schemas(), ['shop', 'blog'])
+  t.equal(resolveEnabled({ guard: false }).guard, undefined)
 })
 
 t.test('an option that is undefined counts as not given', async (t) => {
@@ -150,6 +157,13 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['storage', '/backups', /the functions publish, open, stat, remove and list/],
   ['storage', null, /the functions publish/],
   ['storage', { ...storage, list: undefined }, /the functions publish/],
+  ['guard', true, /an object, or false/],
+  ['guard.shrink', 1, /a number from 0 to less than 1/],
+  ['guard.minRows', 0, /a whole number of 1 or more/],
+  ['guard.window', 0.5, /a whole number from 1 to 1000/],
+  ['guard.ignoreTables', 'jobs', /a list of tables/],
+  ['retention', false, /an object/],
+  ['retention.daily', 0, /a whole number from 1 to 100000/],
   ['schedule.enabled', 1, /true or false/],
   ['schedule.cron', '', /a cron expression/],
   ['schedule.retentionDays', 0, /a whole number from 1 to 36500/],

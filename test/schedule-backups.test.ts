@@ -262,6 +262,8 @@ t.test('retentionDays drops scheduled backups only', async (t) => {
   await pass(replica, hour)
   for (let run = 1; run < 4; run++) await pass(replica, hour)
   t.strictSame((await slotsOf(place)).map(({ slot }) => slot), ['11:00', '12:00', '13:00', '14:00'])
+  // Age is that of the database's clock
+  await place.sql`UPDATE backup_logs SET inserted_at = inserted_at - interval '25 hours' WHERE slot <= '2026-11-22 12:00Z' OR slot IS NULL`
   await replica.clock.set('2026-11-23T12:45:00.000Z')
   await waiting(replica.clock)
   t.strictSame((await slotsOf(place)).map(({ slot }) => slot), ['13:00', '14:00', '12:00'])

@@ -37,6 +37,8 @@ export const ManifestSchema = Type.Object({
   createdAt: Type.String(),
   trigger: BackupTriggerSchema,
   note: Type.Union([Type.String(), Type.Null()]),
+  /** The call itself left tables out, besides those of the configuration. */
+  partial: Type.Optional(Type.Boolean()),
   database: Type.String(),
   postgres: Type.String(),
   tables: Type.Array(ManifestTableSchema),

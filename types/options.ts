@@ -20,6 +20,30 @@ export interface ScheduleOptions {
   schemas?: string[] | (() => string[] | Promise<string[]>)
 }
 
+/** What makes a snapshot suspect, compared with the full snapshots before it. */
+export interface GuardOptions {
+  /** The share of its rows that a table may lose: 0.5 is half of them. From 0 to 1, without 1. @defaultValue 0.5 */
+  shrink?: number
+  /** Tables with fewer rows than this are not compared. @defaultValue 100 */
+  minRows?: number
+  /** Snapshots that a new one is compared with. @defaultValue 7 */
+  window?: number
+  /** Tables that may shrink: job queues, caches. @defaultValue [] */
+  ignoreTables?: string[]
+}
+
+/**
+ * Periods of each kind whose newest snapshot stays, beside `maxBackups` and whatever its age: those of the last N periods, in UTC, that have a
+ * snapshot. The keep rules of restic (restic's manual, "Removing backup snapshots").
+ */
+export interface KeepRules {
+  hourly?: number
+  daily?: number
+  weekly?: number
+  monthly?: number
+  yearly?: number
+}
+
 export interface BackupOptions {
   /** Mount the service and its routes. @defaultValue false */
   enabled?: boolean
@@ -31,6 +55,10 @@ export interface BackupOptions {
   format?: 'json'
   /** Snapshots kept per schema; older ones are pruned. @defaultValue 50 */
   maxBackups?: number
+  /** Keep more than `maxBackups`: the newest snapshot of each of the last N periods. @defaultValue none */
+  retention?: KeepRules
+  /** What makes a snapshot suspect, so that those before it are held. `false`: nothing is compared or held. @defaultValue see GuardOptions */
+  guard?: GuardOptions | false
   /** Whether snapshots may be restored at all, by anybody. @defaultValue false */
   allowRestore?: boolean
   /** Tables left out, `name` or `schema.name`. @defaultValue ['audit_logs', 'backup_logs'] */

@@ -77,6 +77,8 @@ export interface BackupEvents {
   'backup:started': (backup: Backup) => void
   'backup:progress': (event: { id: string, progress: Progress }) => void
   'backup:completed': (backup: Backup) => void
+  /** After `backup:completed`, when the snapshot lost more rows than the option `guard` allows. */
+  'backup:suspect': (backup: Backup) => void
   'backup:failed': (event: { id: string, schema: string, error: Error }) => void
   'restore:started': (event: { id: string, schema: string }) => void
   'restore:progress': (event: { id: string, progress: Progress }) => void
@@ -110,7 +112,11 @@ export interface BackupService {
   import: (source: Readable, options?: ImportOptions) => Promise<Backup>
   /** Deletes a snapshot and its row. */
   remove: (id: string) => Promise<void>
-  update: (id: string, changes: { pinned?: boolean, note?: string | null }) => Promise<Backup>
+  /**
+   * `accepted: true` makes a suspect snapshot the baseline of later ones and ends the hold of those before it, also of adopted ones. Pins, notes and
+   * acceptances are kept in the storage as well, so that they survive the log.
+   */
+  update: (id: string, changes: { pinned?: boolean, note?: string | null, accepted?: boolean }) => Promise<Backup>
   /** Applies the retention policy to every schema, and says what went and why. */
   prune: () => Promise<PrunedBackup[]>
   /**

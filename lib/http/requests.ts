@@ -36,7 +36,8 @@ export const CreateBody = Type.Object({
 
 export const UpdateBody = Type.Object({
   pinned: Type.Optional(Type.Boolean({ description: 'A pinned snapshot is never pruned' })),
-  note: Type.Optional(Type.Union([Note, Type.Null()]))
+  note: Type.Optional(Type.Union([Note, Type.Null()])),
+  accepted: Type.Optional(Type.Boolean({ description: 'An accepted snapshot is a baseline of later ones, and ends the hold of those before it' }))
 }, strict)
 
 const restoreTarget = {

@@ -7,6 +7,7 @@ import { logReader } from './log-reader.ts'
 import { removals } from './removals.ts'
 import { restoreRecords } from './restore-records.ts'
 import { runRecords } from './run-records.ts'
+import { updates } from './updates.ts'
 
 /** `backup_logs`: its SQL is in this room and nowhere else. Every method rejects with an error that can leave the library. */
 export type BackupLog = ReturnType<typeof createBackupLog>
@@ -23,11 +24,6 @@ export function createBackupLog (sql: Sql, schema: string, now: () => Date) {
     ...deadRuns(access),
     ...adoptions(access),
     ...logIdentity(access),
-
-    async update (id: string, { pinned, note }: { pinned?: boolean, note?: string | null }) {
-      const [updated] = await access.change('pinned = coalesce($2::text::boolean, pinned), note = CASE WHEN $3::text::boolean THEN $4::text ELSE note END',
-        'id = $1::text::uuid AND removed_at IS NULL', [id, pinned === undefined ? null : String(pinned), String(note !== undefined), note ?? null])
-      return updated
-    }
+    ...updates(access)
   }
 }

@@ -1,9 +1,11 @@
 import type { ListQuery } from '../../types/index.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import type { LogAccess } from './log-access.ts'
+import { inList, type LogAccess } from './log-access.ts'
 import type { LoggedBackup } from './log-row.ts'
 
 export interface LogPage { backups: LoggedBackup[], next: string | null }
+
+const isThere = "status IN ('completed', 'restored') AND removed_at IS NULL"
 
 /** What the log tells. Rows whose removal has begun are not there any more. */
 export function logReader ({ table, query, select }: LogAccess) {
@@ -13,27 +15,27 @@ export function logReader ({ table, query, select }: LogAccess) {
       return backup
     },
 
-    /** Newest first; of the same instant, the greater id first. */
+    /** Newest first, in the order of insertion. */
     async list ({ schema: ofSchema, status, trigger, limit = 100, before }: ListQuery): Promise<LogPage> {
-      const cursor = before === undefined ? { startedAt: null, id: null } : decodeCursor(before)
+      const cursor = before === undefined ? { ordinal: null, id: null } : decodeCursor(before)
       const backups = await select(`removed_at IS NULL
         AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR status = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
-        AND ($4::text IS NULL OR (started_at, id) < ($4::text::timestamptz, $5::text::uuid))`,
-      [ofSchema ?? null, status ?? null, trigger ?? null, cursor.startedAt, cursor.id], `ORDER BY started_at DESC, id DESC LIMIT ${limit + 1}`)
+        AND ($4::text IS NULL OR (ordinal, id) < ($4::text::int8, $5::text::uuid))`,
+      [ofSchema ?? null, status ?? null, trigger ?? null, cursor.ordinal, cursor.id], `ORDER BY ordinal DESC, id DESC LIMIT ${limit + 1}`)
       const page = backups.slice(0, limit)
       const last = page.at(-1)
-      return { backups: page, next: backups.length > limit && last !== undefined ? encodeCursor(last.backup) : null }
+      return { backups: page, next: backups.length > limit && last !== undefined ? encodeCursor({ ordinal: String(last.ordinal), id: last.backup.id }) : null }
     },
 
     /** Backups that run, and snapshots that are being restored. */
     async running (): Promise<LoggedBackup[]> {
-      return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [], 'ORDER BY started_at DESC')
+      return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [], 'ORDER BY ordinal DESC')
     },
 
     /** The newest completed backup of each schema. */
     async newest (): Promise<LoggedBackup[]> {
       return await select(`removed_at IS NULL AND id IN (
-        SELECT DISTINCT ON (schema) id FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL ORDER BY schema, started_at DESC, id DESC)`, [], 'ORDER BY schema')
+        SELECT DISTINCT ON (schema) id FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL ORDER BY schema, ordinal DESC, id DESC)`, [], 'ORDER BY schema')
     },
 
     async bytesHeld (): Promise<number> {
@@ -44,9 +46,20 @@ export function logReader ({ table, query, select }: LogAccess) {
     /** Schemas whose newest finished run failed. */
     async failing (): Promise<string[]> {
       const rows = await query<{ schema: string }>(`SELECT schema FROM (
-        SELECT DISTINCT ON (schema) schema, status FROM ${table} WHERE status <> 'running' AND removed_at IS NULL ORDER BY schema, started_at DESC, id DESC) newest
+        SELECT DISTINCT ON (schema) schema, status FROM ${table} WHERE status <> 'running' AND removed_at IS NULL ORDER BY schema, ordinal DESC, id DESC) newest
         WHERE status = 'failed'`)
       return rows.map(({ schema: name }) => name)
+    },
+
+    /** Completed snapshots of a schema. */
+    async snapshots (ofSchema: string): Promise<LoggedBackup[]> {
+      return await select(`schema = $1::text AND ${isThere}`, [ofSchema])
+    },
+
+    /** Completed snapshots of those of the schemas that have suspects which nobody accepted, or adopted snapshots. */
+    async doubtfulSnapshots (ofSchemas: string[]): Promise<LoggedBackup[]> {
+      return await select(`${isThere} AND schema IN (SELECT schema FROM ${table}
+        WHERE schema ${inList('$1')} AND ${isThere} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [JSON.stringify(ofSchemas)])
     },
 
     /** Every schema that has a row. */

@@ -34,11 +34,12 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   adopted: boolean
   restored_rows: Record<string, number> | null
   sidecar: number | null
+  inserted_at: string
 }
 
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count, checksum, error, created_by, cron, note,
   pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, has_file,
-  ordinal, suspect, accepted, warnings, row_counts, partial, adopted, restored_rows, sidecar`
+  ordinal, suspect, accepted, warnings, row_counts, partial, adopted, restored_rows, sidecar, inserted_at`
 
 /** What the log knows of a backup. Whether its file is there, only the storage knows. */
 export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
@@ -49,12 +50,14 @@ export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   rowCounts: Record<string, number | null> | null
   /** The call itself left tables out. */
   partial: boolean
-  /** The row was made from a file that was found in the storage. */
+  /** The row was made from a file that was found in the storage, and since then neither accepted nor followed by a restore. */
   adopted: boolean
   /** Of a pre_restore snapshot whose restore succeeded: the tables that it replaced, and the rows that they had afterwards. */
   restoredRows: Record<string, number> | null
   /** Version of the sidecar file; null when there is none. */
   sidecar: number | null
+  /** By the clock of the database; of an adopted row the time of the snapshot. ISO 8601. */
+  insertedAt: string
   /** Whether the storage may hold a file of this run's: set before it is published. */
   hasFile: boolean
 }
@@ -99,6 +102,7 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
     partial: row.partial,
     adopted: row.adopted,
     restoredRows: row.restored_rows,
-    sidecar: row.sidecar
+    sidecar: row.sidecar,
+    insertedAt: iso(row.inserted_at)
   }
 }

@@ -12,16 +12,17 @@ export function removals ({ table, transact, select }: LogAccess) {
   return {
     /**
      * Marks snapshots of one schema as being removed, in one transaction that no other removal of that schema runs beside: `choose` gets
-     * every finished row, and names those to go. One that is in use by a restore, by whichever replica, is left, and so is one that was
+     * every finished row and the time by the clock of the database, and names those to go. One that is in use by a restore, by whichever replica, is left, and so is one that was
      * pinned since.
      */
-    async markRemoved<Choice extends { id: string }> (ofSchema: string, choose: (finished: FinishedBackup[]) => Choice[]): Promise<Array<Choice & FinishedBackup>> {
+    async markRemoved<Choice extends { id: string }> (ofSchema: string, choose: (finished: FinishedBackup[], now: Date) => Choice[]): Promise<Array<Choice & FinishedBackup>> {
       return await transact(async (tx) => {
         await waitForLock(tx, retentionKey(ofSchema))
         const finished = await tx.query<FinishedRow>(`SELECT ${logColumns} FROM ${table} WHERE schema = $1::text AND status <> 'running' AND removed_at IS NULL`, [ofSchema])
+        const { time } = await tx.queryRow<{ time: string }>('SELECT clock_timestamp() AS time')
         const pinned = new Set(finished.filter((row) => row.pinned).map(({ id }) => id))
         const marked: Array<Choice & FinishedBackup> = []
-        for (const choice of choose(finished.map(toLoggedBackup))) {
+        for (const choice of choose(finished.map(toLoggedBackup), new Date(time))) {
           if (!await tryLock(tx, backupKey(choice.id))) continue
           const rows = await tx.query<FinishedRow>(`WITH q AS (UPDATE ${table} SET removed_at = clock_timestamp()
             WHERE id = $1::text::uuid AND pinned = $2::text::boolean RETURNING ${logColumns})`, [choice.id, String(pinned.has(choice.id))])

@@ -30,17 +30,21 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
 
     /**
      * The statement that a restore runs last in its own transaction, so that the log tells what the data are. It is made when the restore
-     * begins, so it adds to that moment what has passed in the database since.
+     * begins, so it adds to that moment what has passed in the database since. The restore appends one parameter: the rows of the replaced
+     * tables, as JSON. They become the baseline of later snapshots, and what was held is held no more.
      */
-    restoreCompletion (key: RestoreKey, by: string | null): { text: string, parameters: Parameter[] } {
+    restoreCompletion (key: RestoreKey, by: string | null, preRestoreId: string): { text: string, parameters: Parameter[] } {
       const finishedAt = '$3::text::timestamptz + (clock_timestamp() - transaction_timestamp())'
       return {
         text: `WITH q AS (UPDATE ${table} SET status = 'restored', restored_at = ${finishedAt}, restored_by = $4::text, progress = NULL,
+          adopted = adopted AND schema <> $2::text,
           restore = CASE WHEN ${isOurs}
             THEN restore || jsonb_build_object('status', 'completed', 'finishedAt', to_char(${finishedAt}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
             ELSE restore END
-          WHERE id = $1::text::uuid RETURNING id)`,
-        parameters: [...keyOf(key), by]
+          WHERE id = $1::text::uuid RETURNING id),
+        released AS (UPDATE ${table} SET adopted = false, restored_rows = CASE WHEN id = $5::text::uuid THEN $6::text::jsonb ELSE restored_rows END
+          WHERE id <> $1::text::uuid AND schema = $2::text AND (adopted OR id = $5::text::uuid))`,
+        parameters: [...keyOf(key), by, preRestoreId]
       }
     }
   }

@@ -1,4 +1,4 @@
-import type { BackupTrigger, Progress } from '../../types/index.ts'
+import type { BackupTrigger, Progress, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 import { endOfRun, type LogAccess } from './log-access.ts'
 
@@ -13,9 +13,20 @@ export interface NewRun {
   startedAt: Date
   /** The slot that a scheduled run serves. */
   slot: Date | null
+  /** The call itself leaves tables out. */
+  partial: boolean
 }
 
-export interface CompletedRun { sizeBytes: number, tableCount: number, rowCount: number, checksum: string, warnings: string[] }
+export interface CompletedRun {
+  sizeBytes: number
+  tableCount: number
+  rowCount: number
+  checksum: string
+  warnings: string[]
+  /** Null: not to be compared. */
+  rowCounts: Record<string, number | null> | null
+  suspect: SuspectTable[] | null
+}
 
 /** A slot of the schedule that was claimed for a schema. `running`: whether it is served is not decided yet. */
 export interface Claim { slot: Date, running: boolean }
@@ -31,14 +42,14 @@ export function runRecords ({ table, now, query, select, change }: LogAccess) {
     /** Undefined when another run has claimed the slot or the file's name. With an error it is a run that failed before it could begin. */
     async insert (run: NewRun, error: string | null = null): Promise<LoggedBackup | undefined> {
       const [row] = await query<LogRow>(`WITH q AS (
-        INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, status, error, finished_at, duration_ms)
-        SELECT $1::text::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text::timestamptz, $9::text::timestamptz,
+        INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, partial, status, error, finished_at, duration_ms)
+        SELECT $1::text::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text::timestamptz, $9::text::timestamptz, $12::text::boolean,
           CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text,
           CASE WHEN $10::text IS NOT NULL THEN greatest($8::text::timestamptz, $11::text::timestamptz) END,
           CASE WHEN $10::text IS NOT NULL THEN greatest(0, round(extract(epoch FROM $11::text::timestamptz - $8::text::timestamptz) * 1000)) END
         ON CONFLICT DO NOTHING RETURNING ${logColumns})`,
       [run.id, run.schema, run.filename, run.trigger, run.createdBy, run.cron, run.note, run.startedAt.toISOString(), run.slot?.toISOString() ?? null,
-        error, now().toISOString()])
+        error, now().toISOString(), String(run.partial)])
       return row === undefined ? undefined : toLoggedBackup(row)
     },
 
@@ -49,9 +60,10 @@ export function runRecords ({ table, now, query, select, change }: LogAccess) {
     },
 
     /** Undefined as for expectFile(). */
-    async complete (id: string, { sizeBytes, tableCount, rowCount, checksum, warnings }: CompletedRun): Promise<LoggedBackup | undefined> {
-      const [completed] = await change(`status = 'completed', size_bytes = $3::text::int8, table_count = $4::text::int, row_count = $5::text::int8, checksum = $6::text, warnings = $7::text::jsonb, ${finish}`,
-        stillRuns, [id, now().toISOString(), String(sizeBytes), String(tableCount), String(rowCount), checksum, JSON.stringify(warnings)])
+    async complete (id: string, { sizeBytes, tableCount, rowCount, checksum, warnings, rowCounts, suspect }: CompletedRun): Promise<LoggedBackup | undefined> {
+      const [completed] = await change(`status = 'completed', size_bytes = $3::text::int8, table_count = $4::text::int, row_count = $5::text::int8,
+        checksum = $6::text, warnings = $7::text::jsonb, row_counts = $8::text::jsonb, suspect = $9::text::jsonb, ${finish}`,
+      stillRuns, [id, now().toISOString(), String(sizeBytes), String(tableCount), String(rowCount), checksum, JSON.stringify(warnings), rowCounts && JSON.stringify(rowCounts), suspect && JSON.stringify(suspect)])
       return completed
     },
 

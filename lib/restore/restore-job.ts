@@ -18,7 +18,7 @@ export interface RestoreJob extends RestoreTarget {
   allowModified: boolean
   /** The snapshot that is taken of what is about to be replaced. */
   preRestore: SnapshotIdentity
-  /** Notes the restore in the log: the last statement of the transaction. */
+  /** Notes the restore in the log: the last statement of the transaction. Its last parameter, the rows of the replaced tables, is still to be appended. */
   completion: { text: string, parameters: Parameter[] }
 }
 

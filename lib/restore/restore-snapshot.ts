@@ -43,7 +43,7 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       const snapshotMs = phase()
       touched = true
       await replaceRows(tx, scope, verified, server, job, hooks)
-      await tx.query(job.completion.text, job.completion.parameters)
+      await tx.query(job.completion.text, [...job.completion.parameters, JSON.stringify(rowsByTable(scope))])
       return { scope, verifyMs, snapshotMs, loadMs: phase() }
     }, hooks.signal)
     await analyze(sql, job.schema, scope.tables, hooks.signal)
@@ -52,6 +52,9 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
     throw explain(error, touched)
   }
 }
+
+const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
+  Object.fromEntries(tables.map(({ table, source }) => [table.name, source.rows]))
 
 /** The rows that are about to be replaced, read under the locks: not one committed write falls in between. */
 async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {

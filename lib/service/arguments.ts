@@ -47,7 +47,7 @@ const calls = {
   verify: { signal: longCall.signal, onProgress: longCall.onProgress },
   rescan: { signal: longCall.signal, onProgress: longCall.onProgress },
   import: { note, ...longCall },
-  update: { pinned: flag, note: { takes: `${note.takes}, or null`, test: (value: unknown) => value === null || note.test(value) } }
+  update: { pinned: flag, accepted: flag, note: { takes: `${note.takes}, or null`, test: (value: unknown) => value === null || note.test(value) } }
 }
 
 /**

@@ -30,6 +30,8 @@ export interface Context {
   runner: Runner
   clock: Clock
   logger: FastifyBaseLogger
+  /** Ids of backups whose files this process could not delete, and reported. */
+  undeletable: Set<string>
   /** Asks for the log to be healed in the background, when a run could not be noted as ended. */
   requestHealing: () => void
 }

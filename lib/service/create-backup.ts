@@ -29,7 +29,8 @@ export async function beginCreate (context: Context, request: CreateOptions = {}
     cron: occasion?.cron ?? null,
     note: request.note ?? null,
     startedAt: run.startedAt,
-    slot: occasion?.slot ?? null
+    slot: occasion?.slot ?? null,
+    partial: (request.excludeTables ?? []).length > 0
   }
   return await new Promise((resolve, reject) => {
     const finished = performCreate(context, newRun, request, run, (backup) => { resolve({ backup, finished }) }).finally(run.end)
@@ -45,12 +46,19 @@ async function performCreate (context: Context, newRun: NewRun, request: CreateO
   try {
     const backup = await writeBackup(context, newRun, request, run, publication, onBegun)
     events.emit('backup:completed', backup)
-    await pruneAfterRun(context, schema, trigger)
+    if (backup.suspect !== null) reportSuspect(context, backup)
+    await pruneAfterRun(context, schema, trigger, id)
     return backup
   } catch (error) {
     if (publication.hasBegun()) events.emit('backup:failed', { id, schema, error: error as Error })
     throw error
   }
+}
+
+function reportSuspect ({ events, logger }: Context, backup: Backup): void {
+  const { id, schema, suspect } = backup
+  logger.warn({ id, schema, suspect }, 'a backup holds far fewer rows than those before it, which are held until this one is accepted or a restore succeeds')
+  events.emit('backup:suspect', backup)
 }
 
 async function writeBackup (context: Context, newRun: NewRun, request: CreateOptions, run: Run, publication: Publication, onBegun: (backup: Backup) => void): Promise<Backup> {
@@ -63,6 +71,7 @@ async function writeBackup (context: Context, newRun: NewRun, request: CreateOpt
       trigger,
       note,
       createdAt: startedAt.toISOString(),
+      partial: newRun.partial,
       spoolPath: spoolPath(context, id),
       excludeTables: [...options.excludeTables, ...request.excludeTables ?? []],
       logTable: logTable(context)

@@ -1,7 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises'
-import type { LoggedBackup } from '../log/log-row.ts'
 import { type Context, spoolPath } from './context.ts'
 import { errorText } from './outcome.ts'
+import { removeEach } from './remove-files.ts'
 import { requireOwnStorage } from './storage-owner.ts'
 
 const interrupted = 'interrupted: the service ended, or lost the database, while it ran'
@@ -15,25 +15,16 @@ const forgottenMs = 24 * 60 * 60_000
  * were begun are ended. Harmless at any time and in several replicas at once.
  */
 export async function healLog (context: Context): Promise<void> {
-  const { log, storage } = context
+  const { log } = context
   await failDeadRuns(context)
   await requireOwnStorage(context)
-  for (const { backup } of await log.strays()) {
-    await storage.remove(backup.filename)
-    await log.forgetFile(backup.id)
-  }
-  for (const logged of await log.removing()) await finishRemoval(context, logged)
+  await removeEach(context, await log.strays(), async ({ backup }) => { await log.forgetFile(backup.id) })
+  await removeEach(context, await log.removing(), async ({ backup }) => { await log.deleteRow(backup.id) })
   await removeDeadSpools(context)
 }
 
 export async function failDeadRuns ({ log }: Context): Promise<void> {
   await log.failDead(interrupted)
-}
-
-/** A removal is marked first, so that it can be finished after a crash. */
-export async function finishRemoval ({ log, storage }: Context, { backup, hasFile }: LoggedBackup): Promise<void> {
-  if (hasFile) await storage.remove(backup.filename)
-  await log.deleteRow(backup.id)
 }
 
 /** Those of runs that the log knows to have ended. Others may belong to a run of another service, or to one that begins just now. */

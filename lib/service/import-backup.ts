@@ -77,7 +77,8 @@ async function publish (context: Context, id: string, read: ReadSnapshot, reques
     cron: null,
     note: request.note ?? (isNote(manifest.note) ? manifest.note : null),
     startedAt,
-    slot: null
+    slot: null,
+    partial: false
   })
   try {
     await inTransaction(context.sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
@@ -100,6 +101,6 @@ async function publish (context: Context, id: string, read: ReadSnapshot, reques
   }
   const backup = publication.outcome()
   events.emit('backup:completed', backup)
-  await pruneAfterRun(context, schema, 'import')
+  await pruneAfterRun(context, schema, 'import', id)
   return backup
 }

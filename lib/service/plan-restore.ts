@@ -7,7 +7,8 @@ import { checkArguments, checkId, requireAllowed } from './arguments.ts'
 import { type Context, logTable } from './context.ts'
 import { openSnapshot } from './download-backup.ts'
 import { publicStorageError } from './guarded-storage.ts'
-import { type Completed, getAvailable } from './read-backups.ts'
+import type { Completed } from './completed.ts'
+import { getAvailable } from './read-backups.ts'
 
 export interface Source { source: Completed, schema: string }
 

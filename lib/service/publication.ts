@@ -1,12 +1,14 @@
 import { rm } from 'node:fs/promises'
 import { Aborted, Busy, StorageFailed } from '../errors.ts'
 import type { NewRun } from '../log/run-records.ts'
+import { isFull } from '../retention/guarded-snapshot.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { Backup } from '../../types/index.ts'
 import { type Context, spoolPath } from './context.ts'
 import { errorText, isOwnError } from './outcome.ts'
-import { hasSnapshot } from './read-backups.ts'
+import { hasSnapshot } from './completed.ts'
+import { countRows, findSuspectTables } from './guard.ts'
 
 /** Another replica serves the slot. */
 export class SlotTaken extends Error {}
@@ -73,15 +75,17 @@ export function createPublication (context: Context, wanted: NewRun): Publicatio
       if (inserted === undefined) throw run.slot === null ? new Busy(`another backup of the schema ${run.schema} began in the same millisecond`) : new SlotTaken()
       return { ...inserted.backup, available: false, held: false }
     },
-    async publish ({ manifest, sizeBytes, checksum, warnings = [] }) {
+    async publish ({ manifest, sizeBytes, checksum, warnings = [], excludedTables = [] }) {
       const { filename } = run
       if (await log.expectFile(id) === undefined) throw takenForDead()
       // Somebody else's file, which a failure must not take along
       if (await storage.stat(filename) !== null) throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
+      const rowCounts = run.trigger === 'import' ? null : countRows(manifest, excludedTables)
+      const suspect = rowCounts !== null && isFull(run) ? await findSuspectTables(context, run.schema, rowCounts) : null
       published = 'perhaps'
       await storage.publish(spoolPath(context, id), filename)
       published = 'yes'
-      const logged = await log.complete(id, { sizeBytes, tableCount: manifest.totalTables, rowCount: manifest.totalRows, checksum, warnings })
+      const logged = await log.complete(id, { sizeBytes, tableCount: manifest.totalTables, rowCount: manifest.totalRows, checksum, warnings, rowCounts, suspect })
       if (logged === undefined) throw takenForDead()
       completed = { ...logged.backup, available: true, held: false }
     },

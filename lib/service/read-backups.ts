@@ -2,25 +2,30 @@ import { FileGone, NotCompleted, NotFound } from '../errors.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
 import type { Backup, BackupList, ListQuery, Status } from '../../types/index.ts'
 import { checkArguments, checkId } from './arguments.ts'
+import { type Completed, hasSnapshot } from './completed.ts'
 import type { Context } from './context.ts'
+import { findHolds, toGuarded } from './guard.ts'
 import { errorText } from './outcome.ts'
 import { requireOwnStorage } from './storage-owner.ts'
 
-/** A backup that was completed; the log table has a constraint that it tells of its file then. */
-export type Completed<B = Backup> = B & { sizeBytes: number, checksum: string }
-
-/** Completed ones, and those that were restored since. */
-export const hasSnapshot = <B extends LoggedBackup['backup']>(backup: B): backup is Completed<B> =>
-  backup.status === 'completed' || backup.status === 'restored'
-
-async function withAvailability ({ storage }: Context, { backup }: LoggedBackup): Promise<Backup> {
+async function withAvailability ({ storage }: Context, { backup }: LoggedBackup): Promise<Omit<Backup, 'held'>> {
   // A storage that can't be asked has nothing to give either
   const available = hasSnapshot(backup) && await storage.stat(backup.filename).then((found) => found !== null, () => false)
-  return { ...backup, available, held: false }
+  return { ...backup, available }
 }
 
-async function all (context: Context, backups: LoggedBackup[]): Promise<Backup[]> {
-  return await Promise.all(backups.map(async (logged) => await withAvailability(context, logged)))
+/** As callers see them: whether their files are there, and whether they are held. */
+export async function describeBackups (context: Context, backups: LoggedBackup[]): Promise<Backup[]> {
+  const holds = await findHolds(context, backups.map(({ backup }) => backup.schema))
+  return await Promise.all(backups.map(async (logged) => {
+    const { schema } = logged.backup
+    return { ...await withAvailability(context, logged), held: hasSnapshot(logged.backup) && holds(schema).isHeld(toGuarded(logged)) }
+  }))
+}
+
+export async function describeBackup (context: Context, logged: LoggedBackup): Promise<Backup> {
+  const [backup] = await describeBackups(context, [logged])
+  return backup as Backup
 }
 
 export async function getLogged ({ log }: Context, id: string): Promise<LoggedBackup> {
@@ -31,7 +36,7 @@ export async function getLogged ({ log }: Context, id: string): Promise<LoggedBa
 }
 
 export async function getBackup (context: Context, id: string): Promise<Backup> {
-  return await withAvailability(context, await getLogged(context, id))
+  return await describeBackup(context, await getLogged(context, id))
 }
 
 /** A backup whose snapshot can be read; `sizeBytes` is that of the file as it is. Throws FST_BACKUP_NOT_COMPLETED or FST_BACKUP_FILE_GONE. */
@@ -46,15 +51,7 @@ export async function getAvailable (context: Context, id: string): Promise<Compl
 export async function listBackups (context: Context, query: ListQuery = {}): Promise<BackupList> {
   checkArguments('list', query)
   const { backups, next } = await context.log.list(query)
-  return { backups: await all(context, backups), next }
-}
-
-export async function updateBackup (context: Context, id: string, changes: { pinned?: boolean, note?: string | null }): Promise<Backup> {
-  checkId(id)
-  checkArguments('update', changes)
-  const updated = await context.log.update(id, changes)
-  if (updated === undefined) throw new NotFound(id)
-  return await withAvailability(context, updated)
+  return { backups: await describeBackups(context, backups), next }
 }
 
 export async function readStatus (context: Context, nextRunAt: Date | null): Promise<Status> {
@@ -66,8 +63,8 @@ export async function readStatus (context: Context, nextRunAt: Date | null): Pro
     ...problem !== undefined && { problem },
     allowRestore: options.allowRestore,
     nextRunAt: nextRunAt?.toISOString() ?? null,
-    running: await all(context, running),
-    newest: await all(context, newest),
+    running: await describeBackups(context, running),
+    newest: await describeBackups(context, newest),
     bytesHeld
   }
 }

@@ -1,16 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import type { FoundSnapshot } from '../log/adoptions.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
+import { findShrunkTables } from '../retention/find-shrunk-tables.ts'
+import { type GuardedSnapshot, isFull } from '../retention/guarded-snapshot.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findProblems } from '../snapshot/verify-snapshot.ts'
 import { isMarkerName } from '../storage/marker.ts'
+import { parseSidecarName } from '../storage/sidecar-name.ts'
 import type { LongCall, Rescan } from '../../types/index.ts'
 import { checkArguments, isNote } from './arguments.ts'
 import { type Context, storedFile } from './context.ts'
 import { callGuarded } from './event-hub.ts'
+import { countRows } from './guard.ts'
 import { isOwnError } from './outcome.ts'
+import { describeBackups } from './read-backups.ts'
 import type { Run } from './runs.ts'
+import { readSidecar, sidecarsBySnapshot } from './sidecar.ts'
 import { createSnapshotSource } from './snapshot-source.ts'
 import { requireOwnStorage } from './storage-owner.ts'
 
@@ -21,23 +27,44 @@ import { requireOwnStorage } from './storage-owner.ts'
 export async function rescanStorage (context: Context, call: LongCall = {}): Promise<Rescan> {
   checkArguments('rescan', call)
   const { log, storage } = context
-  const { strays, ids } = await compare(context)
+  const { strays, ids, sidecars } = await compare(context)
   const found: FoundSnapshot[] = []
   for (const filename of strays) {
     const read = await readStray(context, filename, call)
     if (read === undefined) continue
-    const snapshot = toFound(filename, read, ids)
+    const snapshot = toFound(context, filename, read, ids)
     ids.add(snapshot.id)
-    found.push(snapshot)
+    found.push({ ...snapshot, ...await findSidecar(context, filename, sidecars.get(filename) ?? []) })
   }
   // Again, since reading may take long, and another replica may have adopted and pruned one of them
   const present = new Set((await storage.list()).map(({ name }) => name))
-  const adopted = await log.adopt(found.filter(({ filename }) => present.has(filename)))
+  const adopted = await log.adopt(withSuspects(context, found.filter(({ filename }) => present.has(filename))))
   const missing = (await log.completed()).filter(({ backup }) => ids.has(backup.id) && !present.has(backup.filename))
-  return {
-    adopted: adopted.map(({ backup }) => ({ ...backup, available: true, held: false })),
-    missing: missing.map(({ backup }) => ({ ...backup, available: false, held: false }))
+  return { adopted: await describeBackups(context, adopted), missing: await describeBackups(context, missing) }
+}
+
+/** What the newest sidecar says that can be read; its version all the same is the newest, or the next change would meet it. */
+async function findSidecar (context: Context, filename: string, versions: number[]): Promise<Partial<FoundSnapshot>> {
+  const [newest] = versions
+  for (const version of versions) {
+    const sidecar = await readSidecar(context, filename, version)
+    if (sidecar !== undefined) return { ...sidecar, sidecar: newest ?? null }
   }
+  return { sidecar: newest ?? null }
+}
+
+/** Oldest first, and each compared with those before it, as they were when they were made. */
+function withSuspects ({ options: { guard } }: Context, found: FoundSnapshot[]): FoundSnapshot[] {
+  const sorted = found.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
+  if (guard === undefined) return sorted
+  const earlier = new Map<string, GuardedSnapshot[]>()
+  return sorted.map((snapshot, ordinal) => {
+    const { schema, rowCounts } = snapshot
+    const before = earlier.get(schema) ?? []
+    const suspect = rowCounts !== null && isFull(snapshot) ? findShrunkTables(before, rowCounts, guard) : null
+    earlier.set(schema, [...before, { ...snapshot, ordinal, suspect, adopted: true, restoredRows: null }])
+    return { ...snapshot, suspect }
+  })
 }
 
 /** Files in the storage that have no row, whatever they are. Throws FST_BACKUP_STORAGE_TAKEN. */
@@ -45,13 +72,19 @@ export async function findStrays (context: Context): Promise<string[]> {
   return (await compare(context)).strays
 }
 
-async function compare (context: Context): Promise<{ strays: string[], ids: Set<string> }> {
+interface Comparison { strays: string[], ids: Set<string>, sidecars: Map<string, number[]> }
+
+async function compare (context: Context): Promise<Comparison> {
   // In this order: a run's row comes before its file, and goes after it
   const stored = (await context.storage.list()).map(({ name }) => name).sort()
   await requireOwnStorage(context, stored)
   const rows = await context.log.files()
   const known = new Set(rows.map(({ filename }) => filename))
-  return { strays: stored.filter((name) => !known.has(name) && !isMarkerName(name)), ids: new Set(rows.map(({ id }) => id)) }
+  return {
+    strays: stored.filter((name) => !known.has(name) && !isMarkerName(name) && parseSidecarName(name) === undefined),
+    ids: new Set(rows.map(({ id }) => id)),
+    sidecars: sidecarsBySnapshot(stored)
+  }
 }
 
 /** Undefined when it is no sound snapshot, can't be read, or is gone by now. */
@@ -91,14 +124,14 @@ async function readSound (context: Context, filename: string, { onProgress }: Lo
 function problemsOf (read: ReadSnapshot): string[] {
   const { schema, createdAt } = read.manifest
   const problems = findProblems(read, { id: null, checksum: null })
-  if (!isPossibleName(schema)) problems.push('the manifest names a schema that there can not be')
+  if (![schema, ...read.manifest.tables.map(({ name }) => name)].every(isPossibleName)) problems.push('the manifest names a schema or a table that there can not be')
   if (!/^\d{4}-/.test(createdAt) || Number.isNaN(Date.parse(createdAt))) problems.push('the manifest does not say when it was made')
   return problems
 }
 
 /** As it was at its creation. Only an import has another name than that of its schema and time, or the id of another; it counts from its import. */
-function toFound (filename: string, { manifest, sizeBytes, checksum }: ReadSnapshot, taken: Set<string>): FoundSnapshot {
-  const { id, schema, trigger, note, totalTables, totalRows } = manifest
+function toFound ({ options }: Context, filename: string, { manifest, sizeBytes, checksum }: ReadSnapshot, taken: Set<string>): FoundSnapshot {
+  const { id, schema, trigger, note, totalTables, totalRows, partial = false } = manifest
   const createdAt = new Date(manifest.createdAt)
   const isImport = taken.has(id) || filename !== snapshotFilename(schema, createdAt)
   return {
@@ -111,9 +144,19 @@ function toFound (filename: string, { manifest, sizeBytes, checksum }: ReadSnaps
     sizeBytes,
     tableCount: totalTables,
     rowCount: totalRows,
-    checksum
+    checksum,
+    rowCounts: isImport ? null : countRows(manifest, excludedNames(options.excludeTables, schema)),
+    partial,
+    suspect: null,
+    pinned: false,
+    accepted: false,
+    sidecar: null
   }
 }
+
+/** Nothing says which tables there were besides; those that are left out today are taken for left out then. */
+const excludedNames = (excludeTables: string[], schema: string): string[] =>
+  excludeTables.map((name) => name.startsWith(`${schema}.`) ? name.slice(schema.length + 1) : name)
 
 /** The time that snapshotFilename() put into it; undefined when somebody else named the file. */
 function timeOf (filename: string): Date | undefined {

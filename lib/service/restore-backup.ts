@@ -15,6 +15,7 @@ import { createProgressLog } from './progress-log.ts'
 import { pruneAfterRun } from './prune-backups.ts'
 import { createPublication, type Publication } from './publication.ts'
 import type { Run } from './runs.ts'
+import { describeBackup } from './read-backups.ts'
 import { createSnapshotSource, expectedOf } from './snapshot-source.ts'
 
 /** A restore that is under way. */
@@ -52,7 +53,8 @@ function preRestoreRun ({ source, schema }: Source, { startedAt }: Run, { actor 
     cron: null,
     note: `before the restore of ${source.id}`,
     startedAt,
-    slot: null
+    slot: null,
+    partial: false
   }
 }
 
@@ -71,7 +73,7 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
         begun = logged !== undefined
         if (logged === undefined) throw new NotFound(id)
         events.emit('restore:started', { id, schema })
-        onBegun({ ...logged.backup, available: true, held: false })
+        onBegun(await describeBackup(context, logged))
       },
       open: file.open,
       async onPreRestoreStarted () { await publication.begin() },
@@ -85,7 +87,7 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
     const result = resultOf(restored, key, preRestore.id, clock.now())
     events.emit('restore:completed', result)
     // After a failure the next run does: to make room for the snapshot of a moment ago its very source might go
-    await pruneAfterRun(context, schema, 'pre_restore')
+    await pruneAfterRun(context, schema, 'pre_restore', preRestore.id)
     return result
   } catch (error) {
     const failure = file.failureOf(error)
@@ -106,7 +108,7 @@ function restoreJob (context: Context, { source, schema, request, key, preRestor
     allowSchemaDrift: request.allowSchemaDrift === true,
     allowModified: request.allowModified === true,
     preRestore: { ...preRestore, createdAt: preRestore.startedAt.toISOString(), spoolPath: spoolPath(context, preRestore.id) },
-    completion: context.log.restoreCompletion(key, preRestore.createdBy)
+    completion: context.log.restoreCompletion(key, preRestore.createdBy, preRestore.id)
   }
 }
 

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createMarkerFile, type Marker, markerName, parseMarker } from '../storage/marker.ts'
 import type { LogIdentity } from '../log/log-identity.ts'
 import type { Context } from './context.ts'
 import { errorText } from './outcome.ts'
+import { publishText } from './publish-text.ts'
 import { findStrays, rescanStorage } from './rescan-storage.ts'
 import { findRival, isExpired, renewalMs, takenBy } from './storage-owner.ts'
 
@@ -100,19 +98,8 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
 
   async function publish (name: string): Promise<void> {
     if (options.storage === undefined) await createMarkerFile(options.storagePath, name)
-    else await publishEmpty(name)
+    else await publishText(storage, name, '')
     current = name
-  }
-
-  async function publishEmpty (name: string): Promise<void> {
-    const directory = await mkdtemp(join(tmpdir(), 'fastify-backup-'))
-    try {
-      const path = join(directory, 'marker')
-      await writeFile(path, '', { mode: 0o600 })
-      await storage.publish(path, name)
-    } finally {
-      await rm(directory, { recursive: true, force: true })
-    }
   }
 
   async function release (): Promise<void> {

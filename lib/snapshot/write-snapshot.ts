@@ -15,6 +15,8 @@ export interface SnapshotIdentity {
   schema: string
   trigger: BackupTrigger
   note: string | null
+  /** The call itself leaves tables out. */
+  partial: boolean
   /** ISO 8601. */
   createdAt: string
   /** Where the file grows; it is moved to the storage when it is whole. */
@@ -41,6 +43,7 @@ export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity
     createdAt: identity.createdAt,
     trigger: identity.trigger,
     note: identity.note,
+    ...identity.partial && { partial: true },
     database: server.database,
     postgres: server.version,
     tables: tables.map((table) => ({ name: table.name, rows: 0, columns: table.columns.map(describeColumn) })),

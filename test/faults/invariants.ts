@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseMarker } from '../../lib/storage/marker.ts'
+import { parseSidecarName } from '../../lib/storage/sidecar-name.ts'
 import { locksLeft } from '../postgres/backends.ts'
 import { testSchema } from '../support/database.ts'
 import type { Place } from '../service/engine.ts'
@@ -13,11 +14,12 @@ export async function broken ({ sql, directory }: Place): Promise<string[]> {
     SELECT id, status, filename, coalesce(restore ->> 'status' = 'running', false) AS restoring, removed_at IS NOT NULL AS removing FROM ${sql(testSchema)}.backup_logs`
   const files = (await readdir(directory).catch(() => [])).filter((name) => parseMarker(name) === undefined)
   const named = new Set(rows.filter(({ status, removing }) => !removing && (status === 'completed' || status === 'restored')).map(({ filename }) => filename))
+  const snapshotOf = (name: string): string => parseSidecarName(name)?.snapshot ?? name
   return [
     ...rows.filter(({ status }) => status === 'running').map(({ id }) => `the backup ${id} counts as running`),
     ...rows.filter(({ restoring }) => restoring).map(({ id }) => `the restore of ${id} counts as running`),
     ...[...named].filter((name) => !files.includes(name)).map((name) => `the file ${name} is missing`),
-    ...files.filter((name) => !named.has(name)).map((name) => `no row names the file ${name}`),
+    ...files.filter((name) => !named.has(snapshotOf(name))).map((name) => `no row names the file ${name}`),
     ...(await locksLeft(sql)).map((lock) => `a lock is held: ${lock}`)
   ]
 }

@@ -212,7 +212,8 @@ t.test('restoreAuth is asked in addition for a restore, a deletion and an unpinn
   const url = `${base}/${id}`
 
   for (const request of [
-    { method: 'POST', url: `${url}/restore` }, { method: 'POST', url: `${base}/import`, payload: {} }, { method: 'DELETE', url }, { method: 'PATCH', url, payload: { pinned: false } }, { method: 'PATCH', url, payload: { pinned: false, note: 'x' } }
+    { method: 'POST', url: `${url}/restore` }, { method: 'POST', url: `${base}/import`, payload: {} }, { method: 'DELETE', url }, { method: 'PATCH', url, payload: { pinned: false } }, { method: 'PATCH', url, payload: { pinned: false, note: 'x' } },
+    { method: 'PATCH', url, payload: { accepted: true } }, { method: 'PATCH', url, payload: { accepted: false, pinned: true } }
   ] as const) {
     const response = await app.inject(request)
     t.equal(response.statusCode, 401, `${request.method} ${request.url}`)

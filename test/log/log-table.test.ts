@@ -55,7 +55,7 @@ t.test('a table of the first release is migrated, and its rows are numbered in t
   await useLog(t, database).prepare()
   await database.sql.unsafe(`
     ALTER TABLE backup_logs DROP COLUMN ordinal, DROP COLUMN suspect, DROP COLUMN accepted, DROP COLUMN warnings, DROP COLUMN row_counts,
-      DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar;
+      DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar, DROP COLUMN inserted_at;
     COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 1';
     INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES
       ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02'), ('00000000-0000-4000-8000-000000000001', 'a', 'a', 'failed', 'manual', '2026-01-01')`)
@@ -63,7 +63,7 @@ t.test('a table of the first release is migrated, and its rows are numbered in t
   const { backups } = await log.list({})
   t.strictSame(backups.map(({ backup, ordinal }) => [backup.filename, ordinal]), [['b', 2], ['a', 1]])
   t.match(backups[0], { backup: { suspect: null, accepted: false, warnings: [] }, rowCounts: null, partial: false, adopted: false })
-  const next = await log.insert({ id, schema: 'a', filename: 'c', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt: new Date('2025-01-01'), slot: null })
+  const next = await log.insert({ id, schema: 'a', filename: 'c', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt: new Date('2025-01-01'), slot: null, partial: false })
   t.equal(next?.ordinal, 3)
 })
 
@@ -113,7 +113,7 @@ t.test('the settings of a hostile role change nothing', async (t) => {
     ALTER DATABASE ${name} SET lock_timeout = 1`)
   const log = useLog(t, database)
   const startedAt = new Date('2026-01-02T03:04:05.678Z')
-  await log.insert({ id, schema: testSchema, filename: 'a.json', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt, slot: null })
+  await log.insert({ id, schema: testSchema, filename: 'a.json', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt, slot: null, partial: false })
   t.match((await log.get(id))?.backup, { id, startedAt: startedAt.toISOString(), status: 'running' })
 })
 

@@ -81,8 +81,8 @@ t.test('a cursor that is none', async (t) => {
   const engine = useEngine(t, await usePlace(t))
   const id = '00000000-0000-4000-8000-000000000000'
   const cursor = (text: string): string => Buffer.from(text).toString('base64url')
-  const bad = ['', 'x', '%', cursor(''), cursor('x'), cursor(`2026-11-22T17:45:00.123Z ${'-'.repeat(36)}`), cursor(`2026-99-22T17:45:00.123Z ${id}`),
-    cursor(`yesterday ${id}`), cursor('2026-11-22T17:45:00.123Z'), cursor(`2026-11-22T17:45:00.123Z ${id} x`), `${cursor(`2026-11-22T17:45:00.123Z ${id}`)}=`]
+  const bad = ['', 'x', '%', cursor(''), cursor('x'), cursor(`17 ${'-'.repeat(36)}`), cursor(`99999999999999999999 ${id}`),
+    cursor(`yesterday ${id}`), cursor('17'), cursor(`17 ${id} x`), `${cursor(`17 ${id}`)}=`]
   for (const before of bad) await t.rejects(engine.list({ before }), invalid(/before must be the next/), before)
-  t.match(await engine.list({ before: cursor(`2026-11-22T17:45:00.123Z ${id}`) }), { backups: [] })
+  t.match(await engine.list({ before: cursor(`17 ${id}`) }), { backups: [] })
 })

@@ -65,7 +65,7 @@ export function useEngine (t: TestScope, { url, directory }: Pick<Place, 'url' |
   })
   const events: TestEngine['events'] = []
   const names: Array<keyof BackupEvents> = ['backup:started', 'backup:progress', 'backup:completed', 'backup:failed',
-    'restore:started', 'restore:progress', 'restore:completed', 'restore:failed', 'backup:pruned']
+    'restore:started', 'restore:progress', 'restore:completed', 'restore:failed', 'backup:pruned', 'backup:suspect']
   for (const name of names) engine.on(name, (value: unknown) => { events.push([name, value]) })
   return Object.assign(engine, { lines, events })
 }

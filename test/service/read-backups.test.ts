@@ -8,14 +8,15 @@ import { testSchema } from '../support/database.ts'
 
 const unknownId = '00000000-0000-4000-8000-000000000000'
 
-t.test('the list is newest first, page by page, also where the times are equal', async (t) => {
+t.test('the list is newest first, in the order of insertion, page by page, whatever the clocks said', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await engine.list()
-  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at)
-    SELECT gen_random_uuid(), ${testSchema}, i::text, 'failed', 'manual', timestamptz '2026-11-22Z' + i / 3 * interval '1 ms' FROM generate_series(0, 9) AS i`
+  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, ordinal)
+    SELECT gen_random_uuid(), ${testSchema}, i::text, 'failed', 'manual', timestamptz '2026-11-22Z' - i * interval '1 h', i / 3 FROM generate_series(0, 9) AS i`
   const all = (await engine.list()).backups
-  const sorted = [...all].sort((a: Backup, b: Backup) => (a.startedAt + a.id < b.startedAt + b.id ? 1 : -1))
+  const placeOf = ({ filename, id }: Backup): string => `${Math.floor(Number(filename) / 3)} ${id}`
+  const sorted = [...all].sort((a: Backup, b: Backup) => (placeOf(a) < placeOf(b) ? 1 : -1))
   t.strictSame(all, sorted)
 
   const seen: Backup[] = []

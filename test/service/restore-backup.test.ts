@@ -93,6 +93,8 @@ t.test('a plan says what a restore would do, also when restores are off', async 
     tables: [{ name: 'orders', rowsNow: 1, rowsAfter: 3 }, { name: 'users', rowsNow: 2, rowsAfter: 2 }],
     untouched: ['backup_logs'],
     drift: [],
+    sequences: [],
+    warnings: [],
     ok: true
   })
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_NOT_ALLOWED', statusCode: 403 })

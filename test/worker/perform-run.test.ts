@@ -61,6 +61,7 @@ function snapshotJob ({ directory }: Place, id: string = randomUUID()): Snapshot
     schema: testSchema,
     trigger: 'manual',
     note: null,
+    partial: false,
     createdAt: '2026-11-22T17:45:00.123Z',
     spoolPath: join(directory, id),
     excludeTables: [],

@@ -121,7 +121,7 @@ async function useJob ({ url, directory }: Place): Promise<{ settings: PoolSetti
   const settings = poolSettings(pool) as PoolSettings
   await pool.end()
   const id = '00000000-0000-4000-8000-000000000000'
-  const job = { id, schema: testSchema, trigger: 'manual' as const, note: null, createdAt: '2026-11-22T17:45:00.123Z', spoolPath: join(directory, id), excludeTables: [], logTable: { schema: testSchema, name: 'backup_logs' } }
+  const job = { id, schema: testSchema, trigger: 'manual' as const, note: null, partial: false, createdAt: '2026-11-22T17:45:00.123Z', spoolPath: join(directory, id), excludeTables: [], logTable: { schema: testSchema, name: 'backup_logs' } }
   return { settings, job }
 }
 

@@ -6,8 +6,8 @@ import type { RouteContext, Scope } from '../route-context.ts'
 const schema = {
   operationId: 'updateBackup',
   tags: ['backup'],
-  summary: 'Pin a snapshot, or write a note',
-  description: 'A pinned snapshot is never pruned. To unpin takes the same rights as to delete.',
+  summary: 'Pin or accept a snapshot, or write a note',
+  description: 'A pinned snapshot is never pruned. To unpin or to accept takes the same rights as to delete.',
   params: IdParams,
   querystring: NoQuery,
   body: UpdateBody,
@@ -15,7 +15,8 @@ const schema = {
     200: answer('The backup as it is now', BackupSchema),
     ...refusals.always,
     ...refusals.body,
-    ...refusals.missing
+    ...refusals.missing,
+    ...refusals.busy
   }
 }
 
@@ -24,7 +25,7 @@ export function updateBackup (scope: Scope, { engine, requireRestoreAuth }: Rout
     schema,
     // Not sooner, because it takes the body to know
     preHandler (request, reply, done) {
-      if (request.body.pinned === false) requireRestoreAuth.call(scope, request, reply, done)
+      if (request.body.pinned === false || request.body.accepted !== undefined) requireRestoreAuth.call(scope, request, reply, done)
       else done()
     }
   }, (request) => engine.update(request.params.id, request.body))

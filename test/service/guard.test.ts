@@ -1,0 +1,371 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Backup } from '../../types/index.ts'
+import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
+import { createShop, eventNames, type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
+import { createGate, storageWith } from './storage-double.ts'
+import { systemClock } from '../../lib/schedule/clock.ts'
+import { testSchema, type TestScope, useDatabase } from '../support/database.ts'
+import { useDirectory } from '../support/directory.ts'
+
+const hour = 60 * 60_000
+const idsOf = async (engine: TestEngine): Promise<string[]> => (await engine.list()).backups.map(({ id }) => id)
+const heldOf = async (engine: TestEngine): Promise<string[]> => (await engine.list()).backups.filter(({ held }) => held).map(({ id }) => id)
+
+/** A place with a table of 200 rows besides the shop. */
+async function useFilledPlace (t: TestScope): Promise<Place> {
+  const place = await usePlace(t)
+  await place.sql.unsafe('CREATE TABLE items AS SELECT i AS id FROM generate_series(1, 200) i')
+  return place
+}
+
+/** An engine whose clock is the machine's, and some hours ahead of it. */
+function useSkewedEngine (t: TestScope, place: Place, hours: number, options: Parameters<typeof useEngine>[2] = {}): TestEngine {
+  return useEngine(t, place, options, { ...systemClock, now: () => new Date(Date.now() + hours * hour) })
+}
+
+t.test('what was made while a clock was ahead evicts nothing that is made afterwards', async (t) => {
+  const place = await useFilledPlace(t)
+  const ahead = useSkewedEngine(t, place, 1, { maxBackups: 2 })
+  const [first, second] = [await ahead.create(), await ahead.create()]
+  const engine = useEngine(t, place, { maxBackups: 2 })
+  await place.sql`INSERT INTO items VALUES (999)`
+  const { preRestoreId } = await engine.restore(first.id)
+  t.match(await engine.get(preRestoreId), { available: true })
+  t.strictSame(await idsOf(engine), [preRestoreId, second.id])
+  const made = await engine.create()
+  t.match(await engine.get(made.id), { available: true, status: 'completed' })
+  t.strictSame((await engine.status()).newest.map(({ id }) => id), [made.id])
+  await engine.restore(preRestoreId)
+  t.strictSame([...await place.sql`SELECT id FROM items WHERE id = 999`], [{ id: 999 }], 'what was replaced can be had back')
+})
+
+t.test('nor does a file that is dated in the future, whether it is imported or found', async (t) => {
+  const place = await useFilledPlace(t)
+  const { filename } = await useSkewedEngine(t, place, 50_000).create()
+  const bytes = await readFile(join(place.directory, filename))
+  await place.sql`DELETE FROM backup_logs`
+  const engine = useEngine(t, place, { maxBackups: 1 })
+  const before = await engine.create()
+  t.strictSame((await engine.rescan()).adopted.map((backup) => [backup.filename, backup.held]), [[filename, true]])
+  t.strictSame((await idsOf(engine))[0], before.id)
+  const after = await engine.create()
+  t.match(await engine.get(after.id), { available: true })
+  const { Readable } = await import('node:stream')
+  const imported = await engine.import(Readable.from([bytes]))
+  const newest = await engine.create()
+  t.strictSame((await idsOf(engine)).slice(0, 1), [newest.id])
+  await t.rejects(engine.get(imported.id), { code: 'FST_BACKUP_NOT_FOUND' })
+})
+
+t.test('snapshots of an emptied table are suspect, and evict none of those before them', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place, { maxBackups: 2 })
+  const good = [await engine.create(), await engine.create()]
+  await place.sql`DELETE FROM items`
+  const suspects: Backup[] = []
+  for (let run = 0; run < 4; run++) suspects.push(await engine.create())
+  const suspect = [{ table: 'items', rowsBefore: 200, rows: 0 }, { table: null, rowsBefore: 205, rows: 5 }]
+  for (const backup of suspects) t.strictSame(backup.suspect, suspect)
+  t.strictSame(await idsOf(engine), [suspects[3]?.id, suspects[2]?.id, good[1]?.id, good[0]?.id], 'twice maxBackups')
+  t.strictSame(await heldOf(engine), [good[1]?.id, good[0]?.id])
+  t.match(await engine.get(good[0]?.id ?? ''), { held: true, available: true, suspect: null })
+  t.equal(eventNames(engine).filter((name) => name === 'backup:suspect').length, 4)
+  const line = engine.lines.find(({ msg }) => msg.includes('far fewer rows'))
+  t.match(line, { level: 40, schema: testSchema, id: suspects[0]?.id })
+  t.strictSame(line?.suspect, suspect)
+})
+
+t.test('the hold ends when the newest suspect is accepted', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place, { maxBackups: 2 })
+  const good = await engine.create()
+  await place.sql`DELETE FROM items`
+  const [first, second] = [await engine.create(), await engine.create()]
+  t.match(await engine.update(first.id, { accepted: true }), { accepted: true, held: true })
+  t.strictSame(await heldOf(engine), [first.id, good.id], 'the newest is still suspect')
+  t.match(await engine.update(second.id, { accepted: true }), { accepted: true, held: false })
+  t.strictSame(await heldOf(engine), [])
+  const next = await engine.create()
+  t.equal(next.suspect, null, 'the accepted one is the baseline')
+  t.strictSame(await idsOf(engine), [next.id, second.id])
+})
+
+t.test('it ends when a later snapshot is not suspect', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place)
+  const good = await engine.create()
+  await place.sql`DELETE FROM items`
+  await engine.create()
+  t.strictSame(await heldOf(engine), [good.id])
+  await place.sql`INSERT INTO items SELECT generate_series(1, 150)`
+  t.equal((await engine.create()).suspect, null)
+  t.strictSame(await heldOf(engine), [])
+})
+
+t.test('it ends with a restore, whose snapshot is the baseline, also where it holds fewer rows', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place)
+  const small = await engine.create()
+  await place.sql`INSERT INTO items SELECT generate_series(1000, 9000)`
+  const large = await engine.create()
+  await place.sql`DROP TABLE orders`
+  const suspect = await engine.create({})
+  t.equal(suspect.suspect, null, 'three rows are below minRows')
+  await place.sql`TRUNCATE items`
+  t.strictSame((await engine.create()).suspect?.map(({ table }) => table), ['items', null])
+  t.strictSame((await heldOf(engine)).includes(large.id), true)
+  await engine.restore(small.id, { allowSchemaDrift: true })
+  t.strictSame(await heldOf(engine), [])
+  t.equal((await engine.create()).suspect, null)
+  await place.sql`DELETE FROM items WHERE id > 10`
+  t.strictSame((await engine.create()).suspect?.[0], { table: 'items', rowsBefore: 200, rows: 10 })
+})
+
+t.test('a restore that fails ends no hold', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place)
+  const good = await engine.create()
+  await place.sql.unsafe('DELETE FROM items; CREATE TABLE audit_logs AS SELECT id AS user_id FROM users; ALTER TABLE audit_logs ADD FOREIGN KEY (user_id) REFERENCES users')
+  const suspect = await engine.create()
+  await place.sql.unsafe("INSERT INTO users VALUES (77, 'Eve'); INSERT INTO audit_logs VALUES (77)")
+  await t.rejects(engine.restore(good.id), { code: 'FST_BACKUP_RESTORE_FAILED' })
+  t.strictSame(await heldOf(engine), [good.id])
+  t.match(await engine.get(suspect.id), { held: false })
+})
+
+t.test('a table that is dropped is one that is gone, and one that is left out is not', async (t) => {
+  const place = await useFilledPlace(t)
+  await useEngine(t, place).create()
+  t.equal((await useEngine(t, place, { excludeTables: ['items'] }).create()).suspect, null)
+  await place.sql`DROP TABLE items`
+  t.match((await useEngine(t, place).create()).suspect?.[0], { table: 'items', rowsBefore: 200, rows: 0 })
+})
+
+t.test('partial snapshots are not compared, and evict no full ones', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place, { maxBackups: 1 })
+  const full = await engine.create()
+  const partial: Backup[] = []
+  for (let run = 0; run < 3; run++) partial.push(await engine.create({ excludeTables: ['items', 'users', 'orders'] }))
+  t.strictSame(partial.map(({ suspect }) => suspect), [null, null, null])
+  t.strictSame(await idsOf(engine), [partial[2]?.id, full.id])
+  await place.sql`DELETE FROM items`
+  t.not((await engine.create()).suspect, null)
+  t.strictSame(await heldOf(engine), [full.id])
+})
+
+t.test('without a guard nothing is compared or held; its limits can be set', async (t) => {
+  const place = await useFilledPlace(t)
+  const [guarded, unguarded] = [useEngine(t, place), useEngine(t, place, { guard: false })]
+  await guarded.create()
+  await place.sql`DELETE FROM items WHERE id > 100`
+  t.not((await useEngine(t, place, { guard: { shrink: 0.1 } }).create()).suspect, null)
+  t.equal((await useEngine(t, place, { guard: { shrink: 0.1, ignoreTables: ['items', 'users'], minRows: 4 } }).create()).suspect, null)
+  t.equal((await guarded.create()).suspect, null)
+  await place.sql`DELETE FROM items`
+  t.equal((await unguarded.create()).suspect, null)
+  t.strictSame(await heldOf(unguarded), [])
+  t.strictSame((await unguarded.rescan()).adopted, [])
+})
+
+t.test('after a lost database the adopted snapshots are held until a restore', async (t) => {
+  const place = await useFilledPlace(t)
+  const former = useEngine(t, place)
+  const made = [await former.create(), await former.create()]
+  const database = { ...await useDatabase(t), directory: place.directory }
+  await createShop(database, testSchema)
+  const engine = useEngine(t, database, { maxBackups: 1 })
+  t.equal((await engine.rescan()).adopted.length, 2)
+  const suspects = [await engine.create(), await engine.create(), await engine.create()]
+  t.strictSame(suspects.map(({ suspect }) => suspect?.[0]), Array(3).fill({ table: 'items', rowsBefore: 200, rows: 0 }), 'the adopted ones are the baseline')
+  t.strictSame(await idsOf(engine), [suspects[2]?.id, made[1]?.id, made[0]?.id])
+  t.strictSame(await heldOf(engine), [made[1]?.id, made[0]?.id])
+  await database.sql.unsafe('CREATE TABLE items (id int)')
+  const { preRestoreId } = await engine.restore(made[0]?.id ?? '')
+  t.strictSame(await heldOf(engine), [])
+  t.strictSame((await idsOf(engine))[0], preRestoreId)
+})
+
+t.test('an acceptance releases the adopted ones up to it', async (t) => {
+  const place = await useFilledPlace(t)
+  const former = useEngine(t, place)
+  const made = [await former.create(), await former.create(), await former.create()]
+  await place.sql`DROP TABLE backup_logs`
+  const engine = useEngine(t, place)
+  await engine.rescan()
+  t.strictSame((await heldOf(engine)).length, 3)
+  await engine.update(made[1]?.id ?? '', { accepted: true })
+  t.strictSame(await heldOf(engine), [made[2]?.id])
+})
+
+t.test('suspects are told apart again when the log is lost', async (t) => {
+  const place = await useFilledPlace(t)
+  const former = useEngine(t, place)
+  await former.create()
+  await place.sql`DELETE FROM items`
+  const suspect = await former.create()
+  await place.sql`DROP TABLE backup_logs`
+  const { adopted } = await useEngine(t, place).rescan()
+  t.strictSame(adopted.map(({ id, suspect }) => [id, suspect]).at(-1), [suspect.id, suspect.suspect])
+  t.strictSame(adopted[0]?.suspect, null)
+})
+
+t.test('pins, notes and acceptances survive the log', async (t) => {
+  const place = await useFilledPlace(t)
+  const former = useEngine(t, place)
+  const [first, second, third] = [await former.create({ note: 'old' }), await former.create({ note: 'kept' }), await former.create()]
+  await former.update(first.id, { pinned: true })
+  await former.update(first.id, { note: 'the good one' })
+  await former.update(first.id, { accepted: true })
+  await former.update(third.id, { note: null })
+  t.strictSame((await readdir(place.directory)).filter((name) => name.includes('sidecar')), [first.filename.replace('.json', '.sidecar-3.json')])
+  await place.sql`DROP TABLE backup_logs`
+  const engine = useEngine(t, place)
+  await engine.rescan()
+  t.match(await engine.get(first.id), { pinned: true, note: 'the good one', accepted: true, held: true })
+  t.match(await engine.get(second.id), { pinned: false, note: 'kept', accepted: false })
+  await engine.update(first.id, { pinned: false })
+  await engine.remove(first.id)
+  t.strictSame((await readdir(place.directory)).sort(), [second.filename, third.filename].sort(), 'they go with the file')
+})
+
+t.test('a sidecar that is damaged, too long or no sidecar is passed over for one before it', async (t) => {
+  const place = await useFilledPlace(t)
+  const former = useEngine(t, place)
+  const { id, filename } = await former.create()
+  await former.update(id, { note: 'good' })
+  const path = (version: number): string => join(place.directory, filename.replace('.json', `.sidecar-${version}.json`))
+  await writeFile(path(2), '{"pinned": true, "note": 5, "accepted": false}')
+  await writeFile(path(3), 'null')
+  await writeFile(path(4), '{')
+  await writeFile(path(5), 'x'.repeat(100_000))
+  await place.sql`DROP TABLE backup_logs`
+  const engine = useEngine(t, place)
+  await engine.rescan()
+  t.match(await engine.get(id), { pinned: false, note: 'good' })
+  await engine.update(id, { pinned: true })
+  t.ok((await readFile(path(6), 'utf8')).includes('"pinned":true'), 'the next version is free')
+  t.strictSame((await readdir(place.directory)).length, 2, 'those before it are gone')
+  await writeFile(path(1), '{"pinned": 1, "note": null, "accepted": false}')
+  await place.sql`DROP TABLE backup_logs`
+  await rm(path(6))
+  const last = useEngine(t, place)
+  await last.rescan()
+  t.match(await last.get(id), { pinned: false, note: null })
+})
+
+t.test('changes at the same moment are all kept, in the log and beside the file', async (t) => {
+  const place = await useFilledPlace(t)
+  const replicas = [useEngine(t, place), useEngine(t, place)] as const
+  const { id } = await replicas[0].create()
+  await Promise.all([replicas[0].update(id, { pinned: true }), replicas[1].update(id, { note: 'x' }), replicas[0].update(id, { accepted: true })])
+  t.match(await replicas[0].get(id), { pinned: true, note: 'x', accepted: true })
+  await place.sql`DROP TABLE backup_logs`
+  const next = useEngine(t, place)
+  await next.rescan()
+  t.match(await next.get(id), { pinned: true, note: 'x', accepted: true })
+})
+
+t.test('a change that can not be kept beside the file is no change', async (t) => {
+  const place = await useFilledPlace(t)
+  let isDown = false
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, path, name) {
+        if (isDown) throw new Error('down')
+        await storage.publish(path, name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  isDown = true
+  await t.rejects(engine.update(id, { pinned: true }), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.match(await engine.get(id), { pinned: false })
+  t.match(await engine.update(id, {}), { pinned: false }, 'nothing to keep')
+})
+
+for (const moment of ['before', 'after'] as const) {
+  t.test(`a change that others always forestall ${moment} its sidecar is written is refused`, async (t) => {
+    const place = await useFilledPlace(t)
+    const bump = async (): Promise<void> => { await place.sql`UPDATE backup_logs SET sidecar = coalesce(sidecar, 0) + 1000` }
+    const engine = useEngine(t, place, {
+      storage: storageWith(place.directory, {
+        async stat (storage, name) {
+          if (moment === 'before') await bump()
+          return await storage.stat(name)
+        },
+        async publish (storage, path, name) {
+          await storage.publish(path, name)
+          if (name.includes('sidecar')) await bump()
+        }
+      })
+    })
+    const { id } = await engine.create()
+    await t.rejects(engine.update(id, { pinned: true }), { code: 'FST_BACKUP_BUSY' })
+    t.match(await engine.get(id), { pinned: false })
+  })
+}
+
+t.test('only a snapshot can be accepted; a row without a file keeps its note in the log', async (t) => {
+  const place = await useFilledPlace(t)
+  const gate = createGate()
+  const engine = useEngine(t, place, { storage: storageWith(place.directory, { publish: async () => { await gate.pass(); throw new Error('no') } }) })
+  const { backup, finished } = await engine.beginCreate()
+  await gate.reached
+  await t.rejects(engine.update(backup.id, { accepted: true }), { code: 'FST_BACKUP_NOT_COMPLETED', statusCode: 409 })
+  gate.open()
+  await t.rejects(finished, { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.match(await engine.update(backup.id, { note: 'disk full' }), { note: 'disk full', status: 'failed' })
+  const lost = await useEngine(t, place).create()
+  await rm(join(place.directory, lost.filename))
+  t.match(await engine.update(lost.id, { pinned: true }), { pinned: true, available: false })
+})
+
+t.test('files that can not be deleted stop nobody else, and are reported once', async (t) => {
+  const place = await useFilledPlace(t)
+  const stuck = new Set<string>()
+  const storage = storageWith(place.directory, {
+    async remove (storage, name) {
+      if (stuck.has(name)) throw Object.assign(new Error('EPERM'), { code: 'EPERM', syscall: 'unlink' })
+      await storage.remove(name)
+    }
+  })
+  await createShop(place, 'tenant')
+  const engine = useEngine(t, place, { maxBackups: 1, storage })
+  const first = await engine.create()
+  stuck.add(first.filename)
+  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, removed_at, has_file)
+    VALUES (gen_random_uuid(), ${testSchema}, '../impossible', 'failed', 'manual', now(), now(), true)`
+  const second = await engine.create()
+  const third = await engine.create()
+  await engine.create({ schema: 'tenant' })
+  const tenant = await engine.create({ schema: 'tenant' })
+  t.strictSame((await readdir(place.directory)).sort(), [first.filename, third.filename, tenant.filename].sort())
+  t.strictSame(engine.lines.map(({ msg, filename }) => [msg.slice(0, 28), filename]).sort(),
+    [['the file of a backup can not', '../impossible'], ['the file of a backup can not', first.filename]])
+  stuck.clear()
+  await engine.create()
+  t.notOk((await readdir(place.directory)).includes(first.filename), 'every later run tries again')
+  t.equal(second.suspect, null)
+})
+
+t.test('the newest snapshots of the periods stay', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place, { maxBackups: 1, retention: { daily: 2 } })
+  const made = [await engine.create()]
+  await place.sql`UPDATE backup_logs SET inserted_at = inserted_at - interval '48 hours'`
+  made.push(await engine.create(), await engine.create())
+  t.strictSame(await idsOf(engine), [made[2]?.id, made[0]?.id])
+})
+
+t.test('a table with any name is compared', async (t) => {
+  const place = { ...await useDatabase(t), directory: await useDirectory(t) }
+  const name = '__proto__'
+  await place.sql.unsafe(`CREATE TABLE ${quoteIdentifier(name)} AS SELECT generate_series(1, 200) AS i; CREATE TABLE "ä'\\" ()`)
+  const engine = useEngine(t, place)
+  await engine.create()
+  await place.sql.unsafe(`DELETE FROM ${quoteIdentifier(name)}`)
+  t.strictSame((await engine.create()).suspect?.[0], { table: name, rowsBefore: 200, rows: 0 })
+})
