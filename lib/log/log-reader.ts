@@ -1,9 +1,20 @@
-import type { ListQuery } from '../../types/index.ts'
+import type { BackupTrigger, ListQuery, SuspectTable } from '../../types/index.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { inList, type LogAccess } from './log-access.ts'
 import type { LoggedBackup } from './log-row.ts'
 
 export interface LogPage { backups: LoggedBackup[], next: string | null }
+
+/** A snapshot with the rows of its tables; see the columns of the table. */
+export interface CountedSnapshot {
+  ordinal: number
+  trigger: BackupTrigger
+  partial: boolean
+  suspect: SuspectTable[] | null
+  accepted: boolean
+  rowCounts: Record<string, number | null> | null
+  restoredRows: Record<string, number> | null
+}
 
 const isThere = "status IN ('completed', 'restored') AND removed_at IS NULL"
 
@@ -54,6 +65,19 @@ export function logReader ({ table, query, select }: LogAccess) {
     /** Completed snapshots of a schema. */
     async snapshots (ofSchema: string): Promise<LoggedBackup[]> {
       return await select(`schema = $1::text AND ${isThere}`, [ofSchema])
+    },
+
+    /**
+     * The last `window` full snapshots of a schema that are not suspect, and the restores since the first of them, with the rows of their tables.
+     * No other call reads these: they may be long.
+     */
+    async counted (ofSchema: string, window: number): Promise<CountedSnapshot[]> {
+      const isBaseline = "trigger IN ('manual', 'scheduled') AND NOT partial AND (suspect IS NULL OR accepted) AND row_counts IS NOT NULL"
+      const ofThis = `schema = $1::text AND ${isThere}`
+      return await query<CountedSnapshot>(`SELECT ordinal, trigger, partial, suspect, accepted, row_counts AS "rowCounts", restored_rows AS "restoredRows" FROM ${table}
+        WHERE ${ofThis} AND ((${isBaseline}) OR restored_rows IS NOT NULL)
+        AND ordinal >= coalesce((SELECT ordinal FROM ${table} WHERE ${ofThis} AND ${isBaseline} ORDER BY ordinal DESC OFFSET $2::text::int - 1 LIMIT 1), -9223372036854775808)`,
+      [ofSchema, String(window)])
     },
 
     /** Completed snapshots of those of the schemas that have suspects which nobody accepted, or adopted snapshots. */

@@ -29,31 +29,28 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   suspect: SuspectTable[] | null
   accepted: boolean
   warnings: string[]
-  row_counts: Record<string, number | null> | null
   partial: boolean
   adopted: boolean
-  restored_rows: Record<string, number> | null
+  restored: boolean
   sidecar: number | null
   inserted_at: string
 }
 
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count, checksum, error, created_by, cron, note,
   pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, has_file,
-  ordinal, suspect, accepted, warnings, row_counts, partial, adopted, restored_rows, sidecar, inserted_at`
+  ordinal, suspect, accepted, warnings, partial, adopted, restored_rows IS NOT NULL AS restored, sidecar, inserted_at`
 
 /** What the log knows of a backup. Whether its file is there, only the storage knows. */
 export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   backup: Omit<Backup, 'available' | 'held' | 'status'> & { status: S }
   /** Place in the order of insertion. Adopted rows come before all that the log had before them. */
   ordinal: number
-  /** Rows of each table; null for a table that exists and was left out. Null as a whole for a row of an earlier release. */
-  rowCounts: Record<string, number | null> | null
   /** The call itself left tables out. */
   partial: boolean
   /** The row was made from a file that was found in the storage, and since then neither accepted nor followed by a restore. */
   adopted: boolean
-  /** Of a pre_restore snapshot whose restore succeeded: the tables that it replaced, and the rows that they had afterwards. */
-  restoredRows: Record<string, number> | null
+  /** A pre_restore snapshot whose restore succeeded. */
+  restored: boolean
   /** Version of the sidecar file; null when there is none. */
   sidecar: number | null
   /** By the clock of the database; of an adopted row the time of the snapshot. ISO 8601. */
@@ -98,10 +95,9 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
     },
     hasFile: row.has_file,
     ordinal: row.ordinal,
-    rowCounts: row.row_counts,
     partial: row.partial,
     adopted: row.adopted,
-    restoredRows: row.restored_rows,
+    restored: row.restored,
     sidecar: row.sidecar,
     insertedAt: iso(row.inserted_at)
   }

@@ -6,10 +6,13 @@ export interface BackupChanges { pinned?: boolean, note?: string | null, accepte
 
 export function updates ({ table, transact, change }: LogAccess) {
   return {
-    /** Takes the version after `before` for a sidecar file, before that is written. Undefined when somebody else was faster, or the row is gone. */
-    async reserveSidecar (id: string, before: number | null): Promise<number | undefined> {
-      const [row] = await change('sidecar = coalesce(sidecar, 0) + 1', `id = $1::text::uuid AND removed_at IS NULL AND ${isVersion('$2')}`, [id, textOf(before)])
-      return row?.sidecar ?? undefined
+    /**
+     * Takes the next version of the sidecar file, before that is written. Gives the row as it is from then on: whoever took a version before and has
+     * not ended yet, fails with update(). Undefined when the row is gone.
+     */
+    async reserveSidecar (id: string): Promise<LoggedBackup & { sidecar: number } | undefined> {
+      const [reserved] = await change('sidecar = coalesce(sidecar, 0) + 1', 'id = $1::text::uuid AND removed_at IS NULL', [id])
+      return reserved && { ...reserved, sidecar: Number(reserved.sidecar) }
     },
 
     /**

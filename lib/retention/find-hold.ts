@@ -26,4 +26,4 @@ export function findHold (snapshots: GuardedSnapshot[]): Hold {
 }
 
 const endsHold = (snapshot: GuardedSnapshot): boolean =>
-  snapshot.accepted || snapshot.restoredRows !== null || (isFull(snapshot) && !isDoubtful(snapshot))
+  snapshot.accepted || snapshot.restored || (isFull(snapshot) && !isDoubtful(snapshot))

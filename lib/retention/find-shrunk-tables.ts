@@ -1,5 +1,5 @@
 import type { GuardOptions, SuspectTable } from '../../types/index.ts'
-import { type GuardedSnapshot, isDoubtful, isFull, newestFirst } from './guarded-snapshot.ts'
+import { type CountedSnapshot, isDoubtful, isFull, newestFirst } from './guarded-snapshot.ts'
 
 export type GuardLimits = Required<GuardOptions>
 
@@ -15,7 +15,7 @@ interface State { counts: RowCounts, isRestore: boolean }
  * @param earlier snapshots of the same schema that were made before, in any order
  * @param counts of the new one; null for a table that exists and was left out
  */
-export function findShrunkTables (earlier: GuardedSnapshot[], counts: RowCounts, limits: GuardLimits): SuspectTable[] | null {
+export function findShrunkTables (earlier: CountedSnapshot[], counts: RowCounts, limits: GuardLimits): SuspectTable[] | null {
   const states = statesOf(earlier, limits.window)
   const ignored = new Set(limits.ignoreTables)
   const names = new Set(states.flatMap((state) => Object.keys(state.counts)))
@@ -40,7 +40,7 @@ const hasShrunk = (before: number, now: number, { shrink }: GuardLimits): boolea
 const countOf = (counts: RowCounts, table: string): number | null | undefined => Object.hasOwn(counts, table) ? counts[table] : undefined
 
 /** Newest first; of snapshots the last `window`. */
-function statesOf (earlier: GuardedSnapshot[], window: number): State[] {
+function statesOf (earlier: CountedSnapshot[], window: number): State[] {
   const states: State[] = []
   let snapshots = 0
   for (const snapshot of newestFirst(earlier)) {

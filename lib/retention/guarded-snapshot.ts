@@ -11,7 +11,13 @@ export interface GuardedSnapshot {
   adopted: boolean
   suspect: SuspectTable[] | null
   accepted: boolean
-  /** Rows of each table; null for a table that exists and was left out. Null as a whole: not known. */
+  /** A pre_restore snapshot whose restore succeeded. */
+  restored: boolean
+}
+
+/** The same with the rows of its tables. */
+export interface CountedSnapshot extends Omit<GuardedSnapshot, 'adopted' | 'restored'> {
+  /** Null for a table that exists and was left out. Null as a whole: not known. */
   rowCounts: Record<string, number | null> | null
   /** Of a pre_restore snapshot whose restore succeeded: the replaced tables, and the rows that they had afterwards. */
   restoredRows: Record<string, number> | null

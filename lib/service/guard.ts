@@ -16,7 +16,7 @@ export function countRows ({ tables }: Manifest, excludedTables: string[]): Reco
 /** The tables that a new full snapshot has lost rows of, compared with those in the log. Null when there are none, or without a guard. */
 export async function findSuspectTables ({ log, options }: Pick<Context, 'log' | 'options'>, schema: string, rowCounts: Record<string, number | null>): Promise<SuspectTable[] | null> {
   if (options.guard === undefined) return null
-  return findShrunkTables((await log.snapshots(schema)).map(toGuarded), rowCounts, options.guard)
+  return findShrunkTables(await log.counted(schema, options.guard.window), rowCounts, options.guard)
 }
 
 const noHold: Hold = { newestSuspect: undefined, isHeld: () => false }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FoundSnapshot } from '../log/adoptions.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
 import { findShrunkTables } from '../retention/find-shrunk-tables.ts'
-import { type GuardedSnapshot, isFull } from '../retention/guarded-snapshot.ts'
+import { type CountedSnapshot, isFull } from '../retention/guarded-snapshot.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findProblems } from '../snapshot/verify-snapshot.ts'
@@ -57,12 +57,12 @@ async function findSidecar (context: Context, filename: string, versions: number
 function withSuspects ({ options: { guard } }: Context, found: FoundSnapshot[]): FoundSnapshot[] {
   const sorted = found.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
   if (guard === undefined) return sorted
-  const earlier = new Map<string, GuardedSnapshot[]>()
+  const earlier = new Map<string, CountedSnapshot[]>()
   return sorted.map((snapshot, ordinal) => {
     const { schema, rowCounts } = snapshot
     const before = earlier.get(schema) ?? []
     const suspect = rowCounts !== null && isFull(snapshot) ? findShrunkTables(before, rowCounts, guard) : null
-    earlier.set(schema, [...before, { ...snapshot, ordinal, suspect, adopted: true, restoredRows: null }])
+    earlier.set(schema, [...before, { ...snapshot, ordinal, suspect, restoredRows: null }])
     return { ...snapshot, suspect }
   })
 }

@@ -1,4 +1,5 @@
-import { Busy, NotCompleted } from '../errors.ts'
+import { Busy, NotCompleted, NotFound } from '../errors.ts'
+import type { LoggedBackup } from '../log/log-row.ts'
 import type { BackupChanges } from '../log/updates.ts'
 import type { Backup } from '../../types/index.ts'
 import { checkArguments, checkId } from './arguments.ts'
@@ -22,21 +23,27 @@ export async function updateBackup (context: Context, id: string, changes: Backu
 
 /** Undefined when somebody else has changed it in the meantime. */
 async function tryUpdate (context: Context, id: string, changes: BackupChanges): Promise<Backup | undefined> {
-  const { log, storage } = context
-  const { backup, sidecar } = await getLogged(context, id)
-  if (changes.accepted !== undefined && !hasSnapshot(backup)) throw new NotCompleted(id, backup.status)
-  const { pinned = backup.pinned, note = backup.note, accepted = backup.accepted } = changes
-  const isChange = pinned !== backup.pinned || note !== backup.note || accepted !== backup.accepted
-  let version = sidecar
-  if (isChange && hasSnapshot(backup) && await storage.stat(backup.filename) !== null) {
-    // First beside the file: what the log says is never less safe than what survives it
-    const reserved = await log.reserveSidecar(id, sidecar)
-    if (reserved === undefined) return undefined
-    version = reserved
-    await writeSidecar(context, backup.filename, version, { pinned, note, accepted })
-  }
-  const updated = await log.update(id, changes, version)
+  const logged = await getLogged(context, id)
+  if (changes.accepted !== undefined && !hasSnapshot(logged.backup)) throw new NotCompleted(id, logged.backup.status)
+  const version = await isWorthSidecar(context, logged, changes) ? await keepBeside(context, id, changes) : logged.sidecar
+  const updated = await context.log.update(id, changes, version)
   if (updated === undefined) return undefined
-  if (version !== null && version !== sidecar) await removeSidecars(context, backup.filename, version - 1).catch(() => {})
+  if (version !== null && version !== logged.sidecar) await removeSidecars(context, updated.backup.filename, version - 1).catch(() => {})
   return await describeBackup(context, updated)
+}
+
+async function isWorthSidecar ({ storage }: Context, { backup }: LoggedBackup, changes: BackupChanges): Promise<boolean> {
+  const { pinned, note, accepted } = { ...backup, ...changes }
+  const isChange = pinned !== backup.pinned || note !== backup.note || accepted !== backup.accepted
+  return isChange && hasSnapshot(backup) && await storage.stat(backup.filename) !== null
+}
+
+/** First beside the file: what the log says is never less safe than what survives it. Gives the version. */
+async function keepBeside (context: Context, id: string, changes: BackupChanges): Promise<number> {
+  const reserved = await context.log.reserveSidecar(id)
+  if (reserved === undefined) throw new NotFound(id)
+  const { backup: { filename, ...before }, sidecar: version } = reserved
+  const { pinned = before.pinned, note = before.note, accepted = before.accepted } = changes
+  await writeSidecar(context, filename, version, { pinned, note, accepted })
+  return version
 }

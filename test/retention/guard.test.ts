@@ -2,15 +2,17 @@ import fc from 'fast-check'
 import t from 'tap'
 import { findHold } from '../../lib/retention/find-hold.ts'
 import { findShrunkTables, type GuardLimits } from '../../lib/retention/find-shrunk-tables.ts'
-import type { GuardedSnapshot } from '../../lib/retention/guarded-snapshot.ts'
+import type { CountedSnapshot, GuardedSnapshot } from '../../lib/retention/guarded-snapshot.ts'
 
 const limits: GuardLimits = { shrink: 0.5, minRows: 100, window: 3, ignoreTables: [] }
 
-const snapshot = (ordinal: number, rowCounts: GuardedSnapshot['rowCounts'], rest: Partial<GuardedSnapshot> = {}): GuardedSnapshot =>
-  ({ ordinal, trigger: 'scheduled', partial: false, adopted: false, suspect: null, accepted: false, rowCounts, restoredRows: null, ...rest })
+type Snapshot = GuardedSnapshot & CountedSnapshot
+
+const snapshot = (ordinal: number, rowCounts: Snapshot['rowCounts'], rest: Partial<Snapshot> = {}): Snapshot =>
+  ({ ordinal, trigger: 'scheduled', partial: false, adopted: false, suspect: null, accepted: false, restored: false, rowCounts, restoredRows: null, ...rest })
 const suspect = [{ table: 'users', rowsBefore: 1000, rows: 0 }]
 /** The names of what shrank; `*` for all tables together. */
-const shrunk = (earlier: GuardedSnapshot[], counts: Record<string, number | null>, rest: Partial<GuardLimits> = {}): string[] =>
+const shrunk = (earlier: Snapshot[], counts: Record<string, number | null>, rest: Partial<GuardLimits> = {}): string[] =>
   (findShrunkTables(earlier, counts, { ...limits, ...rest }) ?? []).map(({ table }) => table ?? '*')
 
 t.test('the first snapshot is never suspect', async (t) => {
@@ -75,7 +77,7 @@ t.test('suspects, partial ones, imports, pre_restore ones and rows of unknown co
 
 t.test('after a restore what it brought is the baseline, of the tables that it replaced', async (t) => {
   const before = snapshot(1, { users: 1000, items: 1000 })
-  const restore = (restoredRows: Record<string, number>): GuardedSnapshot => snapshot(2, { users: 1000 }, { trigger: 'pre_restore', restoredRows })
+  const restore = (restoredRows: Record<string, number>): Snapshot => snapshot(2, { users: 1000 }, { trigger: 'pre_restore', restoredRows })
   t.strictSame(shrunk([before, restore({ users: 10, items: 1000 })], { users: 10, items: 1000 }), [])
   t.strictSame(shrunk([before, restore({ users: 10 })], { users: 10, items: 3 }), ['items'])
   t.strictSame(shrunk([before, restore({ users: 400, items: 1000 })], { users: 100, items: 1000 }), ['users'])
@@ -94,7 +96,7 @@ t.test('from the first suspect on those before it are held, until a later one is
   t.strictSame(held([...rows, snapshot(9, {}, { partial: true })]), [1, 3, 4], 'a partial one ends nothing')
   t.strictSame(held([...rows, snapshot(9, {})]), [])
   t.equal(findHold([...rows, snapshot(9, {})]).newestSuspect, undefined)
-  t.strictSame(held([...rows, snapshot(9, {}, { trigger: 'pre_restore', restoredRows: {} })]), [])
+  t.strictSame(held([...rows, snapshot(9, {}, { trigger: 'pre_restore', restored: true })]), [])
   t.strictSame(held(rows.map((row) => row.ordinal === 8 ? { ...row, accepted: true } : row)), [])
   t.strictSame(held(rows.map((row) => row.ordinal === 6 ? { ...row, accepted: true } : row)), [1, 3, 4, 6, 7], 'only the newest counts')
 })

@@ -3,12 +3,12 @@ import t from 'tap'
 import { applyRetention, type RetainedSnapshot } from '../../lib/retention/apply-retention.ts'
 import { findHold } from '../../lib/retention/find-hold.ts'
 import { findShrunkTables } from '../../lib/retention/find-shrunk-tables.ts'
-import { type GuardedSnapshot, isDoubtful, isFull } from '../../lib/retention/guarded-snapshot.ts'
+import { type CountedSnapshot, type GuardedSnapshot, isDoubtful, isFull } from '../../lib/retention/guarded-snapshot.ts'
 
 const limits = { shrink: 0.5, minRows: 100, window: 7, ignoreTables: [] }
 const day = 24 * 60 * 60_000
 
-interface Row extends GuardedSnapshot { id: string, insertedAt: string, pinned: boolean }
+interface Row extends GuardedSnapshot, CountedSnapshot { id: string, insertedAt: string, pinned: boolean }
 
 /** What happens to a schema, one thing after another; each ends with a pruning, by a clock that says what it likes. */
 type Event =
@@ -39,7 +39,7 @@ function isSafe (happened: Event[], policy: { maxBackups: number, retentionDays:
   let lowest = 0
   for (const event of happened) {
     const time = new Date(event.clock * day).toISOString()
-    const base = { partial: false, adopted: false, suspect: null, accepted: false, rowCounts: null, restoredRows: null, insertedAt: time, pinned: false }
+    const base = { partial: false, adopted: false, restored: false, suspect: null, accepted: false, rowCounts: null, restoredRows: null, insertedAt: time, pinned: false }
     let made: Row | undefined
     if (event.kind === 'accept') {
       const { newestSuspect } = findHold(log)
@@ -55,7 +55,7 @@ function isSafe (happened: Event[], policy: { maxBackups: number, retentionDays:
         made = { ...made, rowCounts: { t: event.rows }, partial: event.partial, suspect, pinned: event.pinned }
       }
       if (event.kind === 'restore') {
-        made = { ...made, restoredRows: { t: 1000 } }
+        made = { ...made, restored: true, restoredRows: { t: 1000 } }
         log = log.map((row) => ({ ...row, adopted: false }))
       }
       log.push(made)

@@ -286,27 +286,35 @@ t.test('a change that can not be kept beside the file is no change', async (t) =
   t.match(await engine.update(id, {}), { pinned: false }, 'nothing to keep')
 })
 
-for (const moment of ['before', 'after'] as const) {
-  t.test(`a change that others always forestall ${moment} its sidecar is written is refused`, async (t) => {
-    const place = await useFilledPlace(t)
-    const bump = async (): Promise<void> => { await place.sql`UPDATE backup_logs SET sidecar = coalesce(sidecar, 0) + 1000` }
-    const engine = useEngine(t, place, {
-      storage: storageWith(place.directory, {
-        async stat (storage, name) {
-          if (moment === 'before') await bump()
-          return await storage.stat(name)
-        },
-        async publish (storage, path, name) {
-          await storage.publish(path, name)
-          if (name.includes('sidecar')) await bump()
-        }
-      })
+t.test('a change that others always forestall is refused', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, path, name) {
+        await storage.publish(path, name)
+        if (name.includes('sidecar')) await place.sql`UPDATE backup_logs SET sidecar = sidecar + 1`
+      }
     })
-    const { id } = await engine.create()
-    await t.rejects(engine.update(id, { pinned: true }), { code: 'FST_BACKUP_BUSY' })
-    t.match(await engine.get(id), { pinned: false })
   })
-}
+  const { id } = await engine.create()
+  await t.rejects(engine.update(id, { pinned: true }), { code: 'FST_BACKUP_BUSY' })
+  t.match(await engine.get(id), { pinned: false })
+})
+
+t.test('a backup that is removed while it is changed is gone', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async stat (storage, name) {
+        await place.sql`UPDATE backup_logs SET removed_at = now() WHERE note IS NOT NULL`
+        return await storage.stat(name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  await place.sql`UPDATE backup_logs SET note = 'x'`
+  await t.rejects(engine.update(id, { pinned: true }), { code: 'FST_BACKUP_NOT_FOUND' })
+})
 
 t.test('only a snapshot can be accepted; a row without a file keeps its note in the log', async (t) => {
   const place = await useFilledPlace(t)
