@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { ShuttingDown } from './errors.ts'
 import { createBackupLog } from './log/backup-log.ts'
+import { isSystemSchema } from './option-checks.ts'
 import type { ResolvedOptions } from './options.ts'
 import { acceptPool, createLogPool, createPool } from './postgres/connection.ts'
 import { systemClock } from './schedule/clock.ts'
@@ -9,7 +10,7 @@ import { createCalls } from './service/calls.ts'
 import type { Clock, Context } from './service/context.ts'
 import { beginCreate } from './service/create-backup.ts'
 import { downloadBackup } from './service/download-backup.ts'
-import type { BackupEngine } from './service/engine.ts'
+import type { BackupCalls, BackupEngine } from './service/engine.ts'
 import { createEventHub } from './service/event-hub.ts'
 import { guardStorage } from './service/guarded-storage.ts'
 import { createHealer, healLog } from './service/heal-log.ts'
@@ -43,6 +44,8 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
   const calls = createCalls()
   const context: Context = {
     options,
+    // Calls by code have no request
+    isAllowed: (schema) => options.isSchemaAllowed(schema),
     sql,
     log: createBackupLog(logSql, options.logSchema, clock.now),
     storage: guardStorage(options.storage ?? createFileSystemStorage(options.storagePath)),
@@ -57,7 +60,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
   const { events, runs } = context
   const healer = createHealer(context, stopping.signal, async () => { await healLog(context) })
   const keeper = createStorageKeeper(context, stopping.signal)
-  const scheduler = options.schedule.enabled ? scheduleBackups(context) : undefined
+  const scheduler = options.schedule.enabled ? scheduleBackups({ ...context, isAllowed: (schema) => !isSystemSchema(schema) }) : undefined
 
   /** Every call of the public service. */
   function whileOpen<A extends unknown[], T> (call: (...values: A) => Promise<T>): (...values: A) => Promise<T> {
@@ -71,7 +74,7 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     }
   }
 
-  const engine: BackupEngine = {
+  const callsOf = (context: Context): BackupCalls => ({
     create: whileOpen(async (request) => await (await beginCreate(context, request)).finished),
     beginCreate: whileOpen(async (request) => await beginCreate(context, request)),
     list: whileOpen(async (query) => await listBackups(context, query)),
@@ -86,7 +89,12 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     update: whileOpen(async (id, changes) => await updateBackup(context, id, changes)),
     prune: whileOpen(async () => await pruneAll(context)),
     rescan: whileOpen(async (call) => await rescanStorage(context, call)),
-    status: whileOpen(async () => await readStatus(context, scheduler?.nextRunAt() ?? null)),
+    status: whileOpen(async () => await readStatus(context, scheduler?.nextRunAt() ?? null))
+  })
+
+  const engine: BackupEngine = {
+    ...callsOf(context),
+    forCaller: (isAllowed) => callsOf({ ...context, isAllowed }),
     on (event, listener) {
       events.on(event, listener)
       return engine

@@ -75,7 +75,7 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   sql: takes('a postgres.js instance', checkedBy(isPool)),
   connection: takes("a URL such as 'postgres://user:password@host:5432/database', or the options of postgres.js", checkedBy(isConnection)),
   schema: takes(aSchema, checkedBy(isSchemaName)),
-  schemas: takes('a list of schemas that are no system schemas, or a function (name) => boolean', checkedBy((value) => isFunction(value) || Value.Check(SchemaNames, value))),
+  schemas: takes('a list of schemas that are no system schemas, or a function (name, request) => boolean', checkedBy((value) => isFunction(value) || Value.Check(SchemaNames, value))),
   logSchema: takes(aSchema, checkedBy(isSchemaName)),
   auth: takes(`${authFunctions}; or false`, checkedBy((value) => value === false || isAuthList(value))),
   restoreAuth: takes(authFunctions, checkedBy(isAuthList)),

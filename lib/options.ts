@@ -33,8 +33,10 @@ export interface ResolvedOptions {
   readonly sql: Sql | undefined
   readonly connection: BackupOptions['connection']
   readonly schema: string
-  /** Whether a caller may name this schema. Never a system schema. */
-  readonly isSchemaAllowed: (name: string) => boolean
+  /** Whether a caller may name this schema, and see its backups. Never a system schema. Calls by code have no request. */
+  readonly isSchemaAllowed: (name: string, request?: FastifyRequest) => boolean
+  /** Without the option `schemas` every caller sees the backups of every schema. */
+  readonly areCallersBounded: boolean
   readonly logSchema: string
   readonly auth: AuthFunctions | false
   /** Empty when nothing further is asked for. */
@@ -57,13 +59,16 @@ function resolveGuard (guard: GuardOptions | false = {}): Required<GuardOptions>
   return { shrink, minRows, window, ignoreTables: [...ignoreTables] }
 }
 
-function resolveBounds (schemas: BackupOptions['schemas']): (name: string) => boolean {
+function resolveBounds (schemas: BackupOptions['schemas']): ResolvedOptions['isSchemaAllowed'] {
   const names = Array.isArray(schemas) ? new Set(schemas) : undefined
-  return (name) => {
+  return (name, request) => {
     if (isSystemSchema(name)) return false
     if (names !== undefined) return names.has(name)
-    // Anything but true is a no: the promise of an async function would say yes to every name
-    return typeof schemas !== 'function' || schemas(name) === true
+    if (typeof schemas !== 'function') return true
+    // Anything but true is a no: the promise of an async function would say yes to every name. When it rejects, the process must not end
+    const answer: unknown = schemas(name, request)
+    if (answer instanceof Promise) answer.catch(() => {})
+    return answer === true
   }
 }
 
@@ -101,6 +106,7 @@ function resolveEnabled (options: BackupOptions): ResolvedOptions {
     connection: options.connection,
     schema,
     isSchemaAllowed: resolveBounds(options.schemas),
+    areCallersBounded: options.schemas !== undefined,
     logSchema: options.logSchema ?? schema,
     ...requireAuth(options),
     actor: resolveActor(options.actor),

@@ -262,6 +262,22 @@ t.test('a function bounds what callers may name, but never lets in a system sche
   t.equal(isSchemaAllowed('pg_catalog'), false)
 })
 
+t.test('a function gets the request of the call, where there is one', async (t) => {
+  const asked: unknown[][] = []
+  const { isSchemaAllowed, areCallersBounded } = resolveEnabled({ schemas: (...given: unknown[]) => asked.push(given) > 0 })
+  const request = {} as FastifyRequest
+  t.equal(isSchemaAllowed('a', request), true)
+  t.equal(isSchemaAllowed('a'), true)
+  t.strictSame(asked, [['a', request], ['a', undefined]])
+  t.equal(areCallersBounded, true)
+  t.equal(resolveEnabled({}).areCallersBounded, false)
+})
+
+t.test('a promise that rejects is a no as well, and does not end the process', async (t) => {
+  t.equal(resolveEnabled({ schemas: async () => { throw new Error('down') } }).isSchemaAllowed('a'), false)
+  await new Promise(setImmediate)
+})
+
 t.test('a promise is no yes', async (t) => {
   t.equal(resolveEnabled({ schemas: async () => true }).isSchemaAllowed('a'), false)
 })

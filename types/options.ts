@@ -70,8 +70,12 @@ export interface BackupOptions {
   connection?: string | PostgresOptions<Record<string, PostgresType>>
   /** Schema backed up when a call names none. @defaultValue 'public' */
   schema?: string
-  /** Schemas that callers may name. @defaultValue any but system ones */
-  schemas?: string[] | ((name: string) => boolean)
+  /**
+   * Schemas that callers may name, and whose backups they may see, read, restore from and delete; a backup of any other schema is 404 to them. A
+   * function is asked for each schema, with the request over HTTP and without one for calls by code. Any answer but `true` is a no, a promise too.
+   * The schedule, retention and rescans are not bounded. @defaultValue any but system ones
+   */
+  schemas?: string[] | ((name: string, request?: FastifyRequest) => boolean)
   /** The existing schema that holds `backup_logs`. @defaultValue schema */
   logSchema?: string
   /** @fastify/auth functions, all of which must pass. `false`: something else guards the routes. */

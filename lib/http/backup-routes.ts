@@ -65,7 +65,7 @@ export async function backupRoutes (scope: FastifyInstance, { engine, options, s
   await guardScope(scope, options)
 
   const context: RouteContext = {
-    engine,
+    engineFor: (request) => engine.forCaller((schema) => options.isSchemaAllowed(schema, request)),
     options,
     stallTimeoutMs,
     requireRestoreAuth: options.restoreAuth.length > 0 ? requireAll(scope, options.restoreAuth) : (request, reply, done) => done()

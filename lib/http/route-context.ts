@@ -3,14 +3,15 @@ import type {
   FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault, onRequestHookHandler
 } from 'fastify'
 import type { ResolvedOptions } from '../options.ts'
-import type { BackupEngine } from '../service/engine.ts'
+import type { BackupCalls } from '../service/engine.ts'
 
 /** The encapsulated scope that holds the routes. */
 export type Scope = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>
 
 /** What the routes work with. */
 export interface RouteContext {
-  engine: BackupEngine
+  /** The calls of the service, bounded to the schemas that this request's caller may name. */
+  engineFor: (request: FastifyRequest) => BackupCalls
   options: ResolvedOptions
   /** Lets by only whom `restoreAuth` lets by; everybody when there is none. */
   requireRestoreAuth: onRequestHookHandler

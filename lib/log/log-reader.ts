@@ -18,7 +18,11 @@ export interface CountedSnapshot {
 
 const isThere = "status IN ('completed', 'restored') AND removed_at IS NULL"
 
-/** What the log tells. Rows whose removal has begun are not there any more. */
+/** A condition with one parameter: of these schemas, or of any where it is null. */
+const ofVisible = (parameter: string): string => `(${parameter}::text IS NULL OR schema ${inList(parameter)})`
+const visibleText = (visible: string[] | null): string | null => visible === null ? null : JSON.stringify(visible)
+
+/** What the log tells. Rows whose removal has begun are not there any more. `visible` are the schemas that it may tell of; null for all. */
 export function logReader ({ table, query, select }: LogAccess) {
   return {
     async get (id: string): Promise<LoggedBackup | undefined> {
@@ -27,38 +31,39 @@ export function logReader ({ table, query, select }: LogAccess) {
     },
 
     /** Newest first, in the order of insertion. */
-    async list ({ schema: ofSchema, status, trigger, limit = 100, before }: ListQuery): Promise<LogPage> {
+    async list ({ schema: ofSchema, status, trigger, limit = 100, before }: ListQuery, visible: string[] | null = null): Promise<LogPage> {
       const cursor = before === undefined ? { ordinal: null, id: null } : decodeCursor(before)
       const backups = await select(`removed_at IS NULL
         AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR status = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
-        AND ($4::text IS NULL OR (ordinal, id) < ($4::text::int8, $5::text::uuid))`,
-      [ofSchema ?? null, status ?? null, trigger ?? null, cursor.ordinal, cursor.id], `ORDER BY ordinal DESC, id DESC LIMIT ${limit + 1}`)
+        AND ($4::text IS NULL OR (ordinal, id) < ($4::text::int8, $5::text::uuid)) AND ${ofVisible('$6')}`,
+      [ofSchema ?? null, status ?? null, trigger ?? null, cursor.ordinal, cursor.id, visibleText(visible)], `ORDER BY ordinal DESC, id DESC LIMIT ${limit + 1}`)
       const page = backups.slice(0, limit)
       const last = page.at(-1)
       return { backups: page, next: backups.length > limit && last !== undefined ? encodeCursor({ ordinal: String(last.ordinal), id: last.backup.id }) : null }
     },
 
     /** Backups that run, and snapshots that are being restored. */
-    async running (): Promise<LoggedBackup[]> {
-      return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [], 'ORDER BY ordinal DESC')
+    async running (visible: string[] | null = null): Promise<LoggedBackup[]> {
+      return await select(`removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running') AND ${ofVisible('$1')}`, [visibleText(visible)], 'ORDER BY ordinal DESC')
     },
 
     /** The newest completed backup of each schema. */
-    async newest (): Promise<LoggedBackup[]> {
+    async newest (visible: string[] | null = null): Promise<LoggedBackup[]> {
       return await select(`removed_at IS NULL AND id IN (
-        SELECT DISTINCT ON (schema) id FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL ORDER BY schema, ordinal DESC, id DESC)`, [], 'ORDER BY schema')
+        SELECT DISTINCT ON (schema) id FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL ORDER BY schema, ordinal DESC, id DESC)
+        AND ${ofVisible('$1')}`, [visibleText(visible)], 'ORDER BY schema')
     },
 
-    async bytesHeld (): Promise<number> {
-      const rows = await query<{ bytes: number }>(`SELECT coalesce(sum(size_bytes), 0) AS bytes FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL`)
+    async bytesHeld (visible: string[] | null = null): Promise<number> {
+      const rows = await query<{ bytes: number }>(`SELECT coalesce(sum(size_bytes), 0) AS bytes FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL AND ${ofVisible('$1')}`, [visibleText(visible)])
       return rows.reduce((sum, { bytes }) => sum + bytes, 0)
     },
 
     /** Schemas whose newest finished run failed. */
-    async failing (): Promise<string[]> {
+    async failing (visible: string[] | null = null): Promise<string[]> {
       const rows = await query<{ schema: string }>(`SELECT schema FROM (
         SELECT DISTINCT ON (schema) schema, status FROM ${table} WHERE status <> 'running' AND removed_at IS NULL ORDER BY schema, ordinal DESC, id DESC) newest
-        WHERE status = 'failed'`)
+        WHERE status = 'failed' AND ${ofVisible('$1')}`, [visibleText(visible)])
       return rows.map(({ schema: name }) => name)
     },
 

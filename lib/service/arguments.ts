@@ -3,6 +3,7 @@ import { ArgumentInvalid, SchemaNotAllowed } from '../errors.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
 import { BackupStatusSchema, BackupTriggerSchema } from '../../types/index.ts'
 import type { Context } from './context.ts'
+import { kindOf } from './outcome.ts'
 
 /** What an argument takes, as a test and as words to name it in the error. */
 interface ArgumentCheck { test: (value: unknown) => boolean, takes: string }
@@ -72,7 +73,20 @@ export function checkId (id: string): void {
 }
 
 /** The schema that a call is about; what may not be named is refused before anybody learns whether it exists. */
-export function requireAllowed ({ options }: Context, name: string): string {
-  if (!options.isSchemaAllowed(name)) throw new SchemaNotAllowed(name)
+export function requireAllowed ({ isAllowed }: Pick<Context, 'isAllowed'>, name: string): string {
+  if (!isAllowed(name)) throw new SchemaNotAllowed(name)
   return name
+}
+
+/**
+ * Whether the caller may see what is there of this schema. A function of the owner's that throws is logged and means no: another answer than for
+ * what does not exist would tell that it does.
+ */
+export function mayName ({ isAllowed, logger }: Pick<Context, 'isAllowed' | 'logger'>, schema: string): boolean {
+  try {
+    return isAllowed(schema)
+  } catch (error) {
+    logger.error({ schema, reason: kindOf(error) }, 'the function in option schemas threw; the schema counts as not allowed')
+    return false
+  }
 }

@@ -21,6 +21,8 @@ export interface Clock {
 /** What every use case works with. */
 export interface Context {
   options: ResolvedOptions
+  /** Whether the caller may name this schema. The service itself may name each that is no system schema. */
+  isAllowed: (schema: string) => boolean
   sql: Sql
   log: BackupLog
   storage: SnapshotStorage

@@ -1,7 +1,7 @@
 import { FileGone, NotCompleted, NotFound } from '../errors.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
 import type { Backup, BackupList, ListQuery, Status } from '../../types/index.ts'
-import { checkArguments, checkId } from './arguments.ts'
+import { checkArguments, checkId, mayName } from './arguments.ts'
 import { type Completed, hasSnapshot } from './completed.ts'
 import type { Context } from './context.ts'
 import { findHolds, toGuarded } from './guard.ts'
@@ -28,11 +28,18 @@ export async function describeBackup (context: Context, logged: LoggedBackup): P
   return backup as Backup
 }
 
-export async function getLogged ({ log }: Context, id: string): Promise<LoggedBackup> {
+/** Throws FST_BACKUP_NOT_FOUND also for a backup that the caller may not see. */
+export async function getLogged (context: Context, id: string): Promise<LoggedBackup> {
   checkId(id)
-  const logged = await log.get(id)
-  if (logged === undefined) throw new NotFound(id)
+  const logged = await context.log.get(id)
+  if (logged === undefined || !mayName(context, logged.backup.schema)) throw new NotFound(id)
   return logged
+}
+
+/** The schemas of the log that the caller may see; null when there is no bound. */
+async function visibleSchemas (context: Context): Promise<string[] | null> {
+  if (!context.options.areCallersBounded) return null
+  return (await context.log.schemas()).filter((schema) => mayName(context, schema))
 }
 
 export async function getBackup (context: Context, id: string): Promise<Backup> {
@@ -50,13 +57,14 @@ export async function getAvailable (context: Context, id: string): Promise<Compl
 
 export async function listBackups (context: Context, query: ListQuery = {}): Promise<BackupList> {
   checkArguments('list', query)
-  const { backups, next } = await context.log.list(query)
+  const { backups, next } = await context.log.list(query, await visibleSchemas(context))
   return { backups: await describeBackups(context, backups), next }
 }
 
 export async function readStatus (context: Context, nextRunAt: Date | null): Promise<Status> {
   const { log, options } = context
-  const [running, newest, bytesHeld, failing] = [await log.running(), await log.newest(), await log.bytesHeld(), await log.failing()]
+  const visible = await visibleSchemas(context)
+  const [running, newest, bytesHeld, failing] = [await log.running(visible), await log.newest(visible), await log.bytesHeld(visible), await log.failing(visible)]
   const problem = await requireOwnStorage(context).then(() => undefined, errorText)
   return {
     healthy: failing.length === 0 && problem === undefined,

@@ -5,7 +5,7 @@ import { NotFound } from '../../lib/errors.ts'
 import type { BackupEngine } from '../../lib/service/engine.ts'
 import type { Backup, RestorePlan, RestoreResult } from '../../types/index.ts'
 
-type Call = Exclude<keyof BackupEngine, 'on' | 'once' | 'off' | 'start'>
+type Call = Exclude<keyof BackupEngine, 'on' | 'once' | 'off' | 'start' | 'forCaller'>
 
 /** An engine without a database: it remembers what it was asked, and answers from memory. */
 export interface EngineDouble extends BackupEngine {
@@ -90,6 +90,7 @@ export function createEngineDouble (): EngineDouble {
 
   const engine: EngineDouble = {
     calls: [],
+    forCaller: () => engine,
     streams: [],
     openStream: (bytes) => Readable.from([bytes]),
     put (content = '{"manifest":{}}', changes = {}) {

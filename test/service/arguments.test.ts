@@ -73,7 +73,7 @@ t.test('a schema that may not be named is 403, whether it exists or not', async 
     await t.rejects(engine.restore('00000000-0000-4000-8000-000000000000', { schema }), refused)
   }
   const narrow = useEngine(t, place, { schemas: () => false })
-  await t.rejects(narrow.restore(id), { code: 'FST_BACKUP_SCHEMA_NOT_ALLOWED' }, 'nor by way of a snapshot')
+  await t.rejects(narrow.restore(id), { code: 'FST_BACKUP_NOT_FOUND' }, 'nor by way of a snapshot')
   t.strictSame((await engine.list()).backups.map((backup) => backup.id), [id])
 })
 

@@ -23,10 +23,10 @@ const schema = {
   }
 }
 
-export function createBackup (scope: Scope, { engine, options }: RouteContext): void {
+export function createBackup (scope: Scope, { engineFor, options }: RouteContext): void {
   for (const { hide, ...address } of collectionAddresses(scope)) {
     scope.post('/', { ...longRoute, ...address, schema: { ...schema, hide } }, async (request, reply) => {
-      const run = await engine.beginCreate({ ...request.body, ...callerOf(request, options) })
+      const run = await engineFor(request).beginCreate({ ...request.body, ...callerOf(request, options) })
       const location = locationOf(scope, run.backup.id)
       if (prefersAsync(request)) {
         return reply.code(202).headers({ location, 'preference-applied': 'respond-async' }).send(run.backup)

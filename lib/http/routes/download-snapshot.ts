@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fresh from 'fresh'
 import { Type } from 'typebox'
 import { Aborted, FileGone, NotCompleted, RangeInvalid } from '../../errors.ts'
-import type { BackupEngine } from '../../service/engine.ts'
+import type { BackupCalls } from '../../service/engine.ts'
 import { answer, empty, refusals, RefusalSchema } from '../answers.ts'
 import { parseRange } from '../byte-range.ts'
 import { answerError } from '../error-answer.ts'
@@ -35,7 +35,7 @@ const schema = {
 
 interface Snapshot { filename: string, sizeBytes: number, etag: string }
 
-async function findSnapshot (engine: BackupEngine, id: string): Promise<Snapshot> {
+async function findSnapshot (engine: BackupCalls, id: string): Promise<Snapshot> {
   const { status, available, filename, sizeBytes, checksum } = await engine.get(id)
   if (status !== 'completed' && status !== 'restored') throw new NotCompleted(id, status)
   if (!available || sizeBytes === null || checksum === null) throw new FileGone(filename)
@@ -67,19 +67,19 @@ function answerWithoutFile (error: unknown, request: FastifyRequest, reply: Fast
   answerError(error, request, reply)
 }
 
-export function downloadSnapshot (scope: Scope, { engine, stallTimeoutMs }: RouteContext): void {
+export function downloadSnapshot (scope: Scope, { engineFor, stallTimeoutMs }: RouteContext): void {
   const route = { ...longRoute, errorHandler: answerWithoutFile }
 
   // First: otherwise Fastify makes one of the GET, which reads the whole file to throw it away
   scope.head('/:id/download', { ...route, schema: { ...schema, hide: true } }, async (request, reply) => {
-    const snapshot = await findSnapshot(engine, request.params.id)
+    const snapshot = await findSnapshot(engineFor(request), request.params.id)
     if (describeFile(request, reply, snapshot)) return reply.code(304).send()
     return reply.header('content-length', snapshot.sizeBytes).send()
   })
 
   scope.get('/:id/download', { ...route, schema }, async (request, reply) => {
     const { id } = request.params
-    const snapshot = await findSnapshot(engine, id)
+    const snapshot = await findSnapshot(engineFor(request), id)
     if (describeFile(request, reply, snapshot)) return reply.code(304).send()
 
     const range = rangeOf(request, snapshot)
@@ -87,7 +87,7 @@ export function downloadSnapshot (scope: Scope, { engine, stallTimeoutMs }: Rout
       reply.header('content-range', `bytes */${snapshot.sizeBytes}`)
       throw new RangeInvalid(snapshot.sizeBytes)
     }
-    const { stream } = await engine.download(id, range)
+    const { stream } = await engineFor(request).download(id, range)
     const { start, end } = range ?? { start: 0, end: snapshot.sizeBytes - 1 }
     if (range !== undefined) reply.code(206).header('content-range', `bytes ${start}-${end}/${snapshot.sizeBytes}`)
 

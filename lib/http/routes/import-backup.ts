@@ -34,7 +34,7 @@ export function importBackup (scope: Scope, context: RouteContext): void {
   })
 }
 
-function addRoute (scope: Scope, { engine, options, stallTimeoutMs, requireRestoreAuth }: RouteContext): void {
+function addRoute (scope: Scope, { engineFor, options, stallTimeoutMs, requireRestoreAuth }: RouteContext): void {
   scope.post('/import', {
     ...longRoute,
     schema,
@@ -49,7 +49,7 @@ function addRoute (scope: Scope, { engine, options, stallTimeoutMs, requireResto
       else reply.raw.setTimeout(stallTimeoutMs)
     })
     try {
-      const backup = await engine.import(body, callerOf(request, options))
+      const backup = await engineFor(request).import(body, callerOf(request, options))
       return await reply.code(201).headers({ location: locationOf(scope, backup.id) }).send(backup)
     } catch (error) {
       // Node leaves what is not read of a body in the way of the answer (`resOnFinish` passes over one that was begun)

@@ -14,8 +14,8 @@ const schema = {
   }
 }
 
-export function listBackups (scope: Scope, { engine }: RouteContext): void {
+export function listBackups (scope: Scope, { engineFor }: RouteContext): void {
   for (const { hide, ...address } of collectionAddresses(scope)) {
-    scope.get('/', { ...address, schema: { ...schema, hide } }, (request) => engine.list(request.query))
+    scope.get('/', { ...address, schema: { ...schema, hide } }, (request) => engineFor(request).list(request.query))
   }
 }

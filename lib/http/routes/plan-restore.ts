@@ -22,6 +22,6 @@ const schema = {
   }
 }
 
-export function planRestore (scope: Scope, { engine }: RouteContext): void {
-  scope.post('/:id/plan', { ...longRoute, schema }, (request) => engine.plan(request.params.id, request.body))
+export function planRestore (scope: Scope, { engineFor }: RouteContext): void {
+  scope.post('/:id/plan', { ...longRoute, schema }, (request) => engineFor(request).plan(request.params.id, request.body))
 }

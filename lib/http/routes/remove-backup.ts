@@ -16,9 +16,9 @@ const schema = {
   }
 }
 
-export function removeBackup (scope: Scope, { engine, requireRestoreAuth }: RouteContext): void {
+export function removeBackup (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
   scope.delete('/:id', { schema, onRequest: requireRestoreAuth }, async (request, reply) => {
-    await engine.remove(request.params.id)
+    await engineFor(request).remove(request.params.id)
     return reply.code(204).send()
   })
 }

@@ -27,7 +27,7 @@ const schema = {
   }
 }
 
-export function restoreBackup (scope: Scope, { engine, options, requireRestoreAuth }: RouteContext): void {
+export function restoreBackup (scope: Scope, { engineFor, options, requireRestoreAuth }: RouteContext): void {
   const refuseUnlessAllowed = async (): Promise<void> => {
     if (!options.allowRestore) throw new RestoreNotAllowed()
   }
@@ -37,7 +37,7 @@ export function restoreBackup (scope: Scope, { engine, options, requireRestoreAu
     schema,
     onRequest: [requireRestoreAuth, refuseUnlessAllowed]
   }, async (request, reply) => {
-    const run = await engine.beginRestore(request.params.id, { ...request.body, ...callerOf(request, options) })
+    const run = await engineFor(request).beginRestore(request.params.id, { ...request.body, ...callerOf(request, options) })
     if (prefersAsync(request)) {
       const location = locationOf(scope, run.backup.id)
       return reply.code(202).headers({ location, 'preference-applied': 'respond-async' }).send(run.backup)

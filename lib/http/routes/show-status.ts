@@ -14,6 +14,6 @@ const schema = {
   }
 }
 
-export function showStatus (scope: Scope, { engine }: RouteContext): void {
-  scope.get('/status', { schema }, () => engine.status())
+export function showStatus (scope: Scope, { engineFor }: RouteContext): void {
+  scope.get('/status', { schema }, (request) => engineFor(request).status())
 }

@@ -20,7 +20,7 @@ const schema = {
   }
 }
 
-export function updateBackup (scope: Scope, { engine, requireRestoreAuth }: RouteContext): void {
+export function updateBackup (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
   scope.patch('/:id', {
     schema,
     // Not sooner, because it takes the body to know
@@ -28,5 +28,5 @@ export function updateBackup (scope: Scope, { engine, requireRestoreAuth }: Rout
       if (request.body.pinned === false || request.body.accepted !== undefined) requireRestoreAuth.call(scope, request, reply, done)
       else done()
     }
-  }, (request) => engine.update(request.params.id, request.body))
+  }, (request) => engineFor(request).update(request.params.id, request.body))
 }

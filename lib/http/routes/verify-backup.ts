@@ -21,6 +21,6 @@ const schema = {
   }
 }
 
-export function verifyBackup (scope: Scope, { engine }: RouteContext): void {
-  scope.post('/:id/verify', { ...longRoute, schema }, (request) => engine.verify(request.params.id))
+export function verifyBackup (scope: Scope, { engineFor }: RouteContext): void {
+  scope.post('/:id/verify', { ...longRoute, schema }, (request) => engineFor(request).verify(request.params.id))
 }
