@@ -46,6 +46,10 @@ export async function waitForLock (tx: Transaction, key: string): Promise<void> 
 }
 
 export interface Lockable { schema: string, name: string }
+
+/** What a lock by name was taken on: another relation may get the name afterwards, or this one another name. */
+export const relationIdentity = ({ oid, schema, name }: Lockable & { oid: string }): string => JSON.stringify([oid, schema, name])
+
 export type LockMode = 'ACCESS SHARE' | 'ACCESS EXCLUSIVE'
 
 /** Per lock; above deadlock_timeout (1 s), so that a deadlock is told as one. */

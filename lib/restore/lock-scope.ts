@@ -1,8 +1,7 @@
 import { CannotRestore, CatalogUnstable, SchemaDrift } from '../errors.ts'
 import type { ServerFacts } from '../postgres/catalog.ts'
 import { isVanished } from '../postgres/database-error.ts'
-import { fingerprintDifference } from '../postgres/fingerprint.ts'
-import { lockRelations, lockWithRetries, withinLockTimeout } from '../postgres/locks.ts'
+import { lockRelations, lockWithRetries, relationIdentity, withinLockTimeout } from '../postgres/locks.ts'
 import { holdSequences } from '../postgres/sequences.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
@@ -18,7 +17,7 @@ class CatalogChanged extends Error {}
 const attempts = 5
 
 /**
- * Plans, locks, and plans again: only what is the same before and after is acted upon.
+ * Plans, locks, and plans again: only what was locked is acted upon.
  *
  * The tables are locked once, in one statement, both ends of every foreign key, in the strongest mode: a weaker lock raised later
  * deadlocks. The sequences come after them, since others lock a table first and its sequence then.
@@ -37,9 +36,7 @@ export async function lockScope (tx: Transaction, job: RestoreJob, manifest: Man
 
 async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifest, server: ServerFacts): Promise<RestoreScope> {
   const planned = await readScope(tx, manifest, job)
-  if (planned.drift.length > 0 && !job.allowSchemaDrift) throw Object.assign(new SchemaDrift(driftSummary(planned.drift)), { drift: planned.drift })
-  const problems = await restoreProblems(tx, planned, server, createExclusion(job.excludeTables, job.logTable))
-  if (problems.length > 0) throw Object.assign(new CannotRestore(problems.join('; ')), { problems })
+  await refuseProblems(tx, planned, job, server)
   try {
     await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
     await withinLockTimeout(tx, async () => { await holdSequences(tx, planned.sequences) })
@@ -47,6 +44,19 @@ async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifes
     throw isVanished(error) ? new CatalogChanged() : error
   }
   const locked = await readScope(tx, manifest, job)
-  if (fingerprintDifference(planned.fingerprint, locked.fingerprint).length > 0) throw new CatalogChanged()
+  if (!isLocked(locked, planned)) throw new CatalogChanged()
+  await refuseProblems(tx, locked, job, server)
   return locked
+}
+
+async function refuseProblems (tx: Transaction, scope: RestoreScope, job: RestoreJob, server: ServerFacts): Promise<void> {
+  if (scope.drift.length > 0 && !job.allowSchemaDrift) throw Object.assign(new SchemaDrift(driftSummary(scope.drift)), { drift: scope.drift })
+  const problems = await restoreProblems(tx, scope, server, createExclusion(job.excludeTables, job.logTable))
+  if (problems.length > 0) throw Object.assign(new CannotRestore(problems.join('; ')), { problems })
+}
+
+/** The second plan is the one that is carried out. How it differs from the first means nothing, if all that it touches was locked. */
+function isLocked (scope: RestoreScope, planned: RestoreScope): boolean {
+  const locked = new Set([...planned.toLock, ...planned.sequences].map(relationIdentity))
+  return [...scope.toLock, ...scope.sequences].every((relation) => locked.has(relationIdentity(relation)))
 }

@@ -18,7 +18,7 @@ export interface RestoreScope extends PlannedRestore {
   /** The restored tables and all their partitions. */
   relations: CatalogRelation[]
   /** Those, both ends of each foreign key, and whatever shares an unvalidated check: all that is altered, each once. */
-  toLock: Lockable[]
+  toLock: Array<Lockable & { oid: string }>
   /** Those that belong to the restored tables: the others are none of its business. */
   sequences: CatalogSequence[]
   foreignKeys: ForeignKey[]

@@ -2,7 +2,7 @@ import { CannotSnapshot, CatalogUnstable, SchemaNotFound } from '../errors.ts'
 import { type CatalogTable, readSchemas, readServer, readTables, type ServerFacts } from '../postgres/catalog.ts'
 import type { Sql } from '../postgres/connection.ts'
 import { isVanished } from '../postgres/database-error.ts'
-import { lockRelations, lockWithRetries, occupySchema } from '../postgres/locks.ts'
+import { lockRelations, lockWithRetries, occupySchema, relationIdentity } from '../postgres/locks.ts'
 import { readSequences } from '../postgres/sequences.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
@@ -24,7 +24,7 @@ export interface SnapshotHooks {
   signal: AbortSignal
 }
 
-/** The catalog changed between listing and locking, or the snapshot began before the locks: again from the start. */
+/** What is to be read is not what was locked, or the snapshot began before the locks: again from the start. */
 class CatalogChanged extends Error {}
 
 const attempts = 10
@@ -57,7 +57,7 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
       await vanishedMeansChanged(async () => { await lockRelations(tx, listed.flatMap(({ relations }) => relations), 'ACCESS SHARE') })
       await occupySchema(tx, job.schema)
       const tables = await selectReadable(tx, job)
-      if (hasChanged(listed, tables)) throw new CatalogChanged()
+      if (!areLocked(tables, listed) || !areSeenAsTheyAre(tables)) throw new CatalogChanged()
       const sequences = await readSequences(tx, job.schema, tables.flatMap(({ relations }) => relations.map(({ oid }) => oid)))
       await hooks.onLocked()
       await hooks.onWritten(await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress))
@@ -94,8 +94,15 @@ async function vanishedMeansChanged (work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Also when a table's rows have moved to another file since the snapshot: what it sees then is not what was there. */
-function hasChanged (before: CatalogTable[], after: CatalogTable[]): boolean {
-  return JSON.stringify(before) !== JSON.stringify(after) ||
-    after.some(({ relations }) => relations.some(({ filenode, currentFilenode }) => filenode !== currentFilenode))
+/**
+ * Under their locks the tables keep their columns, rights and files, so only what stands in the second listing counts. How it differs from the
+ * first one means nothing, as long as everything in it was locked, by the name that it has.
+ */
+function areLocked (tables: CatalogTable[], listed: CatalogTable[]): boolean {
+  const locked = new Set(listed.flatMap(({ relations }) => relations.map(relationIdentity)))
+  return tables.every(({ relations }) => relations.every((relation) => locked.has(relationIdentity(relation))))
 }
+
+/** When a table's rows have moved to another file since the snapshot began, what it sees is not what was there. */
+const areSeenAsTheyAre = (tables: CatalogTable[]): boolean =>
+  tables.every(({ relations }) => relations.every(({ filenode, currentFilenode }) => filenode === currentFilenode))

@@ -51,3 +51,38 @@ t.test('while money moves, each snapshot holds all of it, and the record of how 
   t.strictSame([...await sql`SELECT sum(balance)::int AS sum FROM accounts`], [{ sum: accounts * 1000 }])
   t.strictSame(await broken(place), [])
 })
+
+t.test('while a job empties and refills a table without a pause, each create succeeds and holds one filling of it', { timeout: 300_000 }, async (t) => {
+  const snapshots = isLong ? 60 : 6
+  const place = await usePlace(t)
+  const { sql } = place
+  await sql`CREATE TABLE report AS SELECT 0 AS filling, i AS line FROM generate_series(1, 500) i`
+  const engine = useEngine(t, place, { maxBackups: 5 })
+  const job = new AbortController()
+  const refilling = (async () => {
+    for (let filling = 1; !job.signal.aborted; filling++) {
+      await sql.begin(async (tx) => {
+        await tx`TRUNCATE report`
+        await tx`INSERT INTO report SELECT ${filling}::int, i FROM generate_series(1, 500) i`
+      })
+    }
+  })()
+  const fillings: number[] = []
+  try {
+    for (let snapshot = 0; snapshot < snapshots; snapshot++) {
+      const { filename } = await engine.create()
+      const { data }: { data: { report: Array<{ filling: number, line: number }> } } = JSON.parse(await readFile(join(place.directory, filename), 'utf8'))
+      const filling = data.report[0]?.filling
+      t.strictSame(data.report, Array.from({ length: 500 }, (_, index) => ({ filling, line: index + 1 })), `snapshot ${snapshot}`)
+      fillings.push(Number(filling))
+    }
+    const { backups: [newest] } = await engine.list()
+    const { preRestoreId } = await engine.restore(String(newest?.id))
+    t.match(await engine.get(preRestoreId), { status: 'completed', tableCount: 3 })
+  } finally {
+    job.abort()
+    await refilling
+  }
+  t.strictSame(fillings, [...new Set(fillings)].sort((a, b) => a - b), 'each one is later than the one before')
+  t.strictSame(await broken(place), [])
+})

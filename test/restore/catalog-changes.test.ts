@@ -110,19 +110,64 @@ t.test('a table that is emptied and filled again while its lock is awaited is ne
   t.match(backup, { rowCount: 7 })
 })
 
+t.test('what was altered while its lock was awaited is taken as it is, at the first attempt', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql`CREATE TABLE item AS SELECT 1 AS id`
+  const { engine, read } = await useEngine(t, { connection: url })
+  const rival = await useRival(t, sql)
+  const { id } = await engine.create()
+  let changes = 0
+  // None of them adds a default: its text can not be read before the lock is free
+  const alterations: Array<(change: number) => string> = [
+    () => 'TRUNCATE item; INSERT INTO item VALUES (2)',
+    (change) => `ALTER TABLE item ADD COLUMN c${change} int`,
+    (change) => `GRANT ${['SELECT', 'INSERT', 'UPDATE'][change % 3]} ON item TO PUBLIC`,
+    (change) => `COMMENT ON TABLE item IS 'change ${change}'`
+  ]
+  for (const alteration of alterations) {
+    const alter = (): string => `LOCK TABLE item; ${alteration(++changes)}`
+    await rival.begin(alter())
+    const creating = engine.create()
+    // It gets the lock again when the snapshot is done with it
+    await rival.commitAndGoOn(alter())
+    const { backups: [newest] } = await engine.list()
+    t.match(newest, { status: 'completed', trigger: 'manual' }, alteration(changes))
+    const restoring = creating.then(async () => await engine.restore(id))
+    await rival.commitAndGoOn(alter())
+    t.match(await engine.get(id), { status: 'restored', restore: { status: 'completed' } }, alteration(changes))
+    await rival.end()
+    const [backup, { preRestoreId }] = await Promise.all([creating, restoring])
+    for (const { filename } of [backup, await engine.get(preRestoreId)]) t.match(read({ ...backup, filename }), /{"id":2[,}]/)
+    await sql`UPDATE item SET id = 2`
+  }
+})
+
+t.test('drift that appears while the locks are awaited is refused', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql`CREATE TABLE item (id int, a int)`
+  const { engine } = await useEngine(t, { connection: url })
+  const rival = await useRival(t, sql)
+  const { id } = await engine.create()
+  await sql`INSERT INTO item VALUES (1, 2)`
+  await rival.begin('ALTER TABLE item DROP COLUMN a')
+  const drift = [{ table: 'item', column: 'a', problem: 'is in the snapshot, and not in the table' }]
+  await Promise.all([t.rejects(engine.restore(id), { code: 'FST_BACKUP_SCHEMA_DRIFT', drift }), rival.commitWhenAwaited()])
+  t.same([...await sql`SELECT * FROM item`], [{ id: 1 }])
+})
+
 t.test('a catalog that never stands still is told, in the end', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql`CREATE TABLE item (id int)`
+  await sql`CREATE TABLE item (id int) PARTITION BY LIST (id)`
   const { engine } = await useEngine(t, { connection: url })
   const rival = await useRival(t, sql)
   const { id } = await engine.create()
   const unstable = { code: 'FST_BACKUP_CATALOG_UNSTABLE', statusCode: 409 }
   const calls: Array<[() => Promise<unknown>, number]> = [[engine.create, 10], [async () => await engine.restore(id), 5]]
   for (const [call, attempts] of calls) {
-    const alter = (attempt: number): string => `ALTER TABLE item ADD COLUMN c${attempts}_${attempt} int`
-    await rival.begin(alter(0))
+    const add = (attempt: number): string => `CREATE TABLE item_${attempts}_${attempt} PARTITION OF item FOR VALUES IN (${attempts * 100 + attempt})`
+    await rival.begin(add(0))
     const refused = t.rejects(call(), unstable)
-    for (let attempt = 1; attempt <= attempts; attempt++) await rival.commitAndGoOn(alter(attempt))
+    for (let attempt = 1; attempt <= attempts; attempt++) await rival.commitAndGoOn(add(attempt))
     await refused
     await rival.end()
   }
