@@ -10,7 +10,7 @@ export interface DatabaseState {
   catalog: string[]
 }
 
-/** What differs from run to run on purpose. */
+/** What differs from run to run on purpose, and the sequence of its own. */
 const logTable = 'backup_logs'
 
 const userSchemas = "nspname !~ '^pg_' AND nspname <> 'information_schema'"
@@ -24,7 +24,7 @@ export async function readState (sql: Sql): Promise<DatabaseState> {
     await tx.unsafe("SET LOCAL search_path = pg_catalog; SET LOCAL extra_float_digits = 3; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = hex")
     const relations = await tx.unsafe(`SELECT c.relkind AS kind, format('%I.%I', n.nspname, c.relname) AS name
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE ${userSchemas} AND c.relkind IN ('r', 'S') AND c.relname <> '${logTable}' ORDER BY 2`)
+      WHERE ${userSchemas} AND c.relkind IN ('r', 'S') AND c.relname !~ '^${logTable}' ORDER BY 2`)
     const state: DatabaseState = { rows: {}, sequences: {}, catalog: [] }
     for (const { kind, name } of relations) {
       if (kind === 'S') {
@@ -109,7 +109,8 @@ export async function damageEverything (sql: Sql, except: string[] = []): Promis
     await tx.unsafe("SET LOCAL session_replication_role = 'replica'")
     const relations = await tx.unsafe(`SELECT c.relkind AS kind, format('%I.%I', n.nspname, c.relname) AS name
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE ${userSchemas} AND c.relkind IN ('r', 'S') AND c.relname <> ALL ($1)`, [[logTable, ...except]])
+      WHERE ${userSchemas} AND c.relkind IN ('r', 'S') AND c.relname !~ '^${logTable}'
+        AND c.relname <> ALL ($1)`, [except])
     for (const { kind, name } of relations) {
       await tx.unsafe(kind === 'S' ? `SELECT setval('${name.replaceAll("'", "''")}', seqmin, true) FROM pg_sequence WHERE seqrelid = '${name.replaceAll("'", "''")}'::regclass` : `DELETE FROM ONLY ${name}`)
     }
