@@ -1,13 +1,18 @@
+import { rootKeysQuery } from './foreign-keys.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
- * All that a restore could leave different about relations, sequences and domains (oids): columns, defaults, constraints, indexes, triggers,
- * policies, rules, owners, privileges, comments, options. By name, since dropped and re-created constraints get other oids; the keys
- * that the server makes for each referenced partition are left out, because it names them itself.
+ * All that a restore of `restored` (oids) could leave different about relations, sequences and domains (oids): columns,
+ * defaults, constraints, indexes, triggers, policies, rules, owners, privileges, comments, options. By name, since dropped and re-created constraints get other oids; the keys
+ * that the server makes for each referenced partition are left out, because it names them itself. What `conislocal` and
+ * `connoinherit` say of a foreign key depends on how it came to be, and means nothing.
  */
-export async function readFingerprint (tx: Transaction, relations: string[], domains: string[]): Promise<string[]> {
+export async function readFingerprint (
+  tx: Transaction, relations: string[], domains: string[], restored: string[]
+): Promise<string[]> {
   const rows = await tx.query<{ line: string }>(`
-    WITH relation AS (SELECT c.*, c.oid::regclass::text AS shown FROM pg_class c WHERE c.oid = ANY ($1::text::oid[]))
+    WITH RECURSIVE root AS (${rootKeysQuery}),
+    relation AS (SELECT c.*, c.oid::regclass::text AS shown FROM pg_class c WHERE c.oid = ANY ($1::text::oid[]))
     SELECT concat_ws(' | ', 'relation', shown, relkind, relpersistence, relowner::regrole, relacl, relrowsecurity, relforcerowsecurity,
       relreplident, reloptions, reltablespace, obj_description(oid, 'pg_class')) AS line FROM relation
     UNION ALL
@@ -16,13 +21,25 @@ export async function readFingerprint (tx: Transaction, relations: string[], dom
     FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
     UNION ALL
-    SELECT concat_ws(' | ', 'constraint', r.shown, con.conname, pg_get_constraintdef(con.oid), con.convalidated, con.conislocal, con.coninhcount,
-      con.connoinherit, obj_description(con.oid, 'pg_constraint'))
+    SELECT concat_ws(' | ', 'constraint', r.shown, con.conname, pg_get_constraintdef(con.oid), con.convalidated,
+      con.coninhcount, CASE con.contype WHEN 'f' THEN concat_ws(' of ', up.conname, up.conrelid::regclass)
+        ELSE concat(con.conislocal, con.connoinherit) END,
+      CASE con.contype WHEN 'f' THEN con.conindid::regclass END, obj_description(con.oid, 'pg_constraint'))
     FROM relation r JOIN pg_constraint con ON con.conrelid = r.oid LEFT JOIN pg_constraint up ON up.oid = con.conparentid
     WHERE up.oid IS NULL OR up.conrelid <> con.conrelid
     UNION ALL
     SELECT concat_ws(' | ', 'referenced by', r.shown, con.conrelid::regclass, con.conname, con.convalidated)
     FROM relation r JOIN pg_constraint con ON con.confrelid = r.oid AND con.contype = 'f' AND con.conparentid = 0
+    UNION ALL
+    -- Actions fire in the order of the triggers' names. Keys of which no end is restored keep their triggers
+    SELECT concat_ws(' | ', 'order of keys', r.shown, t.tgtype,
+      string_agg(concat_ws(' of ', top.conname, top.conrelid::regclass), ', ' ORDER BY t.tgname))
+    FROM relation r
+    JOIN pg_trigger t ON t.tgrelid = r.oid AND t.tgisinternal AND starts_with(t.tgname, 'RI_ConstraintTrigger_a_')
+    JOIN root ON root.key = t.tgconstraint AND root.above = 0 JOIN pg_constraint top ON top.oid = root.top
+    JOIN pg_constraint con ON con.oid = t.tgconstraint
+      AND (con.conrelid = ANY ($3::text::oid[]) OR con.confrelid = ANY ($3::text::oid[]))
+    GROUP BY r.shown, t.tgtype
     UNION ALL
     SELECT concat_ws(' | ', 'index', pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisclustered, i.indisreplident, obj_description(i.indexrelid, 'pg_class'))
     FROM relation r JOIN pg_index i ON i.indrelid = r.oid
@@ -45,7 +62,7 @@ export async function readFingerprint (tx: Transaction, relations: string[], dom
     UNION ALL
     SELECT concat_ws(' | ', 'sequence', r.shown, s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle)
     FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid
-    ORDER BY line`, [`{${relations.join(',')}}`, `{${domains.join(',')}}`])
+    ORDER BY line`, [`{${relations.join(',')}}`, `{${domains.join(',')}}`, `{${restored.join(',')}}`])
   return rows.map(({ line }) => line)
 }
 

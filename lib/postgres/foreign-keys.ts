@@ -21,6 +21,8 @@ export interface ForeignKey {
   references: KeyEnd & { allowed: boolean }
   /** pg_get_constraintdef(), with NOT VALID and DEFERRABLE where they apply. */
   definition: string
+  /** The unique index that it relies on, and the one that it would rely on when it is made again by `definition`. */
+  index: { current: string, next: string | null }
   comment: string | null
   /**
    * `whole`: a key by itself. Of a key of a partitioned table there is one more for each partition, at either end, which goes and comes with
@@ -41,22 +43,55 @@ const end = (alias: string, namespace: string): string =>
    'lockable', has_schema_privilege(${namespace}.oid, 'USAGE')
      AND (has_table_privilege(${alias}.oid, 'UPDATE') OR has_table_privilege(${alias}.oid, 'DELETE') OR has_table_privilege(${alias}.oid, 'TRUNCATE'))`
 
+/** Each key (`key`) with those above it, for WITH RECURSIVE; the row with `above = 0` has the one that was declared (`top`). */
+export const rootKeysQuery = `
+  SELECT oid AS key, oid AS top, conparentid AS above FROM pg_constraint WHERE contype = 'f'
+  UNION ALL SELECT root.key, up.oid, up.conparentid FROM root JOIN pg_constraint up ON up.oid = root.above`
+
 /**
- * Every foreign key with one of `relations` (oids) at either end, in the order in which they can be made: shares from the leaves
- * upwards; then keys from the roots downwards, since a root's would adopt one of the same shape that its partition has by itself.
+ * Among the unique indexes that fit, ADD FOREIGN KEY takes the one with the lowest oid, whichever the key had: REINDEX
+ * CONCURRENTLY gives an index a new oid. Without a list of columns it takes the primary key's. Partitions follow their root.
+ */
+const indexQuery = `
+  CROSS JOIN LATERAL (
+    SELECT array_agg(quote_ident(a.attname) ORDER BY k.place) AS names, array_agg(k.number ORDER BY k.number) AS sorted
+    FROM unnest(con.confkey) WITH ORDINALITY AS k(number, place)
+    JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.number) key_columns
+  LEFT JOIN LATERAL (
+    SELECT i.indexrelid, i.indisprimary AND (i.indkey::int2[])[0:i.indnkeyatts - 1] = con.confkey AS as_primary
+    FROM pg_index i WHERE i.indexrelid = con.conindid) used_index ON true
+  LEFT JOIN LATERAL (SELECT i.indexrelid FROM pg_index i
+    WHERE i.indrelid = con.confrelid AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+      AND CASE WHEN kind.temporal THEN i.indisexclusion ELSE i.indisunique END
+      AND (SELECT array_agg(number ORDER BY number)
+        FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) number) = key_columns.sorted
+    ORDER BY i.indexrelid LIMIT 1) first_index ON true
+  CROSS JOIN LATERAL (
+    SELECT con.confrelid::regclass || '(' || array_to_string(key_columns.names, ', ') || ')' AS with_columns) target`
+
+/**
+ * Every foreign key with one of `relations` (oids) at either end, in the order in which they are to be made. Their actions fire
+ * in the order in which they were made, so that is kept. A root's key follows its shares, which are made from the leaves upwards.
+ * A key that a partition has by itself, of the shape of its root's, is younger than that, or the root's would have adopted it.
+ *
+ * Triggers fire in the order of their names, which hold the oids as text: 100000 fires before 99999.
  */
 export async function readForeignKeys (tx: Transaction, relations: string[]): Promise<ForeignKey[]> {
   return await tx.query<ForeignKey>(`
+    WITH RECURSIVE root AS (${rootKeysQuery})
     SELECT con.conname AS name,
       json_build_object(${end('child', 'cn')}) AS table,
       json_build_object(${end('parent', 'pn')}, 'allowed', has_schema_privilege(pn.oid, 'USAGE') AND (has_table_privilege(parent.oid, 'REFERENCES')
         OR (SELECT bool_and(has_column_privilege(parent.oid, k, 'REFERENCES')) FROM unnest(con.confkey) k))) AS references,
-      pg_get_constraintdef(con.oid) AS definition,
+      CASE WHEN steered
+        THEN replace(definition, 'REFERENCES ' || with_columns, 'REFERENCES ' || con.confrelid::regclass) ELSE definition END AS definition,
+      json_build_object('current', con.conindid::regclass, 'next', CASE WHEN kind.part <> 'whole' OR steered
+        THEN con.conindid ELSE first_index.indexrelid END::regclass) AS index,
       obj_description(con.oid, 'pg_constraint') AS comment,
       kind.part,
       EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = con.oid AND t.tgenabled <> 'O') AS disabled,
       con.confmatchtype = 'f' AS "matchFull",
-      CASE WHEN pg_get_constraintdef(con.oid) !~ '\\mPERIOD\\M' THEN (
+      CASE WHEN NOT kind.temporal THEN (
         SELECT json_agg(json_build_object('from', f.attname, 'to', t.attname, 'operator', format('OPERATOR(%I.%s)', opn.nspname, op.oprname)) ORDER BY k.place)
         FROM unnest(con.conkey, con.confkey, con.conpfeqop) WITH ORDINALITY AS k(conkey, confkey, operator, place)
         JOIN pg_attribute f ON f.attrelid = con.conrelid AND f.attnum = k.conkey
@@ -68,10 +103,19 @@ export async function readForeignKeys (tx: Transaction, relations: string[]): Pr
     LEFT JOIN pg_constraint up ON up.oid = con.conparentid
     CROSS JOIN LATERAL (SELECT CASE WHEN up.oid IS NULL THEN 'whole'
       WHEN up.conrelid <> con.conrelid AND (up.conname <> con.conname OR up.convalidated <> con.convalidated OR obj_description(con.oid, 'pg_constraint') IS NOT NULL)
-      THEN 'share' ELSE 'follows' END AS part) kind
+      THEN 'share' ELSE 'follows' END AS part,
+      pg_get_constraintdef(con.oid) AS definition, pg_get_constraintdef(con.oid) ~ '\\mPERIOD\\M' AS temporal) kind
+    ${indexQuery}
+    CROSS JOIN LATERAL (SELECT kind.part = 'whole' AND used_index.as_primary
+      AND first_index.indexrelid IS DISTINCT FROM con.conindid
+      AND strpos(definition, 'REFERENCES ' || with_columns) > 0 AS steered) choice
     CROSS JOIN LATERAL (SELECT count(*) AS depth FROM pg_partition_ancestors(child.oid)) tree
+    JOIN root ON root.key = con.oid AND root.above = 0
+    LEFT JOIN LATERAL (SELECT min(t.tgname::text COLLATE "C") AS fires FROM pg_trigger t
+      WHERE t.tgconstraint = root.top AND starts_with(t.tgname, 'RI_ConstraintTrigger_a_')) trigger ON true
     WHERE con.contype = 'f' AND (con.conrelid = ANY ($1::text::oid[]) OR con.confrelid = ANY ($1::text::oid[]))
-    ORDER BY kind.part = 'share' DESC, CASE kind.part WHEN 'share' THEN -tree.depth ELSE tree.depth END, cn.nspname, child.relname, con.conname`, [`{${relations.join(',')}}`])
+    ORDER BY trigger.fires, root.top, kind.part = 'whole', tree.depth DESC, cn.nspname, child.relname, con.conname`,
+  [`{${relations.join(',')}}`])
 }
 
 /** A root's key takes its partitions' shares along. */

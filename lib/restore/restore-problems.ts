@@ -33,10 +33,14 @@ function relationProblems ({ relations, sequences }: RestoreScope): string[] {
 
 function constraintProblems ({ foreignKeys, checks }: RestoreScope): string[] {
   const problems: string[] = []
-  for (const { name, table, references, disabled } of foreignKeys) {
+  for (const { name, table, references, disabled, index } of foreignKeys) {
     if (!table.owned) problems.push(`the role does not own ${table.schema}.${table.name}, whose foreign key ${name} has to be checked again`)
     if (!references.allowed) problems.push(`the role has no REFERENCES right on ${references.schema}.${references.name}, for the foreign key ${name}`)
     if (disabled) problems.push(`the foreign key ${name} of ${table.schema}.${table.name} is switched off by DISABLE TRIGGER ALL; switch it on`)
+    if (index.next !== index.current) {
+      problems.push(`the foreign key ${name} of ${table.schema}.${table.name} relies on the unique index ` +
+        `${index.current}, and would rely on ${index.next ?? 'no other'} when it is made again; drop one of the two`)
+    }
   }
   for (const { name, of, on } of checks) {
     if (!on.owned) problems.push(`the role does not own the ${of.toLowerCase()} ${on.schema}.${on.name}, whose constraint ${name} is NOT VALID`)

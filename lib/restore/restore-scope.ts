@@ -46,6 +46,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, { schema, 
     foreignKeys,
     triggers: await readEnabledTriggers(tx, oids),
     checks,
-    fingerprint: await readFingerprint(tx, [...toLock, ...sequences].map(({ oid }) => oid), checks.filter((check) => check.of === 'DOMAIN').map(({ on }) => on.oid))
+    fingerprint: await readFingerprint(tx, [...toLock, ...sequences].map(({ oid }) => oid),
+      checks.filter((check) => check.of === 'DOMAIN').map(({ on }) => on.oid), oids)
   }
 }
