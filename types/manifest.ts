@@ -24,6 +24,8 @@ export const ManifestSequenceSchema = Type.Object({
   /** Only where it lies in another schema than the snapshot's. */
   schema: Type.Optional(Type.String({ minLength: 1 })),
   ownedBy: Type.Union([Type.String(), Type.Null()], { description: '`table.column`, or null' }),
+  /** Of the table that owns it; only where that lies in another schema than the snapshot's. */
+  ownerSchema: Type.Optional(Type.String({ minLength: 1 })),
   lastValue: Type.String({ pattern: '^-?[0-9]{1,19}$' }),
   isCalled: Type.Boolean()
 }, { additionalProperties: false })

@@ -39,7 +39,7 @@ async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifes
   await refuseProblems(tx, planned, job, server)
   try {
     await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
-    await withinLockTimeout(tx, async () => { await holdSequences(tx, planned.sequences) })
+    await withinLockTimeout(tx, async () => { await holdSequences(tx, planned.toHold) })
   } catch (error) {
     throw isVanished(error) ? new CatalogChanged() : error
   }
@@ -57,6 +57,6 @@ async function refuseProblems (tx: Transaction, scope: RestoreScope, job: Restor
 
 /** The second plan is the one that is carried out. How it differs from the first means nothing, if all that it touches was locked. */
 function isLocked (scope: RestoreScope, planned: RestoreScope): boolean {
-  const locked = new Set([...planned.toLock, ...planned.sequences].map(relationIdentity))
-  return [...scope.toLock, ...scope.sequences].every((relation) => locked.has(relationIdentity(relation)))
+  const locked = new Set([...planned.toLock, ...planned.toHold].map(relationIdentity))
+  return [...scope.toLock, ...scope.toHold].every((relation) => locked.has(relationIdentity(relation)))
 }

@@ -8,6 +8,7 @@ import { pinSettings, setLocal } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest, RestorePlan } from '../../types/index.ts'
+import type { PlannedSequence } from './plan-sequences.ts'
 import type { TableToRestore } from './restore-plan.ts'
 import { restoreProblems } from './restore-problems.ts'
 import { readScope, type RestoreTarget } from './restore-scope.ts'
@@ -28,7 +29,7 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
         tables: await countRows(tx, scope.tables),
         untouched: scope.untouched,
         drift,
-        sequences: [],
+        sequences: scope.sequences.flatMap((planned) => describeChange(planned, target.schema)),
         warnings: [],
         ok: drift.length === 0
       }
@@ -36,6 +37,13 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
   } catch (error) {
     throw isLockTimeout(error) ? new LockTimeout(describeDatabaseError(error)) : publicDatabaseError(error)
   }
+}
+
+/** Without one that may not be read, which is among the problems then. */
+function describeChange ({ sequence: { schema, name }, now, state, moves }: PlannedSequence, home: string): RestorePlan['sequences'] {
+  if (now === null) return []
+  const after = moves ? state : now
+  return [{ name: schema === home ? name : `${schema}.${name}`, now: now.lastValue, after: after.lastValue }]
 }
 
 /** Exact, in one query; 0 where rows can't be seen, which is among the problems then. */

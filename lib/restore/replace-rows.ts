@@ -5,12 +5,11 @@ import { fingerprintDifference } from '../postgres/fingerprint.ts'
 import { addForeignKeys, dropForeignKeys } from '../postgres/foreign-keys.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { lockTimeoutMs } from '../postgres/locks.ts'
-import { setSequence } from '../postgres/sequences.ts'
+import { setSequences } from '../postgres/sequences.ts'
 import { ownSearchPath, setLocal } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { disableTriggers, enableTriggers } from '../postgres/triggers.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import type { Manifest } from '../../types/index.ts'
 import { loadRows } from './load-rows.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
 import { readScope, type RestoreScope } from './restore-scope.ts'
@@ -30,7 +29,7 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
   await withSearchPath(tx, server.searchPath, async () => { await loadRows(tx, scope.tables, verified, job, hooks) })
   // Events that wait for the end of the transaction would block ALTER TABLE
   await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
-  await setSequences(tx, scope, verified.manifest, job.schema)
+  await setSequences(tx, scope.sequences.filter(({ moves }) => moves))
   await addChecks(tx, scope.checks)
   await withSearchPath(tx, server.searchPath, async () => { await validateChecks(tx, scope.checks) })
   await addForeignKeys(tx, scope.foreignKeys)
@@ -63,14 +62,4 @@ export async function alterRowSecurity (tx: Transaction, { relations, foreignKey
 async function truncate (tx: Transaction, { relations }: RestoreScope): Promise<void> {
   const names = relations.filter(({ kind }) => kind === 'r').map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`)
   if (names.length > 0) await tx.run(`TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
-}
-
-/** By name, or by the column that owns it: a cloned schema may call its sequences otherwise. One that the snapshot lacks stays as it is. */
-async function setSequences (tx: Transaction, { sequences }: RestoreScope, manifest: Manifest, schema: string): Promise<void> {
-  for (const sequence of sequences) {
-    const home = sequence.schema === schema ? undefined : sequence.schema
-    const state = manifest.sequences.find(({ name, schema: other }) => name === sequence.name && other === home) ??
-      manifest.sequences.find(({ ownedBy }) => ownedBy !== null && ownedBy === sequence.ownedBy)
-    if (state !== undefined) await setSequence(tx, sequence, state)
-  }
 }

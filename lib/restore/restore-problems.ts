@@ -20,12 +20,12 @@ export async function restoreProblems (tx: Transaction, scope: RestoreScope, { r
   ])]
 }
 
-function relationProblems ({ relations, sequences }: RestoreScope): string[] {
+function relationProblems ({ relations, toHold }: RestoreScope): string[] {
   const problems: string[] = []
   for (const { schema, name, owned } of relations) {
     if (!owned) problems.push(`the role does not own ${schema}.${name}`)
   }
-  for (const { schema, name, owned } of sequences) {
+  for (const { schema, name, owned } of toHold) {
     if (!owned) problems.push(`the role does not own the sequence ${schema}.${name}`)
   }
   return problems

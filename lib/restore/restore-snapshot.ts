@@ -60,7 +60,7 @@ const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
 async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
   await alterRowSecurity(tx, scope, 'NO FORCE')
   await hooks.onPreRestoreStarted()
-  const written = await writeSnapshot(tx, job.preRestore, { tables: scope.tables.map(({ table }) => table), sequences: scope.sequences, server }, hooks.onProgress)
+  const written = await writeSnapshot(tx, job.preRestore, { tables: scope.tables.map(({ table }) => table), sequences: scope.recordedSequences, server }, hooks.onProgress)
   await hooks.onPreRestoreWritten(written)
 }
 

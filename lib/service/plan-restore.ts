@@ -1,9 +1,11 @@
 import type { Readable } from 'node:stream'
+import { readSchemas } from '../postgres/catalog.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import { previewRestore } from '../restore/preview-restore.ts'
 import type { RestoreTarget } from '../restore/restore-scope.ts'
 import { readManifest } from '../snapshot/snapshot-reader.ts'
 import type { Manifest, PlanOptions, RestorePlan } from '../../types/index.ts'
-import { checkArguments, checkId, requireAllowed } from './arguments.ts'
+import { checkArguments, checkId, mayName, requireAllowed } from './arguments.ts'
 import { type Context, logTable } from './context.ts'
 import { openSnapshot } from './download-backup.ts'
 import { publicStorageError } from './guarded-storage.ts'
@@ -20,8 +22,15 @@ export async function findSource (context: Context, id: string, request: PlanOpt
   return { source, schema: requireAllowed(context, request.schema ?? source.schema) }
 }
 
-export function restoreTarget (context: Context, schema: string, { tables }: PlanOptions): RestoreTarget {
-  return { schema, tables, excludeTables: context.options.excludeTables, logTable: logTable(context) }
+export async function restoreTarget (context: Context, schema: string, { tables }: PlanOptions): Promise<RestoreTarget> {
+  return { schema, tables, excludeTables: context.options.excludeTables, logTable: logTable(context), allowedSchemas: await allowedSchemas(context) }
+}
+
+/** A function can not go to another thread, so it is asked before; null when callers are not bounded. */
+async function allowedSchemas (context: Context): Promise<string[] | null> {
+  if (!context.options.areCallersBounded) return null
+  const schemas = await inTransaction(context.sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', readSchemas)
+  return schemas.filter((schema) => mayName(context, schema))
 }
 
 export async function planRestoreOf (context: Context, id: string, request: PlanOptions = {}): Promise<RestorePlan> {
@@ -30,7 +39,7 @@ export async function planRestoreOf (context: Context, id: string, request: Plan
   const stream = await openSnapshot(context, source)
   try {
     const manifest = await readHead(stream)
-    return { id, ...await previewRestore(context.sql, manifest, restoreTarget(context, schema, request)) }
+    return { id, ...await previewRestore(context.sql, manifest, await restoreTarget(context, schema, request)) }
   } finally {
     stream.destroy()
   }

@@ -65,7 +65,7 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
   const file = createSnapshotSource(context, source, run.signal)
   let begun = false
   try {
-    const restored = await runner.restoreSnapshot(restoreJob(context, restore), {
+    const restored = await runner.restoreSnapshot(await restoreJob(context, restore), {
       async onLocked () {
         // Before the answer, which may be lost when the record is there
         begun = true
@@ -99,9 +99,9 @@ async function performRestore (context: Context, restore: Restore, onBegun: (bac
   }
 }
 
-function restoreJob (context: Context, { source, schema, request, key, preRestore }: Restore): RestoreJob {
+async function restoreJob (context: Context, { source, schema, request, key, preRestore }: Restore): Promise<RestoreJob> {
   return {
-    ...restoreTarget(context, schema, request),
+    ...await restoreTarget(context, schema, request),
     id: source.id,
     file: storedFile(context, source),
     expected: expectedOf(source),

@@ -111,7 +111,14 @@ async function describeSequences (tx: Transaction, sequences: CatalogSequence[],
     throw new CannotSnapshot(unreadable.map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}`).join('; '))
   }
   const stored = await readSequenceStates(tx, sequences.filter(({ readable }) => readable))
-  return stored.map(({ schema, name, ...state }) => ({ name, ...schema !== home && { schema }, ...state }))
+  return stored.map(({ schema, name, ownedBy, ownerSchema, lastValue, isCalled }) => ({
+    name,
+    ...schema !== home && { schema },
+    ownedBy,
+    ...ownerSchema !== null && ownerSchema !== home && { ownerSchema },
+    lastValue,
+    isCalled
+  }))
 }
 
 function createProgress (tables: number, report: (progress: Progress) => void): { row: (table: string, tablesDone: number, bytes: number) => void, end: (written: WrittenSnapshot) => void } {

@@ -93,7 +93,7 @@ t.test('a plan says what a restore would do, also when restores are off', async 
     tables: [{ name: 'orders', rowsNow: 1, rowsAfter: 3 }, { name: 'users', rowsNow: 2, rowsAfter: 2 }],
     untouched: ['backup_logs'],
     drift: [],
-    sequences: [],
+    sequences: [{ name: 'users_id_seq', now: '2', after: '2' }],
     warnings: [],
     ok: true
   })

@@ -77,12 +77,13 @@ function restoreJob (place: Place, id: string): RestoreJob {
     tables: undefined,
     excludeTables,
     logTable,
+    allowedSchemas: null,
     file: null,
     expected: { id: null, checksum: null },
     allowSchemaDrift: false,
     allowModified: false,
     preRestore: { ...snapshotJob(place), trigger: 'pre_restore' },
-    completion: { text: 'SELECT', parameters: [] }
+    completion: { text: 'SELECT $1::text AS rows', parameters: [] }
   }
 }
 

@@ -1,0 +1,59 @@
+import type { CatalogSequence, SequenceState, StoredSequence } from '../postgres/sequences.ts'
+import type { Manifest, ManifestSequence } from '../../types/index.ts'
+import type { RestoreTarget } from './restore-scope.ts'
+
+/** What a restore does to a sequence that the snapshot has. */
+export interface PlannedSequence {
+  sequence: CatalogSequence
+  /** Null where it may not be read. */
+  now: SequenceState | null
+  /** As the snapshot has it. */
+  state: SequenceState
+  /** Whether it is changed to that. */
+  moves: boolean
+}
+
+/**
+ * A sequence that only the restored tables own or use becomes what it was. One that anything else owns or uses never goes backwards, or the next
+ * row of somebody else would get a key that is taken. A restore of a whole schema moves all of its sequences at least forward, also those that
+ * the catalog knows no user of. One in another schema is left alone unless that may be touched. Pure.
+ */
+export function planSequences (sequences: CatalogSequence[], states: StoredSequence[], manifest: Manifest, target: Pick<RestoreTarget, 'schema' | 'tables' | 'allowedSchemas'>): PlannedSequence[] {
+  const current = new Map(states.map((state) => [state.oid, state]))
+  return sequences.flatMap((sequence) => {
+    const state = storedState(sequence, manifest, target.schema)
+    if (state === undefined || !isConcerned(sequence, target)) return []
+    const { lastValue, isCalled } = state
+    const now = current.get(sequence.oid)
+    const isFree = sequence.used && !sequence.shared
+    return [{
+      sequence,
+      now: now === undefined ? null : { lastValue: now.lastValue, isCalled: now.isCalled },
+      state: { lastValue, isCalled },
+      moves: isFree || now === undefined || isAhead(state, now, BigInt(sequence.increment))
+    }]
+  })
+}
+
+function isConcerned ({ schema, used }: CatalogSequence, target: Pick<RestoreTarget, 'schema' | 'tables' | 'allowedSchemas'>): boolean {
+  if (schema !== target.schema && target.allowedSchemas?.includes(schema) === false) return false
+  return used || (schema === target.schema && target.tables === undefined)
+}
+
+/** Compares what nextval() gives next, in the direction in which the sequence counts. */
+function isAhead (state: SequenceState, now: SequenceState, increment: bigint): boolean {
+  const next = ({ lastValue, isCalled }: SequenceState): bigint => BigInt(lastValue) + (isCalled ? increment : 0n)
+  return increment > 0n ? next(state) > next(now) : next(state) < next(now)
+}
+
+/**
+ * By its name, in the schema that corresponds, or by the column that owns it, since a cloned schema may call its sequences otherwise. In a clone whose
+ * columns draw from the sequences of the very schema that was saved, by that schema's name.
+ */
+function storedState (sequence: CatalogSequence, manifest: Manifest, home: string): ManifestSequence | undefined {
+  const isSame = (schema: string | undefined, now: string | null): boolean => schema === undefined ? now === home : now === schema
+  const { sequences } = manifest
+  return sequences.find(({ name, schema }) => name === sequence.name && isSame(schema, sequence.schema)) ??
+    sequences.find(({ ownedBy, ownerSchema }) => ownedBy !== null && ownedBy === sequence.ownedBy && isSame(ownerSchema, sequence.ownerSchema)) ??
+    sequences.find(({ name, schema = manifest.schema }) => sequence.shared && name === sequence.name && schema === sequence.schema)
+}

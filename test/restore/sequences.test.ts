@@ -1,0 +1,145 @@
+import t from 'tap'
+import { useEngine, type Place, type TestEngine } from '../service/engine.ts'
+import { testSchema, type TestScope, useDatabase } from '../support/database.ts'
+import { useDirectory } from '../support/directory.ts'
+
+const home = testSchema
+
+async function useSchema (t: TestScope, ddl: string): Promise<Place> {
+  const place = { ...await useDatabase(t), directory: await useDirectory(t) }
+  await place.sql.unsafe(ddl)
+  return place
+}
+
+/** What the next nextval() gives, without taking it. */
+async function nextOf ({ sql }: Place, sequence: string): Promise<number> {
+  const [row] = await sql.unsafe(`SELECT last_value + CASE WHEN is_called THEN seqincrement ELSE 0 END AS next FROM ${sequence}, pg_sequence WHERE seqrelid = '${sequence}'::regclass`)
+  return Number(row?.next)
+}
+
+const planned = async (engine: TestEngine, id: string, options: Parameters<TestEngine['plan']>[1] = {}): Promise<string[]> =>
+  (await engine.plan(id, options)).sequences.map(({ name, now, after }) => `${name} ${now} ${after}`)
+
+t.test('a copy of a tenant that draws from the sequence of the tenant never sets it back', async (t) => {
+  const place = await useSchema(t, `
+    CREATE SCHEMA tenant_a; CREATE SCHEMA tenant_copy;
+    CREATE TABLE tenant_a.users (id serial PRIMARY KEY, name text);
+    CREATE TABLE tenant_copy.users (LIKE tenant_a.users INCLUDING ALL);
+    INSERT INTO tenant_a.users (name) VALUES ('a'), ('b'), ('c')`)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create({ schema: 'tenant_a' })
+  await place.sql`INSERT INTO tenant_a.users (name) SELECT 'more' FROM generate_series(1, 100)`
+  t.strictSame(await planned(engine, id, { schema: 'tenant_copy' }), ['tenant_a.users_id_seq 103 103'])
+  await engine.restore(id, { schema: 'tenant_copy' })
+  t.equal(await nextOf(place, 'tenant_a.users_id_seq'), 104)
+  await place.sql`INSERT INTO tenant_a.users (name) VALUES ('next')`
+  t.equal((await place.sql`SELECT FROM tenant_copy.users`).length, 3)
+
+  // Where the tenant's own was lost, its sequence goes forward, so that the copy's next row gets a free key
+  await place.sql`ALTER SEQUENCE tenant_a.users_id_seq RESTART`
+  t.strictSame(await planned(engine, id, { schema: 'tenant_copy' }), ['tenant_a.users_id_seq 1 3'])
+  await engine.restore(id, { schema: 'tenant_copy' })
+  t.equal(await nextOf(place, 'tenant_a.users_id_seq'), 4)
+})
+
+t.test('nor does it touch it where the caller may not touch that tenant', async (t) => {
+  const place = await useSchema(t, `
+    CREATE SCHEMA tenant_a; CREATE SCHEMA tenant_copy; CREATE SEQUENCE tenant_a.ids;
+    CREATE TABLE tenant_copy.users (id bigint DEFAULT nextval('tenant_a.ids') PRIMARY KEY); INSERT INTO tenant_copy.users DEFAULT VALUES`)
+  const engine = useEngine(t, place, { schemas: ['tenant_copy'], schema: 'tenant_copy', logSchema: home })
+  const { id } = await engine.create()
+  await place.sql`SELECT setval('tenant_a.ids', 77)`
+  t.strictSame(await planned(engine, id), [])
+  await engine.restore(id)
+  t.equal(await nextOf(place, 'tenant_a.ids'), 78)
+  await useEngine(t, place).restore(id)
+  t.equal(await nextOf(place, 'tenant_a.ids'), 2, 'nothing else uses it, and this caller may')
+})
+
+t.test('one sequence for two tables only goes forward when one of them is restored', async (t) => {
+  const place = await useSchema(t, `CREATE SEQUENCE ids; CREATE TABLE a (id bigint DEFAULT nextval('ids')); CREATE TABLE b (id bigint DEFAULT nextval('ids'));
+    INSERT INTO a DEFAULT VALUES; INSERT INTO b DEFAULT VALUES`)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`INSERT INTO b SELECT nextval('ids') FROM generate_series(1, 10)`
+  await engine.restore(id, { tables: ['a'] })
+  t.equal(await nextOf(place, 'ids'), 13)
+  await engine.restore(id)
+  t.equal(await nextOf(place, 'ids'), 3, 'with both it is what it was')
+})
+
+t.test('a sequence that an excluded table shares or owns only goes forward, and one of its own is left alone', async (t) => {
+  const place = await useSchema(t, `CREATE TABLE audit_logs (id serial, other serial); CREATE TABLE a (id bigint DEFAULT nextval('audit_logs_id_seq'));
+    INSERT INTO a DEFAULT VALUES; INSERT INTO audit_logs DEFAULT VALUES`)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`INSERT INTO audit_logs SELECT FROM generate_series(1, 10)`
+  t.strictSame(await planned(engine, id), ['audit_logs_id_seq 12 12'])
+  await engine.restore(id)
+  t.equal(await nextOf(place, 'audit_logs_id_seq'), 13)
+  t.equal(await nextOf(place, 'audit_logs_other_seq'), 12)
+})
+
+const unknownUses: Array<[what: string, ddl: string]> = [
+  ['that the application draws from', 'CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint)'],
+  ['in the body of a trigger', `CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint);
+    CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := nextval('hibernate_sequence'); RETURN NEW; END $$;
+    CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION number()`],
+  ['behind the default of a domain', `CREATE SEQUENCE hibernate_sequence; CREATE DOMAIN d AS bigint DEFAULT nextval('hibernate_sequence');
+    CREATE DOMAIN dd AS d; CREATE TABLE a (id dd)`],
+  ['of a function', `CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint);
+    CREATE FUNCTION number() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT nextval('hibernate_sequence'); END`]
+]
+for (const [what, ddl] of unknownUses) {
+  t.test(`a sequence ${what} goes forward after a lost database`, async (t) => {
+    const place = await useSchema(t, ddl)
+    await place.sql`SELECT setval('hibernate_sequence', 41)`
+    const engine = useEngine(t, place)
+    const { id } = await engine.create()
+    await place.sql`ALTER SEQUENCE hibernate_sequence RESTART`
+    t.strictSame(await planned(engine, id), ['hibernate_sequence 1 41'])
+    const { preRestoreId } = await engine.restore(id)
+    t.equal(await nextOf(place, 'hibernate_sequence'), 42)
+    if (what.includes('domain')) return
+    await engine.restore(preRestoreId)
+    t.equal(await nextOf(place, 'hibernate_sequence'), 42, 'and not back')
+  })
+}
+
+t.test('a sequence that counts down goes forward by going down', async (t) => {
+  const place = await useSchema(t, `CREATE SEQUENCE ids INCREMENT -2; CREATE TABLE a (id bigint DEFAULT nextval('ids')); CREATE TABLE b (id bigint DEFAULT nextval('ids'));
+    INSERT INTO a SELECT FROM generate_series(1, 10)`)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`INSERT INTO b SELECT FROM generate_series(1, 10)`
+  await engine.restore(id, { tables: ['a'] })
+  t.equal(await nextOf(place, 'ids'), -41)
+  await place.sql`ALTER SEQUENCE ids RESTART`
+  await engine.restore(id, { tables: ['a'] })
+  t.equal(await nextOf(place, 'ids'), -21)
+})
+
+t.test('of two schemas with the same table and column each sequence is its own', async (t) => {
+  const place = await useSchema(t, `CREATE SCHEMA far; CREATE TABLE far.users (id serial); CREATE TABLE users (id bigint DEFAULT nextval('far.users_id_seq'), n serial);
+    INSERT INTO users DEFAULT VALUES; ALTER SEQUENCE far.users_id_seq OWNED BY far.users.id`)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`SELECT setval('far.users_id_seq', 500), setval('users_n_seq', 500)`
+  t.strictSame(await planned(engine, id), ['far.users_id_seq 500 500', 'users_n_seq 500 1'])
+  await engine.restore(id)
+  t.strictSame([await nextOf(place, 'far.users_id_seq'), await nextOf(place, 'users_n_seq')], [501, 2])
+})
+
+t.test('a shared sequence of somebody else refuses the restore only where it would have to move', async (t) => {
+  const place = { ...await useDatabase(t, { owner: 'plain' }), directory: await useDirectory(t) }
+  const owner = new URL(place.ownerUrl).username
+  await place.sql.unsafe(`CREATE SCHEMA far; CREATE SEQUENCE far.ids; GRANT USAGE ON SCHEMA far TO ${owner}; GRANT ALL ON far.ids TO ${owner}; SELECT setval('far.ids', 10);
+    CREATE TABLE a (id bigint DEFAULT nextval('far.ids')); ALTER TABLE a OWNER TO ${owner}; CREATE TABLE far.b (id bigint DEFAULT nextval('far.ids'))`)
+  const engine = useEngine(t, { ...place, url: place.ownerUrl })
+  const { id } = await engine.create()
+  await engine.restore(id)
+  await place.sql`ALTER SEQUENCE far.ids RESTART`
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: ['the role does not own the sequence far.ids'] })
+  await place.sql.unsafe(`SELECT setval('far.ids', 20); REVOKE SELECT ON far.ids FROM ${owner}`)
+  t.match(await engine.plan(id), { ok: false, sequences: [] })
+})
