@@ -111,7 +111,10 @@ export async function readSchemas (tx: Transaction): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-export interface ServerFacts { database: string, version: string, versionNumber: number, encoding: string, searchPath: string, replicationRole: string }
+/** Which of its tables Citus has made in pg_catalog. */
+export interface CitusCatalog { partitions: boolean, schemas: boolean, groups: boolean }
+
+export interface ServerFacts { database: string, version: string, versionNumber: number, encoding: string, searchPath: string, replicationRole: string, citus: CitusCatalog }
 
 /** What a run needs to know of the server; read before the settings are pinned, so `searchPath` is the role's own. */
 export async function readServer (tx: Transaction): Promise<ServerFacts> {
@@ -120,5 +123,9 @@ export async function readServer (tx: Transaction): Promise<ServerFacts> {
     pg_catalog.current_setting('server_version_num')::int AS "versionNumber",
     pg_catalog.current_setting('server_encoding') AS "encoding",
     pg_catalog.current_setting('search_path') AS "searchPath",
-    pg_catalog.current_setting('session_replication_role') AS "replicationRole"`)
+    pg_catalog.current_setting('session_replication_role') AS "replicationRole",
+    pg_catalog.json_build_object(
+      'partitions', pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL,
+      'schemas', pg_catalog.to_regclass('pg_catalog.pg_dist_schema') IS NOT NULL,
+      'groups', pg_catalog.to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL) AS "citus"`)
 }

@@ -9,7 +9,8 @@ const lockNotAvailable = '55P03'
 const queryCanceled = '57014'
 const deadlockDetected = '40P01'
 const featureNotSupported = '0A000'
-const vanishedStates = new Set(['42P01', '3F000', '42704', '42703', 'XX000'])
+const vanishedStates = new Set(['42P01', '3F000', '42704', '42703'])
+const internalError = 'XX000'
 export const foreignKeyViolation = '23503'
 
 interface DatabaseErrorFields { code?: unknown, message?: unknown, severity?: unknown, schema_name?: unknown, table_name?: unknown, column_name?: unknown, constraint_name?: unknown }
@@ -47,8 +48,12 @@ export function asReadOnly (error: unknown): unknown {
 export const isUntranslatable = (error: unknown): boolean => ['22021', '22P05'].includes(sqlState(error) ?? '')
 export const isCanceled = (error: unknown): boolean => sqlState(error) === queryCanceled
 
-/** A relation that was listed a moment ago is not there any more; XX000 is what a cache look-up of a dropped one says. */
-export const isVanished = (error: unknown): boolean => vanishedStates.has(sqlState(error) ?? '')
+/**
+ * A relation that was listed a moment ago is not there any more. A look-up of a dropped one may fail with XX000, by which others, Citus among
+ * them, say almost anything; the server never translates these messages.
+ */
+export const isVanished = (error: unknown): boolean => vanishedStates.has(sqlState(error) ?? '') ||
+  (sqlState(error) === internalError && /^(cache lookup failed|could not open relation)/.test(text(fields(error).message) ?? ''))
 
 export const isReadOnly = (error: unknown): boolean => sqlState(error) === readOnly
 export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error) || unavailableStates.has(sqlState(error) ?? '')

@@ -1,5 +1,6 @@
 import type { ServerFacts } from '../postgres/catalog.ts'
 import type { Transaction } from '../postgres/transaction.ts'
+import { elsewhereProblems } from '../snapshot/rows-elsewhere.ts'
 import { tableProblems, type TableRef } from '../snapshot/select-tables.ts'
 import type { RestoreScope } from './restore-scope.ts'
 
@@ -7,13 +8,16 @@ import type { RestoreScope } from './restore-scope.ts'
 const locksPerRelation = 6
 
 /** Why the restore can't go ahead, found before anything is touched: rights that the role lacks, tables that can't be replaced. */
-export async function restoreProblems (tx: Transaction, scope: RestoreScope, { replicationRole }: ServerFacts, isExcluded: (table: TableRef) => boolean): Promise<string[]> {
+export async function restoreProblems (tx: Transaction, scope: RestoreScope, server: ServerFacts, isExcluded: (table: TableRef) => boolean): Promise<string[]> {
   const needed = scope.relations.length * locksPerRelation
   const available = await lockCapacity(tx)
+  const tables = scope.tables.map(({ table }) => table)
+  const { replicationRole } = server
   return [...new Set([
     ...replicationRole === 'origin' ? [] : [`session_replication_role is ${replicationRole} for this role; it must be origin`],
     // What a snapshot needs, pre_restore's too
-    ...tableProblems(scope.tables.map(({ table }) => table), isExcluded),
+    ...tableProblems(tables, isExcluded),
+    ...await elsewhereProblems(tx, tables, server),
     ...relationProblems(scope),
     ...constraintProblems(scope),
     ...needed > available ? [`${scope.relations.length} tables and partitions need about ${needed} locks, and the server has room for ${available}; raise max_locks_per_transaction`] : []

@@ -6,6 +6,8 @@ import { qualifiedName } from '../postgres/identifiers.ts'
 import { backupKey, occupySchema, tryLockShared } from '../postgres/locks.ts'
 import { pinSettings, requireDurableCommit } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/transaction.ts'
+import { elsewhereWarnings, leafWarnings } from '../snapshot/rows-elsewhere.ts'
+import { createExclusion, excludedNames } from '../snapshot/select-tables.ts'
 import { writeSnapshot } from '../snapshot/write-snapshot.ts'
 import type { Drift } from '../../types/index.ts'
 import { lockScope } from './lock-scope.ts'
@@ -60,8 +62,12 @@ const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
 async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
   await alterRowSecurity(tx, scope, 'NO FORCE')
   await hooks.onPreRestoreStarted()
-  const written = await writeSnapshot(tx, job.preRestore, { tables: scope.tables.map(({ table }) => table), sequences: scope.recordedSequences, server }, hooks.onProgress)
-  await hooks.onPreRestoreWritten(written)
+  const tables = scope.tables.map(({ table }) => table)
+  const isExcluded = createExclusion(job.excludeTables, job.logTable)
+  const warnings = [...await elsewhereWarnings(tx, tables, isExcluded), ...job.tables === undefined ? await leafWarnings(tx, job.schema, isExcluded) : []]
+  const excludedTables = excludedNames(scope.untouched, job.schema, isExcluded, job.logTable)
+  const written = await writeSnapshot(tx, job.preRestore, { tables, sequences: scope.recordedSequences, server }, hooks.onProgress)
+  await hooks.onPreRestoreWritten({ ...written, warnings, excludedTables })
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { readSchemas } from '../postgres/catalog.ts'
+import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { previewRestore } from '../restore/preview-restore.ts'
 import type { RestoreTarget } from '../restore/restore-scope.ts'
@@ -29,7 +30,10 @@ export async function restoreTarget (context: Context, schema: string, { tables 
 /** A function can not go to another thread, so it is asked before; null when callers are not bounded. */
 async function allowedSchemas (context: Context): Promise<string[] | null> {
   if (!context.options.areCallersBounded) return null
-  const schemas = await inTransaction(context.sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', readSchemas)
+  const schemas = await inTransaction(context.sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
+    await pinSettings(tx)
+    return await readSchemas(tx)
+  })
   return schemas.filter((schema) => mayName(context, schema))
 }
 

@@ -16,6 +16,11 @@ export function selectTables (tables: CatalogTable[], schema: string, isExcluded
   return tables.filter(({ name }) => !isExcluded({ schema, name }))
 }
 
+/** Which of these tables were left out because somebody said so, the log table not among them. */
+export function excludedNames (names: string[], schema: string, isExcluded: (table: TableRef) => boolean, logTable: TableRef): string[] {
+  return names.filter((name) => isExcluded({ schema, name }) && !(schema === logTable.schema && name === logTable.name))
+}
+
 /** Why the rows of these tables can't all be read. Empty when they can. */
 export function tableProblems (tables: CatalogTable[], isExcluded: (table: TableRef) => boolean): string[] {
   return tables.flatMap((table) => table.relations.flatMap((relation, index) => {

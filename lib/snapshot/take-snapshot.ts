@@ -7,7 +7,8 @@ import { readSequences } from '../postgres/sequences.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import type { Progress } from '../../types/index.ts'
-import { createExclusion, selectTables, tableProblems, type TableRef } from './select-tables.ts'
+import { elsewhereProblems, elsewhereWarnings, leafWarnings } from './rows-elsewhere.ts'
+import { createExclusion, excludedNames, selectTables, tableProblems, type TableRef } from './select-tables.ts'
 import type { WrittenSnapshot } from './snapshot-writer.ts'
 import { type SnapshotIdentity, writeSnapshot } from './write-snapshot.ts'
 
@@ -56,11 +57,12 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
       await pinSettings(tx, server.versionNumber)
       await vanishedMeansChanged(async () => { await lockRelations(tx, listed.flatMap(({ relations }) => relations), 'ACCESS SHARE') })
       await occupySchema(tx, job.schema)
-      const tables = await selectReadable(tx, job)
+      const { tables, excludedTables } = await selectReadable(tx, job, server)
       if (!areLocked(tables, listed) || !areSeenAsTheyAre(tables)) throw new CatalogChanged()
       const sequences = await readSequences(tx, job.schema, tables.flatMap(({ relations }) => relations.map(({ oid }) => oid)))
       await hooks.onLocked()
-      await hooks.onWritten(await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress))
+      const warnings = await readWarnings(tx, job, tables)
+      await hooks.onWritten({ ...await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress), warnings, excludedTables })
       completed = true
     }, signal)
   } catch (error) {
@@ -75,15 +77,21 @@ async function listTables (tx: Transaction, job: SnapshotJob): Promise<{ server:
   if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
   // Only to see whether it is free: behind a restore the tables could not be locked for long
   await occupySchema(tx, job.schema)
-  return { server, tables: await selectReadable(tx, job) }
+  return { server, tables: (await selectReadable(tx, job, server)).tables }
 }
 
-async function selectReadable (tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob): Promise<CatalogTable[]> {
+async function selectReadable (tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, server: ServerFacts): Promise<{ tables: CatalogTable[], excludedTables: string[] }> {
   const isExcluded = createExclusion(excludeTables, logTable)
-  const tables = selectTables(await readTables(tx, schema), schema, isExcluded)
-  const problems = tableProblems(tables, isExcluded)
+  const existing = await readTables(tx, schema)
+  const tables = selectTables(existing, schema, isExcluded)
+  const problems = [...tableProblems(tables, isExcluded), ...await elsewhereProblems(tx, tables, server)]
   if (problems.length > 0) throw Object.assign(new CannotSnapshot(problems.join('; ')), { problems })
-  return tables
+  return { tables, excludedTables: excludedNames(existing.map(({ name }) => name), schema, isExcluded, logTable) }
+}
+
+async function readWarnings (tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, tables: CatalogTable[]): Promise<string[]> {
+  const isExcluded = createExclusion(excludeTables, logTable)
+  return [...await elsewhereWarnings(tx, tables, isExcluded), ...await leafWarnings(tx, schema, isExcluded)]
 }
 
 async function vanishedMeansChanged (work: () => Promise<void>): Promise<void> {

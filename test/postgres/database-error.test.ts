@@ -20,6 +20,14 @@ t.test('what is no error of the database is none of a kind, and comes back as it
   }
 })
 
+t.test('an internal error means that a relation has vanished only where it says so', async (t) => {
+  const internal = (message: string): object => fromServer('XX000', { message })
+  for (const message of ['cache lookup failed for relation 16384', 'could not open relation with OID 16384']) t.ok(isVanished(internal(message)), message)
+  for (const message of ['cannot execute command: this is a worker', 'the cache lookup failed for relation 16384', '']) t.notOk(isVanished(internal(message)), message)
+  t.notOk(isVanished(fromServer('XX000', { message: undefined })))
+  t.notOk(isVanished(fromServer('P0001', { message: 'cache lookup failed for relation 16384' })))
+})
+
 t.test('of an error the SQLSTATE and the names are told, and not what may hold a row', async (t) => {
   const place = { schema_name: 'shop', table_name: 'users', column_name: 'email', constraint_name: 'users_email_key', detail: 'Key (email)=(hunter2)' }
   t.equal(describeDatabaseError(fromServer('23505', place)), 'SQLSTATE 23505, table shop.users, column email, constraint users_email_key')

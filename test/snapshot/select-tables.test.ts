@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { CatalogRelation, CatalogTable } from '../../lib/postgres/catalog.ts'
-import { createExclusion, selectTables, tableProblems } from '../../lib/snapshot/select-tables.ts'
+import { createExclusion, excludedNames, selectTables, tableProblems } from '../../lib/snapshot/select-tables.ts'
 
 const logTable = { schema: 'ops', name: 'backup_logs' }
 const none = createExclusion([], logTable)
@@ -37,6 +37,12 @@ t.test('names of properties that every object has are names like others', async 
 t.test('what is not excluded is selected, in the order of the catalog', async (t) => {
   const tables = ['a', 'b', 'c', 'd'].map((name) => table(name))
   t.strictSame(selectTables(tables, 'shop', createExclusion(['c', 'shop.a', 'blog.b'], logTable)).map(({ name }) => name), ['b', 'd'])
+})
+
+t.test('what is left out is known by name, but for the log table', async (t) => {
+  const isExcluded = createExclusion(['c', 'ops.a', 'backup_logs'], logTable)
+  t.strictSame(excludedNames(['a', 'b', 'c', 'backup_logs'], 'ops', isExcluded, logTable), ['a', 'c'])
+  t.strictSame(excludedNames(['a', 'b', 'c', 'backup_logs'], 'shop', isExcluded, logTable), ['c', 'backup_logs'])
 })
 
 t.test('a table whose rows can all be read is no problem', async (t) => {
