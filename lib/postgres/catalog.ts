@@ -29,6 +29,11 @@ export interface CatalogRelation {
   /** Whether row security would hide rows from this role. */
   hidesRows: boolean
   forcesRowSecurity: boolean
+  /**
+   * Of a partition: the columns that it generates and its root does not, which PostgreSQL 15 lets ATTACH PARTITION make. COPY takes no such
+   * column; rows that come in through the root get the partition's values.
+   */
+  generates: Array<{ name: string, byFunction: boolean }>
 }
 
 /** An ordinary or a partitioned table: the unit of a snapshot. */
@@ -63,6 +68,14 @@ const columnsQuery = `
   WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
   GROUP BY a.attrelid`
 
+/** What the server brings is pinned and has no entry in pg_depend, so these are functions and operators of others. */
+const generatedByPartition = `
+  SELECT json_agg(json_build_object('name', a.attname, 'byFunction', EXISTS (SELECT FROM pg_attrdef ad
+    JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = ad.oid AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+    WHERE ad.adrelid = a.attrelid AND ad.adnum = a.attnum)) ORDER BY a.attnum)
+  FROM pg_attribute a JOIN pg_attribute above ON above.attrelid = part.root AND above.attname = a.attname AND above.attgenerated = ''
+  WHERE c.relispartition AND a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''`
+
 /** Each table of the schema that stores rows; partitions under their root; extensions' own tables left out. */
 const tablesQuery = (schema: string): string => `
   WITH RECURSIVE relation AS (
@@ -91,7 +104,8 @@ const tablesQuery = (schema: string): string => `
       'owned', pg_has_role(c.relowner, 'USAGE'),
       'selectable', has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),
       'hidesRows', c.relrowsecurity AND NOT role.sees_all AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE')),
-      'forcesRowSecurity', c.relrowsecurity AND c.relforcerowsecurity
+      'forcesRowSecurity', c.relrowsecurity AND c.relforcerowsecurity,
+      'generates', coalesce((${generatedByPartition}), '[]')
     ) ORDER BY part.level, n.nspname, c.relname) AS relations
     FROM part JOIN pg_class c ON c.oid = part.oid JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN role
     GROUP BY part.root

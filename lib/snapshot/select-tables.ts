@@ -30,6 +30,9 @@ export function tableProblems (tables: CatalogTable[], isExcluded: (table: Table
     if (index > 0 && isExcluded(relation)) problems.push(`${name} is a partition of ${table.name} and can not be excluded by itself; exclude ${table.name}`)
     if (!relation.selectable) problems.push(`the role may not SELECT from ${name}; grant it, or exclude ${table.name}`)
     if (relation.hidesRows) problems.push(`row security may hide rows of ${name} from the role; it needs BYPASSRLS`)
+    for (const column of relation.generates.filter(({ byFunction }) => byFunction)) {
+      problems.push(`${name} generates the column ${column.name} by a function while ${table.name} does not, so a restore could change its values; exclude ${table.name}`)
+    }
     return problems
   }))
 }

@@ -1,7 +1,7 @@
 import { CannotSnapshot } from '../errors.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import { type CatalogSequence, readSequenceStates } from '../postgres/sequences.ts'
-import type { CatalogTable, ServerFacts } from '../postgres/catalog.ts'
+import type { CatalogRelation, CatalogTable, ServerFacts } from '../postgres/catalog.ts'
 import { isUntranslatable } from '../postgres/database-error.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
@@ -81,7 +81,7 @@ async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pi
     }
   }
   const statements = tables.flatMap((table, index) => table.relations.filter(({ kind }) => kind !== 'p')
-    .map(({ schema, name }) => ({ text: copyStatement(schema, name, table), index })))
+    .map((relation) => ({ text: copyStatement(relation, table), index })))
   for (let first = 0; first < statements.length; first += statementsAtOnce) {
     const batch = statements.slice(first, first + statementsAtOnce)
     await tx.copyOut(batch.map(({ text }) => text), {
@@ -96,9 +96,11 @@ async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pi
 }
 
 /** The root's columns by name: a partition may have them in another order. A table without columns takes no list. */
-function copyStatement (schema: string, name: string, { columns }: CatalogTable): string {
-  const list = columns.length === 0 ? '' : ` (${columns.map((column) => quoteIdentifier(column.name)).join(', ')})`
-  return `COPY ${qualifiedName(schema, name)}${list} TO STDOUT`
+function copyStatement ({ schema, name, generates }: CatalogRelation, { columns }: CatalogTable): string {
+  const source = qualifiedName(schema, name)
+  const list = columns.map((column) => quoteIdentifier(column.name)).join(', ')
+  if (generates.length > 0) return `COPY (SELECT ${list} FROM ONLY ${source}) TO STDOUT`
+  return `COPY ${source}${list === '' ? '' : ` (${list})`} TO STDOUT`
 }
 
 function unreadable ({ name }: CatalogTable, { encoding }: ServerFacts): Error {

@@ -6,7 +6,7 @@ const logTable = { schema: 'ops', name: 'backup_logs' }
 const none = createExclusion([], logTable)
 
 const relation = (name: string, rest: Partial<CatalogRelation> = {}): CatalogRelation => ({
-  oid: '1', schema: 'shop', name, kind: 'r', filenode: '1', currentFilenode: '1', owned: true, selectable: true, hidesRows: false, forcesRowSecurity: false, ...rest
+  oid: '1', schema: 'shop', name, kind: 'r', filenode: '1', currentFilenode: '1', owned: true, selectable: true, hidesRows: false, forcesRowSecurity: false, generates: [], ...rest
 })
 const table = (name: string, ...relations: CatalogRelation[]): CatalogTable => ({ name, columns: [], relations: relations.length === 0 ? [relation(name)] : relations })
 
@@ -52,12 +52,14 @@ t.test('a table whose rows can all be read is no problem', async (t) => {
 t.test('every problem of every relation is told, and what to do', async (t) => {
   const tables = [
     table('events', relation('events', { kind: 'p' }), relation('events_1', { schema: 'archive' }), relation('events_2', { kind: 'f' })),
-    table('users', relation('users', { selectable: false, hidesRows: true }))
+    table('users', relation('users', { selectable: false, hidesRows: true })),
+    table('visits', relation('visits', { kind: 'p' }), relation('visits_1', { generates: [{ name: 'a', byFunction: true }, { name: 'b', byFunction: false }] }))
   ]
   t.strictSame(tableProblems(tables, createExclusion(['archive.events_1'], logTable)), [
     'archive.events_1 is a partition of events and can not be excluded by itself; exclude events',
     'shop.events_2 is a foreign table and a partition of events; exclude events',
     'the role may not SELECT from shop.users; grant it, or exclude users',
-    'row security may hide rows of shop.users from the role; it needs BYPASSRLS'
+    'row security may hide rows of shop.users from the role; it needs BYPASSRLS',
+    'shop.visits_1 generates the column a by a function while visits does not, so a restore could change its values; exclude visits'
   ])
 })
