@@ -44,6 +44,7 @@ export const CatalogUnstable = createError('FST_BACKUP_CATALOG_UNSTABLE', 'The s
 // Surroundings
 export const WorkerFailed = createError<[string]>('FST_BACKUP_WORKER_FAILED', 'The worker thread of the run ended early (%s), and the run with it; see the memory that the process has, or switch the option worker off', 500)
 export const DatabaseUnavailable = createError<[string]>('FST_BACKUP_DATABASE_UNAVAILABLE', 'The database is not available (%s); the service recovers by itself when it is', 503)
+export const DatabaseInsecure = createError<[string, string]>('FST_BACKUP_DATABASE_INSECURE', 'No secure connection to the database could be made (%s): %s', 500)
 export const DatabaseFailed = createError<[string]>('FST_BACKUP_DATABASE_FAILED', 'The database refused: %s', 500)
 export const LogUnusable = createError<[string]>('FST_BACKUP_LOG_UNUSABLE', 'The log table can not be used: %s', 500)
 export const StorageFailed = createError<[string, string]>('FST_BACKUP_STORAGE_FAILED', 'The storage failed to %s (%s); see that storagePath is a directory that the service may write to', 500)

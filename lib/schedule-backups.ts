@@ -46,7 +46,8 @@ export function scheduleBackups (context: Context): Scheduler {
     // What keeps the storage has told of the second
     if (isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'STORAGE_TAKEN')) return 'retry'
     logger.error({ schema, slot, reason: errorText(error) }, 'a scheduled backup failed')
-    return isOwnError(error, 'DATABASE_UNAVAILABLE') ? 'retry' : 'done'
+    // Somebody may renew a certificate before the next slot
+    return isOwnError(error, 'DATABASE_UNAVAILABLE') || isOwnError(error, 'DATABASE_INSECURE') ? 'retry' : 'done'
   }
 
   return createScheduler({ cadence, schemas, run, lastSlot, clock, logger })

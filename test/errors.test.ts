@@ -33,6 +33,7 @@ const expected: Record<keyof typeof errors, [code: string, statusCode: number]> 
   CatalogUnstable: ['FST_BACKUP_CATALOG_UNSTABLE', 409],
   WorkerFailed: ['FST_BACKUP_WORKER_FAILED', 500],
   DatabaseUnavailable: ['FST_BACKUP_DATABASE_UNAVAILABLE', 503],
+  DatabaseInsecure: ['FST_BACKUP_DATABASE_INSECURE', 500],
   DatabaseFailed: ['FST_BACKUP_DATABASE_FAILED', 500],
   LogUnusable: ['FST_BACKUP_LOG_UNUSABLE', 500],
   StorageFailed: ['FST_BACKUP_STORAGE_FAILED', 500],

@@ -1,6 +1,9 @@
 import { Socket } from 'node:net'
+import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import postgres, { type Options, type PostgresType } from 'postgres'
 import { OptionInvalid } from '../errors.ts'
+import { encryptionParameters, readConnectionUrl } from './connection-url.ts'
+import { acceptAnyHost, checked, encryptionFor, readEncryption } from './encryption.ts'
 import { CopySocket } from './copy-socket.ts'
 
 /** A postgres.js instance, whatever types its owner registered. */
@@ -24,9 +27,13 @@ const onnotice = (): void => {}
 
 export const acceptPool = (sql: Sql): Sql => requireRoom(sql, 'sql')
 
-/** Opens nothing yet: postgres.js connects with the first query. */
-export function createPool (connection: string | Options<Record<string, PostgresType>> | undefined): Sql {
-  const url = typeof connection === 'string' ? connection : connection === undefined ? process.env.DATABASE_URL : undefined
+type ConnectionOptions = Options<Record<string, PostgresType>>
+
+/** Opens nothing yet: postgres.js connects with the first query. Throws FST_BACKUP_OPTION_INVALID. */
+export function createPool (connection: string | ConnectionOptions | undefined): Sql {
+  const place = connection === undefined ? 'DATABASE_URL' : "option 'connection'"
+  const text = typeof connection === 'string' ? connection : connection === undefined ? process.env.DATABASE_URL : undefined
+  const url = text === undefined ? undefined : parseUrl(place, () => readConnectionUrl(text))
   const settings = {
     // In PgBouncer's transaction mode the next statement may meet another server process
     prepare: false,
@@ -36,23 +43,41 @@ export function createPool (connection: string | Options<Record<string, Postgres
     backoff: () => 0.5,
     idle_timeout: 60,
     onnotice,
-    ...typeof connection === 'object' && connection
+    ...typeof connection === 'object' && connection,
+    ...url?.options
   }
-  const sql = requireRoom(url === undefined ? postgres(settings) : parseUrl(url, settings, connection === undefined), 'connection')
-  sendAtOnce(sql)
+  const ssl = typeof connection === 'object' ? optionOrEnvironment(connection) : readEncryption(url?.encryption ?? new Map(), place)
+  const sql = encrypted(url === undefined ? postgres(settings) : parseUrl(place, () => postgres(url.url, settings)), ssl, typeof connection === 'object' && connection.ssl !== undefined)
+  sendAtOnce(requireRoom(sql, 'connection'))
   return sql
 }
 
 /** What the URL constructor throws holds the whole URL, and the password with it: so nothing of it is told. */
-function parseUrl (url: string, settings: Options<Record<string, PostgresType>>, isFromEnvironment: boolean): Sql {
+function parseUrl<T> (place: string, parse: () => T): T {
   try {
-    return postgres(url, settings)
+    return parse()
   } catch {
-    throw new OptionInvalid(`${isFromEnvironment ? 'DATABASE_URL' : "option 'connection'"} is no URL that can be read; percent-encode what is special in the user and the password (RFC 3986, 2.1), and see that the port is one`)
+    throw new OptionInvalid(`${place} is no URL that can be read; percent-encode what is special in the user and the password (RFC 3986, 2.1), and see that the port is one`)
   }
 }
 
-interface SocketOptions { ssl?: unknown, host: string[], port: number[], path: string | undefined, socket?: (options: SocketOptions) => Socket }
+/** An `ssl` that is given says all. */
+function optionOrEnvironment (connection: ConnectionOptions): unknown {
+  const unknown = Object.keys(connection).find((name) => name !== 'ssl' && encryptionParameters.some((parameter) => parameter === name))
+  if (unknown !== undefined) throw new OptionInvalid(`there is no option 'connection.${unknown}'; give 'connection.ssl', or a URL`)
+  if (connection.ssl === undefined) return readEncryption(new Map(), "option 'connection'")
+  return typeof connection.ssl === 'object' && connection.ssl !== null ? checked(connection.ssl, "option 'connection.ssl'") : connection.ssl
+}
+
+/** postgres.js reads its options once, when it makes its connections; none of them is open yet. */
+function encrypted (sql: Sql, ssl: unknown, isExplicit: boolean): Sql {
+  const given = sql.options as unknown as SocketOptions
+  // A socket of the file system is not encrypted, whatever the mode (manual, 34.19.1)
+  const wanted = typeof given.path === 'string' && !isExplicit ? false : encryptionFor(ssl ?? given.ssl, given.host)
+  return wanted === given.ssl ? sql : postgres({ ...given, ssl: wanted } as unknown as ConnectionOptions)
+}
+
+interface SocketOptions { ssl?: unknown, host: string[], port: number[], path: string | false | undefined, socket?: (options: SocketOptions) => Socket }
 
 /**
  * postgres.js leaves Nagle's algorithm on, and then the last message of a COPY waits until the one before it is acknowledged: 40 ms a
@@ -75,9 +100,11 @@ function connectSocket ({ ssl, host: [host = ''], port: [port = 0], path }: Sock
 
 /** How to reach the database, as plain data. */
 export interface PoolSettings {
-  options: Options<Record<string, PostgresType>>
+  options: ConnectionOptions
   /** The password comes from a function, which stays behind: a token that expires, say. */
   asksPassword: boolean
+  /** The certificate of the server may name any host (sslmode verify-ca): a function says so, which stays behind, too. */
+  acceptsAnyHost: boolean
 }
 
 /** All that decides which server is reached, and as whom. What postgres.js makes of rows is of no interest to a run. */
@@ -89,18 +116,24 @@ export function poolSettings (sql: Sql): PoolSettings | undefined {
   if (given.socket !== undefined && given.socket !== connectSocket) return undefined
   const asksPassword = typeof given.pass === 'function'
   const options = Object.fromEntries(portableOptions.filter((name) => name !== 'pass' || !asksPassword).map((name) => [name, given[name]]))
+  const acceptsAnyHost = typeof given.ssl === 'object' && given.ssl !== null && 'checkServerIdentity' in given.ssl && given.ssl.checkServerIdentity === acceptAnyHost
+  if (acceptsAnyHost) {
+    const { checkServerIdentity, ...ssl } = given.ssl as TlsOptions
+    options.ssl = ssl
+  }
   try {
-    return { options: structuredClone(options), asksPassword }
+    return { options: structuredClone(options), asksPassword, acceptsAnyHost }
   } catch {
     return undefined
   }
 }
 
 /** One connection of its own, for a run. To be ended by the caller. */
-export function connectBySettings ({ options, asksPassword }: PoolSettings, askPassword: () => Promise<string>): Sql {
+export function connectBySettings ({ options, asksPassword, acceptsAnyHost }: PoolSettings, askPassword: () => Promise<string>): Sql {
   const sql = postgres({
     ...options,
     ...asksPassword && { pass: askPassword },
+    ...acceptsAnyHost && { ssl: { ...options.ssl as TlsOptions, checkServerIdentity: acceptAnyHost } },
     max: 1,
     // As long as the run takes
     max_lifetime: null,
@@ -115,7 +148,7 @@ export function connectBySettings ({ options, asksPassword }: PoolSettings, askP
 
 /** One connection more to the same server, whatever those of the pool wait for. To be ended by the caller. */
 export function connectBeside (sql: Sql, max = 1): Sql {
-  return postgres({ ...sql.options, max } as unknown as Options<Record<string, PostgresType>>)
+  return postgres({ ...sql.options, max } as unknown as ConnectionOptions)
 }
 
 /**

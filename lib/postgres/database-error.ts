@@ -1,4 +1,4 @@
-import { DatabaseFailed, DatabaseUnavailable } from '../errors.ts'
+import { DatabaseFailed, DatabaseInsecure, DatabaseUnavailable } from '../errors.ts'
 
 /** SQLSTATEs (manual, appendix A) by what they mean here. */
 const readOnly = '25006'
@@ -34,7 +34,33 @@ const isFromServer = (error: unknown): boolean => text(fields(error).severity) !
 export function isConnectionLoss (error: unknown): boolean {
   if (isFromServer(error)) return false
   const code = sqlState(error) ?? ''
-  return /^CONNECT(ION)?_/.test(code) || ('query' in fields(error) && /^E[A-Z]+$|^ERR_|CERT|SIGNATURE/.test(code))
+  return /^CONNECT(ION)?_/.test(code) || ('query' in fields(error) && (/^E[A-Z]+$|^ERR_/.test(code) || isTlsCode(code)))
+}
+
+/** What Node says of a certificate (X509 certificate error codes), and OpenSSL of a handshake: somebody has to change something. */
+const isTlsCode = (code: string): boolean =>
+  /^ERR_(?:TLS|SSL|OSSL)_|CERT|SIGNATURE|_CRL$|^CRL_|_KEY$|^(?:INVALID_CA|PATH_LENGTH_EXCEEDED|INVALID_PURPOSE|HOSTNAME_MISMATCH)$/.test(code)
+
+/** What is wrong, and what to set; by the code. */
+const tlsAdvice: Array<[RegExp, string]> = [
+  [/ALTNAME_INVALID|HOSTNAME_MISMATCH/, 'the certificate of the server is for another host; connect by a name that it holds, or check the authority alone, by sslmode verify-ca'],
+  [/EXPIRED|NOT_YET_VALID/, 'the certificate of the server, or of its authority, is out of date; renew it, and see that the clock of this machine is right'],
+  [/SELF_SIGNED|ISSUER_CERT|LEAF_SIGNATURE|UNTRUSTED/, 'no trusted authority has signed the certificate of the server; name the certificate of its authority by sslrootcert, PGSSLROOTCERT or ssl.ca']
+]
+
+function insecure (code: string): Error {
+  const [, advice] = tlsAdvice.find(([codes]) => codes.test(code)) ?? []
+  return new DatabaseInsecure(code, advice ?? 'see sslmode and the certificates on both sides; it does not recover by itself')
+}
+
+/** A server without TLS closes the connection in the middle of the handshake, which says no more than ECONNRESET. */
+const isBrokenHandshake = (error: unknown): boolean => /before secure TLS connection/.test(text(fields(error).message) ?? '')
+
+function unavailable (error: unknown): Error {
+  const code = String(sqlState(error))
+  if (isConnectionLoss(error) && isTlsCode(code)) return insecure(code)
+  if (isReadOnly(error)) return new DatabaseUnavailable(`SQLSTATE ${readOnly}, it is read-only, as a standby is`)
+  return new DatabaseUnavailable(isConnectionLoss(error) && isBrokenHandshake(error) ? `${code} while TLS was negotiated; see that the server has ssl = on` : code)
 }
 
 export const isTermination = (error: unknown): boolean => terminationStates.has(sqlState(error) ?? '')
@@ -94,8 +120,6 @@ export function publicCause (error: unknown): { code: string | undefined, table:
 /** Turns a database error into one that can leave the library; anything else comes back as it is. */
 export function publicDatabaseError (error: unknown): unknown {
   if (!isDatabaseError(error)) return error
-  const publicError = isUnavailable(error)
-    ? new DatabaseUnavailable(isReadOnly(error) ? `SQLSTATE ${readOnly}, it is read-only, as a standby is` : String(sqlState(error)))
-    : new DatabaseFailed(describeDatabaseError(error))
+  const publicError = isUnavailable(error) ? unavailable(error) : new DatabaseFailed(describeDatabaseError(error))
   return Object.assign(publicError, { cause: publicCause(error) })
 }

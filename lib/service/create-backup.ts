@@ -95,5 +95,5 @@ async function writeBackup (context: Context, newRun: NewRun, request: CreateOpt
 }
 
 /** Refusals of a call, rather than runs that failed before they could begin. */
-const refusals = ['BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE']
+const refusals = ['BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE']
 const isRefusal = (failure: Error): boolean => refusals.some((name) => isOwnError(failure, name))

@@ -116,4 +116,4 @@ function millisecondLater (run: NewRun): NewRun {
 const takenForDead = (): Error => new Aborted('the run was taken for dead, and its row in the log marked as failed or removed')
 
 /** A run that was cut off leaves its slot to another. */
-const isInterruption = (failure: Error): boolean => isOwnError(failure, 'SHUTTING_DOWN') || isOwnError(failure, 'DATABASE_UNAVAILABLE')
+const isInterruption = (failure: Error): boolean => ['SHUTTING_DOWN', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE'].some((code) => isOwnError(failure, code))
