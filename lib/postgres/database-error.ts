@@ -13,7 +13,14 @@ const vanishedStates = new Set(['42P01', '3F000', '42704', '42703'])
 const internalError = 'XX000'
 export const foreignKeyViolation = '23503'
 
-interface DatabaseErrorFields { code?: unknown, message?: unknown, severity?: unknown, schema_name?: unknown, table_name?: unknown, column_name?: unknown, constraint_name?: unknown }
+/**
+ * Where the server itself names a table, a column or a constraint in an error: the files that call errtable() and its kin. The statement `RAISE … USING
+ * table = value` of PL/pgSQL, and its kin in other languages, put what they like into these fields, under any SQLSTATE.
+ */
+const namingFiles = new Set(['nbtinsert.c', 'nbtsort.c', 'tuplesort.c', 'tuplesortvariants.c', 'execIndexing.c', 'execMain.c', 'execPartition.c', 'execExprInterp.c',
+  'domains.c', 'ri_triggers.c', 'tablecmds.c', 'typecmds.c', 'partbounds.c'])
+
+interface DatabaseErrorFields { file?: unknown, where?: unknown, code?: unknown, message?: unknown, severity?: unknown, schema_name?: unknown, table_name?: unknown, column_name?: unknown, constraint_name?: unknown }
 
 const text = (value: unknown): string | undefined => typeof value === 'string' && value !== '' ? value : undefined
 
@@ -22,6 +29,16 @@ const fields = (error: unknown): DatabaseErrorFields => typeof error === 'object
 export function sqlState (error: unknown): string | undefined {
   const { code } = fields(error)
   return typeof code === 'string' ? code : undefined
+}
+
+/** The names that an error tells. None, where a function of somebody's may have put a value in their place. */
+function namesOf (error: unknown): Record<'schema' | 'table' | 'column' | 'constraint', string | undefined> {
+  const { file, code, schema_name: schema, table_name: table, column_name: column, constraint_name: constraint } = fields(error)
+  // Class P0 is PL/pgSQL's own
+  const isTrusted = namingFiles.has(text(file) ?? '') && text(code)?.startsWith('P0') !== true
+  return isTrusted
+    ? { schema: text(schema), table: text(table), column: text(column), constraint: text(constraint) }
+    : { schema: undefined, table: undefined, column: undefined, constraint: undefined }
 }
 
 /** An error of the server itself: then the connection stands, whatever the SQLSTATE says (a function can raise any). */
@@ -87,11 +104,12 @@ export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error
 /**
  * What of a database error may be told: SQLSTATE, table, column, constraint. The message itself may hold row data ("invalid
  * input syntax for type integer: …", "Key (email)=(…) already exists"), so it stays behind, but for the kinds of error that speak
- * of the login, of the schema, of privileges or of resources (classes 28, 3D, 3F, 42, 53, 54, 55, 57, 58).
+ * of the login, of the schema, of privileges or of resources (classes 28, 3D, 3F, 42, 53, 54, 55, 57, 58). One with a context was raised within a
+ * function, perhaps, which says what it likes under any SQLSTATE.
  */
 export function describeDatabaseError (error: unknown): string {
-  const { code, message } = fields(error)
-  const isHarmless = /^(28|3D|3F|42|53|54|55|57|58)/.test(text(code) ?? '') && text(message) !== undefined
+  const { code, message, where } = fields(error)
+  const isHarmless = /^(28|3D|3F|42|53|54|55|57|58)/.test(text(code) ?? '') && text(message) !== undefined && text(where) === undefined
   return `${isHarmless ? `${String(message)}, ` : ''}${describeWithoutMessage(error)}`
 }
 
@@ -100,11 +118,11 @@ export function describeDatabaseError (error: unknown): string {
  * of an index or a domain raises what it likes.
  */
 export function describeWithoutMessage (error: unknown): string {
-  const { code, schema_name: schema, table_name: table, column_name: column, constraint_name: constraint } = fields(error)
-  const parts = [`SQLSTATE ${text(code) ?? 'unknown'}`]
-  if (text(table) !== undefined) parts.push(`table ${text(schema) === undefined ? '' : `${String(schema)}.`}${String(table)}`)
-  if (text(column) !== undefined) parts.push(`column ${String(column)}`)
-  if (text(constraint) !== undefined) parts.push(`constraint ${String(constraint)}`)
+  const { schema, table, column, constraint } = namesOf(error)
+  const parts = [`SQLSTATE ${sqlState(error) ?? 'unknown'}`]
+  if (table !== undefined) parts.push(`table ${schema === undefined ? '' : `${schema}.`}${table}`)
+  if (column !== undefined) parts.push(`column ${column}`)
+  if (constraint !== undefined) parts.push(`constraint ${constraint}`)
   return parts.join(', ')
 }
 
@@ -113,7 +131,7 @@ export const isDatabaseError = (error: unknown): boolean => isConnectionLoss(err
 
 /** What may be told of a database error, as the `cause` of the one that leaves the library. */
 export function publicCause (error: unknown): { code: string | undefined, table: unknown, column: unknown, constraint: unknown } {
-  const { table_name: table, column_name: column, constraint_name: constraint } = fields(error)
+  const { table, column, constraint } = namesOf(error)
   return { code: sqlState(error), table, column, constraint }
 }
 

@@ -1,5 +1,7 @@
+import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { Busy } from '../../lib/errors.ts'
+import { prefersAsync } from '../../lib/http/respond-async.ts'
 import { buildApp } from './build-app.ts'
 
 const base = '/admin/backup'
@@ -26,6 +28,18 @@ for (const prefer of ['', 'wait=10', 'respond-asynchronously', 'x-respond-async'
     t.notHas(response.headers, { 'preference-applied': 'respond-async' })
   })
 }
+
+t.test('a header of any length takes no longer than reading it', async (t) => {
+  // In quadratic time each takes minutes
+  for (const piece of ['"', '\\"', '"\\"', ' ', ',', '=', '"a', 'respond-async = ', '; ', '\\']) {
+    for (const start of ['', '"', 'respond-async', 'foo="']) {
+      const prefer = start + piece.repeat(400_000 / piece.length)
+      const begun = performance.now()
+      prefersAsync({ headers: { prefer } } as unknown as FastifyRequest)
+      t.ok(performance.now() - begun < 20_000, JSON.stringify([start, piece]))
+    }
+  }
+})
 
 t.test('the header may come in several lines', async (t) => {
   const { app } = await buildApp(t)

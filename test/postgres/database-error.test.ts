@@ -1,5 +1,7 @@
+import { inspect } from 'node:util'
 import t from 'tap'
-import { asReadOnly, describeDatabaseError, isConnectionLoss, isDatabaseError, isLockTimeout, isUnavailable, isUntranslatable, isVanished, publicDatabaseError } from '../../lib/postgres/database-error.ts'
+import { asReadOnly, describeDatabaseError, isConnectionLoss, isDatabaseError, isLockTimeout, isUnavailable, isUntranslatable, isVanished, publicCause, publicDatabaseError } from '../../lib/postgres/database-error.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
 
 /** As the server sends it. */
 const fromServer = (code: string, fields: object = {}): object => ({ severity: 'ERROR', code, message: 'hunter2', ...fields })
@@ -9,6 +11,10 @@ t.test('the connection is lost: postgres.js says so, or hands on what the system
   for (const code of ['ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE']) {
     t.ok(isConnectionLoss({ code, query: 'SELECT 1' }), code)
     t.notOk(isConnectionLoss({ code }), `${code} of a file`)
+  }
+  for (const code of ['INVALID_CA', 'UNABLE_TO_GET_CRL', 'CRL_HAS_EXPIRED', 'HOSTNAME_MISMATCH', 'SELF_SIGNED_CERT_IN_CHAIN', 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA']) {
+    t.ok(isConnectionLoss({ code, query: 'SELECT 1' }), code)
+    t.match(publicDatabaseError({ code, query: 'SELECT 1' }), { code: 'FST_BACKUP_DATABASE_INSECURE', message: new RegExp(code) })
   }
   for (const other of [fromServer('08006'), { message: 'no code' }, new Error('no code'), { code: 5 }, undefined, null, 'text']) t.notOk(isConnectionLoss(other))
 })
@@ -29,15 +35,56 @@ t.test('an internal error means that a relation has vanished only where it says 
 })
 
 t.test('of an error the SQLSTATE and the names are told, and not what may hold a row', async (t) => {
-  const place = { schema_name: 'shop', table_name: 'users', column_name: 'email', constraint_name: 'users_email_key', detail: 'Key (email)=(hunter2)' }
+  const place = { schema_name: 'shop', table_name: 'users', column_name: 'email', constraint_name: 'users_email_key', detail: 'Key (email)=(hunter2)', file: 'nbtinsert.c' }
   t.equal(describeDatabaseError(fromServer('23505', place)), 'SQLSTATE 23505, table shop.users, column email, constraint users_email_key')
-  t.equal(describeDatabaseError(fromServer('22P02', { table_name: 'users' })), 'SQLSTATE 22P02, table users')
+  t.equal(describeDatabaseError(fromServer('22P02', { table_name: 'users', file: 'execMain.c' })), 'SQLSTATE 22P02, table users')
   t.equal(describeDatabaseError(fromServer('42501', { message: 'permission denied' })), 'permission denied, SQLSTATE 42501')
   t.equal(describeDatabaseError(fromServer('42501', { message: '' })), 'SQLSTATE 42501')
   t.equal(describeDatabaseError({ message: 'hunter2' }), 'SQLSTATE unknown')
   const told = publicDatabaseError(fromServer('23505', place))
   t.match(told, { code: 'FST_BACKUP_DATABASE_FAILED', cause: { code: '23505', table: 'users', column: 'email', constraint: 'users_email_key' } })
   t.notMatch(JSON.stringify([told, (told as Error).message, (told as Error).stack]), /hunter2/)
+})
+
+t.test('what a function says in the place of names, or as message, is not told', async (t) => {
+  const names = { schema_name: 'hunter2', table_name: 'hunter2', column_name: 'hunter2', constraint_name: 'hunter2' }
+  for (const code of ['P0001', '23505', '42501', '55P03', '57014']) {
+    for (const file of ['pl_exec.c', 'plpy_elog.c', '', undefined, ...code === 'P0001' ? ['nbtinsert.c'] : []]) {
+      const error = fromServer(code, { ...names, file, where: 'PL/pgSQL function inline_code_block line 1 at RAISE' })
+      t.equal(describeDatabaseError(error), `SQLSTATE ${code}`)
+      t.strictSame(publicCause(error), { code, table: undefined, column: undefined, constraint: undefined })
+    }
+  }
+})
+
+t.test('what the server itself names is told, on a real one', async (t) => {
+  const { sql } = await useDatabase(t)
+  await sql.unsafe(`CREATE DOMAIN positive AS int CONSTRAINT is_positive CHECK (value > 0);
+    CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE kept (id int PRIMARY KEY, name text NOT NULL, CONSTRAINT small CHECK (id < 10),
+      parent int CONSTRAINT to_parent REFERENCES parents, count positive, EXCLUDE USING btree (parent WITH =)); CREATE TABLE doubled (id int); INSERT INTO doubled VALUES (1), (1);
+    CREATE TABLE days (day int) PARTITION BY LIST (day); INSERT INTO parents VALUES (1); INSERT INTO kept VALUES (1, 'x', 1)`)
+  const schema = `table ${testSchema}.`
+  for (const [statement, expected] of [
+    ["INSERT INTO kept VALUES (1, 'hunter2')", `SQLSTATE 23505, ${schema}kept, constraint kept_pkey`],
+    ['INSERT INTO kept VALUES (2, NULL)', `SQLSTATE 23502, ${schema}kept, column name`],
+    ["INSERT INTO kept VALUES (11, 'hunter2')", `SQLSTATE 23514, ${schema}kept, constraint small`],
+    ["INSERT INTO kept VALUES (2, 'hunter2', 7)", `SQLSTATE 23503, ${schema}kept, constraint to_parent`],
+    ["INSERT INTO kept VALUES (2, 'hunter2', 1)", `SQLSTATE 23P01, ${schema}kept, constraint kept_parent_excl`],
+    ["INSERT INTO kept VALUES (2, 'hunter2', NULL, -1)", 'SQLSTATE 23514, constraint is_positive'],
+    ['ALTER TABLE doubled ADD UNIQUE (id)', `SQLSTATE 23505, ${schema}doubled, constraint doubled_id_key`],
+    ['ALTER TABLE kept ALTER parent SET NOT NULL, ADD CHECK (id > 1)', /^SQLSTATE 23514, table .*kept, constraint kept_id_check/],
+    ['INSERT INTO days VALUES (1)', `SQLSTATE 23514, ${schema}days`]
+  ] as const) {
+    const error: unknown = await sql.unsafe(statement).then(() => undefined, (error: unknown) => error)
+    if (typeof expected === 'string') t.equal(describeDatabaseError(error), expected, statement)
+    else t.match(describeDatabaseError(error), expected, statement)
+  }
+  for (const code of ['P0001', '23505', '42501']) {
+    const raised: unknown = await sql.unsafe(`DO $$ BEGIN RAISE EXCEPTION 'hunter2' USING errcode = '${code}', schema = 'hunter2', table = 'hunter2', column = 'hunter2', constraint = 'hunter2'; END $$`)
+      .catch((error: unknown) => error)
+    t.equal(describeDatabaseError(raised), `SQLSTATE ${code}`)
+    t.notMatch(inspect(publicDatabaseError(raised), { depth: 9 }), /hunter2/)
+  }
 })
 
 t.test('a database that can not be reached is told apart', async (t) => {

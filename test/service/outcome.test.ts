@@ -12,7 +12,7 @@ t.test('our own errors are told as they are', async (t) => {
 })
 
 t.test('of a database error the SQLSTATE and the place are told', async (t) => {
-  const error = Object.assign(new Error('Key (email)=(hunter2) already exists'), { severity: 'ERROR', code: '23505', constraint_name: 'users_email_key', detail: 'hunter2' })
+  const error = Object.assign(new Error('Key (email)=(hunter2) already exists'), { severity: 'ERROR', code: '23505', constraint_name: 'users_email_key', detail: 'hunter2', file: 'nbtinsert.c' })
   const told = publicError(error)
   t.match(told, { code: 'FST_BACKUP_DATABASE_FAILED', statusCode: 500, message: /23505.*users_email_key/ })
   t.notMatch(JSON.stringify([told, told.message, told.stack, told.cause]), /hunter2/)

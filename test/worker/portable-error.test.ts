@@ -50,7 +50,7 @@ t.test('what was thrown and is no error becomes one', async (t) => {
 
 t.test('of a database error only what may be told comes along', async (t) => {
   const refused = carry(Object.assign(new Error('Key (name)=(hunter2) already exists'),
-    { severity: 'ERROR', code: '23505', detail: 'hunter2', table_name: 'users', constraint_name: 'users_name_key' }))
+    { severity: 'ERROR', code: '23505', detail: 'hunter2', table_name: 'users', constraint_name: 'users_name_key', file: 'nbtinsert.c' }))
   t.ok(refused instanceof errors.DatabaseFailed)
   t.match(refused, { message: /23505, table users, constraint users_name_key/, cause: { code: '23505', constraint: 'users_name_key' } })
   t.notMatch(JSON.stringify([refused, refused.message, refused.stack, refused.cause]), /hunter2/)
