@@ -90,7 +90,8 @@ const scheduleChecks: Record<keyof ScheduleOptions, OptionCheck> = {
   retentionDays: takes('a whole number from 1 to 36500', Type.Integer({ minimum: 1, maximum: 36_500 })),
   mode: takes("'interval' or 'calendar'", Type.Enum(['interval', 'calendar'])),
   timezone: takes("an IANA time zone such as 'Europe/Berlin'", checkedBy(isTimeZone)),
-  schemas: takes('a list of at least one schema, none of them a system schema, or a function that returns one', checkedBy((value) => isFunction(value) || Value.Check(Type.Array(checkedBy(isSchemaName), { minItems: 1 }), value)))
+  schemas: takes('a list of at least one schema, none of them a system schema, or a function that returns one', checkedBy((value) => isFunction(value) || Value.Check(Type.Array(checkedBy(isSchemaName), { minItems: 1 }), value))),
+  concurrency: takes('a whole number from 1 to 64', Type.Integer({ minimum: 1, maximum: 64 }))
 }
 
 const guardChecks: Record<keyof GuardOptions, OptionCheck> = {

@@ -13,6 +13,7 @@ export interface ResolvedSchedule {
   readonly mode: 'interval' | 'calendar'
   readonly timezone: string
   readonly schemas: () => string[] | Promise<string[]>
+  readonly concurrency: number
 }
 
 /** The options with every default decided. */
@@ -48,9 +49,9 @@ export interface ResolvedOptions {
 }
 
 function resolveSchedule (schedule: ScheduleOptions, schema: string): ResolvedSchedule {
-  const { enabled = false, cron = '0 2 * * *', retentionDays = 30, mode = 'interval', timezone = 'UTC', schemas = [schema] } = schedule
+  const { enabled = false, cron = '0 2 * * *', retentionDays = 30, mode = 'interval', timezone = 'UTC', schemas = [schema], concurrency = 2 } = schedule
   const names = Array.isArray(schemas) ? [...schemas] : schemas
-  return { enabled, cron, retentionDays, mode, timezone, schemas: Array.isArray(names) ? () => [...names] : names }
+  return { enabled, cron, retentionDays, mode, timezone, schemas: Array.isArray(names) ? () => [...names] : names, concurrency }
 }
 
 function resolveGuard (guard: GuardOptions | false = {}): Required<GuardOptions> | undefined {

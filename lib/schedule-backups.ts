@@ -1,5 +1,6 @@
 import { calendarCadence } from './schedule/calendar-cadence.ts'
 import { intervalCadence } from './schedule/interval-cadence.ts'
+import { createFailureNotes } from './schedule/failure-notes.ts'
 import { createScheduler, type Scheduler, type SlotOutcome } from './schedule/scheduler.ts'
 import type { Context } from './service/context.ts'
 import { beginCreate } from './service/create-backup.ts'
@@ -7,12 +8,14 @@ import { failDeadRuns } from './service/heal-log.ts'
 import { errorText, isOwnError } from './service/outcome.ts'
 import { SlotTaken } from './service/publication.ts'
 import { requireOwnStorage } from './service/storage-owner.ts'
+import { mayPass } from './service/transience.ts'
 import type { Claim } from './log/run-records.ts'
 
 /** Joins the schedule to the service: a slot is a backup that claims it in the log. Throws FST_BACKUP_OPTION_INVALID for a bad expression. */
 export function scheduleBackups (context: Context): Scheduler {
   const { options, log, logger, clock } = context
-  const { cron, mode, timezone, schemas } = options.schedule
+  const { cron, mode, timezone, schemas, concurrency } = options.schedule
+  const notes = createFailureNotes()
   const cadence = mode === 'calendar' ? calendarCadence(cron, timezone) : intervalCadence(cron)
   if (cadence.warning !== null) logger.warn(cadence.warning)
 
@@ -34,9 +37,13 @@ export function scheduleBackups (context: Context): Scheduler {
       const claim = await newestClaim(schema, slot)
       if (claim?.slot.getTime() === slot.getTime()) return claim.running ? 'busy' : 'taken'
       await (await beginCreate(context, { schema, signal }, { slot, cron })).finished
+      tellOfSuccess(schema, slot)
       return 'done'
     } catch (error) {
-      return outcomeOfSlot(error, schema, slot)
+      const outcome = outcomeOfSlot(error, schema, slot)
+      // The next attempt does it otherwise
+      if (outcome === 'retry') await log.thinAttempts(schema, slot).catch(() => {})
+      return outcome
     }
   }
 
@@ -45,10 +52,16 @@ export function scheduleBackups (context: Context): Scheduler {
     if (isOwnError(error, 'BUSY')) return 'busy'
     // What keeps the storage has told of the second
     if (isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'STORAGE_TAKEN')) return 'retry'
-    logger.error({ schema, slot, reason: errorText(error) }, 'a scheduled backup failed')
-    // Somebody may renew a certificate before the next slot
-    return isOwnError(error, 'DATABASE_UNAVAILABLE') || isOwnError(error, 'DATABASE_INSECURE') ? 'retry' : 'done'
+    const reason = errorText(error)
+    const retry = mayPass(error)
+    logger[notes.note(schema, slot.getTime(), reason)]({ schema, slot, reason, retry }, 'a scheduled backup failed')
+    return retry ? 'retry' : 'done'
   }
 
-  return createScheduler({ cadence, schemas, run, lastSlot, clock, logger })
+  function tellOfSuccess (schema: string, slot: Date): void {
+    const failures = notes.forget(schema)
+    if (failures > 0) logger.info({ schema, slot, failures }, 'a scheduled backup has succeeded after it had failed')
+  }
+
+  return createScheduler({ cadence, schemas, run, lastSlot, concurrency, clock, logger })
 }

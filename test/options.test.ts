@@ -26,7 +26,7 @@ t.test('every default is decided', async (t) => {
     guard: { shrink: 0.5, minRows: 100, window: 7, ignoreTables: [] },
     allowRestore: false,
     excludeTables: ['audit_logs', 'backup_logs'],
-    schedule: { enabled: false, cron: '0 2 * * *', retentionDays: 30, mode: 'interval', timezone: 'UTC' },
+    schedule: { enabled: false, cron: '0 2 * * *', retentionDays: 30, mode: 'interval', timezone: 'UTC', concurrency: 2 },
     sql: undefined,
     connection: undefined,
     schema: 'public',
@@ -50,7 +50,7 @@ t.test('what is given is taken', async (t) => {
     guard: { shrink: 0.9, ignoreTables: ['jobs'] },
     allowRestore: true,
     excludeTables: ['sessions'],
-    schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', schemas: ['shop', 'blog'] },
+    schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', schemas: ['shop', 'blog'], concurrency: 5 },
     sql,
     schema: 'shop',
     logSchema: 'ops',
@@ -65,7 +65,7 @@ t.test('what is given is taken', async (t) => {
     guard: { shrink: 0.9, minRows: 100, window: 7, ignoreTables: ['jobs'] },
     allowRestore: true,
     excludeTables: ['sessions'],
-    schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin' },
+    schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', concurrency: 5 },
     schema: 'shop',
     logSchema: 'ops',
     restoreAuth: [pass, [pass]]
@@ -171,7 +171,10 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['schedule.timezone', 'Mars/Olympus', /an IANA time zone/],
   ['schedule.timezone', 2, /an IANA time zone/],
   ['schedule.schemas', [], /at least one schema/],
-  ['schedule.schemas', ['pg_catalog'], /none of them a system schema/]
+  ['schedule.schemas', ['pg_catalog'], /none of them a system schema/],
+  ['schedule.concurrency', 0, /a whole number from 1 to 64/],
+  ['schedule.concurrency', 65, /a whole number from 1 to 64/],
+  ['schedule.concurrency', 1.5, /a whole number from 1 to 64/]
 ]
 
 for (const [option, value, words] of wrong) {

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { BackupOptions, ScheduleOptions } from '../types/index.ts'
-import { until, untilBlocked } from './postgres/backends.ts'
+import { cancelBlocked, until, untilBlocked } from './postgres/backends.ts'
 import { createManualClock, type ManualClock } from './schedule/manual-clock.ts'
 import { createShop, type LogLine, type Place, type TestEngine, useEngine, usePlace } from './service/engine.ts'
 import { createGate, storageWith } from './service/storage-double.ts'
 import { useTcpProxy } from './service/tcp-proxy.ts'
-import { testSchema } from './support/database.ts'
+import { testSchema, useDatabase } from './support/database.ts'
+import { useDirectory } from './support/directory.ts'
 
 const hour = 60 * 60_000
 const hourly = '0 */1 * * *'
+const daily = '0 0 * * *'
 
 interface Replica { engine: TestEngine, clock: ManualClock }
 
@@ -26,9 +28,9 @@ async function pass ({ clock }: Replica, ms: number): Promise<void> {
   await waiting(clock)
 }
 
-/** The scheduler's work takes real time with a real database; when it is done it waits. */
+/** The scheduler's work takes real time with a real database; when it is done, each of its two lanes waits. */
 async function waiting (clock: ManualClock): Promise<void> {
-  while (clock.waiting() === 0) await new Promise((resolve) => { setTimeout(resolve, 1) })
+  while (clock.waiting() < 2) await new Promise((resolve) => { setTimeout(resolve, 1) })
 }
 
 const slotsOf = async ({ sql }: Place): Promise<Array<{ schema: string, slot: string | null, status: string }>> =>
@@ -118,13 +120,15 @@ t.test('a restart repeats no slot whose backup was deleted since', async (t) => 
   t.equal((await place.sql`SELECT FROM backup_logs`).length, 1, 'what kept the slot has gone with the next one')
 })
 
-t.test('a scheduled run that fails keeps its slot', async (t) => {
-  const place = await usePlace(t)
-  const replica = useReplica(t, place, {}, { storage: storageWith(place.directory, { publish: async () => { throw new Error('no') } }) })
+t.test('a scheduled run that fails for good keeps its slot', async (t) => {
+  const place = { ...await useDatabase(t, { encoding: 'SQL_ASCII' }), directory: await useDirectory(t) }
+  await createShop(place, testSchema)
+  await place.sql`INSERT INTO users (name) SELECT convert_from('\\xff', 'SQL_ASCII')`
+  const replica = useReplica(t, place)
   replica.engine.start()
   await pass(replica, hour)
   t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
-  t.match(replica.engine.lines, [{ level: 50, schema: testSchema, slot: '2026-11-22T11:00:00.000Z', reason: /storage failed/ }])
+  t.match(replica.engine.lines, [{ level: 50, schema: testSchema, slot: '2026-11-22T11:00:00.000Z', reason: /No complete snapshot/, retry: false }])
   await pass(replica, 20 * 60_000)
   t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
   await replica.engine.stop()
@@ -132,6 +136,98 @@ t.test('a scheduled run that fails keeps its slot', async (t) => {
   next.engine.start()
   await waiting(next.clock)
   t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
+})
+
+t.test('a table that is locked for a while costs no backup', async (t) => {
+  const place = await usePlace(t)
+  const replica = useReplica(t, place)
+  replica.engine.start()
+  await waiting(replica.clock)
+  await place.sql.begin(async (tx) => {
+    await tx`LOCK TABLE users IN ACCESS EXCLUSIVE MODE`
+    await replica.clock.advance(hour / 2)
+    // As often as a run tries
+    await cancelBlocked(place.sql, 6)
+    await waiting(replica.clock)
+  })
+  t.strictSame(await slotsOf(place), [at(null, 'failed')])
+  t.match(replica.engine.lines, [{ level: 50, slot: '2026-11-22T11:00:00.000Z', reason: /could not be locked in time/, retry: true }])
+  await pass(replica, 20_000)
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+})
+
+t.test('a storage that fails all day: attempts become rare, the log stays short, and two replicas make one backup when it is back', async (t) => {
+  const place = await usePlace(t)
+  let failing = true
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      if (failing) throw new Error('no')
+      await storage.publish(spoolPath, name)
+    }
+  })
+  const replicas = [useReplica(t, place, { cron: daily }, { storage }), useReplica(t, place, { cron: daily }, { storage })]
+  for (const { engine } of replicas) engine.start()
+  const [first] = replicas
+  if (first === undefined) return t.fail()
+  await Promise.all(replicas.map(async ({ clock }) => { await waiting(clock) }))
+  for (const { clock } of replicas) await clock.set('2026-11-23T00:00:00.000Z')
+  for (let minutes = 0; minutes < 120; minutes += 2) await pass(first, 2 * 60_000)
+  const attempts = first.engine.events.filter(([name]) => name === 'backup:failed').length
+  t.ok(attempts >= 12 && attempts <= 18, `${attempts} attempts in two hours`)
+  await pass(first, 10 * 60_000)
+  await Promise.all(replicas.map(async ({ clock }) => { await waiting(clock) }))
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at(null, 'failed')], 'the first one and the newest')
+  t.strictSame(first.engine.lines.filter(({ level }) => level > 20).map(({ level, msg }) => `${level} ${msg}`), ['50 a scheduled backup failed'])
+
+  failing = false
+  await Promise.all(replicas.map(async (replica) => { for (let times = 0; times < 8; times++) await pass(replica, 2 * 60_000) }))
+  const completed = await place.sql`SELECT slot FROM backup_logs WHERE status = 'completed'`
+  t.strictSame(completed.map(({ slot }) => slot.toISOString()), ['2026-11-23T00:00:00.000Z'])
+  const told = replicas.flatMap(({ engine }) => engine.lines.filter(({ msg }) => msg.includes('has succeeded after it had failed')))
+  t.equal(told.length, 1)
+})
+
+t.test('a failed attempt that somebody has noted stays, and a restart goes on with the slot', async (t) => {
+  const place = await usePlace(t)
+  const replica = useReplica(t, place, {}, { storage: storageWith(place.directory, { publish: async () => { throw new Error('no') } }) })
+  replica.engine.start()
+  await pass(replica, hour)
+  await pass(replica, 20_000)
+  const { backups: [noted] } = await replica.engine.list()
+  await replica.engine.update(noted?.id ?? '', { note: 'why?' })
+  for (let minutes = 0; minutes < 4; minutes++) await pass(replica, 60_000)
+  t.equal((await slotsOf(place)).length, 3)
+  await replica.engine.stop()
+  const next = useReplica(t, place, {}, {}, '2026-11-22T11:50:00.000Z')
+  next.engine.start()
+  await waiting(next.clock)
+  t.strictSame((await slotsOf(place)).slice(3), [at('11:00')])
+})
+
+t.test('several schemas are backed up at a time, each once a slot; one that fails stops none', async (t) => {
+  const place = await usePlace(t)
+  const tenants = ['tenant_a', 'tenant_b', 'tenant_c']
+  for (const tenant of tenants) await createShop(place, tenant)
+  const gate = createGate()
+  let publishing = 0
+  let most = 0
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      if (name.startsWith('tenant_a')) throw new Error('no')
+      most = Math.max(most, ++publishing)
+      if (publishing === 2) gate.open()
+      await gate.pass()
+      publishing--
+      await storage.publish(spoolPath, name)
+    }
+  })
+  const replica = useReplica(t, place, { schemas: ['missing', ...tenants, testSchema], concurrency: 2 }, { storage })
+  replica.engine.start()
+  await pass(replica, hour / 2)
+  t.equal(most, 2)
+  t.strictSame((await slotsOf(place)).map(({ schema, slot, status }) => `${schema} ${slot} ${status}`).sort(),
+    [`${testSchema} 11:00 completed`, 'tenant_a null failed', 'tenant_b 11:00 completed', 'tenant_c 11:00 completed'].sort())
+  t.match(replica.engine.lines.find(({ schema }) => schema === 'missing'), { level: 50, reason: /has no schema missing/, retry: false })
 })
 
 t.test('a scheduled run that is interrupted by stop() gives its slot back, and the next start serves it', async (t) => {

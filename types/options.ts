@@ -18,6 +18,8 @@ export interface ScheduleOptions {
   timezone?: string
   /** Schemas to back up at each slot, or a function that names them. @defaultValue [schema] */
   schemas?: string[] | (() => string[] | Promise<string[]>)
+  /** Schemas backed up at the same time. @defaultValue 2 */
+  concurrency?: number
 }
 
 /** What makes a snapshot suspect, compared with the full snapshots before it. */

@@ -7,6 +7,7 @@ import { logReader } from './log-reader.ts'
 import { removals } from './removals.ts'
 import { restoreRecords } from './restore-records.ts'
 import { runRecords } from './run-records.ts'
+import { slotAttempts } from './slot-attempts.ts'
 import { updates } from './updates.ts'
 
 /** `backup_logs`: its SQL is in this room and nowhere else. Every method rejects with an error that can leave the library. */
@@ -18,6 +19,7 @@ export function createBackupLog (sql: Sql, schema: string, now: () => Date) {
   return {
     prepare: access.prepare,
     ...runRecords(access),
+    ...slotAttempts(access),
     ...restoreRecords(access),
     ...logReader(access),
     ...removals(access),

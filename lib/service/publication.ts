@@ -6,9 +6,10 @@ import { snapshotFilename } from '../snapshot/format.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { Backup } from '../../types/index.ts'
 import { type Context, spoolPath } from './context.ts'
-import { errorText, isOwnError } from './outcome.ts'
+import { errorText } from './outcome.ts'
 import { hasSnapshot } from './completed.ts'
 import { countRows, findSuspectTables } from './guard.ts'
+import { mayPass } from './transience.ts'
 
 /** Another replica serves the slot. */
 export class SlotTaken extends Error {}
@@ -46,10 +47,10 @@ export function createPublication (context: Context, wanted: NewRun): Publicatio
 
   async function noteFailure (failure: Error): Promise<void> {
     if (!begun) {
-      begun = await log.insert(run, errorText(failure)) !== undefined
+      begun = await log.insert(leavesSlot(failure) ? { ...run, slot: null } : run, errorText(failure)) !== undefined
       return
     }
-    if (await log.fail(id, errorText(failure), isInterruption(failure)) === undefined) {
+    if (await log.fail(id, errorText(failure), leavesSlot(failure)) === undefined) {
       const logged = await log.get(id)
       if (logged !== undefined && hasSnapshot(logged.backup)) {
         completed = { ...logged.backup, available: true, held: false }
@@ -115,5 +116,5 @@ function millisecondLater (run: NewRun): NewRun {
 
 const takenForDead = (): Error => new Aborted('the run was taken for dead, and its row in the log marked as failed or removed')
 
-/** A run that was cut off leaves its slot to another. */
-const isInterruption = (failure: Error): boolean => ['SHUTTING_DOWN', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE'].some((code) => isOwnError(failure, code))
+/** A run that was cut off, or that failed for a reason that may pass, leaves its slot to another attempt. */
+const leavesSlot = mayPass
