@@ -32,6 +32,8 @@ export const ShuttingDown = createError('FST_BACKUP_SHUTTING_DOWN', 'The service
 
 // Snapshots and restores
 export const ImportInterrupted = createError<[string]>('FST_BACKUP_IMPORT_INTERRUPTED', 'The snapshot did not arrive as a whole (%s), and nothing was kept; send it again', 400)
+export const ImportEncoded = createError('FST_BACKUP_IMPORT_ENCODED', 'The body has a content-encoding, and is taken only without: send the file as it was downloaded', 415)
+export const LimitExceeded = createError<[string, string]>('FST_BACKUP_LIMIT_EXCEEDED', 'The snapshot was not taken in: %s is longer than option limits.%s; raise it for a file that you trust', 413)
 export const SnapshotInvalid = createError<[string]>('FST_BACKUP_SNAPSHOT_INVALID', 'The snapshot file is damaged or was changed: %s', 422)
 export const SchemaDrift = createError<[string]>('FST_BACKUP_SCHEMA_DRIFT', 'The schema has changed since the snapshot: %s; see drift, then migrate it or allow it with allowSchemaDrift', 422)
 export const CannotSnapshot = createError<[string]>('FST_BACKUP_CANNOT_SNAPSHOT', 'No complete snapshot can be taken: %s', 422)

@@ -1,6 +1,6 @@
 import { Type, type TSchema } from 'typebox'
 import Value from 'typebox/value'
-import type { BackupOptions, GuardOptions, KeepRules, ScheduleOptions } from '../types/index.ts'
+import type { BackupOptions, GuardOptions, KeepRules, LimitOptions, ScheduleOptions } from '../types/index.ts'
 import { OptionInvalid } from './errors.ts'
 import { isPossibleName } from './postgres/identifiers.ts'
 
@@ -81,6 +81,7 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   restoreAuth: takes(authFunctions, checkedBy(isAuthList)),
   actor: takes('a function (request) => string', checkedBy(isFunction)),
   worker: takes('true or false', Type.Boolean()),
+  limits: takes('an object', checkedBy(isPlainObject)),
   storage: takes('an object with the functions publish, open, stat, remove and list', checkedBy(isStorage))
 }
 
@@ -104,6 +105,9 @@ const guardChecks: Record<keyof GuardOptions, OptionCheck> = {
 const aCount = takes('a whole number from 1 to 100000', Type.Integer({ minimum: 1, maximum: 100_000 }))
 const retentionChecks: Record<keyof KeepRules, OptionCheck> = { hourly: aCount, daily: aCount, weekly: aCount, monthly: aCount, yearly: aCount }
 
+const aSize = takes('a whole number of bytes from 1 on', Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }))
+const limitChecks: Record<keyof LimitOptions, OptionCheck> = { rowBytes: aSize, manifestBytes: aSize }
+
 function checkAll (options: object, checks: Record<string, OptionCheck>, path: string): void {
   const given: Array<[string, unknown]> = Object.entries(options)
   for (const [name, value] of given) {
@@ -125,8 +129,9 @@ export function assertOptions (options: object): asserts options is BackupOption
   // fastify.register() has an option of this name, which the plugin would see and Fastify ignore
   if ('prefix' in options) throw new OptionInvalid("there is no option 'prefix'; use basePath")
   checkAll(options, optionChecks, '')
-  const { schedule, guard, retention } = options as BackupOptions
+  const { schedule, guard, retention, limits } = options as BackupOptions
   if (schedule !== undefined) checkAll(schedule, scheduleChecks, 'schedule.')
   if (guard !== undefined && guard !== false) checkAll(guard, guardChecks, 'guard.')
   if (retention !== undefined) checkAll(retention, retentionChecks, 'retention.')
+  if (limits !== undefined) checkAll(limits, limitChecks, 'limits.')
 }

@@ -16,6 +16,11 @@ export interface ResolvedSchedule {
   readonly concurrency: number
 }
 
+export interface ResolvedLimits {
+  readonly rowBytes: number
+  readonly manifestBytes: number
+}
+
 /** The options with every default decided. */
 export interface ResolvedOptions {
   readonly enabled: true
@@ -46,7 +51,11 @@ export interface ResolvedOptions {
   readonly actor: (request: FastifyRequest) => string | null
   readonly storage: SnapshotStorage | undefined
   readonly worker: boolean
+  /** Of files that come from elsewhere. */
+  readonly limits: ResolvedLimits
 }
+
+const mebibyte = 1024 * 1024
 
 function resolveSchedule (schedule: ScheduleOptions, schema: string): ResolvedSchedule {
   const { enabled = false, cron = '0 2 * * *', retentionDays = 30, mode = 'interval', timezone = 'UTC', schemas = [schema], concurrency = 2 } = schedule
@@ -112,7 +121,8 @@ function resolveEnabled (options: BackupOptions): ResolvedOptions {
     ...requireAuth(options),
     actor: resolveActor(options.actor),
     storage: options.storage,
-    worker: options.worker ?? true
+    worker: options.worker ?? true,
+    limits: { rowBytes: options.limits?.rowBytes ?? 256 * mebibyte, manifestBytes: options.limits?.manifestBytes ?? 16 * mebibyte }
   }
 }
 

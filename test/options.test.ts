@@ -153,6 +153,7 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['auth', [async (request: FastifyRequest, reply: FastifyReply, done: () => void) => done()], /must not take done as well/],
   ['restoreAuth', false, /a list of @fastify\/auth functions/],
   ['restoreAuth', [null], /a list of @fastify\/auth functions/],
+  ['limits', 5, /an object/],
   ['actor', 'ada', /a function \(request\) => string/],
   ['storage', '/backups', /the functions publish, open, stat, remove and list/],
   ['storage', null, /the functions publish/],
@@ -279,6 +280,20 @@ t.test('a function gets the request of the call, where there is one', async (t) 
 t.test('a promise that rejects is a no as well, and does not end the process', async (t) => {
   t.equal(resolveEnabled({ schemas: async () => { throw new Error('down') } }).isSchemaAllowed('a'), false)
   await new Promise(setImmediate)
+})
+
+t.test('a limit that is none is refused', async (t) => {
+  for (const [limits, message] of [
+    [{ rowBytes: 0 }, /^option 'limits.rowBytes' must be a whole number of bytes from 1 on/],
+    [{ manifestBytes: 1.5 }, /^option 'limits.manifestBytes' must be/],
+    [{ rows: 1 }, /no option 'limits.rows'; there are rowBytes, manifestBytes/]
+  ] as const) t.throws(() => resolveEnabled({ limits }), { code: 'FST_BACKUP_OPTION_INVALID', message })
+})
+
+t.test('limits have defaults one by one', async (t) => {
+  const mebibyte = 1024 * 1024
+  t.strictSame(resolveEnabled({}).limits, { rowBytes: 256 * mebibyte, manifestBytes: 16 * mebibyte })
+  t.strictSame(resolveEnabled({ limits: { rowBytes: 5 } }).limits, { rowBytes: 5, manifestBytes: 16 * mebibyte })
 })
 
 t.test('a promise is no yes', async (t) => {

@@ -46,6 +46,14 @@ export interface KeepRules {
   yearly?: number
 }
 
+/** What a file from elsewhere may cost: an import, or a file in the storage that has no row. Own snapshots are not bounded. */
+export interface LimitOptions {
+  /** Longest row, in bytes of the file. Memory for about three of them is taken. @defaultValue 256 MiB */
+  rowBytes?: number
+  /** Longest manifest, in bytes. @defaultValue 16 MiB */
+  manifestBytes?: number
+}
+
 export interface BackupOptions {
   /** Mount the service and its routes. @defaultValue false */
   enabled?: boolean
@@ -91,6 +99,7 @@ export interface BackupOptions {
    * (it has a `socket`, or a function in `ssl`), and in a bundle, the main thread does it, with a warning. @defaultValue true
    */
   worker?: boolean
+  limits?: LimitOptions
   /** Where snapshot files live. @defaultValue the file system, below storagePath */
   storage?: SnapshotStorage
 }

@@ -32,8 +32,8 @@ const always = {
 
 /** The answers of routes that take a body. */
 const body = {
-  413: refusal('The body is too large'),
-  415: refusal('The body is no JSON')
+  413: refusal('The body is too large, or a part of the file is'),
+  415: refusal('The body is no JSON, or it is encoded')
 }
 
 const missing = { 404: refusal('There is no such backup') }

@@ -28,7 +28,7 @@ export async function importBackup (context: Context, source: Readable, request:
   checkArguments('import', request)
   await context.log.prepare()
   const id = randomUUID()
-  const run = await context.runs.beginReading(id, request.signal)
+  const run = await context.runs.beginUpload(id, request.signal)
   try {
     const read = await receive(context, id, source, request, run).catch((error: unknown) => { throw outcomeOf(error, run.signal) })
     return await publish(context, id, read, request, run)
@@ -43,6 +43,7 @@ async function receive (context: Context, id: string, source: Readable, { onProg
   try {
     const read = await context.runner.readThrough(null, {
       open: async () => file.stream,
+      limits: context.options.limits,
       onProgress (progress) {
         callGuarded(() => onProgress?.(progress), () => { context.logger.error({ id }, 'the onProgress of a call threw') })
       },

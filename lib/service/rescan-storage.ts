@@ -98,7 +98,7 @@ async function readStray (context: Context, filename: string, call: LongCall): P
 }
 
 /** Each of them tells of one file, and must not keep the others from being adopted. */
-const ofOneFile = ['SNAPSHOT_INVALID', 'FILE_GONE', 'STORAGE_FAILED']
+const ofOneFile = ['SNAPSHOT_INVALID', 'LIMIT_EXCEEDED', 'FILE_GONE', 'STORAGE_FAILED']
 
 async function readSound (context: Context, filename: string, { onProgress }: LongCall, { signal }: Run): Promise<ReadSnapshot | undefined> {
   const { logger } = context
@@ -107,6 +107,7 @@ async function readSound (context: Context, filename: string, { onProgress }: Lo
   try {
     const read = await context.runner.readThrough(storedFile(context, { filename }), {
       open: file.open,
+      limits: context.options.limits,
       onProgress (progress) {
         callGuarded(() => onProgress?.(progress), () => { logger.error({ filename }, 'the onProgress of a call threw') })
       },

@@ -15,6 +15,8 @@ export interface Runs {
   begin: (signal: AbortSignal | undefined) => Promise<Run>
   /** The same for what reads the file of a backup through and needs no connection: it waits for others of its kind, and for no backup. */
   beginReading: (id: string, signal: AbortSignal | undefined) => Promise<Run>
+  /** The same for what arrives from elsewhere, at a pace that others decide: it keeps no place from those who read what is there. */
+  beginUpload: (id: string, signal: AbortSignal | undefined) => Promise<Run>
   /** Throws FST_BACKUP_SHUTTING_DOWN once stop() was called. */
   requireOpen: () => void
   /** Destroys the stream and throws when stop() was called in the meantime. */
@@ -27,9 +29,11 @@ export interface Runs {
 
 /** Each is a thread that is busy for as long as the file takes. */
 const readingsAtOnce = 2
+const uploadsAtOnce = 2
 
 export function createRuns (places: Places, now: () => Date): Runs {
   const readings = createPlaces(readingsAtOnce)
+  const uploads = createPlaces(uploadsAtOnce)
   const waiting = new Set<(error: Error) => void>()
   const active = new Set<AbortController>()
   const idle: Array<() => void> = []
@@ -87,20 +91,23 @@ export function createRuns (places: Places, now: () => Date): Runs {
     return startRun(room, signal)
   }
 
+  async function beginReadingIn (room: Places, id: string, signal: AbortSignal | undefined): Promise<Run> {
+    const run = await beginIn(room, signal)
+    const { end } = run
+    reading.set(run, id)
+    return Object.assign(run, {
+      end () {
+        reading.delete(run)
+        end()
+      }
+    })
+  }
+
   return {
     requireOpen,
     begin: async (signal) => await beginIn(places, signal),
-    async beginReading (id, signal) {
-      const run = await beginIn(readings, signal)
-      const { end } = run
-      reading.set(run, id)
-      return Object.assign(run, {
-        end () {
-          reading.delete(run)
-          end()
-        }
-      })
-    },
+    beginReading: async (id, signal) => await beginReadingIn(readings, id, signal),
+    beginUpload: async (id, signal) => await beginReadingIn(uploads, id, signal),
     trackDownload (id, stream) {
       if (stopped) stream.destroy()
       requireOpen()

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Progress } from '../../types/index.ts'
+import type { ReadLimits } from './snapshot-input.ts'
 import { readSnapshot, type ReadSnapshot } from './snapshot-reader.ts'
 
 /** What happens elsewhere while a snapshot is read. */
@@ -8,10 +9,12 @@ export interface ReadHooks {
   open: () => Promise<Readable>
   onProgress: (progress: Progress) => void
   signal: AbortSignal
+  /** For a file from elsewhere. @defaultValue none */
+  limits?: ReadLimits
 }
 
 /** Reads the snapshot from its first byte to its last, and tells how far it is. */
-export async function readFile ({ open, onProgress, signal }: ReadHooks, phase: 'verify' | 'load', openTable: Parameters<typeof readSnapshot>[1]): Promise<ReadSnapshot> {
+export async function readFile ({ open, onProgress, signal, limits }: ReadHooks, phase: 'verify' | 'load', openTable: Parameters<typeof readSnapshot>[1]): Promise<ReadSnapshot> {
   const stream = await open()
   let tables = 0
   let tablesDone = -1
@@ -29,7 +32,7 @@ export async function readFile ({ open, onProgress, signal }: ReadHooks, phase: 
       signal.throwIfAborted()
       current = rows
       onProgress({ phase, table, tables, tablesDone, rows: before + rows, bytes })
-    })
+    }, limits)
   } finally {
     stream.destroy()
   }

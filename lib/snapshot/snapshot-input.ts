@@ -1,11 +1,22 @@
 import { createHash } from 'node:crypto'
-import { SnapshotInvalid } from '../errors.ts'
+import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
 import { Incomplete, JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
 
 /** More is not gathered in search of an end, of the manifest say: that of 2,000 tables with 50 columns each has 6 MB. */
 const largestPart = 64 * 1024 * 1024
 /** Of a row as the writer spells it, on one line. COPY's lines are shorter than 1 GB, and escapes add to that. */
 const largestLine = 2 * 1024 * 1024 * 1024
+
+/** The most that a file from elsewhere may have, in bytes. */
+export interface ReadLimits {
+  /** Of one row. */
+  rowBytes: number
+  /** Of the manifest, or of what stands in its place. */
+  manifestBytes: number
+}
+
+/** For own files, which are read whatever they hold. */
+export const unlimited: ReadLimits = { rowBytes: Infinity, manifestBytes: Infinity }
 
 /** The bytes of a snapshot file, for a parser that wants them at its own pace. */
 export interface SnapshotInput {
@@ -24,6 +35,8 @@ export interface SnapshotInput {
    * Where there are no new lines, or no more bytes, nothing can be said.
    */
   mayHoldRow: () => boolean
+  /** Throws FST_BACKUP_LIMIT_EXCEEDED for a row of so many bytes. One that is not at hand as a whole is refused before it is. */
+  checkRow: (bytes: number) => void
   startData: () => void
   endData: () => string
   expectEnd: () => Promise<void>
@@ -31,7 +44,7 @@ export interface SnapshotInput {
 }
 
 /** Hashes what passes: the whole file, and its data part. */
-export function createSnapshotInput (source: AsyncIterable<Buffer>): SnapshotInput {
+export function createSnapshotInput (source: AsyncIterable<Buffer>, { rowBytes, manifestBytes }: ReadLimits = unlimited): SnapshotInput {
   const chunks = source[Symbol.asyncIterator]()
   const cursor = new JsonCursor()
   const fileHash = createHash('sha256')
@@ -55,12 +68,14 @@ export function createSnapshotInput (source: AsyncIterable<Buffer>): SnapshotInp
   }
 
   /** Gets at least as many bytes again as are unread, so that what is long is tried only a few times. */
-  async function fill (limit: number): Promise<void> {
+  async function fill (limit: number, bound: number, exceeded: () => Error): Promise<void> {
     if (finished) throw new SnapshotSyntaxError('the file is truncated')
+    if (unread() > bound) throw exceeded()
     if (unread() > limit) throw new SnapshotSyntaxError(`no end was found within ${limit / 1024 / 1024} MiB`)
     compact()
     const parts = [cursor.bytes]
-    const wanted = Math.max(1, unread())
+    // No more than it takes to see that a bound is exceeded
+    const wanted = Math.max(1, Math.min(unread(), bound + 1 - unread()))
     let got = 0
     while (got < wanted && !finished) {
       const { done, value } = await chunks.next()
@@ -78,8 +93,14 @@ export function createSnapshotInput (source: AsyncIterable<Buffer>): SnapshotInp
     lastNewLine = cursor.bytes.lastIndexOf(0x0a)
   }
 
+  const tooLongRow = (): Error => new LimitExceeded('a row', `rowBytes allows (${rowBytes} bytes)`)
+  const fillPart = async (): Promise<void> => { await fill(largestPart, manifestBytes, () => new LimitExceeded('the manifest, or another part,', `manifestBytes allows (${manifestBytes} bytes)`)) }
+
   return {
     cursor,
+    checkRow (bytes) {
+      if (bytes > rowBytes) throw tooLongRow()
+    },
     get bytes () { return total - unread() },
     async parse (parser) {
       for (;;) {
@@ -89,11 +110,11 @@ export function createSnapshotInput (source: AsyncIterable<Buffer>): SnapshotInp
         } catch (error) {
           if (!(error instanceof Incomplete)) throw error
           cursor.position = position
-          await fill(largestPart)
+          await fillPart()
         }
       }
     },
-    fillRow: async () => { await fill(lastNewLine > cursor.position ? largestPart : largestLine) },
+    fillRow: async () => { await fill(lastNewLine > cursor.position ? largestPart : largestLine, rowBytes, tooLongRow) },
     mayHoldRow () {
       if (unread() === 0) return false
       return finished || lastNewLine === -1 || lastNewLine >= cursor.position
@@ -109,7 +130,7 @@ export function createSnapshotInput (source: AsyncIterable<Buffer>): SnapshotInp
         cursor.skipSpace()
         if (unread() > 0) throw new SnapshotInvalid('something follows its end')
         if (finished) return
-        await fill(largestPart)
+        await fillPart()
       }
     },
     total: () => ({ checksum: `sha256:${fileHash.digest('hex')}`, sizeBytes: total })

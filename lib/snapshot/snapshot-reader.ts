@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
-import { SnapshotInvalid } from '../errors.ts'
+import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { encodedColumn, type EncodedColumn } from './column-encoding.ts'
 import { parseManifest } from './parse-manifest.ts'
 import { Incomplete, JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
 import { createJsonToCopy, type TargetColumn } from './json-to-copy.ts'
-import { createSnapshotInput } from './snapshot-input.ts'
+import { createSnapshotInput, type ReadLimits, unlimited } from './snapshot-input.ts'
 
 /** Where the rows of a table go, as COPY text. */
 export interface RowTarget {
@@ -39,13 +39,13 @@ const CLOSE_BRACE = 0x7d
  *
  * Whether checksums and counts are the right ones is for the caller to compare.
  */
-export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table: ManifestTable, manifest: Manifest) => Promise<RowTarget>, onProgress?: (table: string, rows: number, bytes: number) => void): Promise<ReadSnapshot> {
-  const input = createSnapshotInput(source)
+export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table: ManifestTable, manifest: Manifest) => Promise<RowTarget>, onProgress?: (table: string, rows: number, bytes: number) => void, limits: ReadLimits = unlimited): Promise<ReadSnapshot> {
+  const input = createSnapshotInput(source, limits)
   const { cursor } = input
   return await withPublicErrors(read)
 
   async function read (): Promise<ReadSnapshot> {
-    const manifest = await input.parse(() => readHead(cursor))
+    const manifest = await input.parse(() => readHead(cursor, limits))
     const tables = new Map(manifest.tables.map((table) => [table.name, table]))
     const read = new Map<ManifestTable, number>()
     input.startData()
@@ -107,6 +107,7 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
         const { position } = cursor
         const mark = queue.mark()
         if (!transcode(cursor, queue)) return true
+        input.checkRow(cursor.position - position)
         try {
           if (!separator(cursor, CLOSE_BRACKET, 'the next row')) {
             rows++
@@ -129,7 +130,7 @@ export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table:
 /** Only the head of a snapshot: whether the rest is sound, it can't say. */
 export async function readManifest (source: AsyncIterable<Buffer>): Promise<Manifest> {
   const input = createSnapshotInput(source)
-  return await withPublicErrors(async () => await input.parse(() => readHead(input.cursor)))
+  return await withPublicErrors(async () => await input.parse(() => readHead(input.cursor, unlimited)))
 }
 
 async function withPublicErrors<T> (read: () => Promise<T>): Promise<T> {
@@ -150,13 +151,14 @@ function separator (cursor: JsonCursor, closing: number, what: string): boolean 
 }
 
 /** The manifest and the key `data`. */
-function readHead (cursor: JsonCursor): Manifest {
+function readHead (cursor: JsonCursor, { manifestBytes }: ReadLimits): Manifest {
   cursor.skipSpace()
   cursor.expect(OPEN_BRACE, 'a JSON object')
   if (cursor.readKey() !== 'manifest') throw new SnapshotInvalid('it does not begin with a manifest')
   const start = cursor.position
   cursor.skipValue()
   const manifest = cursor.bytes.subarray(start, cursor.position)
+  if (manifest.length > manifestBytes) throw new LimitExceeded('the manifest', `manifestBytes allows (${manifestBytes} bytes)`)
   cursor.skipSpace()
   cursor.expect(COMMA, 'a comma behind the manifest')
   if (cursor.readKey() !== 'data') throw new SnapshotInvalid('no data follow the manifest')

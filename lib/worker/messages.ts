@@ -1,12 +1,13 @@
 import type { PoolSettings } from '../postgres/connection.ts'
 import type { RestoreJob } from '../restore/restore-job.ts'
+import type { ReadLimits } from '../snapshot/snapshot-input.ts'
 import type { SnapshotJob } from '../snapshot/take-snapshot.ts'
 import type { StoredFile } from '../storage/stored-file.ts'
 import type { Progress } from '../../types/index.ts'
 import type { PortableError } from './portable-error.ts'
 
 /** What a worker is started with. */
-export type RunRequest = { kind: 'read', file: StoredFile | null } | DatabaseRun
+export type RunRequest = { kind: 'read', file: StoredFile | null, limits?: ReadLimits | undefined } | DatabaseRun
 
 /** A run that takes a connection of its own. */
 export type DatabaseRun = { settings: PoolSettings } & ({ kind: 'snapshot', job: SnapshotJob } | { kind: 'restore', job: RestoreJob })

@@ -31,7 +31,7 @@ export async function performRun (port: MessagePort | null, request: RunRequest,
   const main = listen(port)
   const database = request.kind === 'read' ? undefined : connect(main, request)
   try {
-    const result = request.kind === 'read' ? await readFile(main, request.file) : await database?.perform()
+    const result = request.kind === 'read' ? await readFile(main, request) : await database?.perform()
     main.tell({ type: 'completed', result })
   } catch (thrown) {
     const error = database?.causeOf(thrown) ?? thrown
@@ -45,9 +45,9 @@ export async function performRun (port: MessagePort | null, request: RunRequest,
 
 // A run loads what it needs, and no more: what checks a manifest takes 0.4 s to load, and a backup has none to check
 
-async function readFile (main: MainThread, file: StoredFile | null): Promise<unknown> {
+async function readFile (main: MainThread, { file, limits }: Extract<RunRequest, { kind: 'read' }>): Promise<unknown> {
   const { readThrough } = await import('../snapshot/verify-snapshot.ts')
-  return await readThrough(readHooks(main, file))
+  return await readThrough({ ...readHooks(main, file), ...limits !== undefined && { limits } })
 }
 
 /** A connection of its own, and what is done on it. */

@@ -137,9 +137,9 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
         abandon: streams.closeAll
       }) as RestoredSnapshot
     },
-    async readThrough (file: StoredFile | null, { open, onProgress, signal }: ReadHooks) {
+    async readThrough (file: StoredFile | null, { open, onProgress, signal, limits }: ReadHooks) {
       const streams = createServedStreams(open)
-      return await run({ kind: 'read', file }, {
+      return await run({ kind: 'read', file, limits }, {
         answers: answersOf(streams),
         onProgress,
         signal,

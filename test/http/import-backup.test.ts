@@ -44,6 +44,18 @@ t.test('what a form can send, and an option in the wrong place, are refused', as
   t.strictSame(engine.calls, [])
 })
 
+t.test('an encoded body is refused, and the reason is told', async (t) => {
+  const { app, engine } = await buildApp(t)
+  for (const encoding of ['gzip', 'br', 'x-gzip', 'identity, gzip']) {
+    const response = await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': 'application/json', 'content-encoding': encoding } })
+    t.match(response.json(), { statusCode: 415, code: 'FST_BACKUP_IMPORT_ENCODED', message: /content-encoding/ }, encoding)
+  }
+  t.strictSame(engine.calls, [])
+  for (const encoding of ['identity', 'Identity', '']) {
+    t.equal((await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': 'application/json', 'content-encoding': encoding } })).statusCode, 201, encoding)
+  }
+})
+
 t.test('other routes still take JSON, and no streams', async (t) => {
   const { app } = await buildApp(t)
   t.equal((await app.inject({ method: 'POST', url: '/admin/backup', payload: file, headers: { 'content-type': 'application/octet-stream' } })).statusCode, 415)

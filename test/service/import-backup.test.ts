@@ -254,3 +254,35 @@ t.test('a source that fails when nobody wants it any more troubles nobody', asyn
   await t.rejects(engine.import(source as unknown as Readable, { signal: caller.signal }), { code: 'FST_BACKUP_ABORTED' })
   await new Promise((resolve) => { setImmediate(resolve) })
 })
+
+t.test('uploads that hardly come in keep nobody from reading what is there', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const backup = await engine.create()
+  const giveUp = new AbortController()
+  const uploads = [1, 2, 3].map(async () => await engine.import(new PassThrough(), { signal: giveUp.signal }))
+  t.strictSame(await engine.verify(backup.id), { ok: true, problems: [] })
+  t.strictSame(await engine.rescan(), { adopted: [], missing: [] })
+  giveUp.abort()
+  t.match(await Promise.allSettled(uploads), uploads.map(() => ({ reason: { code: 'FST_BACKUP_ABORTED' } })))
+})
+
+t.test('a file from elsewhere may not exceed the limits, while own snapshots may', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`INSERT INTO users (name) VALUES (${'x'.repeat(5000)})`
+  for (const worker of [false, true]) {
+    for (const [limits, what] of [[{ rowBytes: 5000 }, /a row is longer than option limits.rowBytes allows \(5000 bytes\)/], [{ manifestBytes: 300 }, /limits.manifestBytes/]] as const) {
+      const engine = useEngine(t, place, { limits, worker })
+      const backup = await engine.create()
+      const bytes = await readFile(join(place.directory, backup.filename))
+      const files = await filesOf(place)
+      await t.rejects(engine.import(Readable.from([bytes])), { code: 'FST_BACKUP_LIMIT_EXCEEDED', statusCode: 413, message: what })
+      t.strictSame(await filesOf(place), files, 'nothing is kept')
+      t.strictSame(await engine.verify(backup.id), { ok: true, problems: [] })
+      t.match(await engine.restore(backup.id), { rowCount: 6 })
+      await place.sql`DELETE FROM backup_logs WHERE id = ${backup.id}`
+      t.strictSame((await engine.rescan()).adopted, [])
+      t.match(engine.lines.filter(({ filename }) => filename === backup.filename).at(-1)?.reason, what)
+    }
+  }
+})

@@ -364,3 +364,43 @@ t.test('a head that is none is refused', async (t) => {
   t.equal(await problemOf(readManifest(chunksOf(Buffer.from('no JSON'), 1))), 'a JSON object was expected')
   t.equal(await problemOf(readManifest(chunksOf(encodeHead(manifestOf()), 1))), 'the file is truncated')
 })
+
+t.test('what is longer than its limit is refused before it is gathered, wherever it stands', async (t) => {
+  const limits = { rowBytes: 100_000, manifestBytes: 50_000 }
+  const readBounded = async (head: Buffer | string, filler: string, times: number): Promise<[string, number]> => {
+    let taken = 0
+    async function * source (): AsyncGenerator<Buffer> {
+      yield Buffer.from(head)
+      for (; taken < times; taken++) yield Buffer.from(filler.repeat(1000))
+    }
+    const nothing = { keep: () => true, write: async () => {} }
+    const outcome = await readSnapshot(source(), async () => nothing, undefined, limits).then(() => 'read', ({ code, message }) => `${code} ${message}`)
+    return [outcome, taken * filler.length * 1000]
+  }
+  const head = encodeHead(manifestOf([carts]))
+  for (const [start, filler, limit, most] of [
+    ['{"manifest":{"note":"', 'x', 'manifestBytes', 60_000],
+    ['{"manifest":{"x":[', '1,', 'manifestBytes', 60_000],
+    [' ', ' ', 'manifestBytes', 60_000],
+    [Buffer.concat([head, Buffer.from('{"')]), 'x', 'manifestBytes', 60_000],
+    [Buffer.concat([head, Buffer.from('{"carts":[{"total":"')]), 'x', 'rowBytes', 110_000],
+    [Buffer.concat([head, Buffer.from('{"carts":[{"total":"\n')]), 'x\n', 'rowBytes', 110_000]
+  ] as const) {
+    const [outcome, taken] = await readBounded(start, filler, 5000)
+    t.match(outcome, new RegExp(`^FST_BACKUP_LIMIT_EXCEEDED The snapshot was not taken in: .* limits\\.${limit} allows`), filler)
+    t.ok(taken <= most, `${filler} ${taken}`)
+  }
+})
+
+t.test('a limit is exact also where all is at hand', async (t) => {
+  const notes = tableOf('notes', [{ name: 'text', type: 'text' }])
+  const row = `{"text":"${'x'.repeat(100)}"}`
+  const manifest = manifestOf([{ ...notes, rows: 1 }])
+  const file = `{"manifest":${JSON.stringify(manifest)},"data":{"notes":[${row}]}}`
+  const bounded = async (limits: { rowBytes: number, manifestBytes: number }): Promise<number> =>
+    (await readSnapshot(chunksOf(Buffer.from(file), 65_536), async () => ({ keep: () => true, write: async () => {} }), undefined, limits)).sizeBytes
+  const manifestBytes = JSON.stringify(manifest).length
+  t.equal(await bounded({ rowBytes: row.length, manifestBytes }), file.length)
+  await t.rejects(bounded({ rowBytes: row.length - 1, manifestBytes }), { code: 'FST_BACKUP_LIMIT_EXCEEDED', message: /a row .*limits.rowBytes/ })
+  await t.rejects(bounded({ rowBytes: row.length, manifestBytes: manifestBytes - 1 }), { code: 'FST_BACKUP_LIMIT_EXCEEDED', message: /the manifest .*limits.manifestBytes/ })
+})

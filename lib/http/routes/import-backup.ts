@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { BackupSchema } from '../../../types/index.ts'
-import { Aborted } from '../../errors.ts'
+import { Aborted, ImportEncoded } from '../../errors.ts'
 import { answer, refusals } from '../answers.ts'
 import { NoQuery } from '../requests.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
@@ -18,10 +19,15 @@ const schema = {
   response: {
     201: answer('The backup, with an id of its own; its address is in Location', BackupSchema),
     ...refusals.always,
-    415: refusals.body[415],
+    ...refusals.body,
     ...refusals.unusable,
     ...refusals.full
   }
+}
+
+/** Before the first byte is read, which would only be found to be no snapshot. */
+const refuseEncoded = async ({ headers }: FastifyRequest): Promise<void> => {
+  if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) throw new ImportEncoded()
 }
 
 /** In a scope of its own, where bodies are streams. */
@@ -40,7 +46,7 @@ function addRoute (scope: Scope, { engineFor, options, stallTimeoutMs, requireRe
     schema,
     // A stream is no value to check
     validatorCompiler: (route) => route.httpPart === 'body' ? () => true : compileValidator(route),
-    onRequest: requireRestoreAuth
+    onRequest: [requireRestoreAuth, refuseEncoded]
   }, async (request, reply) => {
     const body = request.body instanceof Readable ? request.body : Readable.from([])
     reply.raw.setTimeout(stallTimeoutMs, () => {
