@@ -5,6 +5,7 @@ import { OptionInvalid } from '../errors.ts'
 import { encryptionParameters, readConnectionUrl } from './connection-url.ts'
 import { acceptAnyHost, checked, encryptionFor, readEncryption } from './encryption.ts'
 import { CopySocket } from './copy-socket.ts'
+import type { RowTransform } from './query.ts'
 
 /** A postgres.js instance, whatever types its owner registered. */
 export type Sql = postgres.Sql<any>
@@ -25,7 +26,26 @@ function requireRoom (sql: Sql, option: string): Sql {
 /** Otherwise they go to the console. */
 const onnotice = (): void => {}
 
-export const acceptPool = (sql: Sql): Sql => requireRoom(sql, 'sql')
+interface Transforms { column: { from?: unknown, to?: unknown }, row: RowTransform }
+
+/** As postgres.js keeps it, and not as its owner gave it. */
+const transformsOf = (sql: Sql): Transforms => (sql.options as unknown as { transform: Transforms }).transform
+
+export const rowTransform = (sql: Sql): RowTransform => transformsOf(sql).row
+
+/** Throws FST_BACKUP_OPTION_INVALID for an instance that no statement of ours would get through. */
+export function acceptPool (sql: Sql): Sql {
+  const { from, to } = transformsOf(sql).column
+  for (const rename of [from, to]) {
+    try {
+      // Names of the one column and the savepoints that there are
+      if (typeof rename === 'function') for (const name of ['row_to_json', 's0']) rename(name)
+    } catch {
+      throw new OptionInvalid("option 'sql' has a transform.column that throws for the name row_to_json or s0; let it take every name")
+    }
+  }
+  return requireRoom(sql, 'sql')
+}
 
 type ConnectionOptions = Options<Record<string, PostgresType>>
 
@@ -146,9 +166,9 @@ export function connectBySettings ({ options, asksPassword, acceptsAnyHost }: Po
   return sql
 }
 
-/** One connection more to the same server, whatever those of the pool wait for. To be ended by the caller. */
+/** One connection more to the same server, whatever those of the pool wait for, and without its transforms. To be ended by the caller. */
 export function connectBeside (sql: Sql, max = 1): Sql {
-  return postgres({ ...sql.options, max } as unknown as ConnectionOptions)
+  return postgres({ ...sql.options, max, fetch_types: false, transform: { column: {}, value: {}, row: {} } } as unknown as ConnectionOptions)
 }
 
 /**

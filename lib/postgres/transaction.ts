@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/promises'
 import type { TransactionSql } from 'postgres'
 import { asReadOnly, isConnectionLoss, isTermination } from './database-error.ts'
-import { connectBeside, type Sql } from './connection.ts'
+import { connectBeside, rowTransform, type Sql } from './connection.ts'
 import { openCopyIn, type CopyIn } from './copy-in.ts'
 import { readCopyOut, type CopyReader } from './copy-out.ts'
-import { queryRow, queryRows, type Parameter } from './query.ts'
+import { queryRow, queryRows, runStatements, type Parameter, type RowTransform } from './query.ts'
 import { setLocal } from './settings.ts'
 
 /** COMMIT was sent by a transaction that may have written, and the connection died before it was answered: it stands or falls as a whole. */
@@ -33,6 +33,8 @@ interface Connection {
   transaction: Promise<unknown>
   signal: AbortSignal | undefined
   canceller: Canceller
+  /** Of the pool. */
+  transform: RowTransform
 }
 
 /**
@@ -64,7 +66,7 @@ async function attemptTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx
   await beforeAnySocketCloses()
   signal?.throwIfAborted()
   const canceller = createCanceller(sql)
-  const connection: Connection = { lost: false, transaction: Promise.resolve(), signal, canceller }
+  const connection: Connection = { lost: false, transaction: Promise.resolve(), signal, canceller, transform: rowTransform(sql) }
   let working: Promise<T> | undefined
   const over = new AbortController()
   const aborted = new Promise<never>((_resolve, reject) => {
@@ -165,7 +167,7 @@ async function cancelNamed (sql: Sql, name: string): Promise<void> {
 }
 
 function createTransaction (raw: TransactionSql, connection: Connection): Transaction {
-  const { signal } = connection
+  const { signal, transform } = connection
 
   /** Before anybody can send the next query. */
   function noteLoss (error: unknown): void {
@@ -194,9 +196,9 @@ function createTransaction (raw: TransactionSql, connection: Connection): Transa
   })
 
   return {
-    query: async (text, parameters) => await watch(async () => await queryRows(raw, text, parameters)),
-    queryRow: async (text, parameters) => await watch(async () => await queryRow(raw, text, parameters)),
-    run: async (text) => { await watch(async () => await raw.unsafe(text)) },
+    query: async (text, parameters) => await watch(async () => await queryRows(raw, transform, text, parameters)),
+    queryRow: async (text, parameters) => await watch(async () => await queryRow(raw, transform, text, parameters)),
+    run: async (text) => { await watch(async () => { await runStatements(raw, transform, text) }) },
     async copyOut (texts, reader) {
       const refusal = await watch(async () => {
         const { refusal, failure } = await readCopyOut(raw, texts, stoppable(reader), connection.canceller.cancel)
