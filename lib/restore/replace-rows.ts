@@ -9,6 +9,7 @@ import { setSequences } from '../postgres/sequences.ts'
 import { ownSearchPath, setLocal } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { disableTriggers, enableTriggers } from '../postgres/triggers.ts'
+import { findUnfaithfulTable, unfaithfulText } from '../snapshot/faithful-text.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { loadRows } from './load-rows.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
@@ -29,6 +30,8 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
   await withSearchPath(tx, server.searchPath, async () => { await loadRows(tx, scope.tables, verified, job, hooks) })
   // Events that wait for the end of the transaction would block ALTER TABLE
   await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
+  const changed = await findUnfaithfulTable(tx, scope.tables.map(({ table }) => table), server)
+  if (changed !== undefined) throw new RestoreFailed(`table ${changed} would hold ${unfaithfulText(server)}`)
   await setSequences(tx, scope.sequences.filter(({ moves }) => moves))
   await addChecks(tx, scope.checks)
   await withSearchPath(tx, server.searchPath, async () => { await validateChecks(tx, scope.checks) })

@@ -1,5 +1,6 @@
 import type { ServerFacts } from '../postgres/catalog.ts'
 import type { Transaction } from '../postgres/transaction.ts'
+import { nameProblems } from '../snapshot/faithful-text.ts'
 import { elsewhereProblems } from '../snapshot/rows-elsewhere.ts'
 import { tableProblems, type TableRef } from '../snapshot/select-tables.ts'
 import type { RestoreScope } from './restore-scope.ts'
@@ -18,6 +19,7 @@ export async function restoreProblems (tx: Transaction, scope: RestoreScope, ser
     // What a snapshot needs, pre_restore's too
     ...tableProblems(tables, isExcluded),
     ...await elsewhereProblems(tx, tables, server),
+    ...await nameProblems(tx, tables, server),
     ...relationProblems(scope),
     ...constraintProblems(scope),
     ...needed > available ? [`${scope.relations.length} tables and partitions need about ${needed} locks, and the server has room for ${available}; raise max_locks_per_transaction`] : []

@@ -7,6 +7,7 @@ import { readSequences } from '../postgres/sequences.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import type { Progress } from '../../types/index.ts'
+import { nameProblems } from './faithful-text.ts'
 import { elsewhereProblems, elsewhereWarnings, leafWarnings } from './rows-elsewhere.ts'
 import { createExclusion, excludedNames, selectTables, tableProblems, type TableRef } from './select-tables.ts'
 import type { WrittenSnapshot } from './snapshot-writer.ts'
@@ -84,7 +85,7 @@ async function selectReadable (tx: Transaction, { schema, excludeTables, logTabl
   const isExcluded = createExclusion(excludeTables, logTable)
   const existing = await readTables(tx, schema)
   const tables = selectTables(existing, schema, isExcluded)
-  const problems = [...tableProblems(tables, isExcluded), ...await elsewhereProblems(tx, tables, server)]
+  const problems = [...tableProblems(tables, isExcluded), ...await elsewhereProblems(tx, tables, server), ...await nameProblems(tx, tables, server)]
   if (problems.length > 0) throw Object.assign(new CannotSnapshot(problems.join('; ')), { problems })
   return { tables, excludedTables: excludedNames(existing.map(({ name }) => name), schema, isExcluded, logTable) }
 }

@@ -6,6 +6,7 @@ import { isUntranslatable } from '../postgres/database-error.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
 import { describeColumn } from './column-encoding.ts'
+import { findUnfaithfulTable, unfaithfulText } from './faithful-text.ts'
 import { formatVersion } from './format.ts'
 import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from './snapshot-writer.ts'
 
@@ -36,6 +37,8 @@ const statementsAtOnce = 100
  */
 export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: (progress: Progress) => void): Promise<WrittenSnapshot> {
   const { tables, server } = content
+  const changing = await findUnfaithfulTable(tx, tables, server)
+  if (changing !== undefined) throw new CannotSnapshot(`table ${changing} holds ${unfaithfulText(server)}`)
   const manifest: Omit<Manifest, 'checksum'> = {
     version: formatVersion,
     id: identity.id,

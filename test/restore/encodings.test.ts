@@ -34,3 +34,88 @@ t.test('text that the database\'s encoding lacks is refused, and nothing is chan
   await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /SQLSTATE 22P05/ })
   await sameDatabase(t, sql, before)
 })
+
+/** Text that the server's conversion to UTF-8 and back turns into other text; of EUC_JIS_2004 it is two characters that become one. */
+const changing = { EUC_JP: 'adf0', EUC_TW: '8ea1a1a1', EUC_JIS_2004: 'abe4abe0' }
+
+for (const [encoding, bytes] of Object.entries(changing)) {
+  const text = `convert_from('\\x${bytes}', '${encoding}')`
+  const refusal = { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: new RegExp(`: table words holds text that does not survive the conversion to UTF-8 and back \\(the database's encoding is ${encoding}\\)$`) }
+
+  t.test(`text of ${encoding} that does not survive the conversion to UTF-8 and back is refused, with its table`, async (t) => {
+    const { url, sql } = await useDatabase(t, { encoding })
+    await sql.unsafe("CREATE DOMAIN word AS text; CREATE TYPE pair AS (id int, word text); CREATE TABLE calm (id int, word text); INSERT INTO calm VALUES (1, 'plain')")
+    const { engine } = await useEngine(t, { connection: url })
+    for (const [type, value] of [
+      ['text', text], ['text[]', `ARRAY['a', ${text}]`], ['jsonb', `jsonb_build_object(${text}, 1)`], ['json', `json_build_array(${text})`], ['xml', `${text}::xml`],
+      ['pair', `ROW(1, ${text})::pair`], ['name', `${text}::name`], ['word', text], ['char(20)', text]
+    ] as const) {
+      await sql.unsafe(`CREATE TABLE words (id int, s ${type}); INSERT INTO words VALUES (1, ${value})`)
+      await t.rejects(engine.create(), refusal, type)
+      await sql`DROP TABLE words`
+    }
+    await sql.unsafe(`CREATE TABLE words (s text) PARTITION BY LIST (s); CREATE TABLE words_1 PARTITION OF words DEFAULT; INSERT INTO words VALUES (${text})`)
+    await t.rejects(engine.create(), refusal, 'of a partition')
+    await sql`TRUNCATE words`
+    t.match(await engine.create(), { rowCount: 1 })
+  })
+
+  t.test(`so it is with what a restore in ${encoding} would replace, and with names`, async (t) => {
+    const { url, sql } = await useDatabase(t, { encoding })
+    await sql.unsafe("CREATE TABLE words (s text CONSTRAINT short CHECK (s <> 'long')); CREATE TABLE calm (id int); INSERT INTO words VALUES ('plain')")
+    const { engine } = await useEngine(t, { connection: url })
+    const { id } = await engine.create()
+    await sql.unsafe(`UPDATE words SET s = ${text}`)
+    const before = await readState(sql)
+    await t.rejects(engine.restore(id), refusal)
+    await sameDatabase(t, sql, before)
+    await sql`UPDATE words SET s = 'plain'`
+    for (const [on, statement, undo] of [
+      ['words', "ALTER TABLE words ADD CONSTRAINT long CHECK (s <> ''%s'')", 'ALTER TABLE words DROP CONSTRAINT long'],
+      ['words', 'ALTER TABLE words ADD COLUMN %I int', 'ALTER TABLE words DROP COLUMN %I'],
+      ['.+', 'CREATE SEQUENCE %I', 'DROP SEQUENCE %I']
+    ] as const) {
+      const run = async (form: string): Promise<void> => { await sql.unsafe(`DO $do$ BEGIN EXECUTE format('${form}', ${text}); END $do$`) }
+      await run(statement)
+      const problems = [new RegExp(`^a name or a constraint of ${on} has text that does not survive the conversion to UTF-8 and back`)]
+      await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems }, statement)
+      await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems }, statement)
+      await run(undo)
+    }
+    await sql.unsafe(`DO $do$ BEGIN EXECUTE format('CREATE TABLE %I ()', ${text}); END $do$`)
+    await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: /a name or a constraint of/ })
+    t.match(await engine.restore(id), { rowCount: 1 })
+  })
+}
+
+t.test('text that an encoding takes in and does not give back fails the restore', async (t) => {
+  const { url, sql } = await useDatabase(t, { encoding: 'EUC_TW' })
+  const source = await useDatabase(t)
+  for (const target of [source.sql, sql]) await target`CREATE TABLE words (word text)`
+  await source.sql`INSERT INTO words VALUES ('丄')`
+  await sql`INSERT INTO words VALUES ('上')`
+  const { engine: from, storagePath } = await useEngine(t, { connection: source.url })
+  const { id } = await from.create()
+  const { engine: to } = await useEngine(t, { connection: url, storagePath })
+  await to.list()
+  for (const row of await source.sql`SELECT * FROM backup_logs`) await sql`INSERT INTO backup_logs ${sql(row)}`
+  const before = await readState(sql)
+  await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /table words would hold text that does not survive the conversion to UTF-8 and back/ })
+  await sameDatabase(t, sql, before)
+})
+
+t.test('all other encodings give back each character as it was', async (t) => {
+  const { sql } = await useDatabase(t)
+  await sql.unsafe(`CREATE FUNCTION comes_back (bytes bytea, encoding name) RETURNS bool LANGUAGE plpgsql AS $$
+    DECLARE utf8 bytea;
+    BEGIN
+      BEGIN utf8 := convert(bytes, encoding, 'UTF8'); EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN RETURN true; END;
+      RETURN convert(utf8, 'UTF8', encoding) = bytes;
+    END $$`)
+  const changed = await sql`
+    WITH encoding AS (SELECT pg_encoding_to_char(i) AS name FROM generate_series(0, 34) i WHERE pg_encoding_to_char(i) NOT IN ('UTF8', 'SQL_ASCII', 'MULE_INTERNAL')),
+    high AS (SELECT set_byte('\\x00', 0, i) AS byte FROM generate_series(128, 255) i),
+    character AS (SELECT byte AS bytes FROM high UNION ALL SELECT a.byte || b.byte FROM high a, high b)
+    SELECT DISTINCT name FROM encoding, character WHERE (length(bytes) = 1 OR name LIKE 'EUC%') AND NOT comes_back(bytes, name)`
+  t.strictSame(changed.map(({ name }) => name), ['EUC_JP'])
+})
