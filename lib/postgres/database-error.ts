@@ -12,6 +12,7 @@ const featureNotSupported = '0A000'
 const vanishedStates = new Set(['42P01', '3F000', '42704', '42703'])
 const internalError = 'XX000'
 export const foreignKeyViolation = '23503'
+export const checkViolation = '23514'
 
 /**
  * Where the server itself names a table, a column or a constraint in an error: the files that call errtable() and its kin. The statement `RAISE … USING

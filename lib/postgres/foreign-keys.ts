@@ -2,6 +2,7 @@ import { RestoreFailed } from '../errors.ts'
 import { foreignKeyViolation, sqlState } from './database-error.ts'
 import { qualifiedName, quoteIdentifier, quoteLiteral } from './identifiers.ts'
 import type { Lockable } from './locks.ts'
+import { runAll, runInChunks } from './run-all.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A table at one end of a foreign key, and what this role may do to it. */
@@ -120,39 +121,37 @@ export async function readForeignKeys (tx: Transaction, relations: string[]): Pr
 
 /** A root's key takes its partitions' shares along. */
 export async function dropForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
-  const statements = keys.filter(({ part }) => part === 'whole')
-    .map(({ name, table }) => `ALTER TABLE ${qualifiedName(table.schema, table.name)} DROP CONSTRAINT ${quoteIdentifier(name)};`)
-  if (statements.length > 0) await tx.run(statements.join(''))
+  await runInChunks(tx, keys.filter(({ part }) => part === 'whole')
+    .map(({ name, table: { schema, name: table } }) =>
+      `ALTER TABLE ${qualifiedName(schema, table)} DROP CONSTRAINT ${quoteIdentifier(name)}`))
 }
 
-/** Makes them again; that checks every row, but for a key that was NOT VALID. Throws FST_BACKUP_RESTORE_FAILED with the number of rows that dangle. */
+/**
+ * Makes them again; that checks every row, but for a key that was NOT VALID. Throws FST_BACKUP_RESTORE_FAILED with the
+ * number of rows that dangle. The operators of a key may be a user's: under the role's own search_path.
+ */
 export async function addForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
-  let current: ForeignKey | undefined
-  try {
-    await tx.savepoint(async (inner) => {
-      for (const key of keys.filter(({ part }) => part !== 'follows')) {
-        current = key
-        await addForeignKey(inner, key)
-      }
+  await runAll(tx, keys.filter(({ part }) => part !== 'follows'), addForeignKey,
+    (error) => sqlState(error) === foreignKeyViolation,
+    async (key) => {
+      const { name, table, references } = key
+      return new RestoreFailed(`${await countDangling(tx, key)} in ${table.schema}.${table.name} ` +
+        `would refer to nothing in ${references.schema}.${references.name}, by the foreign key ${name}`)
     })
-  } catch (error) {
-    if (sqlState(error) !== foreignKeyViolation || current === undefined) throw error
-    const { name, table, references } = current
-    throw new RestoreFailed(`${await countDangling(tx, current)} in ${table.schema}.${table.name} would refer to nothing in ${references.schema}.${references.name}, by the foreign key ${name}`)
-  }
 }
 
-async function addForeignKey (tx: Transaction, { name, table: { schema, name: tableName }, definition, comment }: ForeignKey): Promise<void> {
+function addForeignKey ({ name, table: { schema, name: tableName }, definition, comment }: ForeignKey): string {
   const table = qualifiedName(schema, tableName)
-  await tx.run(`ALTER TABLE ${table} ADD CONSTRAINT ${quoteIdentifier(name)} ${definition}`)
-  if (comment !== null) await tx.run(`COMMENT ON CONSTRAINT ${quoteIdentifier(name)} ON ${table} IS ${quoteLiteral(comment)}`)
+  return `ALTER TABLE ${table} ADD CONSTRAINT ${quoteIdentifier(name)} ${definition}` +
+    (comment === null ? '' : `; COMMENT ON CONSTRAINT ${quoteIdentifier(name)} ON ${table} IS ${quoteLiteral(comment)}`)
 }
 
 async function countDangling (tx: Transaction, { table, references, columns, matchFull }: ForeignKey): Promise<string> {
   if (columns === null) return 'rows'
   const given = columns.map(({ from }) => `child_row.${quoteIdentifier(from)} IS NOT NULL`).join(matchFull ? ' OR ' : ' AND ')
   const equal = columns.map(({ from, to, operator }) => `parent_row.${quoteIdentifier(to)} ${operator} child_row.${quoteIdentifier(from)}`)
-  const { dangling } = await tx.queryRow<{ dangling: number }>(`SELECT count(*) AS dangling FROM ${rowsOf(table)} child_row
+  const { dangling } = await tx.queryRow<{ dangling: number }>(`SELECT pg_catalog.count(*) AS dangling
+    FROM ${rowsOf(table)} child_row
     WHERE (${given}) AND NOT EXISTS (SELECT FROM ${rowsOf(references)} parent_row WHERE ${equal.join(' AND ')})`)
   return `${dangling} rows`
 }

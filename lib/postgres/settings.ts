@@ -46,6 +46,20 @@ export async function pinSettings (tx: Transaction, serverVersion = 0): Promise<
 }
 
 /**
+ * Whatever may run a function of a user's (an index expression, a CHECK, an event trigger) runs under the role's own
+ * search_path, by which such functions find what they name. In what is sent meanwhile all names are qualified, those of
+ * pg_catalog too.
+ */
+export async function withSearchPath (tx: Transaction, path: string, work: () => Promise<void>): Promise<void> {
+  await tx.run(`SELECT pg_catalog.set_config('search_path', ${quoteLiteral(path)}, true)`)
+  await work()
+  await tx.run(setLocal('search_path', ownSearchPath))
+}
+
+/** For statements with expressions that pg_get_constraintdef() wrote: it does not qualify what is in pg_catalog. */
+export const withCatalogFirst = (path: string): string => path.trim() === '' ? ownSearchPath : `pg_catalog, ${path}`
+
+/**
  * What this transaction commits is to survive a crash of the server, however the database is set (manual, 28.4): its row in the log goes before a
  * file and after one, and a restore that was told to be completed is. Any other setting than off waits at least for the own disk.
  */

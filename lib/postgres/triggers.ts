@@ -1,5 +1,6 @@
 import { qualifiedName, quoteIdentifier } from './identifiers.ts'
 import type { Lockable } from './locks.ts'
+import { runInChunks } from './run-all.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A user's trigger that is on: `O`rigin (the ordinary state), `R`eplica or `A`lways (pg_trigger.tgenabled). */
@@ -15,15 +16,15 @@ export async function readEnabledTriggers (tx: Transaction, relations: string[])
 
 const clause = { O: 'ENABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' }
 
-const alter = (triggers: EnabledTrigger[], action: (trigger: EnabledTrigger) => string): string => triggers.map((trigger) =>
-  // ONLY: each partition has a state of its own
-  `ALTER TABLE ONLY ${qualifiedName(trigger.table.schema, trigger.table.name)} ${action(trigger)} TRIGGER ${quoteIdentifier(trigger.name)};`).join('')
+// ONLY: each partition has a state of its own
+const alter = ({ table, name }: EnabledTrigger, action: string): string =>
+  `ALTER TABLE ONLY ${qualifiedName(table.schema, table.name)} ${action} TRIGGER ${quoteIdentifier(name)}`
 
 /** One by one: a role that is no superuser may switch off users' triggers, but not those that foreign keys are made of. */
 export async function disableTriggers (tx: Transaction, triggers: EnabledTrigger[]): Promise<void> {
-  if (triggers.length > 0) await tx.run(alter(triggers, () => 'DISABLE'))
+  await runInChunks(tx, triggers.map((trigger) => alter(trigger, 'DISABLE')))
 }
 
 export async function enableTriggers (tx: Transaction, triggers: EnabledTrigger[]): Promise<void> {
-  if (triggers.length > 0) await tx.run(alter(triggers, ({ state }) => clause[state]))
+  await runInChunks(tx, triggers.map((trigger) => alter(trigger, clause[trigger.state])))
 }

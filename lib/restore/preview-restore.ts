@@ -4,7 +4,7 @@ import type { Sql } from '../postgres/connection.ts'
 import { describeDatabaseError, isLockTimeout, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName, quoteLiteral } from '../postgres/identifiers.ts'
 import { lockTimeoutMs } from '../postgres/locks.ts'
-import { pinSettings, setLocal } from '../postgres/settings.ts'
+import { pinSettings, setLocal, withSearchPath } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest, RestorePlan } from '../../types/index.ts'
@@ -26,7 +26,7 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
       const drift = [...scope.drift, ...problems.map((problem) => ({ table: target.schema, problem }))]
       return {
         schema: target.schema,
-        tables: await countRows(tx, scope.tables),
+        tables: await countRows(tx, scope.tables, server.searchPath),
         untouched: scope.untouched,
         drift,
         sequences: scope.sequences.flatMap((planned) => describeChange(planned, target.schema)),
@@ -46,12 +46,25 @@ function describeChange ({ sequence: { schema, name }, now, state, moves }: Plan
   return [{ name: schema === home ? name : `${schema}.${name}`, now: now.lastValue, after: after.lastValue }]
 }
 
-/** Exact, in one query; 0 where rows can't be seen, which is among the problems then. */
-async function countRows (tx: Transaction, tables: TableToRestore[]): Promise<RestorePlan['tables']> {
-  if (tables.length === 0) return []
+type Counted = RestorePlan['tables']
+
+/**
+ * Exact, in one query; 0 where rows can't be seen, which is among the problems then. The planner runs functions of
+ * index expressions, when they are written in SQL.
+ */
+async function countRows (tx: Transaction, tables: TableToRestore[], searchPath: string): Promise<Counted> {
+  let counted: Counted = []
+  if (tables.length === 0) return counted
+  await withSearchPath(tx, searchPath, async () => { counted = await queryCounts(tx, tables) })
+  return counted
+}
+
+async function queryCounts (tx: Transaction, tables: TableToRestore[]): Promise<RestorePlan['tables']> {
   return await tx.query<RestorePlan['tables'][number]>(`SELECT name, "rowsNow", "rowsAfter" FROM (${tables.map(({ table, source }, place) => {
     const stored = table.relations.filter(({ kind, selectable, hidesRows }) => kind === 'r' && selectable && !hidesRows)
-    const parts = stored.map(({ schema, name }) => `(SELECT count(*) FROM ONLY ${qualifiedName(schema, name)})`)
-    return `SELECT ${place} AS place, ${quoteLiteral(source.name)}::text AS name, ${['0', ...parts].join(' + ')} AS "rowsNow", ${source.rows} AS "rowsAfter"`
+    const parts = stored
+      .map(({ schema, name }) => `(SELECT pg_catalog.count(*) FROM ONLY ${qualifiedName(schema, name)})`)
+    return `SELECT ${place} AS place, ${quoteLiteral(source.name)}::pg_catalog.text AS name,
+      ${['0', ...parts].join(' OPERATOR(pg_catalog.+) ')} AS "rowsNow", ${source.rows} AS "rowsAfter"`
   }).join(' UNION ALL ')}) s ORDER BY place`)
 }

@@ -5,8 +5,9 @@ import { fingerprintDifference } from '../postgres/fingerprint.ts'
 import { addForeignKeys, dropForeignKeys } from '../postgres/foreign-keys.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { lockTimeoutMs } from '../postgres/locks.ts'
+import { runInChunks } from '../postgres/run-all.ts'
 import { setSequences } from '../postgres/sequences.ts'
-import { ownSearchPath, setLocal } from '../postgres/settings.ts'
+import { setLocal, withCatalogFirst, withSearchPath } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { disableTriggers, enableTriggers } from '../postgres/triggers.ts'
 import { findUnfaithfulTable, unfaithfulText } from '../snapshot/faithful-text.ts'
@@ -22,47 +23,49 @@ import { readScope, type RestoreScope } from './restore-scope.ts'
 export async function replaceRows (tx: Transaction, scope: RestoreScope, verified: ReadSnapshot, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
   // All that is altered is locked. Whoever else has to be waited for (a function may read any table), has the whole service wait
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
-  await disableTriggers(tx, scope.triggers)
-  await dropForeignKeys(tx, scope.foreignKeys)
-  await dropChecks(tx, scope.checks)
-  await truncate(tx, scope)
-  // Checks, index expressions and generated columns may call functions that find their tables by the role's own path
-  await withSearchPath(tx, server.searchPath, async () => { await loadRows(tx, scope.tables, verified, job, hooks) })
-  // Events that wait for the end of the transaction would block ALTER TABLE
-  await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
+  await withSearchPath(tx, server.searchPath, async () => {
+    await disableTriggers(tx, scope.triggers)
+    await dropForeignKeys(tx, scope.foreignKeys)
+    await dropChecks(tx, scope.checks)
+    await truncate(tx, scope)
+    await loadRows(tx, scope.tables, verified, job, hooks)
+    // Events that wait for the end of the transaction would block ALTER TABLE
+    await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
+  })
   const changed = await findUnfaithfulTable(tx, scope.tables.map(({ table }) => table), server)
   if (changed !== undefined) throw new RestoreFailed(`table ${changed} would hold ${unfaithfulText(server)}`)
   await setSequences(tx, scope.sequences.filter(({ moves }) => moves))
-  await addChecks(tx, scope.checks)
-  await withSearchPath(tx, server.searchPath, async () => { await validateChecks(tx, scope.checks) })
-  await addForeignKeys(tx, scope.foreignKeys)
-  await enableTriggers(tx, scope.triggers)
-  await alterRowSecurity(tx, scope, 'FORCE')
+  await withSearchPath(tx, withCatalogFirst(server.searchPath), async () => { await addChecks(tx, scope.checks) })
+  await withSearchPath(tx, server.searchPath, async () => {
+    await validateChecks(tx, scope.checks)
+    await addForeignKeys(tx, scope.foreignKeys)
+    await enableTriggers(tx, scope.triggers)
+    await alterRowSecurity(tx, scope, 'FORCE')
+  })
   const after = await readScope(tx, verified.manifest, job)
   const difference = fingerprintDifference(scope.fingerprint, after.fingerprint)
   if (difference.length > 0) throw new RestoreFailed(`the schema would not have come back as it was: ${difference.join(' / ')}`)
-}
-
-async function withSearchPath (tx: Transaction, path: string, work: () => Promise<void>): Promise<void> {
-  await tx.query("SELECT set_config('search_path', $1::text, true) AS path", [path])
-  await work()
-  await tx.run(setLocal('search_path', ownSearchPath))
 }
 
 /** The owner is subject to FORCEd row security: it could neither copy such a table nor check foreign keys against all of its rows. */
 export async function alterRowSecurity (tx: Transaction, { relations, foreignKeys }: RestoreScope, action: 'FORCE' | 'NO FORCE'): Promise<void> {
   const forced = [...relations, ...foreignKeys.flatMap(({ table, references }) => [table, references])]
     .filter((relation) => relation.owned && relation.forcesRowSecurity)
-  for (const table of new Set(forced.map(({ schema, name }) => qualifiedName(schema, name)))) {
-    await tx.run(`ALTER TABLE ONLY ${table} ${action} ROW LEVEL SECURITY`)
-  }
+  const tables = new Set(forced.map(({ schema, name }) => qualifiedName(schema, name)))
+  await runInChunks(tx, [...tables].map((table) => `ALTER TABLE ONLY ${table} ${action} ROW LEVEL SECURITY`))
 }
 
 /**
  * All leaves and tables in one statement, each by ONLY: TRUNCATE of a root or an inheritance parent reaches descendants that are not
  * meant. DELETE would meet rules and row triggers, and leave the dead rows behind.
+ *
+ * From PostgreSQL 17, TRUNCATE prepares the expressions of indexes under a search_path of its own, where functions in
+ * SQL may find nothing, unless the session has prepared them before: so they are planned first. The test "an index over
+ * a function …" tells when that can go.
  */
-async function truncate (tx: Transaction, { relations }: RestoreScope): Promise<void> {
+async function truncate (tx: Transaction, { relations, withUserCode }: RestoreScope): Promise<void> {
   const names = relations.filter(({ kind }) => kind === 'r').map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`)
-  if (names.length > 0) await tx.run(`TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
+  const plans = relations.filter(({ kind, oid }) => kind === 'r' && withUserCode.has(oid))
+    .map(({ schema, name }) => `SELECT FROM ONLY ${qualifiedName(schema, name)} LIMIT 0;`)
+  if (names.length > 0) await tx.run(`${plans.join('')}TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
 }

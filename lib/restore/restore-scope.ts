@@ -1,10 +1,11 @@
 import { type CatalogRelation, readTables } from '../postgres/catalog.ts'
-import { readUnvalidatedChecks, type UnvalidatedCheck } from '../postgres/checks.ts'
+import { readSuspendedChecks, type SuspendedCheck } from '../postgres/checks.ts'
 import { readFingerprint } from '../postgres/fingerprint.ts'
 import { type ForeignKey, readForeignKeys } from '../postgres/foreign-keys.ts'
 import type { Lockable } from '../postgres/locks.ts'
 import { type CatalogSequence, readSequences, readSequenceStates } from '../postgres/sequences.ts'
 import { type EnabledTrigger, readEnabledTriggers } from '../postgres/triggers.ts'
+import { readRelationsWithUserCode } from '../postgres/user-code.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { createExclusion, type TableRef } from '../snapshot/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
@@ -25,7 +26,7 @@ export interface RestoreTarget {
 export interface RestoreScope extends PlannedRestore {
   /** The restored tables and all their partitions. */
   relations: CatalogRelation[]
-  /** Those, both ends of each foreign key, and whatever shares an unvalidated check: all that is altered, each once. */
+  /** Those, both ends of each foreign key, and whatever shares a suspended check: all that is altered, each once. */
   toLock: Array<Lockable & { oid: string }>
   /** What a snapshot of the restored tables records. */
   recordedSequences: CatalogSequence[]
@@ -35,7 +36,9 @@ export interface RestoreScope extends PlannedRestore {
   toHold: CatalogSequence[]
   foreignKeys: ForeignKey[]
   triggers: EnabledTrigger[]
-  checks: UnvalidatedCheck[]
+  checks: SuspendedCheck[]
+  /** Oids of the relations that run user code for each new row. */
+  withUserCode: Set<string>
   fingerprint: string[]
 }
 
@@ -45,7 +48,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
   const relations = plan.tables.flatMap(({ table }) => table.relations)
   const oids = relations.map(({ oid }) => oid)
   const foreignKeys = await readForeignKeys(tx, oids)
-  const checks = await readUnvalidatedChecks(tx, oids)
+  const checks = await readSuspendedChecks(tx, oids)
   const recordedSequences = (await readSequences(tx, schema, oids)).filter(({ used }) => used || wanted === undefined)
   const states = await readSequenceStates(tx, recordedSequences.filter(({ readable }) => readable))
   const sequences = planSequences(recordedSequences, states, manifest, target)
@@ -63,6 +66,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
     foreignKeys,
     triggers: await readEnabledTriggers(tx, oids),
     checks,
+    withUserCode: await readRelationsWithUserCode(tx, oids),
     fingerprint: await readFingerprint(tx, [...toLock, ...sequences.map(({ sequence }) => sequence)].map(({ oid }) => oid),
       checks.filter((check) => check.of === 'DOMAIN').map(({ on }) => on.oid), oids)
   }

@@ -3,8 +3,8 @@ import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog.t
 import type { Sql } from '../postgres/connection.ts'
 import { describeWithoutMessage, isDatabaseError, isLockTimeout, isReadOnly, isUnavailable, publicCause, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
-import { backupKey, occupySchema, tryLockShared } from '../postgres/locks.ts'
-import { pinSettings, requireDurableCommit } from '../postgres/settings.ts'
+import { backupKey, lockTimeoutMs, occupySchema, tryLockShared } from '../postgres/locks.ts'
+import { pinSettings, requireDurableCommit, setLocal, withSearchPath } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { elsewhereWarnings, leafWarnings } from '../snapshot/rows-elsewhere.ts'
 import { createExclusion, excludedNames } from '../snapshot/select-tables.ts'
@@ -13,7 +13,6 @@ import type { Drift } from '../../types/index.ts'
 import { lockScope } from './lock-scope.ts'
 import { alterRowSecurity, replaceRows } from './replace-rows.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
-import type { TableToRestore } from './restore-plan.ts'
 import type { RestoreScope } from './restore-scope.ts'
 import { verifySnapshot } from './verify-snapshot.ts'
 
@@ -28,7 +27,8 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
   const phase = stopwatch()
   let touched = false
   try {
-    const { scope, ...phases } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
+    const mode = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
+    const { scope, searchPath, ...phases } = await inTransaction(sql, mode, async (tx) => {
       const server = await readServer(tx)
       await pinSettings(tx, server.versionNumber)
       await requireDurableCommit(tx)
@@ -46,9 +46,9 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       touched = true
       await replaceRows(tx, scope, verified, server, job, hooks)
       await tx.query(job.completion.text, [...job.completion.parameters, JSON.stringify(rowsByTable(scope))])
-      return { scope, verifyMs, snapshotMs, loadMs: phase() }
+      return { scope, searchPath: server.searchPath, verifyMs, snapshotMs, loadMs: phase() }
     }, hooks.signal)
-    await analyze(sql, job.schema, scope.tables, hooks.signal)
+    await analyze(sql, scope.tables.map(({ table }) => qualifiedName(job.schema, table.name)), searchPath, hooks.signal)
     return { tables: scope.tables.map(({ source: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
   } catch (error) {
     throw explain(error, touched)
@@ -60,7 +60,7 @@ const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
 
 /** The rows that are about to be replaced, read under the locks: not one committed write falls in between. */
 async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
-  await alterRowSecurity(tx, scope, 'NO FORCE')
+  await withSearchPath(tx, server.searchPath, async () => { await alterRowSecurity(tx, scope, 'NO FORCE') })
   await hooks.onPreRestoreStarted()
   const tables = scope.tables.map(({ table }) => table)
   const isExcluded = createExclusion(job.excludeTables, job.logTable)
@@ -71,15 +71,25 @@ async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: Ser
 }
 
 /**
- * The planner knows nothing of the new rows until somebody counts them. Autovacuum would in the end, but not for partitioned tables. A
- * failure is none, and nobody is waited for: what holds the tables against it is a VACUUM, say, or a new index.
+ * The planner knows nothing of the new rows until somebody counts them. Autovacuum would in the end, but not for
+ * partitioned tables. A failure is none, and nobody is waited for: what holds the tables against it is a VACUUM, say,
+ * or a new index. Where one table's fails, for a function in its index, say, each of the others has its own.
  */
-async function analyze (sql: Sql, schema: string, tables: TableToRestore[], signal: AbortSignal): Promise<void> {
+async function analyze (sql: Sql, tables: string[], searchPath: string, signal: AbortSignal): Promise<void> {
+  const analyzeTogether = async (names: string[]): Promise<void> => {
+    await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
+      await pinSettings(tx)
+      // Functions may wait for tables, which SKIP_LOCKED does not see
+      await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
+      await withSearchPath(tx, searchPath, async () => { await tx.run(`ANALYZE (SKIP_LOCKED) ${names.join(', ')}`) })
+    }, signal)
+  }
   if (tables.length === 0) return
-  await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
-    await pinSettings(tx)
-    await tx.run(`ANALYZE (SKIP_LOCKED) ${tables.map(({ table }) => qualifiedName(schema, table.name)).join(', ')}`)
-  }, signal).catch(() => {})
+  const failure = await analyzeTogether(tables).catch((error: unknown) => ({ error }))
+  if (failure === undefined || isUnavailable(failure.error)) return
+  for (const table of tables) {
+    if (!signal.aborted) await analyzeTogether([table]).catch(() => {})
+  }
 }
 
 /** Milliseconds since the last call. */
