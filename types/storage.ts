@@ -21,6 +21,9 @@ export interface SnapshotStorage {
   stat: (name: string) => Promise<StoredSnapshot | null>
   /** Idempotent: resolves as well when there is no such file. */
   remove: (name: string) => Promise<void>
-  /** Every file held, in no particular order: the snapshots, and the markers that say whose they are. */
-  list: () => Promise<StoredSnapshot[]>
+  /**
+   * The names of every file held, in no particular order: the snapshots, and the markers that say whose they are. With a prefix, those that
+   * begin with it are enough; a storage that can't tell them apart gives all.
+   */
+  list: (prefix?: string) => Promise<Array<Pick<StoredSnapshot, 'name'>>>
 }

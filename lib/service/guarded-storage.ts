@@ -33,6 +33,6 @@ export function guardStorage (storage: SnapshotStorage): SnapshotStorage {
     },
     stat: async (name) => await told('look at the snapshot', async () => await storage.stat(name)),
     remove: async (name) => { await told('remove the snapshot', async () => { await storage.remove(name) }) },
-    list: async () => await told('list the snapshots', async () => await storage.list())
+    list: async (prefix) => await told('list the snapshots', async () => await storage.list(prefix))
   }
 }

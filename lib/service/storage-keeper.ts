@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createMarkerFile, type Marker, markerName, parseMarker } from '../storage/marker.ts'
+import { createMarkerFile, type Marker, markerName, markerPrefix, parseMarker } from '../storage/marker.ts'
 import type { LogIdentity } from '../log/log-identity.ts'
 import type { Context } from './context.ts'
 import { errorText } from './outcome.ts'
@@ -83,7 +83,7 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
 
   /** Gives what is in the storage. A rival that has gone may be one that is just being started again, so it is waited for as long as one that was killed. */
   async function requireFree (identity: LogIdentity): Promise<string[]> {
-    const names = (await storage.list()).map(({ name }) => name)
+    const names = (await storage.list(markerPrefix)).map(({ name }) => name)
     const found = await findRival(context, names, identity)
     rival = found ?? rival
     if (rival !== undefined && (found !== undefined || !isExpired(rival))) throw takenBy(rival)

@@ -1,6 +1,6 @@
 import { StorageTaken } from '../errors.ts'
 import type { LogIdentity } from '../log/log-identity.ts'
-import { isMarkerName, type Marker, markerName, parseMarker } from '../storage/marker.ts'
+import { isMarkerName, type Marker, markerName, markerPrefix, parseMarker } from '../storage/marker.ts'
 import type { Context } from './context.ts'
 
 /** A service that runs renews its marker this often, in milliseconds. */
@@ -8,9 +8,9 @@ export const renewalMs = 60_000
 /** One that was not renewed for so long is of a service that ended without taking it along, in milliseconds. Several renewals, and what clocks differ by. */
 const expiryMs = 3 * renewalMs
 
-/** Names in the storage. Undefined when it can't be asked: that is no evidence against anybody. */
+/** Names in the storage, its markers at least. Undefined when it can't be asked: that is no evidence against anybody. */
 async function storedNames ({ storage }: Pick<Context, 'storage'>): Promise<string[] | undefined> {
-  return await storage.list().then((stored) => stored.map(({ name }) => name), () => undefined)
+  return await storage.list(markerPrefix).then((stored) => stored.map(({ name }) => name), () => undefined)
 }
 
 const isSameLog = (marker: LogIdentity, own: LogIdentity): boolean => marker.database === own.database && marker.log === own.log

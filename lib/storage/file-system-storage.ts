@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { ArgumentInvalid, RangeInvalid } from '../errors.ts'
 import type { ByteRange, SnapshotStorage, StoredSnapshot } from '../../types/index.ts'
-import { moveFile, removeQuietly, restrictMode, syncDirectory, type FileSystem } from './move-file.ts'
+import { moveFile, removeFile, removeQuietly, restrictMode, syncDirectory, type FileSystem } from './move-file.ts'
 import { isMarkerName } from './marker.ts'
 import { isSnapshotName } from './snapshot-name.ts'
 import { storageError, systemCode } from './storage-error.ts'
@@ -42,7 +42,7 @@ export function createFileSystemStorage (directory: string, fs: FileSystem = pro
     await moveFile(fs, spoolPath, root, name)
     try {
       await syncDirectory(fs, root)
-      await fs.rm(spoolPath, { force: true })
+      await removeFile(fs, spoolPath)
     } catch (error) {
       await removeQuietly(fs, target)
       throw error
@@ -76,17 +76,17 @@ export function createFileSystemStorage (directory: string, fs: FileSystem = pro
 
   async function remove (name: string): Promise<void> {
     if (await stat(name) === null) return
-    await fs.rm(pathOf(name), { force: true })
+    await removeFile(fs, pathOf(name))
     await syncDirectory(fs, root)
   }
 
-  async function list (): Promise<StoredSnapshot[]> {
-    const names = await fs.readdir(root).catch((error: unknown) => {
+  /** The entries tell what they are, so that none of them is looked at: among 20,000 that took 30 times as long. */
+  async function list (prefix = ''): Promise<Array<{ name: string }>> {
+    const entries = await fs.readdir(root, { withFileTypes: true }).catch((error: unknown) => {
       if (systemCode(error) !== 'ENOENT') throw error
       return []
     })
-    const snapshots = await Promise.all(names.filter(isStoredName).map(stat))
-    return snapshots.filter((snapshot) => snapshot !== null)
+    return entries.filter((entry) => entry.name.startsWith(prefix) && isStoredName(entry.name) && entry.isFile()).map(({ name }) => ({ name }))
   }
 
   function pathOf (name: string): string {
@@ -99,7 +99,7 @@ export function createFileSystemStorage (directory: string, fs: FileSystem = pro
     open: async (name, range) => await told('open the snapshot', open(name, range)),
     stat: async (name) => await told('look at the snapshot', stat(name)),
     remove: async (name) => await told('remove the snapshot', remove(name)),
-    list: async () => await told('list the snapshots', list())
+    list: async (prefix) => await told('list the snapshots', list(prefix))
   }
 }
 

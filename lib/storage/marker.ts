@@ -17,6 +17,8 @@ export interface Marker {
   renewedAt: number
 }
 
+export const markerPrefix = '.fastify-backup-log.'
+
 const pattern = /^\.fastify-backup-log\.([0-9a-f]{12})\.(\d{1,10})\.([0-9a-f]{8})\.(\d{13})\.json$/
 
 /** `.fastify-backup-log.{database}.{log}.{holder}.{renewedAt}.json`; beginning with a dot, it is no snapshot's name. */

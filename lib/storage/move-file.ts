@@ -68,9 +68,16 @@ export async function restrictMode (fs: FileSystem, path: string): Promise<void>
   })
 }
 
+/** Fine when it is gone. Not by rm(), which takes a file that may not be deleted for a directory, and then says ENOTDIR. */
+export async function removeFile (fs: FileSystem, path: string): Promise<void> {
+  await fs.unlink(path).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error
+  })
+}
+
 /** For the way out of a failure, which is to be told rather than this one. */
 export async function removeQuietly (fs: FileSystem, path: string): Promise<void> {
-  await fs.rm(path, { force: true }).catch(() => {})
+  await fs.unlink(path).catch(() => {})
 }
 
 /** How Windows and some network file systems say that a directory can't be synced. */

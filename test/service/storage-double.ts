@@ -15,7 +15,7 @@ export function storageWith (directory: string, changes: StorageChanges): Snapsh
     open: async (name, range) => await (changes.open?.(storage, name, range) ?? storage.open(name, range)),
     stat: async (name) => await (changes.stat?.(storage, name) ?? storage.stat(name)),
     remove: async (name) => { await (changes.remove?.(storage, name) ?? storage.remove(name)) },
-    list: async () => await (changes.list?.(storage) ?? storage.list())
+    list: async (prefix) => await (changes.list?.(storage, prefix) ?? storage.list(prefix))
   }
 }
 

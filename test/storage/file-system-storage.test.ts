@@ -1,15 +1,17 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, relative } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { createFileSystemStorage } from '../../lib/storage/file-system-storage.ts'
 import { useDirectory } from '../support/directory.ts'
 import { failing, fileSystemWith, systemError, watchHandles } from './file-system-double.ts'
 import { testStorage } from './storage-contract.ts'
 
+const run = promisify(execFile)
 const isWindows = process.platform === 'win32'
 const name = 'public_2026-11-22T17-45-00-123Z.json'
 
@@ -125,14 +127,11 @@ async function listenOn (t: Test, directory: string, name: string): Promise<stri
   return [name]
 }
 
-t.test('list passes over foreign files, spool files, and what goes away in the meantime', async (t) => {
+t.test('list passes over foreign files and spool files', async (t) => {
   const directory = await useDirectory(t)
   const files = [name, '.spool.json', `.${name}.partial`, 'notes.txt', 'über.json', `${name}~`]
   await Promise.all(files.map((file) => writeFile(join(directory, file), '12345')))
-  t.strictSame(await createFileSystemStorage(directory).list(), [{ name, sizeBytes: 5 }])
-
-  const vanishing = fileSystemWith({ readdir: (async () => [name, 'gone.json']) as never })
-  t.strictSame(await createFileSystemStorage(directory, vanishing).list(), [{ name, sizeBytes: 5 }])
+  t.strictSame(await createFileSystemStorage(directory).list(), [{ name }])
 })
 
 t.test('a file in place of the directory fails every method, and tells the code', async (t) => {
@@ -179,12 +178,12 @@ t.test('a publish whose spool file can not be removed fails, with that error', a
   const directory = await useDirectory(t)
   const spool = await spoolIn(directory)
   const root = join(directory, 'backups')
-  const rmOthers = fileSystemWith({ rm: async (path, options) => { if (path === spool) throw systemError('EACCES'); await rm(path, options) } })
-  await t.rejects(createFileSystemStorage(root, rmOthers).publish(spool, name), { code: 'FST_BACKUP_STORAGE_FAILED', cause: { code: 'EACCES' } })
+  const unlinkOthers = fileSystemWith({ unlink: async (path) => { if (path === spool) throw systemError('EACCES'); await unlink(path) } })
+  await t.rejects(createFileSystemStorage(root, unlinkOthers).publish(spool, name), { code: 'FST_BACKUP_STORAGE_FAILED', cause: { code: 'EACCES' } })
   t.strictSame(await readdir(root), [])
 
-  const rmNone = fileSystemWith({ rm: async (path) => { throw systemError(path === spool ? 'EACCES' : 'EIO') } })
-  await t.rejects(createFileSystemStorage(root, rmNone).publish(spool, name), { cause: { code: 'EACCES' } })
+  const unlinkNone = fileSystemWith({ unlink: async (path) => { throw systemError(path === spool ? 'EACCES' : 'EIO') } })
+  await t.rejects(createFileSystemStorage(root, unlinkNone).publish(spool, name), { cause: { code: 'EACCES' } })
 })
 
 t.test('a file system without modes is no hindrance, any other refusal is', async (t) => {
@@ -233,5 +232,32 @@ t.test('other failures of the system are told as such', async (t) => {
   await writeFile(join(directory, name), 'x')
   await t.rejects(createFileSystemStorage(directory, fileSystemWith({ open: failing('EMFILE') })).open(name), { cause: { code: 'EMFILE' } })
   await t.rejects(createFileSystemStorage(directory, fileSystemWith({ lstat: failing('EIO') as never })).stat(name), { cause: { code: 'EIO' } })
-  await t.rejects(createFileSystemStorage(directory, fileSystemWith({ rm: failing('EROFS') })).remove(name), { cause: { code: 'EROFS' } })
+  await t.rejects(createFileSystemStorage(directory, fileSystemWith({ unlink: failing('EROFS') })).remove(name), { cause: { code: 'EROFS' } })
+})
+
+t.test('a file that may not be deleted is told as one', async (t) => {
+  const directory = await useDirectory(t)
+  const path = join(directory, name)
+  await writeFile(path, 'x')
+  const isImmutable = await run('chattr', ['+i', path]).then(() => true, () => false)
+  if (!isImmutable) return t.comment('no file can be made immutable here')
+  t.after(async () => { await run('chattr', ['-i', path]) })
+  await t.rejects(createFileSystemStorage(directory).remove(name), { code: 'FST_BACKUP_STORAGE_FAILED', message: /EPERM/ })
+})
+
+t.test('one that goes away just now is removed', async (t) => {
+  const directory = await useDirectory(t)
+  await writeFile(join(directory, name), 'x')
+  await createFileSystemStorage(directory, fileSystemWith({ unlink: failing('ENOENT') })).remove(name)
+  const spool = await spoolIn(directory)
+  await createFileSystemStorage(join(directory, 'backups'), fileSystemWith({ unlink: failing('ENOENT') })).publish(spool, name)
+  t.strictSame(await readdir(join(directory, 'backups')), [name])
+})
+
+t.test('list looks at no file, and heeds a prefix', async (t) => {
+  const directory = await useDirectory(t)
+  for (const file of ['a_1.json', 'a_2.json', 'ab_1.json', 'b_1.json']) await writeFile(join(directory, file), 'x')
+  const storage = createFileSystemStorage(directory, fileSystemWith({ lstat: failing('EIO') as never, stat: failing('EIO') as never }))
+  t.strictSame((await storage.list('a_')).map(({ name }) => name).sort(), ['a_1.json', 'a_2.json'])
+  t.equal((await storage.list()).length, 4)
 })

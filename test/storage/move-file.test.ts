@@ -72,7 +72,7 @@ t.test('a copy that runs out of space leaves nothing, and the source', async (t)
   t.strictSame(await readdir(target), [])
   t.equal(String(await readFile(source)), 'snapshot')
 
-  await t.rejects(moveFile(fileSystemWith({ ...fs, rm: failing('EIO') }), source, target, name), { code: 'ENOSPC' })
+  await t.rejects(moveFile(fileSystemWith({ ...fs, unlink: failing('EIO') }), source, target, name), { code: 'ENOSPC' })
 })
 
 t.test('a copy that can not be synced is none', async (t) => {

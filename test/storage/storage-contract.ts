@@ -28,9 +28,8 @@ export async function testStorage (t: Test, make: (t: Test) => Promise<SnapshotS
     t.equal(existsSync(path), false)
     t.equal(await text(storage, first), 'first')
     t.strictSame(await storage.stat(second), { name: second, sizeBytes: 10 })
-    t.strictSame((await storage.list()).toSorted((a, b) => a.sizeBytes - b.sizeBytes), [
-      { name: first, sizeBytes: 5 }, { name: second, sizeBytes: 10 }
-    ])
+    t.strictSame((await storage.list()).map(({ name }) => name).sort(), [first, second])
+    t.ok((await storage.list('public_')).some(({ name }) => name === first), 'with a prefix at least those')
   })
 
   t.test('a name that is taken is refused: the snapshot stays as it was, and the spool file is left to the caller', async (t) => {
