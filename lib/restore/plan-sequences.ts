@@ -13,29 +13,37 @@ export interface PlannedSequence {
   moves: boolean
 }
 
+type SequenceTarget = Pick<RestoreTarget, 'schema' | 'tables' | 'allowedSchemas'>
+
 /**
  * A sequence that only the restored tables own or use becomes what it was. One that anything else owns or uses never goes backwards, or the next
  * row of somebody else would get a key that is taken. A restore of a whole schema moves all of its sequences at least forward, also those that
  * the catalog knows no user of. One in another schema is left alone unless that may be touched. Pure.
  */
-export function planSequences (sequences: CatalogSequence[], states: StoredSequence[], manifest: Manifest, target: Pick<RestoreTarget, 'schema' | 'tables' | 'allowedSchemas'>): PlannedSequence[] {
+export function planSequences (sequences: CatalogSequence[], states: StoredSequence[], manifest: Manifest, target: SequenceTarget): PlannedSequence[] {
   const current = new Map(states.map((state) => [state.oid, state]))
-  return sequences.flatMap((sequence) => {
-    const state = storedState(sequence, manifest, target.schema)
-    if (state === undefined || !isConcerned(sequence, target)) return []
+  return findConcerned(sequences, manifest, target).map(({ sequence, state }) => {
     const { lastValue, isCalled } = state
     const now = current.get(sequence.oid)
     const isFree = sequence.used && !sequence.shared
-    return [{
+    return {
       sequence,
       now: now === undefined ? null : { lastValue: now.lastValue, isCalled: now.isCalled },
       state: { lastValue, isCalled },
       moves: isFree || now === undefined || isAhead(state, now, BigInt(sequence.increment))
-    }]
+    }
   })
 }
 
-function isConcerned ({ schema, used }: CatalogSequence, target: Pick<RestoreTarget, 'schema' | 'tables' | 'allowedSchemas'>): boolean {
+/** Those that the snapshot has and the restore is about. Pure. */
+export function findConcerned (sequences: CatalogSequence[], manifest: Manifest, target: SequenceTarget): Array<{ sequence: CatalogSequence, state: SequenceState }> {
+  return sequences.filter((sequence) => isConcerned(sequence, target)).flatMap((sequence) => {
+    const state = storedState(sequence, manifest, target.schema)
+    return state === undefined ? [] : [{ sequence, state }]
+  })
+}
+
+function isConcerned ({ schema, used }: CatalogSequence, target: SequenceTarget): boolean {
   if (schema !== target.schema && target.allowedSchemas?.includes(schema) === false) return false
   return used || (schema === target.schema && target.tables === undefined)
 }

@@ -9,7 +9,7 @@ import { readRelationsWithUserCode } from '../postgres/user-code.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { createExclusion, type TableRef } from '../snapshot/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
-import { type PlannedSequence, planSequences } from './plan-sequences.ts'
+import { findConcerned, type PlannedSequence, planSequences } from './plan-sequences.ts'
 import { planRestore, type PlannedRestore } from './restore-plan.ts'
 
 /** Plain data: which rows go where. */
@@ -50,7 +50,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
   const foreignKeys = await readForeignKeys(tx, oids)
   const checks = await readSuspendedChecks(tx, oids)
   const recordedSequences = (await readSequences(tx, schema, oids)).filter(({ used }) => used || wanted === undefined)
-  const states = await readSequenceStates(tx, recordedSequences.filter(({ readable }) => readable))
+  const states = await readSequenceStates(tx, findConcerned(recordedSequences, manifest, target).map(({ sequence }) => sequence).filter(({ readable }) => readable))
   const sequences = planSequences(recordedSequences, states, manifest, target)
   // A referenced table of somebody else's that may not be locked so is left to the foreign key's own locks
   const partners = foreignKeys.flatMap(({ table, references }) => [table, references]).filter(({ lockable }) => lockable)
