@@ -14,16 +14,18 @@ import type { BackupCalls, BackupEngine } from './service/engine.ts'
 import { createEventHub } from './service/event-hub.ts'
 import { guardStorage } from './service/guarded-storage.ts'
 import { createHealer, healLog } from './service/heal-log.ts'
+import { readStatus } from './service/health.ts'
 import { publicError } from './service/outcome.ts'
 import { importBackup } from './service/import-backup.ts'
 import { placesOf } from './service/places.ts'
 import { planRestoreOf } from './service/plan-restore.ts'
 import { pruneAll, removeBackup } from './service/prune-backups.ts'
-import { getBackup, listBackups, readStatus } from './service/read-backups.ts'
+import { getBackup, listBackups } from './service/read-backups.ts'
 import { beginRestore } from './service/restore-backup.ts'
 import { rescanStorage } from './service/rescan-storage.ts'
 import { createRuns } from './service/runs.ts'
 import { createStorageKeeper } from './service/storage-keeper.ts'
+import { createStoragePresence } from './service/storage-presence.ts'
 import { updateBackup } from './service/update-backup.ts'
 import { verifyBackup } from './service/verify-backup.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
@@ -42,13 +44,16 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
   const logSql = createLogPool(sql)
   const stopping = new AbortController()
   const calls = createCalls()
+  const log = createBackupLog(logSql, options.logSchema, clock.now)
+  const storage = guardStorage(options.storage ?? createFileSystemStorage(options.storagePath))
   const context: Context = {
     options,
     // Calls by code have no request
     isAllowed: (schema) => options.isSchemaAllowed(schema),
     sql,
-    log: createBackupLog(logSql, options.logSchema, clock.now),
-    storage: guardStorage(options.storage ?? createFileSystemStorage(options.storagePath)),
+    log,
+    storage,
+    presence: createStoragePresence({ log, storage, directory: options.storagePath, isCustom: options.storage !== undefined, now: clock.now }),
     events: createEventHub((event) => { logger.error({ event }, 'a listener of fastify.backup threw') }),
     runner: createRunner(sql, options.worker, workerEntry, (reason) => { logger.warn({ reason }, 'backups and restores run in the main thread, and take time from the service') }),
     runs: createRuns(placesOf(sql), clock.now),
@@ -87,9 +92,16 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     import: whileOpen(async (source, request) => await importBackup(context, source, request)),
     remove: whileOpen(async (id) => { await removeBackup(context, id) }),
     update: whileOpen(async (id, changes) => await updateBackup(context, id, changes)),
-    prune: whileOpen(async () => await pruneAll(context)),
-    rescan: whileOpen(async (call) => await rescanStorage(context, call)),
-    status: whileOpen(async () => await readStatus(context, scheduler?.nextRunAt() ?? null))
+    prune: whileOpen(async () => {
+      await context.presence.require()
+      return await pruneAll(context)
+    }),
+    rescan: whileOpen(async (call) => {
+      const rescan = await rescanStorage(context, call)
+      await context.presence.accept(rescan)
+      return rescan
+    }),
+    status: whileOpen(async (query) => await readStatus(context, scheduler, query))
   })
 
   const engine: BackupEngine = {

@@ -50,4 +50,5 @@ export const DatabaseInsecure = createError<[string, string]>('FST_BACKUP_DATABA
 export const DatabaseFailed = createError<[string]>('FST_BACKUP_DATABASE_FAILED', 'The database refused: %s', 500)
 export const LogUnusable = createError<[string]>('FST_BACKUP_LOG_UNUSABLE', 'The log table can not be used: %s', 500)
 export const StorageFailed = createError<[string, string]>('FST_BACKUP_STORAGE_FAILED', 'The storage failed to %s (%s); see that storagePath is a directory that the service may write to', 500)
+export const StorageMissing = createError('FST_BACKUP_STORAGE_MISSING', 'The storage is not the one that this log of backups knows: it holds neither its marker nor any of its snapshots, so nothing is written to it; mount it again, or call rescan() to accept it as it is', 503)
 export const StorageFull = createError<[string]>('FST_BACKUP_STORAGE_FULL', 'The storage is full: could not %s; free some space, or lower maxBackups', 507)

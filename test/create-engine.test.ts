@@ -27,7 +27,7 @@ t.test('a database that is down at the start: calls answer 503, and it recovers 
   const engine = useEngine(t, { ...place, url: proxy.url }, { schedule: { enabled: true } })
   t.equal(engine.start(), undefined)
   const calls: Array<Promise<unknown>> = [engine.create(), engine.beginCreate(), engine.list(), engine.get(id), engine.download(id), engine.plan(id), engine.restore(id),
-    engine.remove(id), engine.update(id, { pinned: true }), engine.prune(), engine.status()]
+    engine.remove(id), engine.update(id, { pinned: true }), engine.prune()]
   t.ok(await timed(Promise.all(calls.map(async (call) => { await t.rejects(call, unavailable) }))) < 10_000)
   t.match(engine.lines.find(({ msg }) => msg.includes('healed')), { level: 40, reason: /not available/ })
   t.strictSame(eventNames(engine), [])

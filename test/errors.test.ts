@@ -39,6 +39,7 @@ const expected: Record<keyof typeof errors, [code: string, statusCode: number]> 
   DatabaseFailed: ['FST_BACKUP_DATABASE_FAILED', 500],
   LogUnusable: ['FST_BACKUP_LOG_UNUSABLE', 500],
   StorageFailed: ['FST_BACKUP_STORAGE_FAILED', 500],
+  StorageMissing: ['FST_BACKUP_STORAGE_MISSING', 503],
   StorageFull: ['FST_BACKUP_STORAGE_FULL', 507]
 }
 

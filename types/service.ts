@@ -31,6 +31,16 @@ export interface ListQuery {
   before?: string
 }
 
+/** Which of the newest backups a status tells of. */
+export interface StatusQuery {
+  /** Only that of this schema. */
+  schema?: string
+  /** 1 to 1000. @defaultValue 100 */
+  limit?: number
+  /** `newestNext` of the page before. */
+  after?: string
+}
+
 export interface PlanOptions {
   /** The schema to restore into. @defaultValue the snapshot's own */
   schema?: string
@@ -121,10 +131,12 @@ export interface BackupService {
   prune: () => Promise<PrunedBackup[]>
   /**
    * Compares the storage with the log: sound snapshots without a row are read through and get one, as they were at creation. Damaged ones are logged and
-   * left alone. FST_BACKUP_STORAGE_TAKEN when the storage is another service's.
+   * left alone. Missing files are not expected any more from then on, so that status() can be healthy again, and the storage is accepted as it is after
+   * FST_BACKUP_STORAGE_MISSING. FST_BACKUP_STORAGE_TAKEN when the storage is another service's.
    */
   rescan: (options?: LongCall) => Promise<Rescan>
-  status: () => Promise<Status>
+  /** Answers while the database is down, too, with what is known then. */
+  status: (query?: StatusQuery) => Promise<Status>
   on: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
   once: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
   off: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService

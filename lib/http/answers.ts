@@ -27,7 +27,7 @@ const always = {
   401: refusal('Nobody is signed in'),
   403: refusal('The caller may not do that, or the request comes from another site'),
   500: refusal('Something unexpected; the log of the service has its code'),
-  503: refusal('The database is not available, or the service is shutting down')
+  503: refusal('The database is not available, the storage is not the one that the log knows, or the service is shutting down')
 }
 
 /** The answers of routes that take a body. */

@@ -28,6 +28,12 @@ export const ListQuerySchema = Type.Object({
   before: Type.Optional(Type.String({ minLength: 1, maxLength: 500, description: '`next` of the page before' }))
 }, strict)
 
+export const StatusQuerySchema = Type.Object({
+  schema: Type.Optional(SchemaName),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Of `newest`; 100 unless told otherwise' })),
+  after: Type.Optional(Type.String({ minLength: 1, maxLength: 63, description: '`newestNext` of the page before' }))
+}, strict)
+
 export const CreateBody = Type.Object({
   schema: Type.Optional(SchemaName),
   excludeTables: Type.Optional(Type.Array(TableName, { maxItems: 1000, description: 'Left out besides the configured ones' })),

@@ -1,6 +1,7 @@
 import type { Sql } from '../postgres/connection.ts'
 import { adoptions } from './adoptions.ts'
 import { deadRuns } from './dead-runs.ts'
+import { healthRecords } from './health-records.ts'
 import { createLogAccess } from './log-access.ts'
 import { logIdentity } from './log-identity.ts'
 import { logReader } from './log-reader.ts'
@@ -22,6 +23,7 @@ export function createBackupLog (sql: Sql, schema: string, now: () => Date) {
     ...slotAttempts(access),
     ...restoreRecords(access),
     ...logReader(access),
+    ...healthRecords(access),
     ...removals(access),
     ...deadRuns(access),
     ...adoptions(access),

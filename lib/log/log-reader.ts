@@ -31,7 +31,7 @@ export function logReader ({ table, query, select }: LogAccess) {
     },
 
     /** Newest first, in the order of insertion. */
-    async list ({ schema: ofSchema, status, trigger, limit = 100, before }: ListQuery, visible: string[] | null = null): Promise<LogPage> {
+    async list ({ schema: ofSchema, status, trigger, limit = 100, before }: ListQuery, visible: string[] | null): Promise<LogPage> {
       const cursor = before === undefined ? { ordinal: null, id: null } : decodeCursor(before)
       const backups = await select(`removed_at IS NULL
         AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR status = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
@@ -43,28 +43,8 @@ export function logReader ({ table, query, select }: LogAccess) {
     },
 
     /** Backups that run, and snapshots that are being restored. */
-    async running (visible: string[] | null = null): Promise<LoggedBackup[]> {
-      return await select(`removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running') AND ${ofVisible('$1')}`, [visibleText(visible)], 'ORDER BY ordinal DESC')
-    },
-
-    /** The newest completed backup of each schema. */
-    async newest (visible: string[] | null = null): Promise<LoggedBackup[]> {
-      return await select(`removed_at IS NULL AND id IN (
-        SELECT DISTINCT ON (schema) id FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL ORDER BY schema, ordinal DESC, id DESC)
-        AND ${ofVisible('$1')}`, [visibleText(visible)], 'ORDER BY schema')
-    },
-
-    async bytesHeld (visible: string[] | null = null): Promise<number> {
-      const rows = await query<{ bytes: number }>(`SELECT coalesce(sum(size_bytes), 0) AS bytes FROM ${table} WHERE status IN ('completed', 'restored') AND removed_at IS NULL AND ${ofVisible('$1')}`, [visibleText(visible)])
-      return rows.reduce((sum, { bytes }) => sum + bytes, 0)
-    },
-
-    /** Schemas whose newest finished run failed. */
-    async failing (visible: string[] | null = null): Promise<string[]> {
-      const rows = await query<{ schema: string }>(`SELECT schema FROM (
-        SELECT DISTINCT ON (schema) schema, status FROM ${table} WHERE status <> 'running' AND removed_at IS NULL ORDER BY schema, ordinal DESC, id DESC) newest
-        WHERE status = 'failed' AND ${ofVisible('$1')}`, [visibleText(visible)])
-      return rows.map(({ schema: name }) => name)
+    async running (): Promise<LoggedBackup[]> {
+      return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [], 'ORDER BY ordinal DESC')
     },
 
     /** Completed snapshots of a schema. */
@@ -85,10 +65,10 @@ export function logReader ({ table, query, select }: LogAccess) {
       [ofSchema, String(window)])
     },
 
-    /** Completed snapshots of those of the schemas that have suspects which nobody accepted, or adopted snapshots. */
-    async doubtfulSnapshots (ofSchemas: string[]): Promise<LoggedBackup[]> {
+    /** Completed snapshots of those of the schemas, or of all, that have suspects which nobody accepted, or adopted snapshots. */
+    async doubtfulSnapshots (ofSchemas: string[] | null): Promise<LoggedBackup[]> {
       return await select(`${isThere} AND schema IN (SELECT schema FROM ${table}
-        WHERE schema ${inList('$1')} AND ${isThere} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [JSON.stringify(ofSchemas)])
+        WHERE ${ofVisible('$1')} AND ${isThere} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])
     },
 
     /** Every schema that has a row. */

@@ -33,6 +33,7 @@ export interface SchedulerOptions {
 }
 
 export interface Scheduler {
+  cadence: Cadence
   /** Returns at once. Does nothing the second time, and after stop(). */
   start: () => void
   /** Aborts the runs in hand and resolves when they have ended; nothing is started from here on. */
@@ -174,6 +175,7 @@ export function createScheduler ({ cadence, schemas, run, lastSlot, concurrency,
   }
 
   return {
+    cadence,
     start () {
       startedAt ??= clock.now()
       working ??= work().catch((error: unknown) => {

@@ -17,6 +17,7 @@ const longestPage = 1000
 /** PostgreSQL's text can't hold NUL. */
 const isText = (value: unknown, longest: number): value is string =>
   typeof value === 'string' && value.length <= 2 * longest && [...value].length <= longest && !value.includes('\0')
+const isPageSize = (value: unknown): boolean => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= longestPage
 const isFlag = (value: unknown): boolean => typeof value === 'boolean'
 const isList = (value: unknown, shortest: number): boolean => Array.isArray(value) && value.length >= shortest && value.length <= longestList &&
   value.every((name) => isText(name, longestName) && name !== '')
@@ -42,8 +43,13 @@ const calls = {
     schema,
     status: { takes: `one of ${BackupStatusSchema.enum.join(', ')}`, test: (value: unknown) => Value.Check(BackupStatusSchema, value) },
     trigger: { takes: `one of ${BackupTriggerSchema.enum.join(', ')}`, test: (value: unknown) => Value.Check(BackupTriggerSchema, value) },
-    limit: { takes: `a whole number from 1 to ${longestPage}`, test: (value: unknown) => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= longestPage },
+    limit: { takes: `a whole number from 1 to ${longestPage}`, test: isPageSize },
     before: { takes: 'the next of a page before', test: (value: unknown) => typeof value === 'string' }
+  },
+  status: {
+    schema,
+    limit: { takes: `a whole number from 1 to ${longestPage}`, test: isPageSize },
+    after: { takes: 'the newestNext of a page before', test: (value: unknown) => isText(value, longestName) }
   },
   verify: { signal: longCall.signal, onProgress: longCall.onProgress },
   rescan: { signal: longCall.signal, onProgress: longCall.onProgress },

@@ -10,6 +10,7 @@ import type { SnapshotStorage } from '../../types/index.ts'
 import type { EventHub } from './event-hub.ts'
 import type { Runner } from '../worker/runner.ts'
 import type { Runs } from './runs.ts'
+import type { StoragePresence } from './storage-presence.ts'
 
 /** Time, as runs and retries see it. */
 export interface Clock {
@@ -28,6 +29,8 @@ export interface Context {
   storage: SnapshotStorage
   events: EventHub
   runs: Runs
+  /** Whether the storage is the one that the log knows. */
+  presence: StoragePresence
   /** Where they take place. */
   runner: Runner
   clock: Clock

@@ -19,6 +19,7 @@ export async function beginCreate (context: Context, request: CreateOptions = {}
   checkArguments('create', request)
   const schema = requireAllowed(context, request.schema ?? context.options.schema)
   await context.log.prepare()
+  await context.presence.prepare()
   const run = await context.runs.begin(request.signal)
   const newRun: NewRun = {
     id: randomUUID(),

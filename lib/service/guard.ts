@@ -36,3 +36,14 @@ export async function findHolds (context: Pick<Context, 'log' | 'options'>, sche
   const holds = new Map([...snapshots].map(([schema, logged]) => [schema, holdOf(context, logged)]))
   return (schema) => holds.get(schema) ?? noHold
 }
+
+/** Of each schema the newest suspect that nobody has accepted. */
+export async function findWaitingSuspects (context: Pick<Context, 'log' | 'options'>): Promise<LoggedBackup[]> {
+  if (context.options.guard === undefined) return []
+  const snapshots = await context.log.doubtfulSnapshots(null)
+  return [...new Set(snapshots.map(({ backup }) => backup.schema))].flatMap((schema) => {
+    const ofSchema = snapshots.filter(({ backup }) => backup.schema === schema)
+    const { newestSuspect } = holdOf(context, ofSchema)
+    return ofSchema.filter(({ ordinal }) => ordinal === newestSuspect?.ordinal)
+  })
+}

@@ -18,6 +18,7 @@ export async function healLog (context: Context): Promise<void> {
   const { log } = context
   await failDeadRuns(context)
   await requireOwnStorage(context)
+  await context.presence.require()
   await removeEach(context, await log.strays(), async ({ backup }) => { await log.forgetFile(backup.id) })
   await removeEach(context, await log.removing(), async ({ backup }) => { await log.deleteRow(backup.id) })
   await removeDeadSpools(context)

@@ -27,6 +27,7 @@ export async function importBackup (context: Context, source: Readable, request:
   if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) throw new ArgumentInvalid('import() takes a stream of bytes')
   checkArguments('import', request)
   await context.log.prepare()
+  await context.presence.prepare()
   const id = randomUUID()
   const run = await context.runs.beginUpload(id, request.signal)
   try {

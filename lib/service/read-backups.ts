@@ -1,12 +1,10 @@
 import { FileGone, NotCompleted, NotFound } from '../errors.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
-import type { Backup, BackupList, ListQuery, Status } from '../../types/index.ts'
+import type { Backup, BackupList, ListQuery } from '../../types/index.ts'
 import { checkArguments, checkId, mayName } from './arguments.ts'
 import { type Completed, hasSnapshot } from './completed.ts'
 import type { Context } from './context.ts'
 import { findHolds, toGuarded } from './guard.ts'
-import { errorText } from './outcome.ts'
-import { requireOwnStorage } from './storage-owner.ts'
 
 async function withAvailability ({ storage }: Context, { backup }: LoggedBackup): Promise<Omit<Backup, 'held'>> {
   // A storage that can't be asked has nothing to give either
@@ -37,7 +35,7 @@ export async function getLogged (context: Context, id: string): Promise<LoggedBa
 }
 
 /** The schemas of the log that the caller may see; null when there is no bound. */
-async function visibleSchemas (context: Context): Promise<string[] | null> {
+export async function visibleSchemas (context: Context): Promise<string[] | null> {
   if (!context.options.areCallersBounded) return null
   return (await context.log.schemas()).filter((schema) => mayName(context, schema))
 }
@@ -59,20 +57,4 @@ export async function listBackups (context: Context, query: ListQuery = {}): Pro
   checkArguments('list', query)
   const { backups, next } = await context.log.list(query, await visibleSchemas(context))
   return { backups: await describeBackups(context, backups), next }
-}
-
-export async function readStatus (context: Context, nextRunAt: Date | null): Promise<Status> {
-  const { log, options } = context
-  const visible = await visibleSchemas(context)
-  const [running, newest, bytesHeld, failing] = [await log.running(visible), await log.newest(visible), await log.bytesHeld(visible), await log.failing(visible)]
-  const problem = await requireOwnStorage(context).then(() => undefined, errorText)
-  return {
-    healthy: failing.length === 0 && problem === undefined,
-    ...problem !== undefined && { problem },
-    allowRestore: options.allowRestore,
-    nextRunAt: nextRunAt?.toISOString() ?? null,
-    running: await describeBackups(context, running),
-    newest: await describeBackups(context, newest),
-    bytesHeld
-  }
 }

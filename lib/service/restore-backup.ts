@@ -32,6 +32,7 @@ export async function beginRestore (context: Context, id: string, request: Resto
   if (!context.options.allowRestore) throw new RestoreNotAllowed()
   checkArguments('restore', request)
   const found = await findSource(context, id, request)
+  await context.presence.prepare()
   const run = await context.runs.begin(request.signal)
   const preRestore = preRestoreRun(found, run, request)
   const publication = createPublication(context, preRestore)

@@ -3,13 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createMarkerFile, type Marker, markerName, markerPrefix, parseMarker } from '../storage/marker.ts'
 import type { LogIdentity } from '../log/log-identity.ts'
 import type { Context } from './context.ts'
-import { errorText } from './outcome.ts'
+import { errorText, isOwnError } from './outcome.ts'
 import { publishText } from './publish-text.ts'
 import { findStrays, rescanStorage } from './rescan-storage.ts'
 import { findRival, isExpired, renewalMs, takenBy } from './storage-owner.ts'
 
 /** Longest pause before another attempt, in milliseconds; half of it is left to chance, so that two who met don't meet again. */
 const retryMs = 2000
+/** The same for a storage that somebody has to mount again. */
+const missingMs = 10_000
 
 /** Keeps the storage for the log of this service, and adopts what a lost log has left in it. */
 export interface StorageKeeper {
@@ -20,7 +22,7 @@ export interface StorageKeeper {
 }
 
 export function createStorageKeeper (context: Context, signal: AbortSignal): StorageKeeper {
-  const { log, storage, logger, options } = context
+  const { log, storage, logger, options, presence } = context
   const holder = randomBytes(4).toString('hex')
   let known: LogIdentity | undefined
   /** The last one that was seen. */
@@ -42,7 +44,7 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
         told = ''
       } catch (error) {
         tell(error, 'this service could not take the storage of backups as its own; while it is another\'s, nothing is scheduled, pruned or adopted; trying on')
-        pause = retryMs * (1 + Math.random()) / 2
+        pause = (isOwnError(error, 'STORAGE_MISSING') ? missingMs : retryMs) * (1 + Math.random()) / 2
       }
       await delay(pause, undefined, { signal, ref: false }).catch(() => {})
     }
@@ -59,6 +61,7 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
     const identity = await identify()
     const names = await requireFree(identity)
     const previous = current
+    await (options.storage === undefined ? presence.prepare() : presence.require())
     await publish(markerName({ ...identity, holder, renewedAt: Date.now() }))
     if (previous === undefined) {
       // Another log may have come at the same moment: then both go back, and try again
@@ -100,11 +103,13 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
     if (options.storage === undefined) await createMarkerFile(options.storagePath, name)
     else await publishText(storage, name, '')
     current = name
+    presence.left(name)
   }
 
   async function release (): Promise<void> {
     if (current !== undefined) await storage.remove(current).catch(() => {})
     current = undefined
+    presence.left(undefined)
   }
 
   /** The database was lost, and its log with it; found out once, since a backup may be made while the old ones are still being read. */

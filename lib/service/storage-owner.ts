@@ -13,7 +13,7 @@ async function storedNames ({ storage }: Pick<Context, 'storage'>): Promise<stri
   return await storage.list(markerPrefix).then((stored) => stored.map(({ name }) => name), () => undefined)
 }
 
-const isSameLog = (marker: LogIdentity, own: LogIdentity): boolean => marker.database === own.database && marker.log === own.log
+export const isSameLog = (marker: LogIdentity, own: LogIdentity): boolean => marker.database === own.database && marker.log === own.log
 
 /**
  * The marker of another log that lives, if there is one among these names. In the same database a log lives as long as its table is there; of one

@@ -1,15 +1,12 @@
 import * as promises from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { removeFile } from '../storage/move-file.ts'
 import { storageError } from '../storage/storage-error.ts'
 
 /**
- * A new file for a snapshot to grow in: private (0600), never an existing one. Its directory is made where it is missing. Rejects with
- * FST_BACKUP_STORAGE_FAILED or _FULL, as all below.
+ * A new file for a snapshot to grow in: private (0600), never an existing one, in a directory that is there. Rejects with FST_BACKUP_STORAGE_FAILED or _FULL, as all below.
  */
 export async function createSpoolFile (path: string): Promise<promises.FileHandle> {
   return await onStorage('create a snapshot file', async () => {
-    await promises.mkdir(dirname(path), { recursive: true, mode: 0o700 })
     return await promises.open(path, 'wx+', 0o600)
   })
 }

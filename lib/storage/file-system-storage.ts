@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { ArgumentInvalid, RangeInvalid } from '../errors.ts'
 import type { ByteRange, SnapshotStorage, StoredSnapshot } from '../../types/index.ts'
+import { makeDirectory } from './make-directory.ts'
 import { moveFile, removeFile, removeQuietly, restrictMode, syncDirectory, type FileSystem } from './move-file.ts'
 import { isMarkerName } from './marker.ts'
 import { isSnapshotName } from './snapshot-name.ts'
@@ -37,7 +38,8 @@ export function createFileSystemStorage (directory: string, fs: FileSystem = pro
 
   async function publish (spoolPath: string, name: string): Promise<void> {
     const target = pathOf(name)
-    await makeDirectory(fs, root)
+    // A directory that the spool file lies in is there, or has gone since, and then it must not come back as another one
+    if (dirname(resolve(spoolPath)) !== root) await makeDirectory(fs, root)
     await restrictMode(fs, spoolPath)
     await moveFile(fs, spoolPath, root, name)
     try {
@@ -104,14 +106,6 @@ export function createFileSystemStorage (directory: string, fs: FileSystem = pro
 }
 
 const isStoredName = (name: string): boolean => isSnapshotName(name) || isMarkerName(name)
-
-/** Also the parents that are made on the way are synced, or the first snapshot might be lost with them. */
-async function makeDirectory (fs: FileSystem, directory: string): Promise<void> {
-  const first = await fs.mkdir(directory, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  const top = dirname(first)
-  for (let path = directory; path !== top; path = dirname(path)) await syncDirectory(fs, dirname(path))
-}
 
 async function told<T> (operation: string, work: Promise<T>): Promise<T> {
   try {

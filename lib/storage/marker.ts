@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { storageError } from './storage-error.ts'
 
@@ -32,10 +32,9 @@ export function parseMarker (name: string): Marker | undefined {
 
 export const isMarkerName = (name: string): boolean => pattern.test(name)
 
-/** In a directory, without a spool file that a crash might leave behind: an empty file comes into being as a whole. Rejects with FST_BACKUP_STORAGE_FAILED or _FULL. */
+/** In a directory that is there, without a spool file that a crash might leave behind: an empty file comes into being as a whole. Rejects with FST_BACKUP_STORAGE_FAILED or _FULL. */
 export async function createMarkerFile (directory: string, name: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
     await writeFile(join(directory, name), '', { flag: 'wx', mode: 0o600 })
   } catch (error) {
     throw storageError(error, 'write its marker')

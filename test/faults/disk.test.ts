@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -49,13 +50,16 @@ for (const worker of [true, false]) {
   })
 }
 
-t.test('a directory that goes away comes back with the next backup', async (t) => {
+t.test('a directory that goes away is not made again before somebody accepts the loss', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const lost = await engine.create()
   await rm(place.directory, { recursive: true })
   t.match(await engine.get(lost.id), { available: false })
   await t.rejects(engine.download(lost.id), { code: 'FST_BACKUP_FILE_GONE' })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_MISSING' })
+  t.equal(existsSync(place.directory), false)
+  t.match((await engine.rescan()).missing, [{ id: lost.id }])
   t.match(await engine.create(), { available: true })
   t.match((await engine.rescan()).missing, [{ id: lost.id }])
 })

@@ -54,7 +54,11 @@ t.test('GET /status tells how the service stands', async (t) => {
   const backup = engine.put()
   const response = await app.inject(`${base}/status`)
   t.equal(response.statusCode, 200)
-  t.strictSame(response.json(), { healthy: true, allowRestore: false, nextRunAt: null, running: [], newest: [backup], bytesHeld: 0 })
+  t.strictSame(response.json(), {
+    healthy: true, problems: [], allowRestore: false, nextRunAt: null, running: [], newest: [backup], newestNext: null, bytesHeld: 0
+  })
+  await app.inject(`${base}/status?schema=shop&limit=2&after=blog`)
+  t.strictSame(engine.calls.at(-1), ['status', { schema: 'shop', limit: 2, after: 'blog' }])
 })
 
 t.test('GET /:id has one backup, with its progress while it runs', async (t) => {

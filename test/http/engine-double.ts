@@ -177,9 +177,9 @@ export function createEngineDouble (): EngineDouble {
       called('rescan')
       return { adopted: [], missing: [] }
     },
-    async status () {
-      called('status')
-      return { healthy: true, allowRestore: false, nextRunAt: null, running: [], newest: [...backups.values()], bytesHeld: 0 }
+    async status (query) {
+      called('status', query)
+      return { healthy: true, problems: [], newestNext: null, allowRestore: false, nextRunAt: null, running: [], newest: [...backups.values()], bytesHeld: 0 }
     },
     on: () => engine,
     once: () => engine,

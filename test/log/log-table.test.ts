@@ -17,7 +17,7 @@ t.test('several replicas start at once: the table is made once', async (t) => {
   const logs = Array.from({ length: 8 }, () => useLog(t, database))
   await Promise.all(logs.map(async (log) => { await log.prepare() }))
   t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`], [{ comment: 'fastify-backup log, version 2' }])
-  for (const log of logs) t.strictSame(await log.list({}), { backups: [], next: null })
+  for (const log of logs) t.strictSame(await log.list({}, null), { backups: [], next: null })
 })
 
 t.test('it may lie in a schema of any name, and the schema has to be there', async (t) => {
@@ -60,7 +60,7 @@ t.test('a table of the first release is migrated, and its rows are numbered in t
     INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES
       ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02'), ('00000000-0000-4000-8000-000000000001', 'a', 'a', 'failed', 'manual', '2026-01-01')`)
   const log = useLog(t, database)
-  const { backups } = await log.list({})
+  const { backups } = await log.list({}, null)
   t.strictSame(backups.map(({ backup, ordinal }) => [backup.filename, ordinal]), [['b', 2], ['a', 1]])
   t.match(backups[0], { backup: { suspect: null, accepted: false, warnings: [] }, restored: false, partial: false, adopted: false })
   const next = await log.insert({ id, schema: 'a', filename: 'c', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt: new Date('2025-01-01'), slot: null, partial: false })

@@ -75,6 +75,10 @@ t.test('snapshots of an emptied table are suspect, and evict none of those befor
   const line = engine.lines.find(({ msg }) => msg.includes('far fewer rows'))
   t.match(line, { level: 40, schema: testSchema, id: suspects[0]?.id })
   t.strictSame(line?.suspect, suspect)
+  const [problem] = (await engine.status()).problems
+  t.match(problem, { code: 'suspect_snapshot', message: /items from 200 to 0 rows/ })
+  await engine.update(suspects[3]?.id ?? '', { accepted: true })
+  t.strictSame((await engine.status()).problems, [])
 })
 
 t.test('the hold ends when the newest suspect is accepted', async (t) => {
@@ -353,6 +357,10 @@ t.test('files that can not be deleted stop nobody else, and are reported once', 
   t.strictSame((await readdir(place.directory)).sort(), [first.filename, third.filename, tenant.filename].sort())
   t.strictSame(engine.lines.map(({ msg, filename }) => [msg.slice(0, 28), filename]).sort(),
     [['the file of a backup can not', '../impossible'], ['the file of a backup can not', first.filename]])
+  await place.sql`UPDATE backup_logs SET removed_at = removed_at - interval '2 minutes'`
+  const [problem] = (await engine.status()).problems
+  t.equal(problem?.code, 'file_undeletable')
+  t.ok(problem?.message.startsWith('2 files of removed backups can not be deleted: '))
   stuck.clear()
   await engine.create()
   t.notOk((await readdir(place.directory)).includes(first.filename), 'every later run tries again')

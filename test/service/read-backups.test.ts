@@ -102,16 +102,18 @@ t.test('the status tells what runs, what there is, and what fails', async (t) =>
       }
     })
   })
-  t.strictSame(await engine.status(), { healthy: true, allowRestore: true, nextRunAt: null, running: [], newest: [], bytesHeld: 0 })
+  t.strictSame(await engine.status(), { healthy: true, problems: [], allowRestore: true, nextRunAt: null, running: [], newest: [], newestNext: null, bytesHeld: 0 })
   const first = await engine.create()
   const second = await engine.create()
   const tenant = await engine.create({ schema: 'tenant' })
   t.strictSame(await engine.status(), {
     healthy: true,
+    problems: [],
     allowRestore: true,
     nextRunAt: null,
     running: [],
     newest: [second, tenant],
+    newestNext: null,
     bytesHeld: (first.sizeBytes ?? 0) + (second.sizeBytes ?? 0) + (tenant.sizeBytes ?? 0)
   })
 

@@ -23,11 +23,12 @@ t.test('other names are none', async (t) => {
   }
 })
 
-t.test('its file comes with its directory, once', async (t) => {
-  const directory = join(await useDirectory(t), 'a', 'b')
+t.test('its file comes once, and never makes a directory', async (t) => {
+  const directory = await useDirectory(t)
   await createMarkerFile(directory, markerName(marker))
   t.strictSame(await readdir(directory), [markerName(marker)])
   await t.rejects(createMarkerFile(directory, markerName(marker)), { code: 'FST_BACKUP_STORAGE_FAILED', message: /EEXIST/ })
   await writeFile(join(directory, 'file'), '')
   await t.rejects(createMarkerFile(join(directory, 'file'), markerName(marker)), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  await t.rejects(createMarkerFile(join(directory, 'gone'), markerName(marker)), { code: 'FST_BACKUP_STORAGE_FAILED', message: /ENOENT/ })
 })

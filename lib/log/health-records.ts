@@ -1,0 +1,84 @@
+import { type LogAccess, inList } from './log-access.ts'
+import type { LoggedBackup } from './log-row.ts'
+
+/** A completed backup, as far as health looks at it. */
+export interface HeldFile {
+  schema: string
+  filename: string
+  sizeBytes: number
+  startedAt: string
+  durationMs: number
+  /** The storage is expected to hold it: false when rescan() has told of its loss. */
+  isExpected: boolean
+  /** A snapshot of the whole schema, taken here. */
+  isFull: boolean
+}
+
+/** Since when the runs of a schema fail, and why the last one did. */
+export interface FailingSchema { schema: string, since: string, error: string }
+
+/** A file that should be gone, and since when. */
+export interface UndeletableFile { schema: string, filename: string, since: string }
+
+const hasSnapshot = "status IN ('completed', 'restored') AND removed_at IS NULL"
+
+/** What the health of the service is told by. */
+export function healthRecords ({ table, query, select, change }: LogAccess) {
+  return {
+    /** The database's clock. */
+    async databaseTime (): Promise<Date> {
+      const [row] = await query<{ time: string }>('SELECT clock_timestamp() AS time')
+      return new Date(row?.time ?? Number.NaN)
+    },
+
+    /** Names of the files that the storage should hold, the newest first. */
+    async expectedFiles (limit?: number): Promise<string[]> {
+      const rows = await query<{ filename: string }>(`SELECT filename FROM ${table} WHERE ${hasSnapshot} AND has_file ORDER BY ordinal DESC, id DESC LIMIT ${limit ?? 'ALL'}`)
+      return rows.map(({ filename }) => filename)
+    },
+
+    /** The storage need not hold those of `lost` any more; what it does hold it should. */
+    async expectFiles (lost: string[], stored: string[]): Promise<void> {
+      await change('has_file = false', `id::text ${inList('$1')} AND ${hasSnapshot}`, [JSON.stringify(lost)])
+      await change('has_file = true', `filename ${inList('$1')} AND ${hasSnapshot} AND NOT has_file`, [JSON.stringify(stored)])
+    },
+
+    async heldFiles (): Promise<HeldFile[]> {
+      return await query<HeldFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt", coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected",
+        trigger IN ('manual', 'scheduled') AND NOT partial AS "isFull" FROM ${table} WHERE ${hasSnapshot}`)
+    },
+
+    /** The newest completed backup of each schema, in the order of their names. */
+    async newestPage ({ schema: ofSchema, after, limit, visible }: { schema?: string | undefined, after?: string | undefined, limit: number, visible: string[] | null }): Promise<LoggedBackup[]> {
+      return await select(`removed_at IS NULL AND id IN (SELECT DISTINCT ON (schema) id FROM ${table} WHERE ${hasSnapshot}
+        AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR schema COLLATE "C" > $2::text) AND ($3::text IS NULL OR schema ${inList('$3')}) ORDER BY schema, ordinal DESC, id DESC)`,
+      [ofSchema ?? null, after ?? null, visible && JSON.stringify(visible)], `ORDER BY schema COLLATE "C" LIMIT ${limit}`)
+    },
+
+    /** Schemas whose last finished run failed. An import is no run of theirs. */
+    async failingSchemas (): Promise<FailingSchema[]> {
+      return await query<FailingSchema>(`SELECT schema, min(started_at) AS since, (array_agg(coalesce(error, '') ORDER BY ordinal DESC))[1] AS error
+        FROM (SELECT *, max(ordinal) FILTER (WHERE status <> 'failed') OVER (PARTITION BY schema) AS succeeded FROM ${table}
+          WHERE status <> 'running' AND trigger <> 'import' AND removed_at IS NULL) runs
+        WHERE status = 'failed' AND ordinal > coalesce(succeeded, ordinal - 1) GROUP BY schema ORDER BY schema`)
+    },
+
+    /** Files whose removal has begun more than a minute ago. */
+    async undeletableFiles (): Promise<UndeletableFile[]> {
+      return await query<UndeletableFile>(`SELECT schema, filename, coalesce(removed_at, finished_at) AS since FROM ${table}
+        WHERE has_file AND (removed_at IS NOT NULL OR status = 'failed') AND coalesce(removed_at, finished_at) < clock_timestamp() - interval '1 minute' ORDER BY since`)
+    },
+
+    /** When the log first had a row of each of these schemas. */
+    async firstRuns (schemas: string[]): Promise<Map<string, Date>> {
+      const rows = await query<{ schema: string, first: string }>(`SELECT schema, min(started_at) AS first FROM ${table} WHERE schema ${inList('$1')} GROUP BY schema`, [JSON.stringify(schemas)])
+      return new Map(rows.map(({ schema, first }) => [schema, new Date(first)]))
+    },
+
+    /** Those of these schemas that the database has. */
+    async existingSchemas (schemas: string[]): Promise<Set<string>> {
+      const rows = await query<{ name: string }>(`SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname ${inList('$1')}`, [JSON.stringify(schemas)])
+      return new Set(rows.map(({ name }) => name))
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import * as promises from 'node:fs/promises'
+import { StorageMissing } from '../errors.ts'
+import type { BackupLog } from '../log/backup-log.ts'
+import { makeDirectory } from '../storage/make-directory.ts'
+import { markerPrefix, parseMarker } from '../storage/marker.ts'
+import { onStorage } from '../snapshot/spool-file.ts'
+import type { Rescan, SnapshotStorage } from '../../types/index.ts'
+import { isSameLog } from './storage-owner.ts'
+
+/**
+ * Whether the storage is the one that the log knows. A directory that was made again, or one below a disk that is not mounted, has neither a
+ * marker of the log nor any of its files: what is written there is lost to everybody as soon as the disk is back.
+ */
+export interface StoragePresence {
+  /** Throws FST_BACKUP_STORAGE_MISSING. A storage that can't be asked is not taken for missing: what wants to write to it fails by itself. */
+  require: () => Promise<void>
+  /** The same before a run, and makes the directory for its spool file, unless that was there before. */
+  prepare: () => Promise<void>
+  /** Since when it is known to be missing; null when it is not, or nobody looked. */
+  missingSince: () => Date | null
+  /** The marker that this service has left in the storage; undefined when it has taken it along. */
+  left: (marker: string | undefined) => void
+  /** The storage is taken as it is: what rescan() did not find is not expected any more, and what it found again is. */
+  accept: (rescan: Rescan) => Promise<void>
+}
+
+export interface PresenceParts {
+  log: Pick<BackupLog, 'identify' | 'expectedFiles' | 'expectFiles'>
+  storage: SnapshotStorage
+  directory: string
+  /** The directory holds nothing but spool files. */
+  isCustom: boolean
+  now: () => Date
+}
+
+/** The newest files that are looked for one by one; only when none of them is there, everything is listed. */
+const sample = 5
+
+export function createStoragePresence ({ log, storage, directory, isCustom, now }: PresenceParts): StoragePresence {
+  let marker: string | undefined
+  let since: Date | null = null
+
+  async function isThere (name: string): Promise<boolean> {
+    return await storage.stat(name) !== null
+  }
+
+  async function isPresent (): Promise<boolean> {
+    if (marker !== undefined && await isThere(marker)) return true
+    const newest = await log.expectedFiles(sample)
+    for (const name of newest) if (await isThere(name)) return true
+    // Nothing was ever left here
+    if (newest.length === 0 && marker === undefined) return true
+    if (await hasMarkerOfLog()) return true
+    if (newest.length < sample) return false
+    const stored = new Set((await storage.list()).map(({ name }) => name))
+    return (await log.expectedFiles()).some((name) => stored.has(name))
+  }
+
+  /** Of any replica, also of one that was killed. */
+  async function hasMarkerOfLog (): Promise<boolean> {
+    const own = await log.identify()
+    return (await storage.list(markerPrefix)).map(({ name }) => parseMarker(name)).some((found) => found !== undefined && isSameLog(found, own))
+  }
+
+  async function look (): Promise<boolean> {
+    try {
+      // Twice, since a backup may be published and all older ones pruned in between
+      return await isPresent() || await isPresent()
+    } catch (error) {
+      if (isStorageError(error)) return true
+      throw error
+    }
+  }
+
+  async function require (): Promise<void> {
+    if (await look()) since = null
+    else {
+      since ??= now()
+      throw new StorageMissing()
+    }
+  }
+
+  return {
+    require,
+    async prepare () {
+      await require()
+      const mayMake = isCustom || (marker === undefined && (await log.expectedFiles(1)).length === 0)
+      if (mayMake) await onStorage('make its directory', async () => { await makeDirectory(promises, directory) })
+    },
+    missingSince: () => since,
+    left (name) { marker = name },
+    async accept ({ missing }) {
+      await log.expectFiles(missing.map(({ id }) => id), (await storage.list()).map(({ name }) => name))
+      marker = undefined
+      since = null
+    }
+  }
+}
+
+const isStorageError = (error: unknown): boolean => error instanceof Error && 'code' in error && String(error.code).startsWith('FST_BACKUP_STORAGE_')
