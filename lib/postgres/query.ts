@@ -61,7 +61,7 @@ export async function runStatements (runner: Runner, transform: RowTransform, te
 
 /** `$1` stands for the first parameter, but in a quoted name, a string or a comment, where it is what it is: a schema may be called so. */
 function fillIn (text: string, parameters: Parameter[]): string {
-  return text.replaceAll(/--[^\n]*|"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\d+)/g, (found, number: string | undefined) => {
+  return text.replaceAll(/--[^\n]*|"[^"]*"|'[^']*'|\$(\d+)/g, (found, number: string | undefined) => {
     if (number === undefined) return found
     const value = parameters[Number(number) - 1]
     if (value === undefined) throw new TypeError(`a statement has no parameter ${number}`)
