@@ -15,6 +15,8 @@ export type ManifestColumn = Static<typeof ManifestColumnSchema>
 export const ManifestTableSchema = Type.Object({
   name: Type.String({ minLength: 1 }),
   rows: Type.Integer({ minimum: 0 }),
+  /** Partitions that held rows, with their schema in front where it is not the snapshot's. */
+  partitions: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
   columns: Type.Array(ManifestColumnSchema)
 }, { additionalProperties: false })
 export type ManifestTable = Static<typeof ManifestTableSchema>

@@ -13,6 +13,7 @@ const vanishedStates = new Set(['42P01', '3F000', '42704', '42703'])
 const internalError = 'XX000'
 export const foreignKeyViolation = '23503'
 export const checkViolation = '23514'
+const programLimitExceeded = '54000'
 
 /**
  * Where the server itself names a table, a column or a constraint in an error: the files that call errtable() and its kin. The statement `RAISE … USING
@@ -41,6 +42,26 @@ function namesOf (error: unknown): Record<'schema' | 'table' | 'column' | 'const
     ? { schema: text(schema), table: text(table), column: text(column), constraint: text(constraint) }
     : { schema: undefined, table: undefined, column: undefined, constraint: undefined }
 }
+
+/** What was copied when an error came: most of them name no table. */
+const copiedTables = new WeakMap<object, { schema: string, name: string }>()
+
+/** Has the descriptions of the error name the table, which a COPY was reading or filling. Gives the error back. */
+export function duringCopyOf (table: { schema: string, name: string }, error: unknown): unknown {
+  if (typeof error === 'object' && error !== null && !copiedTables.has(error)) copiedTables.set(error, { schema: table.schema, name: table.name })
+  return error
+}
+
+const copiedTable = (error: unknown): { schema: string, name: string } | undefined =>
+  typeof error === 'object' && error !== null ? copiedTables.get(error) : undefined
+
+/** COPY FROM found none for a row. Only that file has this state without a constraint. */
+const isWithoutPartition = (error: unknown): boolean =>
+  sqlState(error) === checkViolation && fields(error).file === 'execPartition.c'
+
+/** A value, or a row, whose text exceeds what the server can hold in one piece: 1 GB. It never translates the message. */
+export const isTooLarge = (error: unknown): boolean => sqlState(error) === programLimitExceeded ||
+  (sqlState(error) === internalError && /^invalid memory alloc request size/.test(text(fields(error).message) ?? ''))
 
 /** An error of the server itself: then the connection stands, whatever the SQLSTATE says (a function can raise any). */
 const isFromServer = (error: unknown): boolean => text(fields(error).severity) !== undefined
@@ -120,8 +141,17 @@ export function describeDatabaseError (error: unknown): string {
  */
 export function describeWithoutMessage (error: unknown): string {
   const { schema, table, column, constraint } = namesOf(error)
-  const parts = [`SQLSTATE ${sqlState(error) ?? 'unknown'}`]
-  if (table !== undefined) parts.push(`table ${schema === undefined ? '' : `${schema}.`}${table}`)
+  const copied = copiedTable(error)
+  const names = [
+    ...table === undefined ? [] : [`${schema === undefined ? '' : `${schema}.`}${table}`],
+    ...copied === undefined ? [] : [`${copied.schema}.${copied.name}`]
+  ]
+  const [first, second = first] = names
+  const parts = isWithoutPartition(error) && first !== undefined ? [`a row of ${first} has no partition`] : []
+  parts.push(`SQLSTATE ${sqlState(error) ?? 'unknown'}`)
+  if (first !== undefined) parts.push(`table ${first}`)
+  // A partition of it, or what a function of it reads
+  if (second !== first) parts.push(`in the COPY of ${second}`)
   if (column !== undefined) parts.push(`column ${column}`)
   if (constraint !== undefined) parts.push(`constraint ${constraint}`)
   return parts.join(', ')
@@ -132,7 +162,7 @@ export const isDatabaseError = (error: unknown): boolean => isConnectionLoss(err
 
 /** What may be told of a database error, as the `cause` of the one that leaves the library. */
 export function publicCause (error: unknown): { code: string | undefined, table: unknown, column: unknown, constraint: unknown } {
-  const { table, column, constraint } = namesOf(error)
+  const { table = copiedTable(error)?.name, column, constraint } = namesOf(error)
   return { code: sqlState(error), table, column, constraint }
 }
 

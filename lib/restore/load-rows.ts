@@ -1,4 +1,5 @@
 import { RestoreFailed, SnapshotInvalid } from '../errors.ts'
+import { duringCopyOf } from '../postgres/database-error.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
@@ -10,12 +11,14 @@ import type { TableToRestore } from './restore-plan.ts'
 export async function loadRows (tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
   const targets = new Map(tables.map((target) => [target.source.name, target]))
   const nothing = async (): Promise<void> => {}
+  let current: TableToRestore | undefined
   let finishTable = nothing
   let abandonTable: () => Promise<unknown> = nothing
   try {
     const read = await readFile(hooks, 'load', async ({ name }) => {
       await finishTable()
       const target = targets.get(name)
+      current = target
       if (target === undefined) return { keep: () => false, write: nothing }
       const copy = await tx.copyIn(copyStatement(job.schema, target))
       abandonTable = copy.abort
@@ -32,7 +35,7 @@ export async function loadRows (tx: Transaction, tables: TableToRestore[], verif
     if (read.checksum !== verified.checksum) throw new SnapshotInvalid('it changed while it was read')
   } catch (error) {
     await abandonTable()
-    throw error
+    throw current === undefined ? error : duringCopyOf({ schema: job.schema, name: current.table.name }, error)
   }
 }
 

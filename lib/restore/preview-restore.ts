@@ -9,7 +9,7 @@ import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest, RestorePlan } from '../../types/index.ts'
 import type { PlannedSequence } from './plan-sequences.ts'
-import type { TableToRestore } from './restore-plan.ts'
+import { partitionWarnings, type TableToRestore } from './restore-plan.ts'
 import { restoreProblems } from './restore-problems.ts'
 import { readScope, type RestoreTarget } from './restore-scope.ts'
 
@@ -30,7 +30,7 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
         untouched: scope.untouched,
         drift,
         sequences: scope.sequences.flatMap((planned) => describeChange(planned, target.schema)),
-        warnings: [],
+        warnings: partitionWarnings(scope.tables, target.schema),
         ok: drift.length === 0
       }
     })

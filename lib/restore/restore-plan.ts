@@ -1,6 +1,6 @@
 import { ArgumentInvalid } from '../errors.ts'
 import type { CatalogTable } from '../postgres/catalog.ts'
-import type { TableRef } from '../snapshot/select-tables.ts'
+import { relativeName, type TableRef } from '../snapshot/select-tables.ts'
 import { describeColumn } from '../snapshot/column-encoding.ts'
 import type { Drift, Manifest, ManifestTable } from '../../types/index.ts'
 
@@ -11,6 +11,9 @@ export interface TableToRestore {
   /** Columns of the snapshot that the table still has; all of them unless drift was allowed. */
   columns: string[]
 }
+
+/** In one sentence. */
+const namesAtMost = 10
 
 export interface PlannedRestore { tables: TableToRestore[], untouched: string[], drift: Drift[] }
 
@@ -63,6 +66,18 @@ function columnDrift (source: ManifestTable, { columns }: CatalogTable): Drift[]
     if (required && !known.has(name)) drift.push({ table: source.name, column: name, problem: 'is new, NOT NULL and has no default' })
   }
   return drift
+}
+
+/** What may make the load fail although there is no drift, as far as the manifest tells. Pure. */
+export function partitionWarnings (tables: TableToRestore[], schema: string): string[] {
+  return tables.flatMap(({ table, source: { name, partitions = [] } }) => {
+    const present = new Set(table.relations.map((relation) => relativeName(relation, schema)))
+    const gone = partitions.filter((partition) => !present.has(partition))
+    if (gone.length === 0) return []
+    const named = gone.length > namesAtMost ? [...gone.slice(0, namesAtMost), `${gone.length - namesAtMost} more`] : gone
+    return [`${name} had rows in ${named.join(', ')}, which ${gone.length === 1 ? 'is no partition' : 'are no partitions'} of it any more; ` +
+      'unless others take these rows, the restore fails']
+  })
 }
 
 export const driftSummary = (drift: Drift[]): string =>

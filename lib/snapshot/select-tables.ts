@@ -2,6 +2,9 @@ import type { CatalogTable } from '../postgres/catalog.ts'
 
 export interface TableRef { schema: string, name: string }
 
+/** As it is called among the tables of `home`. */
+export const relativeName = ({ schema, name }: TableRef, home: string): string => schema === home ? name : `${schema}.${name}`
+
 /** `name` or `schema.name`, as excludeTables has them; the log table goes by both of its names. */
 export function createExclusion (excludeTables: string[], logTable: TableRef): (table: TableRef) => boolean {
   const excluded = new Set(excludeTables)

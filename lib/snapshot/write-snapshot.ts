@@ -2,12 +2,13 @@ import { CannotSnapshot } from '../errors.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import { type CatalogSequence, readSequenceStates } from '../postgres/sequences.ts'
 import type { CatalogRelation, CatalogTable, ServerFacts } from '../postgres/catalog.ts'
-import { isUntranslatable } from '../postgres/database-error.ts'
+import { describeWithoutMessage, duringCopyOf, isTooLarge, isUntranslatable } from '../postgres/database-error.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
 import { describeColumn } from './column-encoding.ts'
 import { findUnfaithfulTable, unfaithfulText } from './faithful-text.ts'
 import { formatVersion } from './format.ts'
+import { relativeName } from './select-tables.ts'
 import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from './snapshot-writer.ts'
 
 /** Plain data: what a snapshot is called, and where its file is written. */
@@ -49,7 +50,12 @@ export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity
     ...identity.partial && { partial: true },
     database: server.database,
     postgres: server.version,
-    tables: tables.map((table) => ({ name: table.name, rows: 0, columns: table.columns.map(describeColumn) })),
+    tables: tables.map((table) => ({
+      name: table.name,
+      rows: 0,
+      ...table.relations.length > 1 && { partitions: table.relations.filter(storesRows).map((relation) => relativeName(relation, identity.schema)) },
+      columns: table.columns.map(describeColumn)
+    })),
     sequences: await describeSequences(tx, content.sequences, identity.schema),
     totalRows: 0,
     totalTables: tables.length
@@ -71,9 +77,11 @@ export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity
 /**
  * Many tables in one round trip: it takes longer than to read a small one.
  */
-async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pick<Manifest, 'tables'>, server: ServerFacts, writer: SnapshotWriter, onRow: (table: string, tablesDone: number, bytes: number) => void): Promise<void> {
+async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pick<Manifest, 'schema' | 'tables'>, server: ServerFacts, writer: SnapshotWriter, onRow: (table: string, tablesDone: number, bytes: number) => void): Promise<void> {
   /** The one that is being written; -1 before the first. */
   let current = -1
+  /** The relation whose rows are awaited, until the first one comes. */
+  let partition: string | undefined
   /** Ends it, and starts those that follow up to this one: a root without partitions is not read, and is in the file all the same. */
   function advance (index: number): void {
     while (current < index) {
@@ -83,20 +91,35 @@ async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pi
       if (next !== undefined) writer.startTable(next)
     }
   }
-  const statements = tables.flatMap((table, index) => table.relations.filter(({ kind }) => kind !== 'p')
-    .map((relation) => ({ text: copyStatement(relation, table), index })))
+  const statements = tables.flatMap((table, index) => table.relations.filter(storesRows)
+    .map((relation) => ({ text: copyStatement(relation, table), index, relation })))
+  const filled = new Set<string>()
   for (let first = 0; first < statements.length; first += statementsAtOnce) {
     const batch = statements.slice(first, first + statementsAtOnce)
     await tx.copyOut(batch.map(({ text }) => text), {
-      begin (statement) { advance((batch[statement] as typeof batch[number]).index) },
+      begin (statement) {
+        const { index, relation } = batch[statement] as typeof batch[number]
+        advance(index)
+        partition = relativeName(relation, manifest.schema)
+      },
       row (bytes, start, end) {
+        if (partition !== undefined) filled.add(partition)
+        partition = undefined
         onRow((tables[current] as CatalogTable).name, current, writer.bytes)
         return writer.writeRow(bytes, start, end)
       }
-    }).catch((error: unknown) => { throw isUntranslatable(error) ? unreadable(tables[current] as CatalogTable, server) : error })
+    }).catch((error: unknown) => {
+      const table = tables[current]
+      throw table === undefined ? error : unreadable(error, table, server) ?? duringCopyOf({ schema: manifest.schema, name: table.name }, error)
+    })
   }
   advance(tables.length)
+  for (const table of manifest.tables) {
+    if (table.partitions !== undefined) table.partitions = table.partitions.filter((name) => filled.has(name))
+  }
 }
+
+const storesRows = ({ kind }: CatalogRelation): boolean => kind !== 'p'
 
 /** The root's columns by name: a partition may have them in another order. A table without columns takes no list. */
 function copyStatement ({ schema, name, generates }: CatalogRelation, { columns }: CatalogTable): string {
@@ -106,8 +129,10 @@ function copyStatement ({ schema, name, generates }: CatalogRelation, { columns 
   return `COPY ${source}${list === '' ? '' : ` (${list})`} TO STDOUT`
 }
 
-function unreadable ({ name }: CatalogTable, { encoding }: ServerFacts): Error {
-  return new CannotSnapshot(`table ${name} holds bytes that are no text in UTF-8 (the database's encoding is ${encoding})`)
+function unreadable (error: unknown, { name }: CatalogTable, { encoding }: ServerFacts): Error | undefined {
+  if (isUntranslatable(error)) return new CannotSnapshot(`table ${name} holds bytes that are no text in UTF-8 (the database's encoding is ${encoding})`)
+  if (isTooLarge(error)) return new CannotSnapshot(`table ${name} holds a row that is too large to send: as text it exceeds 1 GB (${describeWithoutMessage(error)})`)
+  return undefined
 }
 
 async function describeSequences (tx: Transaction, sequences: CatalogSequence[], home: string): Promise<Manifest['sequences']> {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import { asReadOnly, describeDatabaseError, isConnectionLoss, isDatabaseError, isLockTimeout, isUnavailable, isUntranslatable, isVanished, publicCause, publicDatabaseError } from '../../lib/postgres/database-error.ts'
+import { asReadOnly, describeDatabaseError, duringCopyOf, isConnectionLoss, isDatabaseError, isLockTimeout, isUnavailable, isUntranslatable, isVanished, publicCause, publicDatabaseError } from '../../lib/postgres/database-error.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 
 /** As the server sends it. */
@@ -73,7 +73,7 @@ t.test('what the server itself names is told, on a real one', async (t) => {
     ["INSERT INTO kept VALUES (2, 'hunter2', NULL, -1)", 'SQLSTATE 23514, constraint is_positive'],
     ['ALTER TABLE doubled ADD UNIQUE (id)', `SQLSTATE 23505, ${schema}doubled, constraint doubled_id_key`],
     ['ALTER TABLE kept ALTER parent SET NOT NULL, ADD CHECK (id > 1)', /^SQLSTATE 23514, table .*kept, constraint kept_id_check/],
-    ['INSERT INTO days VALUES (1)', `SQLSTATE 23514, ${schema}days`]
+    ['INSERT INTO days VALUES (1)', `a row of ${schema.replace('table ', '')}days has no partition, SQLSTATE 23514, ${schema}days`]
   ] as const) {
     const error: unknown = await sql.unsafe(statement).then(() => undefined, (error: unknown) => error)
     if (typeof expected === 'string') t.equal(describeDatabaseError(error), expected, statement)
@@ -85,6 +85,20 @@ t.test('what the server itself names is told, on a real one', async (t) => {
     t.equal(describeDatabaseError(raised), `SQLSTATE ${code}`)
     t.notMatch(inspect(publicDatabaseError(raised), { depth: 9 }), /hunter2/)
   }
+})
+
+t.test('an error that names no table gets the one that was copied', async (t) => {
+  const copied = { schema: 'a', name: 'events' }
+  const nameless = fromServer('22012')
+  t.equal(duringCopyOf(copied, nameless), nameless)
+  duringCopyOf({ schema: 'a', name: 'other' }, nameless)
+  t.equal(describeDatabaseError(nameless), 'SQLSTATE 22012, table a.events')
+  t.equal(publicCause(nameless).table, 'events')
+  const named = (name: string): object => fromServer('23505', { file: 'nbtinsert.c', schema_name: 'a', table_name: name, constraint_name: 'k' })
+  t.equal(describeDatabaseError(duringCopyOf(copied, named('events'))), 'SQLSTATE 23505, table a.events, constraint k')
+  t.equal(describeDatabaseError(duringCopyOf(copied, named('events_1'))), 'SQLSTATE 23505, table a.events_1, in the COPY of a.events, constraint k')
+  t.equal(duringCopyOf(copied, 'no object'), 'no object')
+  t.equal(describeDatabaseError('no object'), 'SQLSTATE unknown')
 })
 
 t.test('a database that can not be reached is told apart', async (t) => {
