@@ -62,7 +62,7 @@ t.test('a snapshot is created, listed, downloaded and restored over HTTP', async
   await sql`DELETE FROM users`
   await sql`INSERT INTO users (name) VALUES ('Eve')`
   const plan = await app.inject({ method: 'POST', url: `${base}/${made.id}/plan`, headers })
-  t.same(plan.json(), { id: made.id, schema: testSchema, tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }], untouched: ['backup_logs'], drift: [], ok: true })
+  t.same(plan.json(), { id: made.id, schema: testSchema, tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }], untouched: ['backup_logs'], drift: [], sequences: [{ name: 'users_id_seq', now: '3', after: '2' }], warnings: [], ok: true })
 
   const restored = await app.inject({ method: 'POST', url: `${base}/${made.id}/restore`, headers })
   t.match(restored.json(), { id: made.id, rowCount: 2, tables: [{ name: 'users', rows: 2 }] })

@@ -8,7 +8,7 @@
  */
 
 /**
- * Of the schema public, all at the same instant. The plugin's own backup_logs is left out: it has to change.
+ * Of the schema public, all at the same instant. The plugin's own backup_logs and its sequence are left out: they have to change.
  * @param {Sql} sql
  * @returns {Promise<Content>}
  */
@@ -18,7 +18,7 @@ export async function readContent (sql) {
     const found = { tables: new Map(), sequences: new Map() }
     const relations = await tx`
       SELECT relname AS name, relkind = 'S' AS is_sequence FROM pg_class
-      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S') AND relname <> 'backup_logs'
+      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S') AND relname NOT IN ('backup_logs', 'backup_logs_ordinal_seq')
       ORDER BY relname`
     for (const { name, is_sequence: isSequence } of relations) {
       if (isSequence) {

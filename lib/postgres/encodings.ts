@@ -33,8 +33,8 @@ export async function holdsUnfaithfulText (tx: Transaction, { schema, name }: Ca
       WHERE ${comesBackOther('s.bytes', encoding)}) AS found`)
     return found
   } catch (error) {
-    if (isUntranslatable(error)) return true
-    throw error
+    if (!isUntranslatable(error)) throw error
+    return true
   }
 }
 
