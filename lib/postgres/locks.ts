@@ -70,14 +70,13 @@ export async function lockRelations (tx: Transaction, relations: Lockable[], mod
 }
 
 /** Runs what takes locks. A timeout bounds how long others queue behind us; lockWithRetries() then tries again. */
-export async function withinLockTimeout (tx: Transaction, lock: () => Promise<void>): Promise<void> {
+export async function withinLockTimeout<T> (tx: Transaction, lock: () => Promise<T>): Promise<T> {
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)) + setLocal('statement_timeout', String(statementTimeoutMs)))
-  try {
-    await lock()
-  } catch (error) {
+  const locked = await lock().catch((error: unknown) => {
     throw isLockTimeout(error) || isCanceled(error) ? new LocksHeld('others hold the locks', { cause: error }) : error
-  }
+  })
   await tx.run(setLocal('lock_timeout', '0') + setLocal('statement_timeout', '0'))
+  return locked
 }
 
 /**

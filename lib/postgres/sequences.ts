@@ -23,7 +23,7 @@ export interface SequenceState { lastValue: string, isCalled: boolean }
 export type StoredSequence = Pick<CatalogSequence, 'oid' | 'schema' | 'name' | 'ownedBy' | 'ownerSchema'> & SequenceState
 
 /**
- * The sequences that `relations` (oids of tables and their partitions) own or use, and besides them those of `schema` that belong to no table of it: a
+ * The sequences that `relations` (oids of tables and their partitions) own or use, and besides them those of `schema` that belong to no table of it, but to a view, say: a
  * trigger or the application may use them, which the catalog does not know.
  */
 export async function readSequences (tx: Transaction, schema: string, relations: string[]): Promise<CatalogSequence[]> {
@@ -65,12 +65,12 @@ export async function readSequences (tx: Transaction, schema: string, relations:
     FROM candidate JOIN pg_sequence s ON s.seqrelid = candidate.oid
     JOIN pg_class c ON c.oid = candidate.oid JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN LATERAL (
-      SELECT nt.nspname AS schema, t.relname || '.' || a.attname AS column_name
+      SELECT nt.nspname AS schema, t.relkind AS kind, t.relname || '.' || a.attname AS column_name
       FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace nt ON nt.oid = t.relnamespace
       JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')) owner ON true
     LEFT JOIN used ON used.sequence = c.oid
-    WHERE c.relpersistence <> 't' AND (used.inside OR (n.nspname = $2::text AND owner.schema IS DISTINCT FROM $2::text
+    WHERE c.relpersistence <> 't' AND (used.inside OR (n.nspname = $2::text AND (owner.schema IS DISTINCT FROM $2::text OR owner.kind IN ('v', 'f'))
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
     ORDER BY n.nspname, c.relname`, [`{${relations.join(',')}}`, schema])
 }

@@ -36,7 +36,8 @@ export async function lockScope (tx: Transaction, job: RestoreJob, manifest: Man
 }
 
 async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifest, server: ServerFacts): Promise<RestoreScope> {
-  const planned = await readScope(tx, manifest, job)
+  // TRUNCATE … RESTART IDENTITY keeps readers from a sequence until it commits
+  const planned = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
   await refuseProblems(tx, planned, job, server)
   try {
     await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
@@ -46,7 +47,7 @@ async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifes
   } catch (error) {
     throw isVanished(error) ? new CatalogChanged() : error
   }
-  const locked = await readScope(tx, manifest, job)
+  const locked = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
   if (!isLocked(locked, planned)) throw new CatalogChanged()
   await refuseProblems(tx, locked, job, server)
   return locked

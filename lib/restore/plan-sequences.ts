@@ -37,14 +37,32 @@ export function planSequences (sequences: CatalogSequence[], states: StoredSeque
 
 /** Those that the snapshot has and the restore is about. Pure. */
 export function findConcerned (sequences: CatalogSequence[], manifest: Manifest, target: SequenceTarget): Array<{ sequence: CatalogSequence, state: SequenceState }> {
-  return sequences.filter((sequence) => isConcerned(sequence, target)).flatMap((sequence) => {
+  return sequences.filter((sequence) => !isBarred(sequence, target) && isConcerned(sequence, target)).flatMap((sequence) => {
     const state = storedState(sequence, manifest, target.schema)
     return state === undefined ? [] : [{ sequence, state }]
   })
 }
 
+/** Those that the snapshot has and that lie in schemas that the call may not touch. Pure. */
+export const findBarred = (sequences: CatalogSequence[], manifest: Manifest, target: SequenceTarget): CatalogSequence[] =>
+  sequences.filter((sequence) => isBarred(sequence, target) && storedState(sequence, manifest, target.schema) !== undefined)
+
+/** Of these, the ones that are behind the rows that come back, or that can't be read. Pure. */
+export function sequenceWarnings (barred: CatalogSequence[], states: StoredSequence[], manifest: Manifest, target: SequenceTarget): string[] {
+  const current = new Map(states.map((state) => [state.oid, state]))
+  return barred.flatMap((sequence) => {
+    const state = storedState(sequence, manifest, target.schema)
+    const now = current.get(sequence.oid)
+    if (state === undefined || (now !== undefined && !isAhead(state, now, BigInt(sequence.increment)))) return []
+    return [`the sequence ${sequence.schema}.${sequence.name} lies in a schema that may not be named here, so it is not moved to ${state.lastValue}, ` +
+      'as the snapshot has it: the next value that it gives may be taken']
+  })
+}
+
+const isBarred = ({ schema }: CatalogSequence, target: SequenceTarget): boolean =>
+  schema !== target.schema && target.allowedSchemas?.includes(schema) === false
+
 function isConcerned ({ schema, used }: CatalogSequence, target: SequenceTarget): boolean {
-  if (schema !== target.schema && target.allowedSchemas?.includes(schema) === false) return false
   return used || (schema === target.schema && target.tables === undefined)
 }
 

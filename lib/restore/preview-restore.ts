@@ -4,14 +4,15 @@ import type { Sql } from '../postgres/connection.ts'
 import { describeDatabaseError, isLockTimeout, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName, quoteLiteral } from '../postgres/identifiers.ts'
 import { lockTimeoutMs } from '../postgres/locks.ts'
+import { readSequenceStates } from '../postgres/sequences.ts'
 import { pinSettings, setLocal, withSearchPath } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest, RestorePlan } from '../../types/index.ts'
-import type { PlannedSequence } from './plan-sequences.ts'
+import { findBarred, type PlannedSequence, sequenceWarnings } from './plan-sequences.ts'
 import { partitionWarnings, type TableToRestore } from './restore-plan.ts'
 import { restoreProblems } from './restore-problems.ts'
-import { readScope, type RestoreTarget } from './restore-scope.ts'
+import { readScope, type RestoreScope, type RestoreTarget } from './restore-scope.ts'
 
 /** What a restore would do at this moment: the same plan that it would make. Reads, and changes nothing. */
 export async function previewRestore (sql: Sql, manifest: Manifest, target: RestoreTarget): Promise<Omit<RestorePlan, 'id'>> {
@@ -30,13 +31,19 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
         untouched: scope.untouched,
         drift,
         sequences: scope.sequences.flatMap((planned) => describeChange(planned, target.schema)),
-        warnings: partitionWarnings(scope.tables, target.schema),
+        warnings: [...partitionWarnings(scope.tables, target.schema), ...await readSequenceWarnings(tx, scope, manifest, target)],
         ok: drift.length === 0
       }
     })
   } catch (error) {
     throw isLockTimeout(error) ? new LockTimeout(describeDatabaseError(error)) : publicDatabaseError(error)
   }
+}
+
+/** A restore has no need of these states: it leaves such sequences alone. */
+async function readSequenceWarnings (tx: Transaction, { recordedSequences }: RestoreScope, manifest: Manifest, target: RestoreTarget): Promise<string[]> {
+  const barred = findBarred(recordedSequences, manifest, target)
+  return sequenceWarnings(barred, await readSequenceStates(tx, barred.filter(({ readable }) => readable)), manifest, target)
 }
 
 /** Without one that may not be read, which is among the problems then. */

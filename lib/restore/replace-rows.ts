@@ -23,6 +23,8 @@ import { readScope, type RestoreScope } from './restore-scope.ts'
 export async function replaceRows (tx: Transaction, scope: RestoreScope, verified: ReadSnapshot, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
   // All that is altered is locked. Whoever else has to be waited for (a function may read any table), has the whole service wait
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
+  // Before the load: a column that the snapshot lacks draws from there on
+  await setSequences(tx, scope.sequences.filter(({ moves }) => moves))
   await withSearchPath(tx, server.searchPath, async () => {
     await disableTriggers(tx, scope.triggers)
     await dropForeignKeys(tx, scope.foreignKeys)
@@ -34,7 +36,6 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
   })
   const changed = await findUnfaithfulTable(tx, scope.tables.map(({ table }) => table), server)
   if (changed !== undefined) throw new RestoreFailed(`table ${changed} would hold ${unfaithfulText(server)}`)
-  await setSequences(tx, scope.sequences.filter(({ moves }) => moves))
   await withSearchPath(tx, withCatalogFirst(server.searchPath), async () => { await addChecks(tx, scope.checks) })
   await withSearchPath(tx, server.searchPath, async () => {
     await validateChecks(tx, scope.checks)

@@ -8,7 +8,7 @@ import { pinSettings, requireDurableCommit, setLocal, withSearchPath } from '../
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { elsewhereWarnings, leafWarnings } from '../snapshot/rows-elsewhere.ts'
 import { createExclusion, excludedNames } from '../snapshot/select-tables.ts'
-import { writeSnapshot } from '../snapshot/write-snapshot.ts'
+import { unreadSequences, writeSnapshot } from '../snapshot/write-snapshot.ts'
 import type { Drift } from '../../types/index.ts'
 import { lockScope } from './lock-scope.ts'
 import { alterRowSecurity, replaceRows } from './replace-rows.ts'
@@ -60,11 +60,13 @@ const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
 
 /** The rows that are about to be replaced, read under the locks: not one committed write falls in between. */
 async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
+  // A sequence that is not held may be somebody else's
+  await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
   await withSearchPath(tx, server.searchPath, async () => { await alterRowSecurity(tx, scope, 'NO FORCE') })
   await hooks.onPreRestoreStarted()
   const tables = scope.tables.map(({ table }) => table)
   const isExcluded = createExclusion(job.excludeTables, job.logTable)
-  const warnings = [...await elsewhereWarnings(tx, tables, isExcluded), ...job.tables === undefined ? await leafWarnings(tx, job.schema, isExcluded) : []]
+  const warnings = [...unreadSequences(scope.recordedSequences), ...await elsewhereWarnings(tx, tables, isExcluded), ...job.tables === undefined ? await leafWarnings(tx, job.schema, isExcluded) : []]
   const excludedTables = excludedNames(scope.untouched, job.schema, isExcluded, job.logTable)
   const written = await writeSnapshot(tx, job.preRestore, { tables, sequences: scope.recordedSequences, server }, hooks.onProgress)
   await hooks.onPreRestoreWritten({ ...written, warnings, excludedTables })
@@ -106,7 +108,7 @@ function stopwatch (): () => number {
 function explain (error: unknown, touched: boolean): unknown {
   if (error instanceof CommitUncertain) return Object.assign(new RestoreUncertain(error.message), { cause: publicCause(error.cause) })
   // A server that may only be read says so at BEGIN: later it is a function of somebody's
-  if (!isDatabaseError(error) || !touched || (isUnavailable(error) && !isReadOnly(error))) return publicDatabaseError(error)
+  if (!isDatabaseError(error) || !(touched || isLockTimeout(error)) || (isUnavailable(error) && !isReadOnly(error))) return publicDatabaseError(error)
   const told = isLockTimeout(error) ? new LockTimeout(describeWithoutMessage(error)) : new RestoreFailed(describeWithoutMessage(error))
   return Object.assign(told, { cause: publicCause(error) })
 }

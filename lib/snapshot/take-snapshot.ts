@@ -11,7 +11,7 @@ import { nameProblems } from './faithful-text.ts'
 import { elsewhereProblems, elsewhereWarnings, leafWarnings } from './rows-elsewhere.ts'
 import { createExclusion, excludedNames, selectTables, tableProblems, type TableRef } from './select-tables.ts'
 import type { WrittenSnapshot } from './snapshot-writer.ts'
-import { type SnapshotIdentity, writeSnapshot } from './write-snapshot.ts'
+import { type SnapshotIdentity, unreadSequences, writeSnapshot } from './write-snapshot.ts'
 
 /** Plain data, so that a run can be handed to another thread. */
 export interface SnapshotJob extends SnapshotIdentity { excludeTables: string[], logTable: TableRef }
@@ -62,7 +62,7 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
       if (!areLocked(tables, listed) || !areSeenAsTheyAre(tables)) throw new CatalogChanged()
       const sequences = await readSequences(tx, job.schema, tables.flatMap(({ relations }) => relations.map(({ oid }) => oid)))
       await hooks.onLocked()
-      const warnings = await readWarnings(tx, job, tables)
+      const warnings = [...unreadSequences(sequences), ...await readWarnings(tx, job, tables)]
       await hooks.onWritten({ ...await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress), warnings, excludedTables })
       completed = true
     }, signal)

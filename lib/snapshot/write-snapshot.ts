@@ -151,6 +151,12 @@ async function describeSequences (tx: Transaction, sequences: CatalogSequence[],
   }))
 }
 
+/** What no table draws from may be the application's own. */
+export function unreadSequences (sequences: CatalogSequence[]): string[] {
+  return sequences.filter(({ used, readable }) => !used && !readable)
+    .map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}, so its value is not in this snapshot`)
+}
+
 function createProgress (tables: number, report: (progress: Progress) => void): { row: (table: string, tablesDone: number, bytes: number) => void, end: (written: WrittenSnapshot) => void } {
   let rows = 0
   let next = Date.now() + progressInterval

@@ -34,8 +34,8 @@ t.test('a connection that is lost at any step leaves everything as it was', asyn
   await sql.unsafe("DELETE FROM orders; UPDATE users SET name = 'Eve'; SELECT setval('users_id_seq', 50)")
   const before = await readState(sql)
   // In the order in which they come
-  const steps = ['savepoint', 'LOCK TABLE', 'ALTER SEQUENCE', 'TO STDOUT', 'DISABLE TRIGGER', 'DROP CONSTRAINT "orders_user_id_fkey"', 'DROP CONSTRAINT "positive"',
-    'TRUNCATE', 'FROM STDIN', '2\tBob', 'SET CONSTRAINTS', 'setval', 'CONSTRAINT "positive" CHECK', 'CONSTRAINT "orders_user_id_fkey" FOREIGN', 'ENABLE TRIGGER', "SET status = 'restored'"]
+  const steps = ['savepoint', 'LOCK TABLE', 'ALTER SEQUENCE', 'TO STDOUT', 'setval', 'DISABLE TRIGGER', 'DROP CONSTRAINT "orders_user_id_fkey"', 'DROP CONSTRAINT "positive"',
+    'TRUNCATE', 'FROM STDIN', '2\tBob', 'SET CONSTRAINTS', 'CONSTRAINT "positive" CHECK', 'CONSTRAINT "orders_user_id_fkey" FOREIGN', 'ENABLE TRIGGER', "SET status = 'restored'"]
   for (const step of steps) {
     let cut = false
     proxy.onSent = (text, link) => {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { cancelBlocked } from '../postgres/backends.ts'
 import { useEngine, type Place, type TestEngine } from '../service/engine.ts'
 import { testSchema, type TestScope, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
@@ -142,4 +143,60 @@ t.test('a shared sequence of somebody else refuses the restore only where it wou
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: ['the role does not own the sequence far.ids'] })
   await place.sql.unsafe(`SELECT setval('far.ids', 20); REVOKE SELECT ON far.ids FROM ${owner}`)
   t.match(await engine.plan(id), { ok: false, sequences: [] })
+})
+
+t.test('one in a schema that the caller may not touch is told by the plan when it is behind the rows', async (t) => {
+  const place = await useSchema(t, `CREATE SCHEMA far; CREATE TABLE far.users (id serial); CREATE TABLE users (LIKE far.users INCLUDING ALL);
+    INSERT INTO users DEFAULT VALUES; INSERT INTO users DEFAULT VALUES`)
+  const engine = useEngine(t, place, { schemas: [home] })
+  const { id } = await engine.create()
+  t.strictSame((await engine.plan(id)).warnings, [])
+  await place.sql`ALTER SEQUENCE far.users_id_seq RESTART`
+  const { ok, sequences, warnings } = await engine.plan(id)
+  t.match({ ok, sequences }, { ok: true, sequences: [] })
+  t.match(warnings.join(), /^the sequence far\.users_id_seq lies in a schema that may not be named here, so it is not moved to 2,/)
+  await engine.restore(id)
+  t.equal(await nextOf(place, 'far.users_id_seq'), 1)
+})
+
+t.test('a sequence that a view owns goes forward with the others', async (t) => {
+  const place = await useSchema(t, 'CREATE VIEW shown AS SELECT 1 AS id; CREATE SEQUENCE ids OWNED BY shown.id; SELECT setval(\'ids\', 41)')
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`ALTER SEQUENCE ids RESTART`
+  await engine.restore(id)
+  t.equal(await nextOf(place, 'ids'), 42)
+})
+
+t.test('a column that came later draws from the sequence during the load, and no value comes twice', async (t) => {
+  const place = await useSchema(t, 'CREATE TABLE items (id serial); INSERT INTO items SELECT FROM generate_series(1, 3)')
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`ALTER TABLE items ADD COLUMN code int DEFAULT nextval('items_id_seq')`
+  await engine.restore(id)
+  t.strictSame([...await place.sql`SELECT id, code FROM items ORDER BY id`], [{ id: 1, code: 4 }, { id: 2, code: 5 }, { id: 3, code: 6 }])
+  t.equal(await nextOf(place, 'items_id_seq'), 7)
+})
+
+t.test('a sequence that may not be read and that no table draws from is told by the snapshot', async (t) => {
+  const place = { ...await useDatabase(t, { owner: 'plain' }), directory: await useDirectory(t) }
+  await place.sql`CREATE SEQUENCE hidden`
+  const engine = useEngine(t, { ...place, url: place.ownerUrl })
+  const { id, warnings } = await engine.create()
+  t.strictSame(warnings, [`the role may not SELECT from the sequence ${home}.hidden, so its value is not in this snapshot`])
+  t.strictSame((await engine.get((await engine.restore(id)).preRestoreId)).warnings, warnings)
+})
+
+t.test('a sequence that somebody else holds is waited for as a lock is, and no longer', async (t) => {
+  const place = await useSchema(t, 'CREATE SCHEMA far; CREATE TABLE far.users (id serial); CREATE TABLE users (LIKE far.users INCLUDING ALL); INSERT INTO users DEFAULT VALUES')
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  const rival = await place.sql.reserve()
+  t.after(async () => { rival.release() })
+  await rival.unsafe('BEGIN; TRUNCATE far.users RESTART IDENTITY')
+  const restoring = engine.restore(id)
+  // As its statement timeout would
+  await cancelBlocked(place.sql, 2)
+  await rival`ROLLBACK`
+  t.match(await restoring, { rowCount: 1 })
 })
