@@ -1,5 +1,5 @@
 import { RestoreFailed } from '../errors.ts'
-import { checkViolation, sqlState } from './database-error.ts'
+import { checkViolation, isDatabaseError, isLockTimeout, isUnavailable, sqlState } from './database-error.ts'
 import { qualifiedName, quoteIdentifier, quoteLiteral } from './identifiers.ts'
 import type { Lockable } from './locks.ts'
 import { runAll, runInChunks } from './run-all.ts'
@@ -118,7 +118,7 @@ function addComment ({ name, of, on, comment }: SuspendedCheck): string[] {
 export async function validateChecks (tx: Transaction, checks: SuspendedCheck[]): Promise<void> {
   await runAll(tx, checks.filter(({ validated }) => validated),
     (check) => `ALTER ${targetOf(check)} VALIDATE CONSTRAINT ${quoteIdentifier(check.name)}`,
-    (error) => sqlState(error) === checkViolation,
-    async ({ name, of, on }) => new RestoreFailed(`SQLSTATE ${checkViolation}, ` +
-      `${of.toLowerCase()} ${on.schema}.${on.name}, constraint ${name}: rows of the snapshot would violate it`))
+    (error) => isDatabaseError(error) && !isUnavailable(error) && !isLockTimeout(error),
+    async ({ name, of, on }, error) => new RestoreFailed(`SQLSTATE ${sqlState(error)}, ${of.toLowerCase()} ${on.schema}.${on.name}, constraint ${name}` +
+      (sqlState(error) === checkViolation ? ': rows of the snapshot would violate it' : '')))
 }

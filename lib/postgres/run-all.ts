@@ -15,7 +15,7 @@ export async function runInChunks (tx: Transaction, statements: string[]): Promi
  * the last success run again one by one, to find out which it is. By then all of them are undone.
  */
 export async function runAll<Item> (tx: Transaction, items: Item[], toStatement: (item: Item) => string,
-  concerns: (error: unknown) => boolean, explain: (item: Item) => Promise<unknown>): Promise<void> {
+  concerns: (error: unknown) => boolean, explain: (item: Item, error: unknown) => Promise<unknown>): Promise<void> {
   for (let first = 0; first < items.length; first += statementsAtOnce) {
     const chunk = items.slice(first, first + statementsAtOnce)
     try {
@@ -28,12 +28,12 @@ export async function runAll<Item> (tx: Transaction, items: Item[], toStatement:
 }
 
 async function runOneByOne<Item> (tx: Transaction, items: Item[], toStatement: (item: Item) => string,
-  concerns: (error: unknown) => boolean, explain: (item: Item) => Promise<unknown>): Promise<void> {
+  concerns: (error: unknown) => boolean, explain: (item: Item, error: unknown) => Promise<unknown>): Promise<void> {
   for (const item of items) {
     try {
       await tx.savepoint(async (inner) => { await inner.run(toStatement(item)) })
     } catch (error) {
-      throw concerns(error) ? await explain(item) : error
+      throw concerns(error) ? await explain(item, error) : error
     }
   }
 }

@@ -52,7 +52,7 @@ t.test('any other error of a COPY names its table', async (t) => {
     ['CREATE TABLE trees (tree pg_node_tree); INSERT INTO trees SELECT adbin FROM pg_attrdef LIMIT 1; INSERT INTO trees SELECT ev_action FROM pg_rewrite LIMIT 1', 'TRUNCATE trees',
       `SQLSTATE 0A000, table ${home}.trees`],
     ['CREATE TABLE first (id int); CREATE TABLE notes (id int); INSERT INTO notes VALUES (1)', `CREATE FUNCTION refuse (int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'secret'; END $$;
-      TRUNCATE notes; ALTER TABLE notes ADD CHECK (refuse(id))`, `SQLSTATE P0001, table ${home}.notes`],
+      TRUNCATE notes; ALTER TABLE notes ADD CHECK (refuse(id))`, `SQLSTATE P0001, table ${home}.notes, constraint notes_id_check`],
     ['CREATE TABLE parted (id int) PARTITION BY LIST (id); CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1); INSERT INTO parted VALUES (1)',
       'TRUNCATE parted; ALTER TABLE parted_1 ADD CONSTRAINT never CHECK (id > 1)', `SQLSTATE 23514, table ${home}.parted_1, in the COPY of ${home}.parted, constraint never`]
   ]

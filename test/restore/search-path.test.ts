@@ -2,6 +2,7 @@ import postgres from 'postgres'
 import t from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { readState, sameDatabase } from './database-state.ts'
+import { useDirectory } from '../support/directory.ts'
 import { useEngine } from './use-engine.ts'
 
 /**
@@ -83,9 +84,10 @@ t.test('a role whose search_path is empty, or leads through tables called as fun
     CREATE FUNCTION length (text) RETURNS int LANGUAGE sql AS 'SELECT 99';
     CREATE FUNCTION set_config (text, text, boolean) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'`)
   const role = new URL(ownerUrl).username
+  const storagePath = await useDirectory(t)
   for (const path of ["''", `${testSchema}, pg_catalog`]) {
     await sql.unsafe(`ALTER ROLE "${role}" SET search_path = ${path}`)
-    const { engine } = await useEngine(t, { connection: ownerUrl })
+    const { engine } = await useEngine(t, { connection: ownerUrl, storagePath })
     const { id } = await engine.create()
     const before = await readState(sql)
     t.match(await engine.plan(id), { ok: true, tables: [{ rowsNow: 1 }, { rowsNow: 1 }] })
