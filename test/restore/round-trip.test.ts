@@ -97,7 +97,7 @@ t.test('a role and a database whose settings are hostile change nothing', async 
   t.after(async () => { await owner.end() })
   await owner.unsafe(`CREATE TABLE samples (id int PRIMARY KEY, at timestamptz, during interval, number float8, bytes bytea, price money, document xml, name text);
     INSERT INTO samples VALUES (1, '2020-02-03 04:05:06.789+00', '1 mon -2 days 03:04:05.6', 0.1, '\\x00ff', 12.34, '<a/>', 'back\\slash'), (2, 'infinity', '-1 year', 'NaN', '', NULL, 'a<b/>', E'\\n')`)
-  const { engine: calm, read } = await useEngine(t, { connection: ownerUrl })
+  const { engine: calm, read, storagePath } = await useEngine(t, { connection: ownerUrl })
   const expected = dataPart(read(await calm.create()))
   const before = await readState(sql)
   const settings = [
@@ -108,7 +108,7 @@ t.test('a role and a database whose settings are hostile change nothing', async 
   const role = new URL(ownerUrl).username
   for (const setting of settings) await sql.unsafe(`ALTER ROLE "${role}" SET ${setting}; ALTER DATABASE "${role}" SET ${setting}`)
   await sql.unsafe(`ALTER ROLE "${role}" SET default_transaction_read_only = on`)
-  const { engine, read: readHostile } = await useEngine(t, { connection: ownerUrl })
+  const { engine, read: readHostile } = await useEngine(t, { connection: ownerUrl, storagePath })
   const backup = await engine.create()
   t.equal(dataPart(readHostile(backup)), expected, 'byte for byte')
   await damageEverything(sql)
