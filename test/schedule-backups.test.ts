@@ -154,6 +154,7 @@ t.test('a table that is locked for a while costs no backup', async (t) => {
   t.match(replica.engine.lines, [{ level: 50, slot: '2026-11-22T11:00:00.000Z', reason: /could not be locked in time/, retry: true }])
   await pass(replica, 20_000)
   t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+  t.match(replica.engine.lines.at(-1), { level: 30, failures: 1, msg: /has succeeded after it had failed/ })
 })
 
 t.test('a storage that fails all day: attempts become rare, the log stays short, and two replicas make one backup when it is back', async (t) => {
@@ -183,8 +184,6 @@ t.test('a storage that fails all day: attempts become rare, the log stays short,
   await Promise.all(replicas.map(async (replica) => { for (let times = 0; times < 8; times++) await pass(replica, 2 * 60_000) }))
   const completed = await place.sql`SELECT slot FROM backup_logs WHERE status = 'completed'`
   t.strictSame(completed.map(({ slot }) => slot.toISOString()), ['2026-11-23T00:00:00.000Z'])
-  const told = replicas.flatMap(({ engine }) => engine.lines.filter(({ msg }) => msg.includes('has succeeded after it had failed')))
-  t.equal(told.length, 1)
 })
 
 t.test('a failed attempt that somebody has noted stays, and a restart goes on with the slot', async (t) => {

@@ -19,7 +19,7 @@ export async function beginCreate (context: Context, request: CreateOptions = {}
   checkArguments('create', request)
   const schema = requireAllowed(context, request.schema ?? context.options.schema)
   await context.log.prepare()
-  await context.presence.prepare()
+  await context.presence.require()
   const run = await context.runs.begin(request.signal)
   const newRun: NewRun = {
     id: randomUUID(),
@@ -63,9 +63,10 @@ function reportSuspect ({ events, logger }: Context, backup: Backup): void {
 }
 
 async function writeBackup (context: Context, newRun: NewRun, request: CreateOptions, run: Run, publication: Publication, onBegun: (backup: Backup) => void): Promise<Backup> {
-  const { options, runner, events } = context
+  const { options, runner, events, presence } = context
   const { id, schema, trigger, note, startedAt } = newRun
   try {
+    await presence.prepare()
     await runner.takeSnapshot({
       id,
       schema,

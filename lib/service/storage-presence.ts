@@ -5,6 +5,7 @@ import { makeDirectory } from '../storage/make-directory.ts'
 import { markerPrefix, parseMarker } from '../storage/marker.ts'
 import { onStorage } from '../snapshot/spool-file.ts'
 import type { Rescan, SnapshotStorage } from '../../types/index.ts'
+import { isOwnError } from './outcome.ts'
 import { isSameLog } from './storage-owner.ts'
 
 /**
@@ -14,7 +15,7 @@ import { isSameLog } from './storage-owner.ts'
 export interface StoragePresence {
   /** Throws FST_BACKUP_STORAGE_MISSING. A storage that can't be asked is not taken for missing: what wants to write to it fails by itself. */
   require: () => Promise<void>
-  /** The same before a run, and makes the directory for its spool file, unless that was there before. */
+  /** The same right before a file is written, and makes the directory for its spool file, unless that was there before. */
   prepare: () => Promise<void>
   /** Since when it is known to be missing; null when it is not, or nobody looked. */
   missingSince: () => Date | null
@@ -39,6 +40,8 @@ const sample = 5
 export function createStoragePresence ({ log, storage, directory, isCustom, now }: PresenceParts): StoragePresence {
   let marker: string | undefined
   let since: Date | null = null
+  /** What the last look came to. */
+  let wasPresent = false
 
   async function isThere (name: string): Promise<boolean> {
     return await storage.stat(name) !== null
@@ -65,9 +68,12 @@ export function createStoragePresence ({ log, storage, directory, isCustom, now 
   async function look (): Promise<boolean> {
     try {
       // Twice, since a backup may be published and all older ones pruned in between
-      return await isPresent() || await isPresent()
+      wasPresent = await isPresent() || await isPresent()
+      return wasPresent
     } catch (error) {
-      if (isStorageError(error)) return true
+      // The first marker may have to be left while the database is away; one that was left before tells by itself
+      const mayLeaveFirst = wasPresent && marker === undefined && isOwnError(error, 'DATABASE_UNAVAILABLE')
+      if (mayLeaveFirst || isStorageError(error)) return true
       throw error
     }
   }
