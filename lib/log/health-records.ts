@@ -27,8 +27,8 @@ export function healthRecords ({ table, query, select, change }: LogAccess) {
   return {
     /** The database's clock. */
     async databaseTime (): Promise<Date> {
-      const [row] = await query<{ time: string }>('SELECT clock_timestamp() AS time')
-      return new Date(row?.time ?? Number.NaN)
+      const rows = await query<{ time: string }>('SELECT clock_timestamp() AS time')
+      return new Date(rows.map(({ time }) => time).join())
     },
 
     /** Names of the files that the storage should hold, the newest first. */

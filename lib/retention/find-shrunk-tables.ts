@@ -21,11 +21,12 @@ export function findShrunkTables (earlier: CountedSnapshot[], counts: RowCounts,
   const names = new Set(states.flatMap((state) => Object.keys(state.counts)))
   const found: SuspectTable[] = []
   for (const table of [...names].sort()) {
-    if (ignored.has(table) || countOf(counts, table) === null) continue
+    const count = countOf(counts, table)
+    if (ignored.has(table) || count === null) continue
     const rowsBefore = baselineOf(states, table)
-    const rows = countOf(counts, table)
-    if (rowsBefore < limits.minRows) continue
-    if (rows === undefined || hasShrunk(rowsBefore, rows ?? 0, limits)) found.push({ table, rowsBefore, rows: rows ?? 0 })
+    const rows = count ?? 0
+    const isGone = count === undefined
+    if (rowsBefore >= limits.minRows && (isGone || hasShrunk(rowsBefore, rows, limits))) found.push({ table, rowsBefore, rows })
   }
   const isCounted = (table: string): boolean => !ignored.has(table) && countOf(counts, table) !== null
   const rowsBefore = totalBaseline(states, counts, isCounted)

@@ -171,6 +171,7 @@ t.test('without a guard nothing is compared or held; its limits can be set', asy
   await place.sql`DELETE FROM items`
   t.equal((await unguarded.create()).suspect, null)
   t.strictSame(await heldOf(unguarded), [])
+  t.strictSame((await unguarded.status()).problems, [])
   t.strictSame((await unguarded.rescan()).adopted, [])
 })
 
