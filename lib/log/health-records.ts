@@ -1,4 +1,4 @@
-import { type LogAccess, inList } from './log-access.ts'
+import { hasSnapshot, inList, isFull, type LogAccess } from './log-access.ts'
 import type { LoggedBackup } from './log-row.ts'
 
 /** A completed backup, as far as health looks at it. */
@@ -19,8 +19,6 @@ export interface FailingSchema { schema: string, since: string, error: string }
 
 /** A file that should be gone, and since when. */
 export interface UndeletableFile { schema: string, filename: string, since: string }
-
-const hasSnapshot = "status IN ('completed', 'restored') AND removed_at IS NULL"
 
 /** What the health of the service is told by. */
 export function healthRecords ({ table, query, select, change }: LogAccess) {
@@ -45,7 +43,7 @@ export function healthRecords ({ table, query, select, change }: LogAccess) {
 
     async heldFiles (): Promise<HeldFile[]> {
       return await query<HeldFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt", coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected",
-        trigger IN ('manual', 'scheduled') AND NOT partial AS "isFull" FROM ${table} WHERE ${hasSnapshot}`)
+        ${isFull} AS "isFull" FROM ${table} WHERE ${hasSnapshot}`)
     },
 
     /** The newest completed backup of each schema, in the order of their names. */

@@ -78,6 +78,12 @@ function publicError (error: unknown): unknown {
   return error instanceof CommitUncertain ? new DatabaseUnavailable('the connection was lost during COMMIT') : publicDatabaseError(error)
 }
 
+/** A row that holds a snapshot and is not being removed. */
+export const hasSnapshot = "status IN ('completed', 'restored') AND removed_at IS NULL"
+
+/** A snapshot of the whole schema, taken here. */
+export const isFull = "trigger IN ('manual', 'scheduled') AND NOT partial"
+
 /** What a run that ends sets, at the time of this parameter: none ends before it started. */
 export const endOfRun = (time: string): string => `finished_at = greatest(started_at, ${time}::text::timestamptz), progress = NULL,
     duration_ms = greatest(0, round(extract(epoch FROM ${time}::text::timestamptz - started_at) * 1000))`

@@ -1,6 +1,6 @@
 import type { BackupTrigger, ListQuery, SuspectTable } from '../../types/index.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { inList, type LogAccess } from './log-access.ts'
+import { hasSnapshot, inList, isFull, type LogAccess } from './log-access.ts'
 import type { LoggedBackup } from './log-row.ts'
 
 export interface LogPage { backups: LoggedBackup[], next: string | null }
@@ -15,8 +15,6 @@ export interface CountedSnapshot {
   rowCounts: Record<string, number | null> | null
   restoredRows: Record<string, number> | null
 }
-
-const isThere = "status IN ('completed', 'restored') AND removed_at IS NULL"
 
 /** A condition with one parameter: of these schemas, or of any where it is null. */
 const ofVisible = (parameter: string): string => `(${parameter}::text IS NULL OR schema ${inList(parameter)})`
@@ -49,7 +47,7 @@ export function logReader ({ table, query, select }: LogAccess) {
 
     /** Completed snapshots of a schema. */
     async snapshots (ofSchema: string): Promise<LoggedBackup[]> {
-      return await select(`schema = $1::text AND ${isThere}`, [ofSchema])
+      return await select(`schema = $1::text AND ${hasSnapshot}`, [ofSchema])
     },
 
     /**
@@ -57,8 +55,8 @@ export function logReader ({ table, query, select }: LogAccess) {
      * No other call reads these: they may be long.
      */
     async counted (ofSchema: string, window: number): Promise<CountedSnapshot[]> {
-      const isBaseline = "trigger IN ('manual', 'scheduled') AND NOT partial AND (suspect IS NULL OR accepted) AND row_counts IS NOT NULL"
-      const ofThis = `schema = $1::text AND ${isThere}`
+      const isBaseline = `${isFull} AND (suspect IS NULL OR accepted) AND row_counts IS NOT NULL`
+      const ofThis = `schema = $1::text AND ${hasSnapshot}`
       return await query<CountedSnapshot>(`SELECT ordinal, trigger, partial, suspect, accepted, row_counts AS "rowCounts", restored_rows AS "restoredRows" FROM ${table}
         WHERE ${ofThis} AND ((${isBaseline}) OR restored_rows IS NOT NULL)
         AND ordinal >= coalesce((SELECT ordinal FROM ${table} WHERE ${ofThis} AND ${isBaseline} ORDER BY ordinal DESC OFFSET $2::text::int - 1 LIMIT 1), -9223372036854775808)`,
@@ -67,8 +65,8 @@ export function logReader ({ table, query, select }: LogAccess) {
 
     /** Completed snapshots of those of the schemas, or of all, that have suspects which nobody accepted, or adopted snapshots. */
     async doubtfulSnapshots (ofSchemas: string[] | null): Promise<LoggedBackup[]> {
-      return await select(`${isThere} AND schema IN (SELECT schema FROM ${table}
-        WHERE ${ofVisible('$1')} AND ${isThere} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])
+      return await select(`${hasSnapshot} AND schema IN (SELECT schema FROM ${table}
+        WHERE ${ofVisible('$1')} AND ${hasSnapshot} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])
     },
 
     /** Every schema that has a row. */

@@ -28,11 +28,7 @@ export const holdOf = ({ options }: Pick<Context, 'options'>, snapshots: LoggedB
 /** What is held of each of these schemas; one query for all. */
 export async function findHolds (context: Pick<Context, 'log' | 'options'>, schemas: string[]): Promise<(schema: string) => Hold> {
   if (context.options.guard === undefined || schemas.length === 0) return () => noHold
-  const snapshots = new Map<string, LoggedBackup[]>()
-  for (const logged of await context.log.doubtfulSnapshots([...new Set(schemas)])) {
-    const { schema } = logged.backup
-    snapshots.set(schema, [...snapshots.get(schema) ?? [], logged])
-  }
+  const snapshots = bySchema(await context.log.doubtfulSnapshots([...new Set(schemas)]))
   const holds = new Map([...snapshots].map(([schema, logged]) => [schema, holdOf(context, logged)]))
   return (schema) => holds.get(schema) ?? noHold
 }
@@ -40,10 +36,15 @@ export async function findHolds (context: Pick<Context, 'log' | 'options'>, sche
 /** Of each schema the newest suspect that nobody has accepted. */
 export async function findWaitingSuspects (context: Pick<Context, 'log' | 'options'>): Promise<LoggedBackup[]> {
   if (context.options.guard === undefined) return []
-  const snapshots = await context.log.doubtfulSnapshots(null)
-  return [...new Set(snapshots.map(({ backup }) => backup.schema))].flatMap((schema) => {
-    const ofSchema = snapshots.filter(({ backup }) => backup.schema === schema)
-    const { newestSuspect } = holdOf(context, ofSchema)
-    return ofSchema.filter(({ ordinal }) => ordinal === newestSuspect?.ordinal)
+  return [...bySchema(await context.log.doubtfulSnapshots(null)).values()].flatMap((snapshots) => {
+    const { newestSuspect } = holdOf(context, snapshots)
+    return snapshots.filter(({ ordinal }) => ordinal === newestSuspect?.ordinal)
   })
+}
+
+function bySchema (snapshots: LoggedBackup[]): Map<string, LoggedBackup[]> {
+  const schemas = new Map<string, LoggedBackup[]>()
+  for (const { backup: { schema } } of snapshots) schemas.set(schema, [])
+  for (const logged of snapshots) schemas.get(logged.backup.schema)?.push(logged)
+  return schemas
 }

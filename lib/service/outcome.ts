@@ -10,6 +10,9 @@ const codeOf = (error: unknown): string => typeof error === 'object' && error !=
 export const isOwnError = (error: unknown, wanted = ''): boolean =>
   wanted === '' ? codeOf(error).startsWith('FST_BACKUP_') : codeOf(error) === `FST_BACKUP_${wanted}`
 
+/** Whether it is one of this library's errors of the storage: full, failed, missing, taken. */
+export const isStorageError = (error: unknown): boolean => codeOf(error).startsWith('FST_BACKUP_STORAGE_')
+
 /** What may be told of an error whose message may hold anything: `TypeError ERR_INVALID_ARG_TYPE`. */
 export const kindOf = (error: unknown): string => error instanceof Error ? `${error.name} ${codeOf(error)}`.trim() : typeof error
 

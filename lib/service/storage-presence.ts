@@ -5,7 +5,7 @@ import { makeDirectory } from '../storage/make-directory.ts'
 import { markerPrefix, parseMarker } from '../storage/marker.ts'
 import { onStorage } from '../snapshot/spool-file.ts'
 import type { Rescan, SnapshotStorage } from '../../types/index.ts'
-import { isOwnError } from './outcome.ts'
+import { isOwnError, isStorageError } from './outcome.ts'
 import { isSameLog } from './storage-owner.ts'
 
 /**
@@ -102,5 +102,3 @@ export function createStoragePresence ({ log, storage, directory, isCustom, now 
     }
   }
 }
-
-const isStorageError = (error: unknown): boolean => error instanceof Error && 'code' in error && String(error.code).startsWith('FST_BACKUP_STORAGE_')

@@ -1,4 +1,4 @@
-import { isOwnError } from './outcome.ts'
+import { isOwnError, isStorageError } from './outcome.ts'
 
 /** What may pass by itself, or as soon as somebody makes room: locks, a migration, the storage, the memory, the database. */
 const passing = ['LOCK_TIMEOUT', 'CATALOG_UNSTABLE', 'WORKER_FAILED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE', 'SHUTTING_DOWN', 'ABORTED']
@@ -9,7 +9,7 @@ const passingStates = /^(?:40|53|57|58)/
 /** Whether the same run may succeed when it is tried again, without a change of the schema or of the options. */
 export function mayPass (failure: unknown): boolean {
   if (passing.some((name) => isOwnError(failure, name))) return true
-  if (failure instanceof Error && isOwnError(failure) && 'code' in failure && String(failure.code).startsWith('FST_BACKUP_STORAGE_')) return true
+  if (isStorageError(failure)) return true
   return isOwnError(failure, 'DATABASE_FAILED') && passingStates.test(stateOf(failure))
 }
 
