@@ -61,7 +61,7 @@ const isWithoutPartition = (error: unknown): boolean =>
 
 /** A value, or a row, whose text exceeds what the server can hold in one piece: 1 GB. It never translates the message. */
 export const isTooLarge = (error: unknown): boolean => sqlState(error) === programLimitExceeded ||
-  (sqlState(error) === internalError && /^invalid memory alloc request size/.test(text(fields(error).message) ?? ''))
+  (sqlState(error) === internalError && /^invalid memory alloc request size/.test(String(fields(error).message)))
 
 /** An error of the server itself: then the connection stands, whatever the SQLSTATE says (a function can raise any). */
 const isFromServer = (error: unknown): boolean => text(fields(error).severity) !== undefined

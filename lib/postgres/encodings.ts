@@ -1,4 +1,4 @@
-import type { CatalogRelation, CatalogTable } from './catalog.ts'
+import type { CatalogColumn, CatalogRelation } from './catalog.ts'
 import { isUntranslatable } from './database-error.ts'
 import { qualifiedName, quoteIdentifier, quoteLiteral } from './identifiers.ts'
 import type { Transaction } from './transaction.ts'
@@ -23,7 +23,8 @@ function comesBackOther (bytes: string, encoding: string): string {
 }
 
 /** Whether the relation holds a row whose text is another one after the conversion to UTF-8 and back, or can't be converted. Reads all of it. */
-export async function holdsUnfaithfulText (tx: Transaction, { schema, name }: CatalogRelation, { columns }: CatalogTable, encoding: string): Promise<boolean> {
+export async function holdsUnfaithfulText (tx: Transaction, { schema, name }: Pick<CatalogRelation, 'schema' | 'name'>,
+  { columns }: { columns: Array<Pick<CatalogColumn, 'name' | 'baseType'>> }, encoding: string): Promise<boolean> {
   const list = columns.filter(({ baseType }) => !asciiTypes.has(baseType)).map((column) => quoteIdentifier(column.name))
   if (list.length === 0) return false
   // One conversion of the whole row takes in what stands inside of arrays, composites and documents. OFFSET 0 has it rendered once

@@ -60,8 +60,7 @@ export function readEncryption (given: Map<string, string>, place: string): Encr
   const find = (parameter: EncryptionParameter): Setting | undefined => {
     const value = given.get(parameter)
     if (value !== undefined) return { value, name: `${parameter} of ${place}` }
-    const name = environment[parameter]?.find((variable) => (process.env[variable] ?? '') !== '')
-    return name === undefined ? undefined : { value: process.env[name] ?? '', name }
+    return environment[parameter]?.map((variable) => ({ value: process.env[variable] ?? '', name: variable })).find((setting) => setting.value !== '')
   }
   for (const [parameter, harmless] of Object.entries(unsupported) as Array<[EncryptionParameter, string[]]>) {
     const setting = find(parameter)
@@ -69,7 +68,8 @@ export function readEncryption (given: Map<string, string>, place: string): Encr
   }
 
   const root = find('sslrootcert')
-  const mode = readMode(given.has('sslmode') || !given.has('ssl') ? find('sslmode') : { value: given.get('ssl') ?? '', name: `ssl of ${place}` }, root)
+  const ssl = given.get('ssl')
+  const mode = readMode(given.has('sslmode') || ssl === undefined ? find('sslmode') : { value: ssl, name: `ssl of ${place}` }, root)
   if (mode === undefined || mode === 'disable') return mode === undefined ? undefined : false
   const client = readClient(find)
   const range = { min: find('ssl_min_protocol_version'), max: find('ssl_max_protocol_version') }
@@ -100,13 +100,18 @@ function readMode (given: Setting | undefined, root: Setting | undefined): strin
 
 /** What of the server is checked. As with libpq, a certificate of an authority that is at hand is checked also where the mode is require. */
 function verification (mode: string, root: Setting | undefined): ConnectionOptions {
-  const file = join(process.platform === 'win32' ? join(process.env.APPDATA ?? '', 'postgresql') : join(homedir(), '.postgresql'), 'root.crt')
+  const file = defaultAuthorityFile(process.platform)
   const found = root ?? (existsSync(file) ? { value: file, name: `the file ${file}` } : undefined)
   const ca = found === undefined || found.value === 'system' ? undefined : readAuthority(found)
   if (mode === 'verify-full') return { rejectUnauthorized: true, ...ca !== undefined && { ca } }
   if (ca !== undefined) return { rejectUnauthorized: true, ca, checkServerIdentity: acceptAnyHost }
   if (mode === 'require') return { rejectUnauthorized: false }
   throw new OptionInvalid('sslmode verify-ca needs the certificate of the authority: set sslrootcert or PGSSLROOTCERT')
+}
+
+/** Where libpq looks for the certificates of authorities (manual, 34.19.1). */
+export function defaultAuthorityFile (platform: NodeJS.Platform): string {
+  return join(platform === 'win32' ? join(String(process.env.APPDATA), 'postgresql') : join(homedir(), '.postgresql'), 'root.crt')
 }
 
 function readClient (find: (parameter: EncryptionParameter) => Setting | undefined): { options: ConnectionOptions, settings: Setting[] } {
@@ -122,9 +127,11 @@ function readFile ({ value, name }: Setting): string {
   try {
     return readFileSync(value, 'utf8')
   } catch (error) {
-    throw new OptionInvalid(`${name} names a file that can not be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`)
+    throw new OptionInvalid(`${name} names a file that can not be read (${errorCode(error)})`)
   }
 }
+
+const errorCode = (error: unknown): string => String((error as { code?: unknown }).code)
 
 /** OpenSSL passes over what is no certificate, and then trusts nobody. */
 function readAuthority (setting: Setting): string {
@@ -142,7 +149,7 @@ export function checked<E extends ConnectionOptions> (encryption: E, names: stri
     createSecureContext(encryption)
     return encryption
   } catch (error) {
-    throw new OptionInvalid(`${names} can not be used for TLS (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`)
+    throw new OptionInvalid(`${names} can not be used for TLS (${errorCode(error)})`)
   }
 }
 

@@ -68,7 +68,7 @@ export function createScheduler ({ cadence, schemas, run, lastSlot, concurrency,
   /** When they are. */
   let dueAt = 0
   let asking: Promise<void> | undefined
-  let working: Promise<void> | undefined
+  let working: Promise<unknown> | undefined
   const inHand = new Set<string>()
   const running = new Set<Promise<unknown>>()
   let startedAt: Date | null = null
@@ -169,9 +169,9 @@ export function createScheduler ({ cadence, schemas, run, lastSlot, concurrency,
   }
 
   /** A lane that ends takes the others along: half a schedule must not look like one. */
-  async function work (): Promise<void> {
+  async function work (): Promise<unknown> {
     const began = newestSlot()
-    await Promise.all(Array.from({ length: concurrency }, async () => { await workInLane(began) }))
+    return await Promise.all(Array.from({ length: concurrency }, async () => { await workInLane(began) }))
   }
 
   return {

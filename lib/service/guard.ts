@@ -33,12 +33,14 @@ export async function findHolds (context: Pick<Context, 'log' | 'options'>, sche
   return (schema) => holds.get(schema) ?? noHold
 }
 
+export type WaitingSuspect = Omit<LoggedBackup['backup'], 'suspect'> & { suspect: SuspectTable[] }
+
 /** Of each schema the newest suspect that nobody has accepted. */
-export async function findWaitingSuspects (context: Pick<Context, 'log' | 'options'>): Promise<LoggedBackup[]> {
+export async function findWaitingSuspects (context: Pick<Context, 'log' | 'options'>): Promise<WaitingSuspect[]> {
   if (context.options.guard === undefined) return []
   return [...bySchema(await context.log.doubtfulSnapshots(null)).values()].flatMap((snapshots) => {
     const { newestSuspect } = holdOf(context, snapshots)
-    return snapshots.filter(({ ordinal }) => ordinal === newestSuspect?.ordinal)
+    return snapshots.flatMap(({ ordinal, backup: { suspect, ...backup } }) => ordinal === newestSuspect?.ordinal && suspect !== null ? [{ ...backup, suspect }] : [])
   })
 }
 

@@ -36,7 +36,7 @@ export interface Facts {
   storageTaken: string | null
   failing: FailingSchema[]
   /** Of each schema the newest suspect that nobody has accepted. */
-  suspects: Array<{ id: string, schema: string, startedAt: string, suspect: SuspectTable[] | null }>
+  suspects: Array<{ id: string, schema: string, startedAt: string, suspect: SuspectTable[] }>
   /** Files whose removal has begun a while ago. */
   undeletable: UndeletableFile[]
   /** Null without a schedule. */
@@ -96,7 +96,7 @@ function checkRuns ({ failing }: Facts): Problem[] {
 function checkSuspects ({ suspects }: Facts): Problem[] {
   const [first] = suspects
   if (first === undefined) return []
-  const lost = (first.suspect ?? []).map(({ table, rowsBefore, rows }) => `${table ?? 'all tables together'} from ${rowsBefore} to ${rows} rows`).join(', ')
+  const lost = first.suspect.map(({ table, rowsBefore, rows }) => `${table ?? 'all tables together'} from ${rowsBefore} to ${rows} rows`).join(', ')
   const others = suspects.length > 1 ? `; so have ${named(suspects.slice(1).map(({ schema }) => schema))}` : ''
   return [problem('suspect_snapshot', `The newest snapshot of ${first.schema} lost many rows: ${lost}${others}; the snapshots before it are held: restore one of them, ` +
     `or accept the loss (accepted: true) of ${first.id}`, earliest(suspects.map(({ startedAt }) => new Date(startedAt))))]

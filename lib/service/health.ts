@@ -7,7 +7,7 @@ import { findHolds, findWaitingSuspects, toGuarded } from './guard.ts'
 import { checkSchemaList, checkStorage, checks, type Facts, problem, type ScheduleFacts, type Slots } from './health-checks.ts'
 import { errorText, isOwnError } from './outcome.ts'
 import { visibleSchemas } from './read-backups.ts'
-import { requireOwnStorage } from './storage-owner.ts'
+import { findOwnRival, takenBy } from './storage-owner.ts'
 
 interface KnownSchemas { names: string[] | null, failure: ScheduleFacts['failure'] }
 
@@ -83,16 +83,16 @@ async function gatherFacts (context: Context, names: Set<string> | null, schedul
   const clocks = await compareClocks(context)
   const { files, stored } = await compareFiles(context, names)
   const failing = await log.failingSchemas()
-  const storageTaken = stored === null ? null : await requireOwnStorage(context, [...stored]).then(() => null, textIfTaken)
-  await presence.require().catch(unlessMissing)
+  const rival = stored === null ? undefined : await findOwnRival(context, [...stored])
+  await presence.look()
   return {
     ...clocks,
     files: files.filter(({ schema }) => isVisible(schema)),
     stored,
     storageMissingSince: presence.missingSince(),
-    storageTaken,
+    storageTaken: rival === undefined ? null : takenBy(rival).message,
     failing: failing.filter(({ schema }) => isVisible(schema)),
-    suspects: (await findWaitingSuspects(context)).map(({ backup }) => backup).filter(({ schema }) => isVisible(schema)),
+    suspects: (await findWaitingSuspects(context)).filter(({ schema }) => isVisible(schema)),
     undeletable: (await log.undeletableFiles()).filter(({ schema }) => isVisible(schema)),
     schedule
   }
@@ -115,15 +115,6 @@ async function compareClocks ({ log, clock }: Context): Promise<Pick<Facts, 'now
   const time = databaseNow.getTime()
   const clockOffsetMs = time > now.getTime() ? time - now.getTime() : Math.min(0, time - before)
   return { now, databaseNow, clockOffsetMs }
-}
-
-function textIfTaken (error: unknown): string {
-  if (isOwnError(error, 'STORAGE_TAKEN')) return errorText(error)
-  throw error
-}
-
-function unlessMissing (error: unknown): void {
-  if (!isOwnError(error, 'STORAGE_MISSING')) throw error
 }
 
 async function scheduleFacts ({ log }: Context, schedule: ScheduleView | undefined, known: KnownSchemas | null, running: LoggedBackup[], isVisible: IsVisible): Promise<ScheduleFacts | null> {

@@ -45,17 +45,17 @@ export async function rescanStorage (context: Context, call: LongCall = {}): Pro
 
 /** What the newest sidecar says that can be read; its version all the same is the newest, or the next change would meet it. */
 async function findSidecar (context: Context, filename: string, versions: number[]): Promise<Partial<FoundSnapshot>> {
-  const [newest] = versions
+  const newest = versions[0] ?? null
   for (const version of versions) {
     const sidecar = await readSidecar(context, filename, version)
-    if (sidecar !== undefined) return { ...sidecar, sidecar: newest ?? null }
+    if (sidecar !== undefined) return { ...sidecar, sidecar: newest }
   }
-  return { sidecar: newest ?? null }
+  return { sidecar: newest }
 }
 
 /** Oldest first, and each compared with those before it, as they were when they were made. */
 function withSuspects ({ options: { guard } }: Context, found: FoundSnapshot[]): FoundSnapshot[] {
-  const sorted = found.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
+  const sorted = found.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
   if (guard === undefined) return sorted
   const earlier = new Map<string, CountedSnapshot[]>()
   return sorted.map((snapshot, ordinal) => {

@@ -35,8 +35,11 @@ export const takenBy = (rival: Marker): Error => new StorageTaken(markerName(riv
 
 /** Throws FST_BACKUP_STORAGE_TAKEN when the storage is another's: then nothing in it may be adopted, deleted or added to by a schedule. */
 export async function requireOwnStorage (context: Pick<Context, 'log' | 'storage'>, given?: string[]): Promise<void> {
-  const names = given ?? await storedNames(context) ?? []
-  if (!names.some(isMarkerName)) return
-  const rival = await findRival(context, names, await context.log.identify())
+  const rival = await findOwnRival(context, given ?? await storedNames(context) ?? [])
   if (rival !== undefined) throw takenBy(rival)
+}
+
+/** See findRival(). */
+export async function findOwnRival (context: Pick<Context, 'log'>, names: string[]): Promise<Marker | undefined> {
+  return names.some(isMarkerName) ? await findRival(context, names, await context.log.identify()) : undefined
 }

@@ -13,6 +13,8 @@ import { isSameLog } from './storage-owner.ts'
  * marker of the log nor any of its files: what is written there is lost to everybody as soon as the disk is back.
  */
 export interface StoragePresence {
+  /** Looks for it, and remembers what it found. A storage that can't be asked is not taken for missing. */
+  look: () => Promise<boolean>
   /** Throws FST_BACKUP_STORAGE_MISSING. A storage that can't be asked is not taken for missing: what wants to write to it fails by itself. */
   require: () => Promise<void>
   /** The same right before a file is written, and makes the directory for its spool file, unless that was there before. */
@@ -66,6 +68,12 @@ export function createStoragePresence ({ log, storage, directory, isCustom, now 
   }
 
   async function look (): Promise<boolean> {
+    const isThere = await isFound()
+    since = isThere ? null : since ?? now()
+    return isThere
+  }
+
+  async function isFound (): Promise<boolean> {
     try {
       // Twice, since a backup may be published and all older ones pruned in between
       wasPresent = await isPresent() || await isPresent()
@@ -79,14 +87,11 @@ export function createStoragePresence ({ log, storage, directory, isCustom, now 
   }
 
   async function require (): Promise<void> {
-    if (await look()) since = null
-    else {
-      since ??= now()
-      throw new StorageMissing()
-    }
+    if (!await look()) throw new StorageMissing()
   }
 
   return {
+    look,
     require,
     async prepare () {
       await require()

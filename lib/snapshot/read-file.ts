@@ -10,7 +10,7 @@ export interface ReadHooks {
   onProgress: (progress: Progress) => void
   signal: AbortSignal
   /** For a file from elsewhere. @defaultValue none */
-  limits?: ReadLimits
+  limits?: ReadLimits | undefined
 }
 
 /** Reads the snapshot from its first byte to its last, and tells how far it is. */

@@ -47,7 +47,7 @@ export async function performRun (port: MessagePort | null, request: RunRequest,
 
 async function readFile (main: MainThread, { file, limits }: Extract<RunRequest, { kind: 'read' }>): Promise<unknown> {
   const { readThrough } = await import('../snapshot/verify-snapshot.ts')
-  return await readThrough({ ...readHooks(main, file), ...limits !== undefined && { limits } })
+  return await readThrough({ ...readHooks(main, file), limits })
 }
 
 /** A connection of its own, and what is done on it. */

@@ -1,8 +1,10 @@
 import { chown, copyFile, mkdir, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { connectBySettings, createPool, poolSettings, type Sql } from '../../lib/postgres/connection.ts'
+import { defaultAuthorityFile, encryptionFor } from '../../lib/postgres/encryption.ts'
 import { publicDatabaseError } from '../../lib/postgres/database-error.ts'
 import { inTransaction } from '../../lib/postgres/transaction.ts'
 import { useEngine, usePlace } from '../service/engine.ts'
@@ -45,6 +47,7 @@ t.test('sslmode of the URL, PGSSLMODE, and which one counts', async (t) => {
   const ca = certificate('authority')
   const host = 'postgres://u@db.example/x'
   t.equal(sslOf(createPool(host)), false)
+  t.equal(sslOf(createPool(`${host}?sslmode=`)), false, 'an empty parameter says nothing')
   t.equal(sslOf(createPool(`${host}?sslmode=disable&sslrootcert=/nowhere`)), false)
   t.equal(sslOf(createPool(`${host}?sslmode=prefer`)), 'prefer')
   t.strictSame(sslOf(createPool(`${host}?sslmode=require`)), { rejectUnauthorized: false })
@@ -78,6 +81,22 @@ t.test('an authority in the home directory counts, as with libpq', { skip: proce
   t.match(sslOf(createPool('postgres://h/x?sslmode=verify-ca')), { rejectUnauthorized: true, ca: certificate('authority') })
   t.match(sslOf(createPool('postgres://h/x?sslmode=require')), { rejectUnauthorized: true, ca: certificate('authority') })
   t.strictSame(sslOf(createPool('postgres://h/x?sslmode=verify-full&sslrootcert=system')), { rejectUnauthorized: true })
+})
+
+t.test('where that authority lies depends on the platform', async (t) => {
+  process.env.APPDATA = 'roaming'
+  t.after(async () => { delete process.env.APPDATA })
+  t.equal(defaultAuthorityFile('win32'), join('roaming', 'postgresql', 'root.crt'))
+  t.equal(defaultAuthorityFile('linux'), join(homedir(), '.postgresql', 'root.crt'))
+})
+
+t.test('a server that is named by its IP address is checked by that, unless the options say by what', async (t) => {
+  const address = ['10.0.0.1']
+  for (const ssl of [true, 'verify-full'] as const) t.strictSame(encryptionFor(ssl, address), { host: '10.0.0.1' })
+  t.strictSame(encryptionFor({ ca: 'x' }, address), { ca: 'x', host: '10.0.0.1' })
+  const acceptAll = { checkServerIdentity: () => undefined }
+  for (const ssl of [false, 'require', { rejectUnauthorized: false }, acceptAll, { servername: 'db' }, { host: 'db' }] as const) t.equal(encryptionFor(ssl, address), ssl)
+  t.equal(encryptionFor(true, ['db.example']), true)
 })
 
 t.test('what can not be done exactly is refused, and names what asked for it', async (t) => {
@@ -135,6 +154,8 @@ t.test('a connection is as safe as its mode says, and a wrong certificate is tol
   t.strictSame(await reach('self-signed', 'localhost', { sslmode: 'prefer' }), secure)
   t.strictSame(await reach(undefined, 'localhost', { sslmode: 'prefer' }), { encrypted: false, client: undefined })
   t.strictSame(await reach('server', 'localhost', { ...full, sslcert: certificatePath('client'), sslkey: certificatePath('client-key') }), { encrypted: true, client: 'postgres' })
+  await t.rejects(reach('server', 'localhost', { ...full, sslcert: certificatePath('client'), sslkey: certificatePath('locked-key'), sslpassword: 'wrong' }), invalid(/sslkey .* can not be used for TLS/))
+  t.strictSame(await reach('server', 'localhost', { ...full, sslcert: certificatePath('client'), sslkey: certificatePath('locked-key'), sslpassword: 'open' }), { encrypted: true, client: 'postgres' })
 
   const fails = async (name: Parameters<typeof useTlsServer>[2], host: string, parameters: Record<string, string>, expected: object): Promise<void> => {
     const { code, message, statusCode } = await reach(name, host, parameters).then(() => ({}), (error: unknown) => error) as Record<string, unknown>

@@ -1,5 +1,8 @@
 import t from 'tap'
-import { useDatabase } from '../support/database.ts'
+import { createPool } from '../../lib/postgres/connection.ts'
+import { holdsUnfaithfulText } from '../../lib/postgres/encodings.ts'
+import { inTransaction } from '../../lib/postgres/transaction.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
 import { dataPart, useEngine } from './use-engine.ts'
 
@@ -33,6 +36,15 @@ t.test('text that the database\'s encoding lacks is refused, and nothing is chan
   const before = await readState(sql)
   await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /SQLSTATE 22P05/ })
   await sameDatabase(t, sql, before)
+})
+
+t.test('an error that tells nothing of the text is handed on', async (t) => {
+  const { url } = await useDatabase(t)
+  const pool = createPool(url)
+  t.after(async () => { await pool.end() })
+  const [relation, table] = [{ schema: testSchema, name: 'missing' }, { columns: [{ name: 'word', baseType: 25 }] }]
+  await t.rejects(inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) =>
+    await holdsUnfaithfulText(tx, relation, table, 'EUC_JP')), { code: '42P01' })
 })
 
 /** Text that the server's conversion to UTF-8 and back turns into other text; of EUC_JIS_2004 it is two characters that become one. */

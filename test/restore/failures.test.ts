@@ -250,6 +250,9 @@ t.test('a file that changes between its verification and its load changes nothin
   const row = await restoreSwapped(t, (text) => text.replace('{"id":1,"name":"Ada"},\n', ''))
   t.match(row.error, { code: 'FST_BACKUP_RESTORE_FAILED', message: /table users took 1 of 2 rows/ })
   await row.same()
+  const start = await restoreSwapped(t, () => 'no snapshot')
+  t.match(start.error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422 })
+  await start.same()
 })
 
 t.test('a table of somebody else that is held keeps nobody waiting for long', async (t) => {

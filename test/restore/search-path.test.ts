@@ -85,9 +85,10 @@ t.test('a role whose search_path is empty, or leads through tables called as fun
     CREATE FUNCTION set_config (text, text, boolean) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'`)
   const role = new URL(ownerUrl).username
   const storagePath = await useDirectory(t)
-  for (const path of ["''", `${testSchema}, pg_catalog`]) {
+  const paths = { "''": ownerUrl, [`${testSchema}, pg_catalog`]: ownerUrl, DEFAULT: `${ownerUrl}?options=${encodeURIComponent('-c search_path=')}` }
+  for (const [path, connection] of Object.entries(paths)) {
     await sql.unsafe(`ALTER ROLE "${role}" SET search_path = ${path}`)
-    const { engine } = await useEngine(t, { connection: ownerUrl, storagePath })
+    const { engine } = await useEngine(t, { connection, storagePath })
     const { id } = await engine.create()
     const before = await readState(sql)
     t.match(await engine.plan(id), { ok: true, tables: [{ rowsNow: 1 }, { rowsNow: 1 }] })

@@ -217,6 +217,18 @@ t.test('suspects are told apart again when the log is lost', async (t) => {
   t.strictSame(adopted[0]?.suspect, null)
 })
 
+t.test('a table that is excluded is not taken for dropped when snapshots are adopted', async (t) => {
+  const place = await useFilledPlace(t)
+  await useEngine(t, place).create()
+  for (const name of ['items', `${testSchema}.items`]) {
+    const engine = useEngine(t, place, { excludeTables: [name] })
+    await engine.create()
+    await place.sql`DELETE FROM backup_logs`
+    const { adopted } = await engine.rescan()
+    t.strictSame([...new Set(adopted.map(({ suspect }) => suspect))], [null], name)
+  }
+})
+
 t.test('pins, notes and acceptances survive the log', async (t) => {
   const place = await useFilledPlace(t)
   const former = useEngine(t, place)

@@ -110,7 +110,7 @@ t.test('a suspect waits until somebody accepts it', async (t) => {
       'restore one of them, or accept the loss (accepted: true) of x',
     since: one.startedAt
   }])
-  const two = { ...one, schema: 'b', startedAt: ago(2 * hour).toISOString(), suspect: null }
+  const two = { ...one, schema: 'b', startedAt: ago(2 * hour).toISOString() }
   t.match(problemsOf({ suspects: [one, two] })[0], { message: /; so have b; the snapshots/, since: two.startedAt })
 })
 

@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls'
 import type { TestScope } from './database.ts'
 
 /** Of a test authority; all are valid until 2120, but for the one that expired in 2020. The key of the authority was thrown away. */
-export type CertificateName = 'authority' | 'other-authority' | 'server' | 'server-key' | 'other-host' | 'localhost-only' | 'self-signed' | 'expired' | 'client' | 'client-key'
+export type CertificateName = 'authority' | 'other-authority' | 'server' | 'server-key' | 'other-host' | 'localhost-only' | 'self-signed' | 'expired' | 'client' | 'client-key' | 'locked-key'
 
 export const certificatePath = (name: CertificateName): string => fileURLToPath(new URL(`certificates/${name}.pem`, import.meta.url))
 export const certificate = (name: CertificateName): string => readFileSync(certificatePath(name), 'utf8')
