@@ -8,7 +8,9 @@ export const ManifestColumnSchema = Type.Object({
   /** How its values are written in JSON; said only where the type's name does not tell: `number` for a domain over integer, say. */
   encoding: Type.Optional(Type.Enum(['boolean', 'number', 'text', 'jsonb', 'boolean[]', 'number[]', 'text[]'])),
   /** Between the elements of an array, where it is no comma: `;` for box (pg_type.typdelim). */
-  delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 }))
+  delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
+  /** The table generates its values by a function; a restore compares them with those that it generates then. */
+  generated: Type.Optional(Type.Boolean())
 }, { additionalProperties: false })
 export type ManifestColumn = Static<typeof ManifestColumnSchema>
 

@@ -1,7 +1,8 @@
 import { quoteLiteral } from './identifiers.ts'
 import type { Transaction } from './transaction.ts'
+import { userCodeQuery, usesUserCode } from './user-code.ts'
 
-/** A column whose values are stored and can be written: not dropped, not generated. */
+/** A column whose values a snapshot holds: not dropped, and not generated but by user code. */
 export interface CatalogColumn {
   name: string
   /** format_type(), without the name of the table's own schema. */
@@ -12,6 +13,11 @@ export interface CatalogColumn {
   element: { type: number, isArray: boolean, delimiter: string } | null
   /** NOT NULL, by itself or by its domain, without default, identity or a domain's default: an INSERT must give it. */
   required: boolean
+  /**
+   * Generated and stored by an expression with user code, in the table or in one of its partitions. Nobody can write such a value, and it may be
+   * another one when it is generated again.
+   */
+  generated: boolean
 }
 
 /** Something with rows of its own, or a partitioned table: the root itself comes first among its relations. */
@@ -44,7 +50,13 @@ export interface CatalogTable {
   relations: CatalogRelation[]
 }
 
-/** Of the generated column only a virtual or stored expression is kept (manual, 5.4), so both are left out. */
+/** The column of any relation of the table. */
+const generatedByUserCode = `EXISTS (SELECT FROM part
+  JOIN pg_attribute stored ON stored.attrelid = part.oid AND stored.attname = a.attname AND stored.attgenerated = 's'
+  JOIN pg_attrdef def ON def.adrelid = stored.attrelid AND def.adnum = stored.attnum
+  WHERE part.root = a.attrelid AND ${usesUserCode('pg_attrdef', 'def.oid')})`
+
+/** What is generated (manual, 5.4) by PostgreSQL's own functions is made again from the rest of the row. */
 const columnsQuery = `
   SELECT a.attrelid, json_agg(json_build_object(
     'name', a.attname,
@@ -53,7 +65,8 @@ const columnsQuery = `
     'baseType', base.oid::int8,
     'element', CASE WHEN element.typarray = base.oid THEN json_build_object(
       'type', behind.oid::int8, 'isArray', behind.typcategory = 'A', 'delimiter', element.typdelim) END,
-    'required', (a.attnotnull OR resolved.never_null) AND NOT a.atthasdef AND a.attidentity = '' AND declared.typdefault IS NULL
+    'required', (a.attnotnull OR resolved.never_null) AND NOT a.atthasdef AND a.attidentity = '' AND declared.typdefault IS NULL,
+    'generated', a.attgenerated <> ''
   ) ORDER BY a.attnum) AS columns
   FROM pg_attribute a
   JOIN relation r ON r.oid = a.attrelid
@@ -65,7 +78,7 @@ const columnsQuery = `
   LEFT JOIN pg_type element ON element.oid = base.typelem
   LEFT JOIN resolved resolved_element ON resolved_element.type = element.oid
   LEFT JOIN pg_type behind ON behind.oid = resolved_element.base
-  WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  WHERE a.attnum > 0 AND NOT a.attisdropped AND (a.attgenerated = '' OR (a.attgenerated = 's' AND ${generatedByUserCode}))
   GROUP BY a.attrelid`
 
 /** What the server brings is pinned and has no entry in pg_depend, so these are functions and operators of others. */
@@ -95,6 +108,7 @@ const tablesQuery = (schema: string): string => `
     UNION ALL
     SELECT chain.type, t.oid, t.typtype, t.typbasetype, t.typnotnull FROM chain JOIN pg_type t ON t.oid = chain.typbasetype WHERE chain.typtype = 'd'
   ), resolved AS (SELECT type, max(base) FILTER (WHERE typtype <> 'd') AS base, bool_or(typnotnull) AS never_null FROM chain GROUP BY type),
+  user_code AS (${userCodeQuery}),
   role AS (SELECT rolsuper OR rolbypassrls AS sees_all FROM pg_roles WHERE rolname = current_user),
   col AS (${columnsQuery}),
   rel AS (

@@ -1,6 +1,7 @@
-import type { CatalogColumn, CatalogRelation } from './catalog.ts'
+import type { CatalogColumn, CatalogRelation, ServerFacts } from './catalog.ts'
 import { isUntranslatable } from './database-error.ts'
 import { qualifiedName, quoteIdentifier, quoteLiteral } from './identifiers.ts'
+import { withSearchPath } from './settings.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
@@ -14,25 +15,30 @@ export const isFaithful = (encoding: string): boolean => !unfaithfulEncodings.ha
 /** Types whose text is ASCII under the pinned settings (oids in pg_type.dat): bool, bytea, numbers, times, uuid, bits and addresses. */
 const asciiTypes = new Set([16, 17, 20, 21, 23, 26, 700, 701, 790, 1700, 1082, 1083, 1114, 1184, 1186, 1266, 2950, 1560, 1562, 650, 829, 869])
 
-const encoded = (text: string, encoding: string): string => `convert_to(${text}, ${quoteLiteral(encoding)})`
+const encoded = (text: string, encoding: string): string => `pg_catalog.convert_to(${text}, ${quoteLiteral(encoding)})`
 
 /** Whether these bytes are other ones after the conversion and back. Fails as isUntranslatable() tells where there is none. */
 function comesBackOther (bytes: string, encoding: string): string {
   const name = quoteLiteral(encoding)
-  return `convert(convert(${bytes}, ${name}, 'UTF8'), 'UTF8', ${name}) <> ${bytes}`
+  return `pg_catalog.convert(pg_catalog.convert(${bytes}, ${name}, 'UTF8'), 'UTF8', ${name}) OPERATOR(pg_catalog.<>) ${bytes}`
 }
 
 /** Whether the relation holds a row whose text is another one after the conversion to UTF-8 and back, or can't be converted. Reads all of it. */
 export async function holdsUnfaithfulText (tx: Transaction, { schema, name }: Pick<CatalogRelation, 'schema' | 'name'>,
-  { columns }: { columns: Array<Pick<CatalogColumn, 'name' | 'baseType'>> }, encoding: string): Promise<boolean> {
+  { columns }: { columns: Array<Pick<CatalogColumn, 'name' | 'baseType'>> }, { encoding, searchPath }: Pick<ServerFacts, 'encoding' | 'searchPath'>): Promise<boolean> {
   const list = columns.filter(({ baseType }) => !asciiTypes.has(baseType)).map((column) => quoteIdentifier(column.name))
   if (list.length === 0) return false
   // One conversion of the whole row takes in what stands inside of arrays, composites and documents. OFFSET 0 has it rendered once
+  const text = encoded(`ROW(${list.join(', ')})::pg_catalog.text`, encoding)
+  let isFound = false
   try {
-    const { found } = await tx.queryRow<{ found: boolean }>(`SELECT EXISTS (
-      SELECT FROM (SELECT ${encoded(`ROW(${list.join(', ')})::text`, encoding)} AS bytes FROM ONLY ${qualifiedName(schema, name)} OFFSET 0) s
-      WHERE ${comesBackOther('s.bytes', encoding)}) AS found`)
-    return found
+    // The planner runs functions of indexes, which find their tables by the role's own path
+    await withSearchPath(tx, searchPath, async () => {
+      const { found } = await tx.queryRow<{ found: boolean }>(`SELECT EXISTS (
+        SELECT FROM (SELECT ${text} AS bytes FROM ONLY ${qualifiedName(schema, name)} OFFSET 0) s WHERE ${comesBackOther('s.bytes', encoding)}) AS found`)
+      isFound = found
+    })
+    return isFound
   } catch (error) {
     if (!isUntranslatable(error)) throw error
     return true

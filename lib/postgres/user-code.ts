@@ -28,14 +28,16 @@ export const usesUserCode = (className: string, oid: string): string => `EXISTS 
   JOIN user_code ON user_code.class = code.refclassid AND user_code.oid = code.refobjid
   WHERE code.classid = '${className}'::regclass AND code.objid = ${oid})`
 
-/** Those of `relations` (oids) that run user code for each new row: for an index or a stored generated column. */
+/** Those of `relations` (oids) that run user code for each new row: for an index, a stored generated column, or to find its partition. */
 export async function readRelationsWithUserCode (tx: Transaction, relations: string[]): Promise<Set<string>> {
   const rows = await tx.query<{ oid: string }>(`WITH RECURSIVE user_code AS (${userCodeQuery})
     SELECT i.indrelid::text AS oid FROM pg_index i
     WHERE i.indrelid = ANY ($1::text::oid[]) AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
       AND ${usesUserCode('pg_class', 'i.indexrelid')}
     UNION SELECT d.adrelid::text FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-    WHERE d.adrelid = ANY ($1::text::oid[]) AND a.attgenerated = 's' AND ${usesUserCode('pg_attrdef', 'd.oid')}`,
+    WHERE d.adrelid = ANY ($1::text::oid[]) AND a.attgenerated = 's' AND ${usesUserCode('pg_attrdef', 'd.oid')}
+    UNION SELECT p.partrelid::text FROM pg_partitioned_table p
+    WHERE p.partrelid = ANY ($1::text::oid[]) AND p.partexprs IS NOT NULL AND ${usesUserCode('pg_class', 'p.partrelid')}`,
   [`{${relations.join(',')}}`])
   return new Set(rows.map(({ oid }) => oid))
 }

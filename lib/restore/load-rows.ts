@@ -2,13 +2,33 @@ import { RestoreFailed, SnapshotInvalid } from '../errors.ts'
 import { duringCopyOf } from '../postgres/database-error.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import type { Transaction } from '../postgres/transaction.ts'
-import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
+import type { RowTarget, ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { readFile } from '../snapshot/read-file.ts'
+import type { Progress } from '../../types/index.ts'
+import { type GeneratedValues, valuesOf } from './generated-values.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
 import type { TableToRestore } from './restore-plan.ts'
+import type { RestoreScope } from './restore-scope.ts'
 
-/** Copies the file's rows into the emptied tables. Every table must take as many as were verified, of the very same file. */
-export async function loadRows (tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
+/** By table, the snapshot's values of generated columns. */
+export type LoadedValues = Map<TableToRestore, GeneratedValues>
+
+/**
+ * Copies the file's rows into the emptied tables. Every table must take as many as were verified, of the very same file.
+ *
+ * Tables that run user code for each row come last, in a second reading: such a function may read any of the others.
+ */
+export async function loadRows (tx: Transaction, { tables, withUserCode }: RestoreScope, verified: ReadSnapshot, job: RestoreJob, hooks: RestoreHooks): Promise<LoadedValues> {
+  const values: LoadedValues = new Map()
+  const runsUserCode = ({ table }: TableToRestore): boolean => table.relations.some(({ oid }) => withUserCode.has(oid))
+  const onProgress = withoutStepsBack(hooks.onProgress)
+  for (const together of [tables.filter((target) => !runsUserCode(target)), tables.filter(runsUserCode)]) {
+    if (together.length > 0) await loadTables(tx, together, verified, job, { ...hooks, onProgress }, values)
+  }
+  return values
+}
+
+async function loadTables (tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, job: RestoreJob, hooks: RestoreHooks, values: LoadedValues): Promise<void> {
   const targets = new Map(tables.map((target) => [target.source.name, target]))
   const nothing = async (): Promise<void> => {}
   let current: TableToRestore | undefined
@@ -28,8 +48,7 @@ export async function loadRows (tx: Transaction, tables: TableToRestore[], verif
         const count = await copy.end()
         if (count !== target.source.rows) throw new RestoreFailed(`table ${name} took ${count} of ${target.source.rows} rows`)
       }
-      const kept = new Set(target.columns)
-      return { keep: (column) => kept.has(column.name), write: copy.write }
+      return rowTarget(target, copy.write, values)
     })
     await finishTable()
     if (read.checksum !== verified.checksum) throw new SnapshotInvalid('it changed while it was read')
@@ -39,7 +58,27 @@ export async function loadRows (tx: Transaction, tables: TableToRestore[], verif
   }
 }
 
+function rowTarget (target: TableToRestore, write: RowTarget['write'], values: LoadedValues): RowTarget {
+  const kept = new Set([...target.columns, ...target.generated])
+  const keep: RowTarget['keep'] = ({ name }) => kept.has(name)
+  if (target.generated.length === 0) return { keep, write }
+  const expected = valuesOf(target)
+  values.set(target, expected)
+  return { keep, write: async (copyText) => { await write(expected.take(copyText)) } }
+}
+
 function copyStatement (schema: string, { table, columns }: TableToRestore): string {
   const list = columns.length === 0 ? '' : ` (${columns.map(quoteIdentifier).join(', ')})`
   return `COPY ${qualifiedName(schema, table.name)}${list} FROM STDIN`
+}
+
+/** A second reading counts again from the start. */
+function withoutStepsBack (report: (progress: Progress) => void): (progress: Progress) => void {
+  const highest = { tablesDone: 0, rows: 0, bytes: 0 }
+  return (progress) => {
+    highest.tablesDone = Math.max(highest.tablesDone, progress.tablesDone)
+    highest.rows = Math.max(highest.rows, progress.rows)
+    highest.bytes = Math.max(highest.bytes, progress.bytes)
+    report({ ...progress, ...highest })
+  }
 }

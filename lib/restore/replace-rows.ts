@@ -12,7 +12,8 @@ import type { Transaction } from '../postgres/transaction.ts'
 import { disableTriggers, enableTriggers } from '../postgres/triggers.ts'
 import { findUnfaithfulTable, unfaithfulText } from '../snapshot/faithful-text.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import { loadRows } from './load-rows.ts'
+import { findChangedColumns } from './generated-values.ts'
+import { type LoadedValues, loadRows } from './load-rows.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
 import { readScope, type RestoreScope } from './restore-scope.ts'
 
@@ -25,17 +26,19 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
   // Before the load: a column that the snapshot lacks draws from there on
   await setSequences(tx, scope.sequences.filter(({ moves }) => moves))
+  let values: LoadedValues = new Map()
   await withSearchPath(tx, server.searchPath, async () => {
     await disableTriggers(tx, scope.triggers)
     await dropForeignKeys(tx, scope.foreignKeys)
     await dropChecks(tx, scope.checks)
     await truncate(tx, scope)
-    await loadRows(tx, scope.tables, verified, job, hooks)
+    values = await loadRows(tx, scope, verified, job, hooks)
     // Events that wait for the end of the transaction would block ALTER TABLE
     await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
   })
   const changed = await findUnfaithfulTable(tx, scope.tables.map(({ table }) => table), server)
   if (changed !== undefined) throw new RestoreFailed(`table ${changed} would hold ${unfaithfulText(server)}`)
+  await compareGenerated(tx, scope, values, server, job)
   await withSearchPath(tx, withCatalogFirst(server.searchPath), async () => { await addChecks(tx, scope.checks) })
   await withSearchPath(tx, server.searchPath, async () => {
     await validateChecks(tx, scope.checks)
@@ -46,6 +49,25 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
   const after = await readScope(tx, verified.manifest, job)
   const difference = fingerprintDifference(scope.fingerprint, after.fingerprint)
   if (difference.length > 0) throw new RestoreFailed(`the schema would not have come back as it was: ${difference.join(' / ')}`)
+}
+
+/**
+ * What a function generates may depend on what it reads. Where the rows do not go back as they were anyway, other values are no surprise; with
+ * allowSchemaDrift they are told as drift.
+ */
+async function compareGenerated (tx: Transaction, { drift }: RestoreScope, values: LoadedValues, { searchPath }: ServerFacts, { allowModified, allowSchemaDrift }: RestoreJob): Promise<void> {
+  if (allowModified) return
+  const drifted = new Set(drift.map(({ table }) => table))
+  for (const [target, expected] of values) {
+    const { name } = target.table
+    if (drifted.has(name)) continue
+    const changed = await findChangedColumns(tx, target, expected, searchPath)
+    if (changed.length > 0 && !allowSchemaDrift) {
+      throw new RestoreFailed(`the generated column ${changed.join(', ')} of table ${name} would have other values than in the snapshot, because its function ` +
+        'gives others by now; see what it reads, or accept its values with allowSchemaDrift')
+    }
+    drift.push(...changed.map((column) => ({ table: name, column, problem: 'is generated, and has other values than in the snapshot' })))
+  }
 }
 
 /** The owner is subject to FORCEd row security: it could neither copy such a table nor check foreign keys against all of its rows. */
@@ -61,12 +83,13 @@ export async function alterRowSecurity (tx: Transaction, { relations, foreignKey
  * meant. DELETE would meet rules and row triggers, and leave the dead rows behind.
  *
  * From PostgreSQL 17, TRUNCATE prepares the expressions of indexes under a search_path of its own, where functions in
- * SQL may find nothing, unless the session has prepared them before: so they are planned first. The test "an index over
- * a function …" tells when that can go.
+ * SQL may find nothing, unless the session has prepared them before: so they are planned first. Those of statistics it prepares
+ * to see whether workers are worth it, which are none for an empty index. The tests "an index over a function …" and "a table whose
+ * indexes and statistics …" tell when that can go.
  */
 async function truncate (tx: Transaction, { relations, withUserCode }: RestoreScope): Promise<void> {
   const names = relations.filter(({ kind }) => kind === 'r').map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`)
   const plans = relations.filter(({ kind, oid }) => kind === 'r' && withUserCode.has(oid))
     .map(({ schema, name }) => `SELECT FROM ONLY ${qualifiedName(schema, name)} LIMIT 0;`)
-  if (names.length > 0) await tx.run(`${plans.join('')}TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
+  if (names.length > 0) await tx.run(`${setLocal('max_parallel_maintenance_workers', '0')}${plans.join('')}TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
 }

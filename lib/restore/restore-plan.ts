@@ -8,8 +8,10 @@ import type { Drift, Manifest, ManifestTable } from '../../types/index.ts'
 export interface TableToRestore {
   table: CatalogTable
   source: ManifestTable
-  /** Columns of the snapshot that the table still has; all of them unless drift was allowed. */
+  /** Columns of the snapshot that the table still has; all of them unless drift was allowed. Generated ones are not loaded. */
   columns: string[]
+  /** Those that both generate: their values are compared after the load. */
+  generated: string[]
 }
 
 /** In one sentence. */
@@ -37,14 +39,15 @@ export function planRestore (manifest: Manifest, catalog: CatalogTable[], schema
       drift.push({ table: source.name, problem: 'is in the snapshot, and not in the schema' })
       continue
     }
-    const present = new Set(table.columns.map(({ name }) => name))
-    const columns = source.columns.map(({ name }) => name).filter((name) => present.has(name))
-    if (columns.length === 0 && source.columns.length > 0) {
+    const present = new Map(table.columns.map(({ name, generated }) => [name, generated]))
+    const columns = source.columns.map(({ name }) => name).filter((name) => present.get(name) === false)
+    const generated = source.columns.filter((column) => column.generated === true && present.get(column.name) === true).map(({ name }) => name)
+    if (columns.length + generated.length === 0 && source.columns.length > 0) {
       drift.push({ table: source.name, problem: 'has none of its columns any more' })
       continue
     }
     drift.push(...columnDrift(source, table))
-    tables.push({ table, source, columns })
+    tables.push({ table, source, columns, generated })
   }
   const restored = new Set(tables.map(({ table }) => table.name))
   return { tables, untouched: catalog.map(({ name }) => name).filter((name) => !restored.has(name)), drift }
@@ -57,6 +60,8 @@ function columnDrift (source: ManifestTable, { columns }: CatalogTable): Drift[]
     const now = current.get(column.name)
     if (now === undefined) {
       drift.push({ table: source.name, column: column.name, problem: 'is in the snapshot, and not in the table' })
+    } else if (now.generated && column.generated !== true) {
+      drift.push({ table: source.name, column: column.name, problem: 'is generated, and was not' })
     } else if (now.type !== column.type || describeColumn(now).encoding !== column.encoding) {
       drift.push({ table: source.name, column: column.name, problem: `was ${column.type}, and is ${now.type}` })
     }

@@ -44,7 +44,8 @@ export function describeColumn (column: CatalogColumn): ManifestColumn {
     name: column.name,
     type: column.type,
     ...encoding !== namedEncoding(column.type) && { encoding },
-    ...encoding.endsWith('[]') && column.element !== null && column.element.delimiter !== ',' && { delimiter: column.element.delimiter }
+    ...encoding.endsWith('[]') && column.element !== null && column.element.delimiter !== ',' && { delimiter: column.element.delimiter },
+    ...column.generated && { generated: true }
   }
 }
 

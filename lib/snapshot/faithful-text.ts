@@ -10,11 +10,11 @@ export async function nameProblems (tx: Transaction, tables: CatalogTable[], { e
 }
 
 /** The first table that holds text which the conversion to UTF-8 and back does not leave as it is: a restore would bring other text. */
-export async function findUnfaithfulTable (tx: Transaction, tables: CatalogTable[], { encoding }: ServerFacts): Promise<string | undefined> {
-  if (isFaithful(encoding)) return undefined
+export async function findUnfaithfulTable (tx: Transaction, tables: CatalogTable[], server: ServerFacts): Promise<string | undefined> {
+  if (isFaithful(server.encoding)) return undefined
   for (const table of tables) {
     for (const relation of table.relations.filter(({ kind }) => kind === 'r')) {
-      if (await holdsUnfaithfulText(tx, relation, table, encoding)) return table.name
+      if (await holdsUnfaithfulText(tx, relation, table, server)) return table.name
     }
   }
 }

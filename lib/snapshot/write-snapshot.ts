@@ -2,6 +2,8 @@ import { CannotSnapshot } from '../errors.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import { type CatalogSequence, readSequenceStates } from '../postgres/sequences.ts'
 import type { CatalogRelation, CatalogTable, ServerFacts } from '../postgres/catalog.ts'
+import type { CopyReader } from '../postgres/copy-out.ts'
+import { copyQueryOut } from '../postgres/copy-query.ts'
 import { describeWithoutMessage, duringCopyOf, isTooLarge, isUntranslatable } from '../postgres/database-error.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
@@ -91,14 +93,11 @@ async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pi
       if (next !== undefined) writer.startTable(next)
     }
   }
-  const statements = tables.flatMap((table, index) => table.relations.filter(storesRows)
-    .map((relation) => ({ text: copyStatement(relation, table), index, relation })))
   const filled = new Set<string>()
-  for (let first = 0; first < statements.length; first += statementsAtOnce) {
-    const batch = statements.slice(first, first + statementsAtOnce)
-    await tx.copyOut(batch.map(({ text }) => text), {
+  for (const sources of inRoundTrips(tables)) {
+    const reader: CopyReader = {
       begin (statement) {
-        const { index, relation } = batch[statement] as typeof batch[number]
+        const { index, relation } = sources[statement] as CopySource
         advance(index)
         partition = relativeName(relation, manifest.schema)
       },
@@ -108,7 +107,8 @@ async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pi
         onRow((tables[current] as CatalogTable).name, current, writer.bytes)
         return writer.writeRow(bytes, start, end)
       }
-    }).catch((error: unknown) => {
+    }
+    await copyOut(tx, sources, server, reader).catch((error: unknown) => {
       const table = tables[current]
       throw table === undefined ? error : unreadable(error, table, server) ?? duringCopyOf({ schema: manifest.schema, name: table.name }, error)
     })
@@ -121,12 +121,35 @@ async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pi
 
 const storesRows = ({ kind }: CatalogRelation): boolean => kind !== 'p'
 
+/** A relation whose rows are read, and the place of its table among all. */
+interface CopySource { index: number, table: CatalogTable, relation: CatalogRelation }
+
+const needsQuery = ({ table, relation }: CopySource): boolean => relation.generates.length > 0 || table.columns.some(({ generated }) => generated)
+
+/** Those that need a query are alone. */
+function inRoundTrips (tables: CatalogTable[]): CopySource[][] {
+  const trips: CopySource[][] = []
+  let open: CopySource[] | undefined
+  const sources = tables.flatMap((table, index) => table.relations.filter(storesRows).map((relation) => ({ index, table, relation })))
+  for (const source of sources) {
+    const alone = needsQuery(source)
+    if (alone || open === undefined || open.length === statementsAtOnce) trips.push(open = [])
+    open.push(source)
+    if (alone) open = undefined
+  }
+  return trips
+}
+
+async function copyOut (tx: Transaction, sources: CopySource[], { searchPath }: ServerFacts, reader: CopyReader): Promise<void> {
+  const queried = sources.find(needsQuery)
+  if (queried === undefined) await tx.copyOut(sources.map(copyStatement), reader)
+  else await copyQueryOut(tx, searchPath, queried.relation, queried.table.columns.map(({ name }) => name), reader)
+}
+
 /** The root's columns by name: a partition may have them in another order. A table without columns takes no list. */
-function copyStatement ({ schema, name, generates }: CatalogRelation, { columns }: CatalogTable): string {
-  const source = qualifiedName(schema, name)
+function copyStatement ({ table: { columns }, relation: { schema, name } }: CopySource): string {
   const list = columns.map((column) => quoteIdentifier(column.name)).join(', ')
-  if (generates.length > 0) return `COPY (SELECT ${list} FROM ONLY ${source}) TO STDOUT`
-  return `COPY ${source}${list === '' ? '' : ` (${list})`} TO STDOUT`
+  return `COPY ${qualifiedName(schema, name)}${list === '' ? '' : ` (${list})`} TO STDOUT`
 }
 
 function unreadable (error: unknown, { name }: CatalogTable, { encoding }: ServerFacts): Error | undefined {

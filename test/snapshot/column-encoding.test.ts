@@ -4,7 +4,7 @@ import { describeColumn, elementOf, encodedColumn } from '../../lib/snapshot/col
 
 type Element = CatalogColumn['element']
 
-const column = (type: string, baseType: number, element: Element = null): CatalogColumn => ({ name: 'c', type, baseType, element, required: false })
+const column = (type: string, baseType: number, element: Element = null): CatalogColumn => ({ name: 'c', type, baseType, element, required: false, generated: false })
 const element = (type: number, rest: Partial<NonNullable<Element>> = {}): Element => ({ type, isArray: false, delimiter: ',', ...rest })
 /** Object identifiers of arrays and of what is no built-in type don't matter. */
 const array = 1000
