@@ -1,15 +1,21 @@
 import { rootKeysQuery } from './foreign-keys.ts'
 import type { Transaction } from './transaction.ts'
 
+/** What a restore could leave different, as oids; the relations are tables and sequences. */
+export interface Fingerprinted {
+  relations: string[]
+  domains: string[]
+  /** The relations whose rows are replaced. */
+  restored: string[]
+}
+
 /**
- * All that a restore of `restored` (oids) could leave different about relations, sequences and domains (oids): columns,
+ * All that a restore of `restored` could leave different about relations, sequences and domains: columns,
  * defaults, constraints, indexes, triggers, policies, rules, owners, privileges, comments, options. By name, since dropped and re-created constraints get other oids; the keys
  * that the server makes for each referenced partition are left out, because it names them itself. What `conislocal` and
  * `connoinherit` say of a foreign key depends on how it came to be, and means nothing.
  */
-export async function readFingerprint (
-  tx: Transaction, relations: string[], domains: string[], restored: string[]
-): Promise<string[]> {
+export async function readFingerprint (tx: Transaction, { relations, domains, restored }: Fingerprinted): Promise<string[]> {
   const rows = await tx.query<{ line: string }>(`
     WITH RECURSIVE root AS (${rootKeysQuery}),
     relation AS (SELECT c.*, c.oid::regclass::text AS shown FROM pg_class c WHERE c.oid = ANY ($1::text::oid[]))

@@ -1,7 +1,7 @@
 import { RestoreFailed } from '../errors.ts'
 import type { ServerFacts } from '../postgres/catalog.ts'
 import { addChecks, dropChecks, validateChecks } from '../postgres/checks.ts'
-import { fingerprintDifference } from '../postgres/fingerprint.ts'
+import { fingerprintDifference, readFingerprint } from '../postgres/fingerprint.ts'
 import { addForeignKeys, dropForeignKeys } from '../postgres/foreign-keys.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { lockTimeoutMs } from '../postgres/locks.ts'
@@ -15,7 +15,7 @@ import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findChangedColumns } from './generated-values.ts'
 import { type LoadedValues, loadRows } from './load-rows.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
-import { readScope, type RestoreScope } from './restore-scope.ts'
+import type { RestoreScope } from './restore-scope.ts'
 
 /**
  * Empties the tables and loads the snapshot into them. What would act on the rows or refuse them is taken away, and put back afterwards: the
@@ -46,8 +46,7 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
     await enableTriggers(tx, scope.triggers)
     await alterRowSecurity(tx, scope, 'FORCE')
   })
-  const after = await readScope(tx, verified.manifest, job)
-  const difference = fingerprintDifference(scope.fingerprint, after.fingerprint)
+  const difference = fingerprintDifference(scope.fingerprint, await readFingerprint(tx, scope.fingerprinted))
   if (difference.length > 0) throw new RestoreFailed(`the schema would not have come back as it was: ${difference.join(' / ')}`)
 }
 

@@ -1,6 +1,6 @@
 import { type CatalogRelation, readTables } from '../postgres/catalog.ts'
 import { readSuspendedChecks, type SuspendedCheck } from '../postgres/checks.ts'
-import { readFingerprint } from '../postgres/fingerprint.ts'
+import { type Fingerprinted, readFingerprint } from '../postgres/fingerprint.ts'
 import { type ForeignKey, readForeignKeys } from '../postgres/foreign-keys.ts'
 import type { Lockable } from '../postgres/locks.ts'
 import { type CatalogSequence, readSequences, readSequenceStates } from '../postgres/sequences.ts'
@@ -39,6 +39,7 @@ export interface RestoreScope extends PlannedRestore {
   checks: SuspendedCheck[]
   /** Oids of the relations that run user code for each new row. */
   withUserCode: Set<string>
+  fingerprinted: Fingerprinted
   fingerprint: string[]
 }
 
@@ -56,6 +57,11 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
   const partners = foreignKeys.flatMap(({ table, references }) => [table, references]).filter(({ lockable }) => lockable)
   const checked = checks.filter((check) => check.of === 'TABLE').map(({ on }) => on)
   const toLock = [...new Map([...relations, ...partners, ...checked].map((relation) => [relation.oid, relation])).values()]
+  const fingerprinted = {
+    relations: [...toLock, ...sequences.map(({ sequence }) => sequence)].map(({ oid }) => oid),
+    domains: checks.filter((check) => check.of === 'DOMAIN').map(({ on }) => on.oid),
+    restored: oids
+  }
   return {
     ...plan,
     relations,
@@ -67,7 +73,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
     triggers: await readEnabledTriggers(tx, oids),
     checks,
     withUserCode: await readRelationsWithUserCode(tx, oids),
-    fingerprint: await readFingerprint(tx, [...toLock, ...sequences.map(({ sequence }) => sequence)].map(({ oid }) => oid),
-      checks.filter((check) => check.of === 'DOMAIN').map(({ on }) => on.oid), oids)
+    fingerprinted,
+    fingerprint: await readFingerprint(tx, fingerprinted)
   }
 }

@@ -126,7 +126,7 @@ t.test('more tables than the server has locks for', async (t) => {
   t.after(async () => { await pool.end() })
   await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
     const table = { oid: '1', schema: testSchema, name: 'many', kind: 'r' as const, filenode: null, currentFilenode: null, owned: true, selectable: true, hidesRows: false, forcesRowSecurity: false, generates: [] }
-    const scope = { tables: [], untouched: [], drift: [], toLock: [], recordedSequences: [], sequences: [], toHold: [], foreignKeys: [], triggers: [], checks: [], withUserCode: new Set<string>(), fingerprint: [], relations: Array.from({ length: 1_000_000 }, () => table) }
+    const scope = { tables: [], untouched: [], drift: [], toLock: [], recordedSequences: [], sequences: [], toHold: [], foreignKeys: [], triggers: [], checks: [], withUserCode: new Set<string>(), fingerprinted: { relations: [], domains: [], restored: [] }, fingerprint: [], relations: Array.from({ length: 1_000_000 }, () => table) }
     t.match(await restoreProblems(tx, scope, await readServer(tx), () => false), [/^1000000 tables and partitions need about 6000000 locks, and the server has room for \d+; raise max_locks_per_transaction$/])
   })
 })

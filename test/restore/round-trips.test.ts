@@ -1,0 +1,77 @@
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import { useDatabase } from '../support/database.ts'
+import { useEngine } from './use-engine.ts'
+
+/** A way to the database that counts how often it was waited for: by its messages ReadyForQuery (manual, 55.7). */
+async function useCountingProxy (t: Test, url: string): Promise<{ url: string, count: () => number }> {
+  const target = new URL(url)
+  const address = new URL(url)
+  let ready = 0
+  const server = createServer((client) => {
+    const database = connect(Number(target.port), target.hostname)
+    const countReady = createMessageCounter(() => { ready++ })
+    client.on('error', () => { database.destroy() }).pipe(database)
+    database.on('error', () => { client.destroy() }).on('data', countReady).pipe(client)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(async () => { server.close() })
+  address.hostname = '127.0.0.1'
+  address.port = String((server.address() as AddressInfo).port)
+  return { url: address.href, count: () => ready }
+}
+
+/** Each message is a letter and the length of the rest, of which four bytes are the length itself (manual, 55.7). */
+function createMessageCounter (onReady: () => void): (chunk: Buffer) => void {
+  let head = Buffer.alloc(0)
+  let skip = 0
+  return (chunk) => {
+    let start = Math.min(skip, chunk.length)
+    skip -= start
+    while (start < chunk.length) {
+      const wanted = 5 - head.length
+      head = Buffer.concat([head, chunk.subarray(start, start + wanted)])
+      start += wanted
+      if (head.length < 5) return
+      if (head[0] === 'Z'.charCodeAt(0)) onReady()
+      skip = head.readUInt32BE(1) - 4
+      head = Buffer.alloc(0)
+      const skipped = Math.min(skip, chunk.length - start)
+      start += skipped
+      skip -= skipped
+    }
+  }
+}
+
+const tables = (from: number, to: number): string => Array.from({ length: to - from }, (_, index) => `t_${from + index}`).map((name) => `
+  CREATE TABLE ${name} (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, up int REFERENCES t_0, CHECK (known(id)));
+  ALTER TABLE ${name} ADD CHECK (id > 0) NOT VALID;
+  CREATE TRIGGER note BEFORE UPDATE ON ${name} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+  INSERT INTO ${name} (up) SELECT NULL FROM generate_series(1, 3)`).join(';')
+
+t.test('with each table a restore takes one query more, and a backup none', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe("CREATE FUNCTION known (int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'")
+  const proxy = await useCountingProxy(t, url)
+  const { engine } = await useEngine(t, { connection: proxy.url, worker: false })
+  const countOf = async <T>(work: () => Promise<T>): Promise<[number, T]> => {
+    const before = proxy.count()
+    const value = await work()
+    return [proxy.count() - before, value]
+  }
+  const measure = async (): Promise<{ create: number, restore: number }> => {
+    const [create, { id }] = await countOf(async () => await engine.create())
+    await sql`UPDATE t_1 SET up = 1`
+    const [restore] = await countOf(async () => await engine.restore(id))
+    return { create, restore }
+  }
+  await sql.unsafe(tables(0, 10))
+  await engine.list()
+  await measure()
+  const few = await measure()
+  await sql.unsafe(tables(10, 45))
+  const many = await measure()
+  t.equal(many.create, few.create)
+  t.equal(many.restore - few.restore, 35, 'only the COPY of each table')
+})
