@@ -16,6 +16,8 @@ export interface CatalogSequence {
   readable: boolean
   owned: boolean
   increment: string
+  /** MINVALUE and MAXVALUE. */
+  range: { least: string, most: string }
 }
 
 export interface SequenceState { lastValue: string, isCalled: boolean }
@@ -61,7 +63,8 @@ export async function readSequences (tx: Transaction, schema: string, relations:
     SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, owner.column_name AS "ownedBy", owner.schema AS "ownerSchema",
       coalesce(used.inside, false) AS used, coalesce(used.outside, false) AS shared,
       has_sequence_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS readable,
-      pg_has_role(c.relowner, 'USAGE') AS owned, s.seqincrement::text AS increment
+      pg_has_role(c.relowner, 'USAGE') AS owned, s.seqincrement::text AS increment,
+      json_build_object('least', s.seqmin::text, 'most', s.seqmax::text) AS range
     FROM candidate JOIN pg_sequence s ON s.seqrelid = candidate.oid
     JOIN pg_class c ON c.oid = candidate.oid JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN LATERAL (

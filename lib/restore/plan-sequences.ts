@@ -73,13 +73,15 @@ function isAhead (state: SequenceState, now: SequenceState, increment: bigint): 
 }
 
 /**
- * By its name, in the schema that corresponds, or by the column that owns it, since a cloned schema may call its sequences otherwise. In a clone whose
+ * By the column that owns it, since a cloned schema may call its sequences otherwise, or by its name, in the schema that corresponds. In a clone whose
  * columns draw from the sequences of the very schema that was saved, by that schema's name.
  */
 function storedState (sequence: CatalogSequence, manifest: Manifest, home: string): ManifestSequence | undefined {
   const isSame = (schema: string | undefined, now: string | null): boolean => schema === undefined ? now === home : now === schema
   const { sequences } = manifest
-  return sequences.find(({ name, schema }) => name === sequence.name && isSame(schema, sequence.schema)) ??
-    sequences.find(({ ownedBy, ownerSchema }) => ownedBy !== null && ownedBy === sequence.ownedBy && isSame(ownerSchema, sequence.ownerSchema)) ??
+  const hasName = ({ name, schema }: ManifestSequence): boolean => name === sequence.name && isSame(schema, sequence.schema)
+  // A column may own several
+  const owned = sequences.filter(({ ownedBy, ownerSchema }) => ownedBy !== null && ownedBy === sequence.ownedBy && isSame(ownerSchema, sequence.ownerSchema))
+  return owned.find(hasName) ?? owned[0] ?? sequences.find(hasName) ??
     sequences.find(({ name, schema = manifest.schema }) => sequence.shared && name === sequence.name && schema === sequence.schema)
 }

@@ -21,18 +21,22 @@ export async function restoreProblems (tx: Transaction, scope: RestoreScope, ser
     ...await elsewhereProblems(tx, tables, server),
     ...await nameProblems(tx, tables, server),
     ...relationProblems(scope),
+    ...sequenceProblems(scope),
     ...constraintProblems(scope),
     ...needed > available ? [`${scope.relations.length} tables and partitions need about ${needed} locks, and the server has room for ${available}; raise max_locks_per_transaction`] : []
   ])]
 }
 
-function relationProblems ({ relations, toHold }: RestoreScope): string[] {
+const relationProblems = ({ relations }: RestoreScope): string[] =>
+  relations.filter(({ owned }) => !owned).map(({ schema, name }) => `the role does not own ${schema}.${name}`)
+
+function sequenceProblems ({ sequences }: RestoreScope): string[] {
   const problems: string[] = []
-  for (const { schema, name, owned } of relations) {
-    if (!owned) problems.push(`the role does not own ${schema}.${name}`)
-  }
-  for (const { schema, name, owned } of toHold) {
+  for (const { sequence: { schema, name, owned, range: { least, most } }, state: { lastValue } } of sequences.filter(({ moves }) => moves)) {
     if (!owned) problems.push(`the role does not own the sequence ${schema}.${name}`)
+    if (BigInt(lastValue) < BigInt(least) || BigInt(lastValue) > BigInt(most)) {
+      problems.push(`the sequence ${schema}.${name} is at ${lastValue} in the snapshot, and goes from ${least} to ${most} now; widen its MINVALUE and MAXVALUE`)
+    }
   }
   return problems
 }

@@ -5,7 +5,7 @@ import type { Manifest, ManifestSequence } from '../../types/index.ts'
 import { manifestOf } from '../snapshot/manifest.ts'
 
 const sequence = (rest: Partial<CatalogSequence> = {}): CatalogSequence => ({
-  oid: '1', schema: 'public', name: 's', ownedBy: null, ownerSchema: null, used: true, shared: false, readable: true, owned: true, increment: '1', ...rest
+  oid: '1', schema: 'public', name: 's', ownedBy: null, ownerSchema: null, used: true, shared: false, readable: true, owned: true, increment: '1', range: { least: '1', most: '9223372036854775807' }, ...rest
 })
 const stored = (lastValue: string, isCalled = true, rest: Partial<ManifestSequence> = {}): Manifest =>
   manifestOf([], { sequences: [{ name: 's', ownedBy: null, lastValue, isCalled, ...rest }] })
@@ -66,6 +66,19 @@ t.test('it is found by its name, or by the column that owns it in the schema tha
   t.equal(moves(sequence({ name: 'x', schema: 'clone', ...owned, ownerSchema: 'public' }), state('9'), stored('3', true, owned), clone), undefined)
   t.equal(moves(sequence({ name: 'x', ...owned, ownerSchema: 'far' }), state('9'), stored('3', true, { ...owned, ownerSchema: 'far' })), true)
   t.equal(moves(sequence({ name: 'x', schema: 'clone' }), state('9'), stored('3'), clone), undefined)
+})
+
+t.test('where names were exchanged the owner decides, and among several of one column the name', async (t) => {
+  const manifest = manifestOf([], { sequences: [
+    { name: 'a', ownedBy: 'first.id', lastValue: '1', isCalled: true }, { name: 'b', ownedBy: 'second.id', lastValue: '2', isCalled: true },
+    { name: 'c', ownedBy: 'second.id', lastValue: '3', isCalled: true }
+  ] })
+  const valueOf = (name: string, ownedBy: string): string | undefined =>
+    planSequences([sequence({ name, ownedBy, ownerSchema: 'public' })], [], manifest, whole)[0]?.state.lastValue
+  t.equal(valueOf('b', 'first.id'), '1')
+  t.equal(valueOf('a', 'second.id'), '2')
+  t.equal(valueOf('c', 'second.id'), '3')
+  t.equal(valueOf('c', 'renamed.id'), '3')
 })
 
 t.test('a clone that draws from the sequence of the schema that was saved moves it forward, and never back', async (t) => {

@@ -159,6 +159,21 @@ t.test('one in a schema that the caller may not touch is told by the plan when i
   t.equal(await nextOf(place, 'far.users_id_seq'), 1)
 })
 
+t.test('a value that the sequence can not take is told before anything is touched', async (t) => {
+  const place = await useSchema(t, "CREATE TABLE item (id serial PRIMARY KEY); SELECT setval('item_id_seq', 500)")
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql.unsafe('ALTER SEQUENCE item_id_seq MAXVALUE 499 RESTART')
+  const problem = `the sequence ${home}.item_id_seq is at 500 in the snapshot, and goes from 1 to 499 now; widen its MINVALUE and MAXVALUE`
+  t.strictSame((await engine.plan(id)).drift.map((drift) => drift.problem), [problem])
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [problem] })
+  await place.sql.unsafe('ALTER SEQUENCE item_id_seq MINVALUE 10 MAXVALUE 500 START 10 RESTART')
+  await engine.restore(id)
+  t.equal(await nextOf(place, 'item_id_seq'), 501)
+  await place.sql.unsafe('ALTER SEQUENCE item_id_seq MAXVALUE 600 MINVALUE 501 START 501 RESTART')
+  t.match(await engine.plan(id), { ok: false })
+})
+
 t.test('a sequence that a view owns goes forward with the others', async (t) => {
   const place = await useSchema(t, 'CREATE VIEW shown AS SELECT 1 AS id; CREATE SEQUENCE ids OWNED BY shown.id; SELECT setval(\'ids\', 41)')
   const engine = useEngine(t, place)
