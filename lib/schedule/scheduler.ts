@@ -76,7 +76,7 @@ export function createScheduler ({ cadence, schemas, run, lastSlot, concurrency,
   const newestSlot = (): number => cadence.previous(clock.now()).getTime()
 
   /** Serves one schema at a time; a run that hangs holds up no other lane. */
-  async function workInLane (began: number): Promise<void> {
+  async function workInLane (began: number): Promise<never> {
     for (;;) {
       signal.throwIfAborted()
       const now = clock.now()
@@ -94,9 +94,9 @@ export function createScheduler ({ cadence, schemas, run, lastSlot, concurrency,
     dueAt = cadence.next(clock.now()).getTime()
     const { names, failure } = await list.ask()
     const now = clock.now().getTime()
-    if (names === null || failure !== null) {
+    if (failure !== null) {
       dueAt = Math.min(dueAt, now + pauseAfter(1, retryMs))
-      const reason = failure?.reason ?? ''
+      const { reason } = failure
       return report(notes.note('', 0, reason), { reason }, 'the schemas to back up are not known; trying again')
     }
     notes.forget('')
@@ -169,16 +169,16 @@ export function createScheduler ({ cadence, schemas, run, lastSlot, concurrency,
   }
 
   /** A lane that ends takes the others along: half a schedule must not look like one. */
-  async function work (): Promise<unknown> {
+  function startLanes (): Array<Promise<never>> {
     const began = newestSlot()
-    return await Promise.all(Array.from({ length: concurrency }, async () => { await workInLane(began) }))
+    return Array.from({ length: concurrency }, async () => await workInLane(began))
   }
 
   return {
     cadence,
     start () {
       startedAt ??= clock.now()
-      working ??= work().catch((error: unknown) => {
+      working ??= Promise.all(startLanes()).catch((error: unknown) => {
         report('error', { reason: describe(error) }, 'the schedule has ended')
         controller.abort()
       })

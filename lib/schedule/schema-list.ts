@@ -10,9 +10,12 @@ export interface KnownSchemas {
   failure: { reason: string, since: Date } | null
 }
 
+/** What an attempt gave: a list, or a failure beside the list before it. */
+type Answer = { names: string[], failure: null } | { names: string[] | null, failure: NonNullable<KnownSchemas['failure']> }
+
 export interface SchemaList {
   /** Asks the owner's function; whoever asks while an answer is awaited gets the same one. Never rejects. */
-  ask: () => Promise<KnownSchemas>
+  ask: () => Promise<Answer>
   /** Asks when the answer is older than a minute, and waits a second for it: a function that hangs is a failure as well. */
   known: () => Promise<KnownSchemas>
 }
@@ -24,23 +27,26 @@ export function createSchemaList (schemas: () => Promise<string[]> | string[], c
   let known: KnownSchemas = { names: null, failure: null }
   let answeredAt = Number.NEGATIVE_INFINITY
   let askedAt = clock.now()
-  let asking: Promise<void> | undefined
+  let asking: Promise<Answer> | undefined
 
-  async function look (): Promise<void> {
+  async function look (): Promise<Answer> {
     askedAt = clock.now()
-    try {
-      known = { names: [...new Set(await schemas())], failure: null }
-    } catch (error) {
-      known = { names: known.names, failure: { reason: describe(error), since: known.failure?.since ?? askedAt } }
-    }
+    const answer = await answerOf()
+    known = answer
     answeredAt = clock.now().getTime()
     asking = undefined
+    return answer
   }
 
-  async function ask (): Promise<KnownSchemas> {
-    await (asking ??= look())
-    return known
+  async function answerOf (): Promise<Answer> {
+    try {
+      return { names: [...new Set(await schemas())], failure: null }
+    } catch (error) {
+      return { names: known.names, failure: { reason: describe(error), since: known.failure?.since ?? askedAt } }
+    }
   }
+
+  const ask = async (): Promise<Answer> => await (asking ??= look())
 
   return {
     ask,

@@ -75,7 +75,8 @@ const defaultPage = 100
 async function newestPage (context: Context, { schema, after, limit = defaultPage }: StatusQuery, stored: Set<string> | null): Promise<Pick<Status, 'newest' | 'newestNext'>> {
   const page = await context.log.newestPage({ schema, after, limit: limit + 1, visible: await visibleSchemas(context) })
   const newest = page.slice(0, limit)
-  return { newest: await describeAll(context, newest, stored), newestNext: page.length > limit ? newest.at(-1)?.backup.schema ?? null : null }
+  const last = page.length > limit ? newest.at(-1) : undefined
+  return { newest: await describeAll(context, newest, stored), newestNext: last?.backup.schema ?? null }
 }
 
 async function gatherFacts (context: Context, names: Set<string> | null, schedule: ScheduleFacts | null, isVisible: IsVisible): Promise<Facts> {

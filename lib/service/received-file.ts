@@ -63,8 +63,8 @@ async function * arriving (source: AsyncIterable<unknown>, signal: AbortSignal, 
     const bytes = bytesOf(next.value)
     waitedMs += performance.now() - asked
     arrived += bytes.length
-    if (waitedMs >= pace.windowMs) {
-      if (arrived < leastOf(pace)) throw tooSlow(pace)
+    // With too few bytes the window stays open, and has no time left
+    if (waitedMs >= pace.windowMs && arrived >= leastOf(pace)) {
       waitedMs = 0
       arrived = 0
     }

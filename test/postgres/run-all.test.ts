@@ -23,5 +23,7 @@ t.test('the statement that fails among many gets its own error, and one that suc
   t.same((await sql`SELECT id FROM done ORDER BY id`).map(({ id }) => id), [2, 10])
   await t.rejects(run(['2', '(1 - 1)', '5']), new RangeError('by (1 - 1)'))
   await t.rejects(run(['1', 'missing']), { code: '42703' }, 'an error that does not concern it is handed on')
+  await sql`SELECT setval('tried', 0, false)`
+  await t.rejects(run(["nextval('tried')::int", "'x'::text::int"]), { code: '22P02' }, 'nor does one that comes the second time')
   t.same(await sql`SELECT count(*)::int FROM done`, [{ count: 2 }], 'and all is undone')
 })

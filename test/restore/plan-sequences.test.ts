@@ -69,10 +69,12 @@ t.test('it is found by its name, or by the column that owns it in the schema tha
 })
 
 t.test('where names were exchanged the owner decides, and among several of one column the name', async (t) => {
-  const manifest = manifestOf([], { sequences: [
-    { name: 'a', ownedBy: 'first.id', lastValue: '1', isCalled: true }, { name: 'b', ownedBy: 'second.id', lastValue: '2', isCalled: true },
-    { name: 'c', ownedBy: 'second.id', lastValue: '3', isCalled: true }
-  ] })
+  const manifest = manifestOf([], {
+    sequences: [
+      { name: 'a', ownedBy: 'first.id', lastValue: '1', isCalled: true }, { name: 'b', ownedBy: 'second.id', lastValue: '2', isCalled: true },
+      { name: 'c', ownedBy: 'second.id', lastValue: '3', isCalled: true }
+    ]
+  })
   const valueOf = (name: string, ownedBy: string): string | undefined =>
     planSequences([sequence({ name, ownedBy, ownerSchema: 'public' })], [], manifest, whole)[0]?.state.lastValue
   t.equal(valueOf('b', 'first.id'), '1')

@@ -63,6 +63,16 @@ t.test('a column that was generated and is plain now takes the values of the sna
   t.same(await sql`SELECT price FROM item ORDER BY id`, [{ price: 10 }, { price: 20 }, { price: null }], 'and generated again')
 })
 
+t.test('where a column of the table is gone, its values are not compared', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(items)
+  const { engine } = await useEngine(t, { connection: url })
+  const { id } = await engine.create()
+  await sql`ALTER TABLE item DROP COLUMN name`
+  t.strictSame((await engine.restore(id, { allowSchemaDrift: true })).drift, [{ table: 'item', column: 'name', problem: 'is in the snapshot, and not in the table' }])
+  t.same(await sql`SELECT price FROM item ORDER BY id`, [{ price: 10 }, { price: 20 }, { price: null }])
+})
+
 t.test('of a file that was changed by hand nothing is compared', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(items)
