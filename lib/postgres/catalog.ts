@@ -104,9 +104,12 @@ const tablesQuery = (schema: string): string => `
     JOIN pg_inherits i ON i.inhparent = part.oid
     JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
   ), chain AS (
-    SELECT oid AS type, oid AS base, typtype, typbasetype, typnotnull FROM pg_type
-    UNION ALL
-    SELECT chain.type, t.oid, t.typtype, t.typbasetype, t.typnotnull FROM chain JOIN pg_type t ON t.oid = chain.typbasetype WHERE chain.typtype = 'd'
+    -- The columns' types, what is behind domains, and the elements of arrays. Of all types there are too many
+    SELECT oid AS type, oid AS base, typtype, typbasetype, typelem, typnotnull FROM pg_type
+    WHERE oid IN (SELECT a.atttypid FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid)
+    UNION
+    SELECT CASE WHEN chain.typtype = 'd' THEN chain.type ELSE t.oid END, t.oid, t.typtype, t.typbasetype, t.typelem, t.typnotnull
+    FROM chain JOIN pg_type t ON t.oid = CASE WHEN chain.typtype = 'd' THEN chain.typbasetype ELSE chain.typelem END
   ), resolved AS (SELECT type, max(base) FILTER (WHERE typtype <> 'd') AS base, bool_or(typnotnull) AS never_null FROM chain GROUP BY type),
   user_code AS (${userCodeQuery}),
   role AS (SELECT rolsuper OR rolbypassrls AS sees_all FROM pg_roles WHERE rolname = current_user),

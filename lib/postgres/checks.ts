@@ -40,7 +40,7 @@ export async function readSuspendedChecks (tx: Transaction, relations: string[])
       WHERE con.conrelid <> 0 AND con.contype IN ('c', 'n')
     ), family AS (
       SELECT oid, conrelid, contype, subject FROM shaped
-      WHERE conrelid = ANY ($1::text::oid[]) AND definition !~ 'NOT ENFORCED( NOT VALID)?$'
+      WHERE conrelid = ANY ($1::oid[]) AND definition !~ 'NOT ENFORCED( NOT VALID)?$'
         AND (runs_user_code OR NOT convalidated)
       UNION
       SELECT other.oid, other.conrelid, other.contype, other.subject FROM family
@@ -51,7 +51,7 @@ export async function readSuspendedChecks (tx: Transaction, relations: string[])
       SELECT conrelid AS relation, conrelid AS ancestor, 0 AS distance FROM family
       UNION SELECT up.relation, i.inhparent, up.distance + 1 FROM up JOIN pg_inherits i ON i.inhrelid = up.ancestor
     ), used (type) AS (
-      SELECT atttypid FROM pg_attribute WHERE attrelid = ANY ($1::text::oid[]) AND attnum > 0 AND NOT attisdropped
+      SELECT atttypid FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped
       UNION
       SELECT part.type FROM used JOIN pg_type t ON t.oid = used.type LEFT JOIN pg_range r ON t.oid IN (r.rngtypid, r.rngmultitypid)
       CROSS JOIN LATERAL (SELECT unnest(ARRAY[t.typbasetype, t.typelem, r.rngsubtype]) AS type

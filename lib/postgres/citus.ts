@@ -12,7 +12,7 @@ export async function readCitusTables (tx: Transaction, { citus }: ServerFacts, 
   ]
   if (managed.length === 0) return new Set()
   const rows = await tx.query<{ oid: string }>(`SELECT c.oid::text AS oid FROM pg_class c
-    WHERE c.oid = ANY ($1::text::oid[]) AND (${managed.join(' OR ')})`, [`{${tables.join(',')}}`])
+    WHERE c.oid = ANY ($1::oid[]) AND (${managed.join(' OR ')})`, [`{${tables.join(',')}}`])
   return new Set(rows.map(({ oid }) => oid))
 }
 

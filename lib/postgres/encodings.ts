@@ -51,7 +51,7 @@ export async function holdsUnfaithfulText (tx: Transaction, { schema, name }: Pi
  */
 export async function readUnfaithfulNames (tx: Transaction, relations: string[], encoding: string): Promise<string[]> {
   const rows = await tx.query<{ name: string }>(`
-    WITH relation AS (SELECT oid, relnamespace FROM pg_class WHERE oid = ANY ($1::text::oid[])),
+    WITH relation AS (SELECT oid, relnamespace FROM pg_class WHERE oid = ANY ($1::oid[])),
     spelling AS (
       SELECT c.relname AS name, ${encoded(`concat_ws(' ', n.nspname, c.relname,
         (SELECT string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod)), ' ') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),

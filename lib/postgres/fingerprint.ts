@@ -18,7 +18,7 @@ export interface Fingerprinted {
 export async function readFingerprint (tx: Transaction, { relations, domains, restored }: Fingerprinted): Promise<string[]> {
   const rows = await tx.query<{ line: string }>(`
     WITH RECURSIVE root AS (${rootKeysQuery}),
-    relation AS (SELECT c.*, c.oid::regclass::text AS shown FROM pg_class c WHERE c.oid = ANY ($1::text::oid[]))
+    relation AS (SELECT c.*, c.oid::regclass::text AS shown FROM pg_class c WHERE c.oid = ANY ($1::oid[]))
     SELECT concat_ws(' | ', 'relation', shown, relkind, relpersistence, relowner::regrole, relacl, relrowsecurity, relforcerowsecurity,
       relreplident, reloptions, reltablespace, obj_description(oid, 'pg_class')) AS line FROM relation
     UNION ALL
@@ -44,7 +44,7 @@ export async function readFingerprint (tx: Transaction, { relations, domains, re
     JOIN pg_trigger t ON t.tgrelid = r.oid AND t.tgisinternal AND starts_with(t.tgname, 'RI_ConstraintTrigger_a_')
     JOIN root ON root.key = t.tgconstraint AND root.above = 0 JOIN pg_constraint top ON top.oid = root.top
     JOIN pg_constraint con ON con.oid = t.tgconstraint
-      AND (con.conrelid = ANY ($3::text::oid[]) OR con.confrelid = ANY ($3::text::oid[]))
+      AND (con.conrelid = ANY ($3::oid[]) OR con.confrelid = ANY ($3::oid[]))
     GROUP BY r.shown, t.tgtype
     UNION ALL
     SELECT concat_ws(' | ', 'index', pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisclustered, i.indisreplident, obj_description(i.indexrelid, 'pg_class'))
@@ -58,7 +58,7 @@ export async function readFingerprint (tx: Transaction, { relations, domains, re
     FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid JOIN pg_constraint con ON con.oid = t.tgconstraint WHERE t.tgisinternal AND t.tgenabled <> 'O'
     UNION ALL
     SELECT concat_ws(' | ', 'domain constraint', con.contypid::regtype, con.conname, pg_get_constraintdef(con.oid), con.convalidated, obj_description(con.oid, 'pg_constraint'))
-    FROM pg_constraint con WHERE con.contypid = ANY ($2::text::oid[])
+    FROM pg_constraint con WHERE con.contypid = ANY ($2::oid[])
     UNION ALL
     SELECT concat_ws(' | ', 'policy', r.shown, p.polname, p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
     FROM relation r JOIN pg_policy p ON p.polrelid = r.oid

@@ -114,7 +114,7 @@ export async function readForeignKeys (tx: Transaction, relations: string[]): Pr
     JOIN root ON root.key = con.oid AND root.above = 0
     LEFT JOIN LATERAL (SELECT min(t.tgname::text COLLATE "C") AS fires FROM pg_trigger t
       WHERE t.tgconstraint = root.top AND starts_with(t.tgname, 'RI_ConstraintTrigger_a_')) trigger ON true
-    WHERE con.contype = 'f' AND (con.conrelid = ANY ($1::text::oid[]) OR con.confrelid = ANY ($1::text::oid[]))
+    WHERE con.contype = 'f' AND (con.conrelid = ANY ($1::oid[]) OR con.confrelid = ANY ($1::oid[]))
     ORDER BY trigger.fires, root.top, kind.part = 'whole', tree.depth DESC, cn.nspname, child.relname, con.conname`,
   [`{${relations.join(',')}}`])
 }

@@ -26,7 +26,7 @@ const memberOf = (alias: string): string => `
 export async function readOutsideChildren (tx: Transaction, tables: string[]): Promise<OutsideChild[]> {
   return await tx.query<OutsideChild>(`
     WITH RECURSIVE descendant AS (
-      SELECT t.oid AS top, t.oid FROM pg_class t WHERE t.oid = ANY ($1::text::oid[])
+      SELECT t.oid AS top, t.oid FROM pg_class t WHERE t.oid = ANY ($1::oid[])
       UNION
       SELECT d.top, c.oid FROM descendant d
       JOIN pg_class top ON top.oid = d.top

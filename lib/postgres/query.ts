@@ -37,7 +37,7 @@ async function readRows (runner: Runner, statement: string, transform: RowTransf
 /**
  * Runs a statement and gives its rows as objects, by way of JSON, which passes by DateStyle and its kin.
  *
- * Parameters are text: cast them in the statement (`$1::text::uuid`). They are put into it as literals, since a bound one would go through the serializers
+ * Parameters are text: cast them in the statement (`$1::uuid`; an array so becomes a constant, which is searched by hash). They are put into it as literals, since a bound one would go through the serializers
  * of the caller's instance, and take a round trip more. A statement that changes data goes into a CTE named `q` with RETURNING.
  */
 export async function queryRows<Row> (runner: Runner, transform: RowTransform, text: string, parameters: Parameter[] = []): Promise<Row[]> {

@@ -31,13 +31,13 @@ export type StoredSequence = Pick<CatalogSequence, 'oid' | 'schema' | 'name' | '
 export async function readSequences (tx: Transaction, schema: string, relations: string[]): Promise<CatalogSequence[]> {
   return await tx.query<CatalogSequence>(`
     WITH RECURSIVE typed (type) AS (
-      SELECT atttypid FROM pg_attribute WHERE attrelid = ANY ($1::text::oid[]) AND attnum > 0 AND NOT attisdropped AND NOT atthasdef
+      SELECT atttypid FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped AND NOT atthasdef
       UNION SELECT t.typbasetype FROM typed JOIN pg_type t ON t.oid = typed.type WHERE t.typtype = 'd'
     ), candidate (oid) AS (
       SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass
-        AND refobjid = ANY ($1::text::oid[]) AND deptype IN ('a', 'i')
+        AND refobjid = ANY ($1::oid[]) AND deptype IN ('a', 'i')
       UNION SELECT d.refobjid FROM pg_attrdef ad JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = ad.oid
-        WHERE ad.adrelid = ANY ($1::text::oid[]) AND d.refclassid = 'pg_class'::regclass
+        WHERE ad.adrelid = ANY ($1::oid[]) AND d.refclassid = 'pg_class'::regclass
       UNION SELECT d.refobjid FROM typed JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = typed.type
         WHERE d.refclassid = 'pg_class'::regclass
       UNION SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND n.nspname = $2::text
@@ -57,8 +57,8 @@ export async function readSequences (tx: Transaction, schema: string, relations:
       UNION SELECT s.oid, NULL FROM candidate s JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
         WHERE d.classid NOT IN ('pg_attrdef'::regclass, 'pg_type'::regclass, 'pg_class'::regclass)
     ), used AS (
-      SELECT sequence, bool_or(coalesce(relation = ANY ($1::text::oid[]), false)) AS inside,
-        bool_or(relation IS NULL OR relation <> ALL ($1::text::oid[])) AS outside FROM use GROUP BY sequence
+      SELECT sequence, bool_or(coalesce(relation = ANY ($1::oid[]), false)) AS inside,
+        bool_or(relation IS NULL OR relation <> ALL ($1::oid[])) AS outside FROM use GROUP BY sequence
     )
     SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, owner.column_name AS "ownedBy", owner.schema AS "ownerSchema",
       coalesce(used.inside, false) AS used, coalesce(used.outside, false) AS shared,

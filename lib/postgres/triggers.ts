@@ -10,7 +10,7 @@ export async function readEnabledTriggers (tx: Transaction, relations: string[])
   return await tx.query<EnabledTrigger>(`
     SELECT t.tgname AS name, json_build_object('schema', n.nspname, 'name', c.relname) AS table, t.tgenabled AS state
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE t.tgrelid = ANY ($1::text::oid[]) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+    WHERE t.tgrelid = ANY ($1::oid[]) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
     ORDER BY n.nspname, c.relname, t.tgname`, [`{${relations.join(',')}}`])
 }
 

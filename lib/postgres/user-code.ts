@@ -32,12 +32,12 @@ export const usesUserCode = (className: string, oid: string): string => `EXISTS 
 export async function readRelationsWithUserCode (tx: Transaction, relations: string[]): Promise<Set<string>> {
   const rows = await tx.query<{ oid: string }>(`WITH RECURSIVE user_code AS (${userCodeQuery})
     SELECT i.indrelid::text AS oid FROM pg_index i
-    WHERE i.indrelid = ANY ($1::text::oid[]) AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+    WHERE i.indrelid = ANY ($1::oid[]) AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
       AND ${usesUserCode('pg_class', 'i.indexrelid')}
     UNION SELECT d.adrelid::text FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-    WHERE d.adrelid = ANY ($1::text::oid[]) AND a.attgenerated = 's' AND ${usesUserCode('pg_attrdef', 'd.oid')}
+    WHERE d.adrelid = ANY ($1::oid[]) AND a.attgenerated = 's' AND ${usesUserCode('pg_attrdef', 'd.oid')}
     UNION SELECT p.partrelid::text FROM pg_partitioned_table p
-    WHERE p.partrelid = ANY ($1::text::oid[]) AND p.partexprs IS NOT NULL AND ${usesUserCode('pg_class', 'p.partrelid')}`,
+    WHERE p.partrelid = ANY ($1::oid[]) AND p.partexprs IS NOT NULL AND ${usesUserCode('pg_class', 'p.partrelid')}`,
   [`{${relations.join(',')}}`])
   return new Set(rows.map(({ oid }) => oid))
 }
