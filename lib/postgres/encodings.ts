@@ -12,6 +12,24 @@ const unfaithfulEncodings = new Set(['EUC_JP', 'EUC_TW', 'EUC_JIS_2004'])
 
 export const isFaithful = (encoding: string): boolean => !unfaithfulEncodings.has(encoding)
 
+/**
+ * Text that such a database takes as other text without an error: EUC_JP gives U+FFE4 back for U+00A6. What the other two encodings take amiss they
+ * can't give back at all. The test "text that EUC_JP …" tells when there is more.
+ */
+const changedText = new Map([['EUC_JP', Buffer.from('\u00a6')]])
+
+/** Looks for such text in UTF-8 that comes in pieces of any size. Undefined when the encoding has none. */
+export function createTextCheck (encoding: string): ((piece: Buffer) => boolean) | undefined {
+  const changed = changedText.get(encoding)
+  if (changed === undefined) return undefined
+  let last: number | undefined
+  return (piece) => {
+    const isCut = last === changed[0] && piece[0] === changed[1]
+    last = piece.at(-1)
+    return isCut || piece.includes(changed)
+  }
+}
+
 /** Types whose text is ASCII under the pinned settings (oids in pg_type.dat): bool, bytea, numbers, times, uuid, bits and addresses. */
 const asciiTypes = new Set([16, 17, 20, 21, 23, 26, 700, 701, 790, 1700, 1082, 1083, 1114, 1184, 1186, 1266, 2950, 1560, 1562, 650, 829, 869])
 

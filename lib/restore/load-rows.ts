@@ -1,8 +1,11 @@
 import { RestoreFailed, SnapshotInvalid } from '../errors.ts'
+import type { ServerFacts } from '../postgres/catalog.ts'
 import { duringCopyOf } from '../postgres/database-error.ts'
+import { createTextCheck } from '../postgres/encodings.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { RowTarget, ReadSnapshot } from '../snapshot/snapshot-reader.ts'
+import { unfaithfulText } from '../snapshot/faithful-text.ts'
 import { readFile } from '../snapshot/read-file.ts'
 import type { Progress } from '../../types/index.ts'
 import { type GeneratedValues, valuesOf } from './generated-values.ts'
@@ -18,17 +21,17 @@ export type LoadedValues = Map<TableToRestore, GeneratedValues>
  *
  * Tables that run user code for each row come last, in a second reading: such a function may read any of the others.
  */
-export async function loadRows (tx: Transaction, { tables, withUserCode }: RestoreScope, verified: ReadSnapshot, job: RestoreJob, hooks: RestoreHooks): Promise<LoadedValues> {
+export async function loadRows (tx: Transaction, { tables, withUserCode }: RestoreScope, verified: ReadSnapshot, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<LoadedValues> {
   const values: LoadedValues = new Map()
   const runsUserCode = ({ table }: TableToRestore): boolean => table.relations.some(({ oid }) => withUserCode.has(oid))
   const onProgress = withoutStepsBack(hooks.onProgress)
   for (const together of [tables.filter((target) => !runsUserCode(target)), tables.filter(runsUserCode)]) {
-    if (together.length > 0) await loadTables(tx, together, verified, job, { ...hooks, onProgress }, values)
+    if (together.length > 0) await loadTables(tx, together, verified, server, job, { ...hooks, onProgress }, values)
   }
   return values
 }
 
-async function loadTables (tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, job: RestoreJob, hooks: RestoreHooks, values: LoadedValues): Promise<void> {
+async function loadTables (tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks, values: LoadedValues): Promise<void> {
   const targets = new Map(tables.map((target) => [target.source.name, target]))
   const nothing = async (): Promise<void> => {}
   let current: TableToRestore | undefined
@@ -48,7 +51,7 @@ async function loadTables (tx: Transaction, tables: TableToRestore[], verified: 
         const count = await copy.end()
         if (count !== target.source.rows) throw new RestoreFailed(`table ${name} took ${count} of ${target.source.rows} rows`)
       }
-      return rowTarget(target, copy.write, values)
+      return rowTarget(target, faithfully(copy.write, name, server), values)
     })
     await finishTable()
     if (read.checksum !== verified.checksum) throw new SnapshotInvalid('it changed while it was read')
@@ -65,6 +68,16 @@ function rowTarget (target: TableToRestore, write: RowTarget['write'], values: L
   const expected = valuesOf(target)
   values.set(target, expected)
   return { keep, write: async (copyText) => { await write(expected.take(copyText)) } }
+}
+
+function faithfully (write: RowTarget['write'], table: string, server: ServerFacts): RowTarget['write'] {
+  const isChanged = createTextCheck(server.encoding)
+  return isChanged === undefined
+    ? write
+    : async (copyText) => {
+      if (isChanged(copyText)) throw new RestoreFailed(`table ${table} would hold ${unfaithfulText(server)}`)
+      await write(copyText)
+    }
 }
 
 function copyStatement (schema: string, { table, columns }: TableToRestore): string {

@@ -32,7 +32,7 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
     await dropForeignKeys(tx, scope.foreignKeys)
     await dropChecks(tx, scope.checks)
     await truncate(tx, scope)
-    values = await loadRows(tx, scope, verified, job, hooks)
+    values = await loadRows(tx, scope, verified, server, job, hooks)
     // Events that wait for the end of the transaction would block ALTER TABLE
     await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
   })

@@ -1,6 +1,8 @@
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { createPool } from '../../lib/postgres/connection.ts'
-import { holdsUnfaithfulText } from '../../lib/postgres/encodings.ts'
+import { createTextCheck, holdsUnfaithfulText } from '../../lib/postgres/encodings.ts'
 import { inTransaction } from '../../lib/postgres/transaction.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
@@ -36,6 +38,43 @@ t.test('text that the database\'s encoding lacks is refused, and nothing is chan
   const before = await readState(sql)
   await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /SQLSTATE 22P05/ })
   await sameDatabase(t, sql, before)
+})
+
+t.test('text that EUC_JP takes as other text is refused, the table named, and it is all that there is', async (t) => {
+  const { url, sql } = await useDatabase(t, { encoding: 'EUC_JP' })
+  const source = await useDatabase(t)
+  for (const target of [source.sql, sql]) await target`CREATE TABLE words (id int, word text)`
+  await source.sql`INSERT INTO words VALUES (1, 'a ¦ b')`
+  const { engine: from, storagePath } = await useEngine(t, { connection: source.url })
+  const { filename } = await from.create()
+  const { engine: to } = await useEngine(t, { connection: url })
+  const { id } = await to.import(createReadStream(join(storagePath, filename)))
+  const message = /table words would hold text that does not survive .* \(the database's encoding is EUC_JP\)$/
+  await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message })
+  t.equal((await sql`SELECT FROM words`).length, 0)
+
+  await source.sql.unsafe(`CREATE TABLE changed (encoding text, code int); DO $$ DECLARE utf8 bytea; BEGIN
+    FOR encoding IN 1..3 LOOP FOR code IN 128..65535 LOOP
+      CONTINUE WHEN code BETWEEN 55296 AND 57343;
+      BEGIN
+        utf8 := convert_to(chr(code), 'UTF8');
+        INSERT INTO changed SELECT name, code FROM (SELECT (ARRAY['EUC_JP', 'EUC_TW', 'EUC_JIS_2004'])[encoding] AS name) s
+          WHERE convert(convert(utf8, 'UTF8', name::name), name::name, 'UTF8') <> utf8;
+      EXCEPTION WHEN untranslatable_character OR character_not_in_repertoire THEN
+      END;
+    END LOOP; END LOOP; END $$`)
+  t.same(await source.sql`SELECT * FROM changed`, [{ encoding: 'EUC_JP', code: 0xa6 }])
+})
+
+t.test('such text is found in whatever pieces it comes', async (t) => {
+  const found = (...pieces: string[]): boolean | undefined => {
+    const isChanged = createTextCheck('EUC_JP')
+    return isChanged && pieces.map((piece) => isChanged(Buffer.from(piece, 'latin1'))).includes(true)
+  }
+  t.equal(found('a\xc2\xa6b'), true)
+  t.equal(found('a\xc2', '\xa6b'), true)
+  t.equal(found('a\xc2', '\xa7', '\xa6'), false)
+  t.equal(createTextCheck('UTF8'), undefined)
 })
 
 t.test('an error that tells nothing of the text is handed on', async (t) => {
