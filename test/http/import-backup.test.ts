@@ -134,10 +134,10 @@ t.test('one that ends what is refused because the app is closing does not hold t
 })
 
 t.test('an upload that waits for its turn, or that is all there, does not stand still', async (t) => {
-  const { app, engine } = await buildApp(t, { stallTimeoutMs: 50 })
+  const { app, engine } = await buildApp(t, { stallTimeoutMs: 400 })
   const importing = engine.import
   engine.import = async (source, ...rest) => {
-    await delay(200)
+    await delay(900)
     return await importing(source, ...rest)
   }
   await app.listen({ host: '127.0.0.1', port: 0 })
