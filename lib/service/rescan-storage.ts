@@ -7,7 +7,8 @@ import { snapshotFilename } from '../snapshot/format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findProblems } from '../snapshot/verify-snapshot.ts'
 import { isMarkerName } from '../storage/marker.ts'
-import { parseSidecarName } from '../storage/sidecar-name.ts'
+import { mayHaveSidecars, parseSidecarName } from '../storage/sidecar-name.ts'
+import { isSnapshotName } from '../storage/snapshot-name.ts'
 import type { LongCall, Rescan } from '../../types/index.ts'
 import { checkArguments, isNote } from './arguments.ts'
 import { type Context, storedFile } from './context.ts'
@@ -104,6 +105,7 @@ async function readSound (context: Context, filename: string, { onProgress }: Lo
   const { logger } = context
   const file = createSnapshotSource(context, { filename }, signal)
   const tell = (reason: string): undefined => { logger.warn({ filename, reason }, 'a file in the storage has no row, and is not adopted') }
+  if (isSnapshotName(filename) && !mayHaveSidecars(filename)) return tell('its name leaves no room for that of a file beside it, which keeps pin and note; rename it')
   try {
     const read = await context.runner.readThrough(storedFile(context, { filename }), {
       open: file.open,
