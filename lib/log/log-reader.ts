@@ -1,7 +1,7 @@
 import type { BackupTrigger, ListQuery, SuspectTable } from '../../types/index.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { hasSnapshot, inList, isFull, type LogAccess } from './log-access.ts'
-import type { LoggedBackup } from './log-row.ts'
+import { type LoggedBackup, restoredInto } from './log-row.ts'
 
 export interface LogPage { backups: LoggedBackup[], next: string | null }
 
@@ -18,6 +18,9 @@ export interface CountedSnapshot {
 
 /** A condition with one parameter: of these schemas, or of any where it is null. */
 const ofVisible = (parameter: string): string => `(${parameter}::text IS NULL OR schema ${inList(parameter)})`
+/** To those who may not know of a schema, a snapshot that was restored into it is completed. */
+const visibleStatus = (parameter: string): string =>
+  `(CASE WHEN status = 'restored' AND ${parameter}::text IS NOT NULL AND (${restoredInto} ${inList(parameter)}) IS NOT TRUE THEN 'completed' ELSE status END)`
 const visibleText = (visible: string[] | null): string | null => visible === null ? null : JSON.stringify(visible)
 
 /** What the log tells. Rows whose removal has begun are not there any more. `visible` are the schemas that it may tell of; null for all. */
@@ -32,7 +35,7 @@ export function logReader ({ table, query, select }: LogAccess) {
     async list ({ schema: ofSchema, status, trigger, limit = 100, before }: ListQuery, visible: string[] | null): Promise<LogPage> {
       const cursor = before === undefined ? { ordinal: null, id: null } : decodeCursor(before)
       const backups = await select(`removed_at IS NULL
-        AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR status = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
+        AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR ${visibleStatus('$6')} = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
         AND ($4::text IS NULL OR (ordinal, id) < ($4::text::int8, $5::text::uuid)) AND ${ofVisible('$6')}`,
       [ofSchema ?? null, status ?? null, trigger ?? null, cursor.ordinal, cursor.id, visibleText(visible)], `ORDER BY ordinal DESC, id DESC LIMIT ${limit + 1}`)
       const page = backups.slice(0, limit)
@@ -69,9 +72,10 @@ export function logReader ({ table, query, select }: LogAccess) {
         WHERE ${ofVisible('$1')} AND ${hasSnapshot} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])
     },
 
-    /** Every schema that has a row. */
+    /** Every schema that has a row, or that a snapshot was restored into. */
     async schemas (): Promise<string[]> {
-      return (await query<{ schema: string }>(`SELECT DISTINCT schema FROM ${table}`)).map(({ schema: name }) => name)
+      return (await query<{ schema: string }>(`SELECT schema FROM ${table}
+        UNION SELECT ${restoredInto} FROM ${table} WHERE ${restoredInto} IS NOT NULL`)).map(({ schema: name }) => name)
     }
   }
 }

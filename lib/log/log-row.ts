@@ -22,7 +22,9 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   duration_ms: number | null
   restored_at: string | null
   restored_by: string | null
-  restore: RestoreRecord | null
+  restore: (RestoreRecord & { restoredInto?: string | null }) | null
+  restore_schema: string | null
+  restored_into: string | null
   progress: Progress | null
   has_file: boolean
   ordinal: number
@@ -36,9 +38,13 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   inserted_at: string
 }
 
+/** Where the newest restore that succeeded went: the record of a restore hands it on to the next one, which may fail. Rows of former releases have it for the newest one only. */
+export const restoredInto = "coalesce(restore ->> 'restoredInto', CASE WHEN restore ->> 'status' = 'completed' THEN restore_schema END)"
+
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count, checksum, error, created_by, cron, note,
   pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, has_file,
-  ordinal, suspect, accepted, warnings, partial, adopted, restored_rows IS NOT NULL AS restored, sidecar, inserted_at`
+  ordinal, suspect, accepted, warnings, partial, adopted, restored_rows IS NOT NULL AS restored, sidecar, inserted_at,
+  restore_schema, ${restoredInto} AS restored_into`
 
 /** What the log knows of a backup. Whether its file is there, only the storage knows. */
 export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
@@ -55,11 +61,21 @@ export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   sidecar: number | null
   /** By the clock of the database; of an adopted row the time of the snapshot. ISO 8601. */
   insertedAt: string
+  /** Where the newest restore of it goes or went, whatever came of it. */
+  restoreSchema: string | null
+  /** Where the newest one went that succeeded; `restoredAt` and `restoredBy` are of that one. Null also where nobody knows. */
+  restoredInto: string | null
   /** Whether the storage may hold a file of this run's: set before it is published. */
   hasFile: boolean
 }
 
 export type FinishedBackup = LoggedBackup<Exclude<BackupStatus, 'running'>>
+
+function toRestoreRecord (restore: LogRow['restore']): RestoreRecord | null {
+  if (restore === null) return null
+  const { restoredInto, ...record } = restore
+  return record
+}
 
 const iso = (time: string): string => new Date(time).toISOString()
 const isoOrNull = (time: string | null): string | null => time === null ? null : iso(time)
@@ -90,7 +106,7 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
       durationMs: row.duration_ms,
       restoredAt: isoOrNull(row.restored_at),
       restoredBy: row.restored_by,
-      restore: row.restore,
+      restore: toRestoreRecord(row.restore),
       ...row.progress !== null && { progress: row.progress }
     },
     hasFile: row.has_file,
@@ -99,6 +115,8 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
     adopted: row.adopted,
     restored: row.restored,
     sidecar: row.sidecar,
+    restoreSchema: row.restore_schema,
+    restoredInto: row.restored_into,
     insertedAt: iso(row.inserted_at)
   }
 }

@@ -1,6 +1,6 @@
 import type { Parameter } from '../postgres/query.ts'
 import { hasSnapshot, type LogAccess } from './log-access.ts'
-import type { LoggedBackup } from './log-row.ts'
+import { type LoggedBackup, restoredInto } from './log-row.ts'
 
 /** One restore, told from others of the same snapshot: no two go into one schema at once. */
 export interface RestoreKey { id: string, target: string, startedAt: Date }
@@ -14,7 +14,7 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
     /** Undefined when the snapshot is not there any more. */
     async beginRestore (key: RestoreKey, by: string | null): Promise<LoggedBackup | undefined> {
       const [begun] = await change(`restore_schema = $2::text, progress = NULL, restore = jsonb_build_object(
-        'status', 'running', 'startedAt', $3::text, 'finishedAt', NULL, 'by', $4::text, 'preRestoreId', NULL, 'error', NULL)`,
+        'status', 'running', 'startedAt', $3::text, 'finishedAt', NULL, 'by', $4::text, 'preRestoreId', NULL, 'error', NULL, 'restoredInto', ${restoredInto})`,
       `id = $1::text::uuid AND ${hasSnapshot}`, [...keyOf(key), by])
       return begun
     },
@@ -38,9 +38,9 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
       return {
         text: `WITH q AS (UPDATE ${table} SET status = 'restored', restored_at = ${finishedAt}, restored_by = $4::text, progress = NULL,
           adopted = adopted AND schema <> $2::text,
-          restore = CASE WHEN ${isOurs}
+          restore = (CASE WHEN ${isOurs}
             THEN restore || jsonb_build_object('status', 'completed', 'finishedAt', to_char(${finishedAt}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-            ELSE restore END
+            ELSE restore END) || jsonb_build_object('restoredInto', $2::text)
           WHERE id = $1::text::uuid RETURNING id),
         released AS (UPDATE ${table} SET adopted = false, restored_rows = CASE WHEN id = $5::text::uuid THEN $6::text::jsonb ELSE restored_rows END
           WHERE id <> $1::text::uuid AND schema = $2::text AND (adopted OR id = $5::text::uuid))`,

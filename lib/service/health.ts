@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 import { findHolds, findWaitingSuspects, toGuarded } from './guard.ts'
 import { checkSchemaList, checkStorage, checks, type Facts, problem, type ScheduleFacts, type Slots } from './health-checks.ts'
 import { errorText, isOwnError } from './outcome.ts'
-import { visibleSchemas } from './read-backups.ts'
+import { toVisible, visibleSchemas } from './read-backups.ts'
 import { findOwnRival, takenBy } from './storage-owner.ts'
 
 interface KnownSchemas { names: string[] | null, failure: ScheduleFacts['failure'] }
@@ -33,7 +33,7 @@ export async function readStatus (context: Context, schedule: ScheduleView | und
     nextRunAt: schedule?.nextRunAt()?.toISOString() ?? null
   }
   try {
-    const running = (await context.log.running()).filter(({ backup }) => isVisible(backup.schema))
+    const running = (await context.log.running()).filter((logged) => isVisible(logged.backup.schema) && isRunning(toVisible(context, logged)))
     const facts = await gatherFacts(context, stored, await scheduleFacts(context, schedule, known, running, isVisible), isVisible)
     const problems = checks.flatMap((check) => check(facts))
     return {
@@ -54,6 +54,8 @@ export async function readStatus (context: Context, schedule: ScheduleView | und
   }
 }
 
+const isRunning = ({ status, restore }: LoggedBackup['backup']): boolean => status === 'running' || restore?.status === 'running'
+
 function bytesOf ({ files, stored }: Facts): number | null {
   return stored === null ? null : files.filter(({ filename }) => stored.has(filename)).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 }
@@ -64,7 +66,7 @@ async function storedNames ({ storage }: Context): Promise<Set<string> | null> {
 async function describeAll (context: Context, backups: LoggedBackup[], stored: Set<string> | null): Promise<Backup[]> {
   const holds = await findHolds(context, backups.map(({ backup }) => backup.schema))
   return backups.map((logged) => {
-    const { backup } = logged
+    const backup = toVisible(context, logged)
     const isThere = hasSnapshot(backup)
     return { ...backup, available: isThere && stored?.has(backup.filename) === true, held: isThere && holds(backup.schema).isHeld(toGuarded(logged)) }
   })

@@ -6,9 +6,26 @@ import { type Completed, hasSnapshot } from './completed.ts'
 import type { Context } from './context.ts'
 import { findHolds, toGuarded } from './guard.ts'
 
-async function withAvailability ({ storage }: Context, { backup }: LoggedBackup): Promise<Omit<Backup, 'held'>> {
+/**
+ * What the caller may know of a backup: nothing of its restores into a schema that he may not name. Their errors name tables, and their runs show
+ * those of the snapshot that is taken before.
+ */
+export function toVisible (context: Context, { backup, restoreSchema, restoredInto }: LoggedBackup): LoggedBackup['backup'] {
+  if (!context.options.areCallersBounded) return backup
+  const isHidden = (schema: string | null): boolean => schema === null || !mayName(context, schema)
+  const visible = { ...backup }
+  if (backup.restore !== null && isHidden(restoreSchema)) {
+    visible.restore = null
+    if (backup.status !== 'running') delete visible.progress
+  }
+  if (backup.status === 'restored' && isHidden(restoredInto)) Object.assign(visible, { status: 'completed', restoredAt: null, restoredBy: null })
+  return visible
+}
+
+async function withAvailability (context: Context, logged: LoggedBackup): Promise<Omit<Backup, 'held'>> {
+  const backup = toVisible(context, logged)
   // A storage that can't be asked has nothing to give either
-  const available = hasSnapshot(backup) && await storage.stat(backup.filename).then((found) => found !== null, () => false)
+  const available = hasSnapshot(backup) && await context.storage.stat(backup.filename).then((found) => found !== null, () => false)
   return { ...backup, available }
 }
 
