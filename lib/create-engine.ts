@@ -6,6 +6,7 @@ import type { ResolvedOptions } from './options.ts'
 import { acceptPool, createLogPool, createPool } from './postgres/connection.ts'
 import { systemClock } from './schedule/clock.ts'
 import { scheduleBackups } from './schedule-backups.ts'
+import { createAdoption } from './service/adoption.ts'
 import { createCalls } from './service/calls.ts'
 import type { Clock, Context } from './service/context.ts'
 import { beginCreate } from './service/create-backup.ts'
@@ -60,10 +61,12 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     clock,
     logger,
     undeletable: new Set(),
+    adoptLost: async () => { await adoption.settle() },
     requestHealing: () => { healer.request() }
   }
   const { events, runs } = context
   const healer = createHealer(context, stopping.signal, async () => { await healLog(context) })
+  const adoption = createAdoption(context, stopping.signal)
   const keeper = createStorageKeeper(context, stopping.signal)
   const scheduler = options.schedule.enabled ? scheduleBackups({ ...context, isAllowed: (schema) => !isSystemSchema(schema) }) : undefined
 

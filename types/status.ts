@@ -10,6 +10,7 @@ import { BackupSchema } from './backup.ts'
  * - `storage_missing`: the storage is not the one that the log knows; nothing is written to it
  * - `storage_taken`: the storage belongs to another service; nothing is scheduled, pruned or adopted
  * - `files_missing`: completed backups have no file in the storage
+ * - `files_unknown`: files in the storage have no row in the log
  * - `run_failed`: the last finished run of a schema failed
  * - `schemas_unknown`: the function `schedule.schemas` fails, or does not answer
  * - `schema_missing`: the database has no such schema, and the schedule names it
@@ -19,7 +20,7 @@ import { BackupSchema } from './backup.ts'
  * - `snapshot_in_future`: a snapshot is dated later than the database's clock
  */
 export const ProblemCodeSchema = Type.Enum([
-  'database_unavailable', 'log_unusable', 'clock_differs', 'storage_unavailable', 'storage_missing', 'storage_taken', 'files_missing', 'run_failed',
+  'database_unavailable', 'log_unusable', 'clock_differs', 'storage_unavailable', 'storage_missing', 'storage_taken', 'files_missing', 'files_unknown', 'run_failed',
   'schemas_unknown', 'schema_missing', 'snapshot_too_old', 'suspect_snapshot', 'file_undeletable', 'snapshot_in_future'
 ])
 export type ProblemCode = Static<typeof ProblemCodeSchema>

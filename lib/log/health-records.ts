@@ -41,6 +41,13 @@ export function healthRecords ({ table, query, select, change }: LogAccess) {
       await change('has_file = true', `filename ${inList('$1')} AND ${hasSnapshot} AND NOT has_file`, [JSON.stringify(stored)])
     },
 
+    /** Those of these files that have no row, whatever became of their runs. */
+    async unknownFiles (names: string[]): Promise<string[]> {
+      const rows = await query<{ name: string }>(`SELECT name FROM pg_catalog.json_array_elements_text($1::text::json) AS name
+        WHERE NOT EXISTS (SELECT FROM ${table} WHERE filename = name) ORDER BY name COLLATE "C"`, [JSON.stringify(names)])
+      return rows.map(({ name }) => name)
+    },
+
     async heldFiles (): Promise<HeldFile[]> {
       return await query<HeldFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt", coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected",
         ${isFull} AS "isFull" FROM ${table} WHERE ${hasSnapshot}`)

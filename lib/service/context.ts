@@ -37,6 +37,8 @@ export interface Context {
   logger: FastifyBaseLogger
   /** Ids of backups whose files this process could not delete, and reported. */
   undeletable: Set<string>
+  /** See Adoption.settle(). */
+  adoptLost: () => Promise<void>
   /** Asks for the log to be healed in the background, when a run could not be noted as ended. */
   requestHealing: () => void
 }

@@ -10,6 +10,7 @@ import { createProgressLog } from './progress-log.ts'
 import { pruneAfterRun } from './prune-backups.ts'
 import { createPublication, type Publication, SlotTaken } from './publication.ts'
 import type { Run } from './runs.ts'
+import { requireOwnStorage } from './storage-owner.ts'
 
 /** The slot that a scheduled run serves, and the schedule it comes from. */
 export interface Occasion { slot: Date, cron: string }
@@ -19,6 +20,8 @@ export async function beginCreate (context: Context, request: CreateOptions = {}
   checkArguments('create', request)
   const schema = requireAllowed(context, request.schema ?? context.options.schema)
   await context.log.prepare()
+  await requireOwnStorage(context)
+  await context.adoptLost()
   await context.presence.require()
   const run = await context.runs.begin(request.signal)
   const newRun: NewRun = {

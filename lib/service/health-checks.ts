@@ -31,6 +31,8 @@ export interface Facts {
   files: HeldFile[]
   /** Names in the storage; null when it can't be asked. */
   stored: Set<string> | null
+  /** Files in the storage that have no row. */
+  unknown: string[]
   storageMissingSince: Date | null
   /** Why the storage is another's. */
   storageTaken: string | null
@@ -84,6 +86,12 @@ function checkFiles ({ files, stored, storageMissingSince }: Facts): Problem[] {
   return missing.length === 0
     ? []
     : [problem('files_missing', `${missing.length} completed backups have no file in the storage: ${named(missing)}; put the files back, delete the backups, or call rescan() to accept the loss`)]
+}
+
+function checkUnknown ({ unknown }: Facts): Problem[] {
+  return unknown.length === 0
+    ? []
+    : [problem('files_unknown', `${unknown.length} files in the storage have no row in the log: ${named(unknown)}; call fastify.backup.rescan() to adopt those that are snapshots, and move the others elsewhere`)]
 }
 
 function checkRuns ({ failing }: Facts): Problem[] {
@@ -169,4 +177,4 @@ export function dueAt ({ slots, startedAt, firstRuns, running }: ScheduleFacts, 
 }
 
 /** In the order in which they are told. */
-export const checks: Check[] = [checkClock, checkStorage, checkFiles, checkRuns, checkSchemaList, checkSchemas, checkAge, checkSuspects, checkUndeletable, checkFuture]
+export const checks: Check[] = [checkClock, checkStorage, checkFiles, checkUnknown, checkRuns, checkSchemaList, checkSchemas, checkAge, checkSuspects, checkUndeletable, checkFuture]

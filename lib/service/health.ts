@@ -6,6 +6,9 @@ import type { Context } from './context.ts'
 import { findHolds, findWaitingSuspects, toGuarded } from './guard.ts'
 import { checkSchemaList, checkStorage, checks, type Facts, problem, type ScheduleFacts, type Slots } from './health-checks.ts'
 import { errorText, isOwnError } from './outcome.ts'
+import { schemaOfFilename } from '../snapshot/format.ts'
+import { parseSidecarName } from '../storage/sidecar-name.ts'
+import { isSnapshotName } from '../storage/snapshot-name.ts'
 import { toVisible, visibleSchemas } from './read-backups.ts'
 import { findOwnRival, takenBy } from './storage-owner.ts'
 
@@ -88,10 +91,12 @@ async function gatherFacts (context: Context, names: Set<string> | null, schedul
   const failing = await log.failingSchemas()
   const rival = stored === null ? undefined : await findOwnRival(context, [...stored])
   await presence.look()
+  const isOurs = rival === undefined && presence.missingSince() === null
   return {
     ...clocks,
     files: files.filter(({ schema }) => isVisible(schema)),
     stored,
+    unknown: stored === null || !isOurs ? [] : await findUnknown(context, stored, files, isVisible),
     storageMissingSince: presence.missingSince(),
     storageTaken: rival === undefined ? null : takenBy(rival).message,
     failing: failing.filter(({ schema }) => isVisible(schema)),
@@ -108,6 +113,16 @@ async function compareFiles (context: Context, names: Set<string> | null): Promi
   const stored = await storedNames(context)
   const still = new Set((await context.log.heldFiles()).map(({ filename }) => filename))
   return { files: files.filter(({ filename }) => still.has(filename)), stored }
+}
+
+/** Files without a row that the caller may know of. A second look here as well, since a backup that is pruned loses its file first. */
+async function findUnknown (context: Context, stored: Set<string>, files: Facts['files'], isVisible: IsVisible): Promise<string[]> {
+  const held = new Set(files.map(({ filename }) => filename))
+  const isForCaller = (schema: string | undefined): boolean => !context.options.areCallersBounded || (schema !== undefined && isVisible(schema))
+  const others = [...stored].filter((name) => !held.has(name) && isSnapshotName(name) && parseSidecarName(name) === undefined && isForCaller(schemaOfFilename(name)))
+  const unknown = others.length === 0 ? [] : await context.log.unknownFiles(others)
+  const still = unknown.length === 0 ? null : await storedNames(context)
+  return unknown.filter((name) => still?.has(name))
 }
 
 /** The database's clock was read at some moment of the query, so that only what is beyond its ends is a difference. */

@@ -3,21 +3,21 @@ import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { ArgumentInvalid, SnapshotInvalid } from '../errors.ts'
 import { backupKey, tryLock } from '../postgres/locks.ts'
-import { isPossibleName } from '../postgres/identifiers.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import { findProblems } from '../snapshot/verify-snapshot.ts'
 import type { Backup, ImportOptions } from '../../types/index.ts'
 import { checkArguments, isNote, requireAllowed } from './arguments.ts'
 import { type Context, spoolPath } from './context.ts'
 import { callGuarded } from './event-hub.ts'
+import { findForeignProblems } from './manifest-problems.ts'
 import { outcomeOf } from './outcome.ts'
 import { pruneAfterRun } from './prune-backups.ts'
 import { createPublication } from './publication.ts'
 import { receiveFile } from './received-file.ts'
 import type { Run } from './runs.ts'
+import { requireOwnStorage } from './storage-owner.ts'
 
 /**
  * Takes in a snapshot that was made elsewhere. It is checked while it arrives, and only a whole one gets a row and a place in the storage; the file
@@ -27,6 +27,8 @@ export async function importBackup (context: Context, source: Readable, request:
   if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) throw new ArgumentInvalid('import() takes a stream of bytes')
   checkArguments('import', request)
   await context.log.prepare()
+  await requireOwnStorage(context)
+  await context.adoptLost()
   await context.presence.prepare()
   const id = randomUUID()
   const run = await context.runs.beginUpload(id, request.signal)
@@ -50,8 +52,7 @@ async function receive (context: Context, id: string, source: Readable, { onProg
       },
       signal
     }).catch((error: unknown) => { throw file.stream.errored ?? error })
-    const problems = findProblems(read, { id: null, checksum: null })
-    if (!isPossibleName(read.manifest.schema)) problems.push('the manifest names a schema that there can not be')
+    const problems = findForeignProblems(read)
     if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
     requireAllowed(context, read.manifest.schema)
     await file.finish()

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { FoundSnapshot } from '../log/adoptions.ts'
-import { isPossibleName } from '../postgres/identifiers.ts'
 import { findShrunkTables } from '../retention/find-shrunk-tables.ts'
 import { type CountedSnapshot, isFull } from '../retention/guarded-snapshot.ts'
 import { snapshotFilename } from '../snapshot/format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import { findProblems } from '../snapshot/verify-snapshot.ts'
 import { isMarkerName } from '../storage/marker.ts'
 import { mayHaveSidecars, parseSidecarName } from '../storage/sidecar-name.ts'
 import { isSnapshotName } from '../storage/snapshot-name.ts'
@@ -14,6 +12,7 @@ import { checkArguments, isNote } from './arguments.ts'
 import { type Context, storedFile } from './context.ts'
 import { callGuarded } from './event-hub.ts'
 import { countRows } from './guard.ts'
+import { findForeignProblems } from './manifest-problems.ts'
 import { isOwnError } from './outcome.ts'
 import { describeBackups } from './read-backups.ts'
 import type { Run } from './runs.ts'
@@ -115,21 +114,13 @@ async function readSound (context: Context, filename: string, { onProgress }: Lo
       },
       signal
     })
-    const problems = problemsOf(read)
+    const problems = findForeignProblems(read)
     return problems.length === 0 ? read : tell(problems.join('; '))
   } catch (error) {
     const failure = file.failureOf(error)
     if (!ofOneFile.some((code) => isOwnError(failure, code))) throw failure
     return tell(failure.message)
   }
-}
-
-function problemsOf (read: ReadSnapshot): string[] {
-  const { schema, createdAt } = read.manifest
-  const problems = findProblems(read, { id: null, checksum: null })
-  if (![schema, ...read.manifest.tables.map(({ name }) => name)].every(isPossibleName)) problems.push('the manifest names a schema or a table that there can not be')
-  if (!/^\d{4}-/.test(createdAt) || Number.isNaN(Date.parse(createdAt))) problems.push('the manifest does not say when it was made')
-  return problems
 }
 
 /** As it was at its creation. Only an import has another name than that of its schema and time, or the id of another; it counts from its import. */

@@ -17,6 +17,7 @@ import { createPublication, type Publication } from './publication.ts'
 import type { Run } from './runs.ts'
 import { describeBackup } from './read-backups.ts'
 import { createSnapshotSource, expectedOf } from './snapshot-source.ts'
+import { requireOwnStorage } from './storage-owner.ts'
 
 /** A restore that is under way. */
 interface Restore extends Source {
@@ -32,6 +33,7 @@ export async function beginRestore (context: Context, id: string, request: Resto
   if (!context.options.allowRestore) throw new RestoreNotAllowed()
   checkArguments('restore', request)
   const found = await findSource(context, id, request)
+  await requireOwnStorage(context)
   await context.presence.prepare()
   const run = await context.runs.begin(request.signal)
   const preRestore = preRestoreRun(found, run, request)

@@ -5,7 +5,7 @@ import type { LogIdentity } from '../log/log-identity.ts'
 import type { Context } from './context.ts'
 import { errorText, isOwnError } from './outcome.ts'
 import { publishText } from './publish-text.ts'
-import { findStrays, rescanStorage } from './rescan-storage.ts'
+import { findStrays } from './rescan-storage.ts'
 import { findRival, isExpired, renewalMs, takenBy } from './storage-owner.ts'
 
 /** Longest pause before another attempt, in milliseconds; half of it is left to chance, so that two who met don't meet again. */
@@ -29,7 +29,6 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
   let rival: Marker | undefined
   /** What is in the storage of ours. */
   let current: string | undefined
-  let isLost: boolean | undefined
   let hasLooked = false
   let told = ''
   let working: Promise<void> | undefined
@@ -112,23 +111,17 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
     presence.left(undefined)
   }
 
-  /** The database was lost, and its log with it; found out once, since a backup may be made while the old ones are still being read. */
+  /** The database was lost, and its log with it. */
   async function adopt (): Promise<void> {
     try {
-      isLost ??= (await log.completed()).length === 0
-      if (isLost) await adoptAll()
-      else await tellOfStrays()
+      await context.adoptLost()
+      await tellOfStrays()
       hasLooked = true
     } catch (error) {
       tell(error, 'the snapshots in the storage could not be adopted yet; trying on')
     } finally {
       adopting = undefined
     }
-  }
-
-  async function adoptAll (): Promise<void> {
-    const { adopted } = await rescanStorage(context, { signal })
-    if (adopted.length > 0) logger.info({ adopted: adopted.length }, 'the log of backups was empty and the storage was not: its snapshots have been adopted')
   }
 
   async function tellOfStrays (): Promise<void> {

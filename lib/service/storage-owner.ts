@@ -33,7 +33,7 @@ export const isExpired = (marker: Marker): boolean => expiresAt(marker) < Date.n
 
 export const takenBy = (rival: Marker): Error => new StorageTaken(markerName(rival), new Date(rival.renewedAt).toISOString())
 
-/** Throws FST_BACKUP_STORAGE_TAKEN when the storage is another's: then nothing in it may be adopted, deleted or added to by a schedule. */
+/** Throws FST_BACKUP_STORAGE_TAKEN when the storage is another's: then nothing in it may be adopted, deleted or added to. */
 export async function requireOwnStorage (context: Pick<Context, 'log' | 'storage'>, given?: string[]): Promise<void> {
   const rival = await findOwnRival(context, given ?? await storedNames(context) ?? [])
   if (rival !== undefined) throw takenBy(rival)

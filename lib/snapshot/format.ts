@@ -26,6 +26,12 @@ export function snapshotFilename (schema: string, startedAt: Date): string {
   return `${name}_${startedAt.toISOString().replaceAll(/[:.]/g, '-')}.json`
 }
 
+/** The schema that snapshotFilename() put into it; undefined when somebody else named the file. */
+export function schemaOfFilename (name: string): string | undefined {
+  const [, schema] = /^([\w%-]+)_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z\.json$/.exec(name) ?? []
+  return schema === undefined ? undefined : Buffer.from(schema.replaceAll(/%([0-9A-F]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16))), 'latin1').toString()
+}
+
 /** The manifest with the largest counts that there can be, to know how much room to keep. */
 export function largestManifest (manifest: Manifest): Manifest {
   return {

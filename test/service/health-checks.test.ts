@@ -16,7 +16,7 @@ const scheduled = (changes: Partial<ScheduleFacts> = {}): ScheduleFacts => ({
   slots: intervalCadence('0 */1 * * *'), startedAt: ago(24 * hour), schemas: ['a'], failure: null, existing: new Set(['a']), firstRuns: new Map(), running: new Map(), ...changes
 })
 const factsOf = (changes: Partial<Facts> = {}): Facts => ({
-  now, databaseNow: now, clockOffsetMs: 0, files: [], stored: new Set(['a_1.json']), storageMissingSince: null, storageTaken: null, failing: [], suspects: [], undeletable: [], schedule: null, ...changes
+  now, databaseNow: now, clockOffsetMs: 0, files: [], stored: new Set(['a_1.json']), unknown: [], storageMissingSince: null, storageTaken: null, failing: [], suspects: [], undeletable: [], schedule: null, ...changes
 })
 const problemsOf = (changes: Partial<Facts>): Problem[] => checks.flatMap((check) => check(factsOf(changes)))
 const codesOf = (changes: Partial<Facts>): string[] => problemsOf(changes).map(({ code }) => code)

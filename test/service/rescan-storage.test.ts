@@ -167,17 +167,13 @@ t.test('a second service in the same directory is refused', async (t) => {
   await until(async () => saysTaken(second))
   const taken = { code: 'FST_BACKUP_STORAGE_TAKEN', statusCode: 409 }
   await t.rejects(second.rescan(), taken)
-  await second.create()
-  await second.create()
+  await t.rejects(second.create(), taken)
   await t.rejects(second.prune(), taken)
-  t.equal((await second.list()).backups.length, 2, 'nothing was pruned')
   const { healthy, problems: [problem] } = await second.status()
   t.match({ healthy, problem }, { healthy: false, problem: { code: 'storage_taken', message: /belongs to another log/, since: null } })
   t.match(await first.get(id), { available: true })
   t.strictSame((await first.status()).problems, [])
   t.equal((await markersOf(place)).length, 1)
-
-  await t.rejects(second.remove(String((await second.list()).backups[0]?.id)), taken)
 
   await end(first)
   const again = useEngine(t, place)
@@ -338,9 +334,9 @@ t.test('nothing that a copy of the log takes for failed is deleted in a storage 
   const { filename } = await engine.create()
   await place.sql`UPDATE backup_logs SET status = 'failed'`
   await putMarker(place, Date.now())
-  await engine.create()
+  engine.start()
+  await until(async () => engine.lines.some(({ msg, reason }) => msg.includes('healed') && /belongs to another log/.test(String(reason))))
   t.ok((await readdir(place.directory)).includes(filename))
-  t.ok(engine.lines.some(({ reason }) => /belongs to another log/.test(String(reason))))
 })
 
 t.test('files without a row beside a log that is not empty are told of at the start', async (t) => {
