@@ -22,6 +22,9 @@ export function isPlainObject (value: unknown): value is Record<string, unknown>
 
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 
+/** The promise of an async one says neither yes nor no, and the object of a generator neither. */
+const isSyncFunction = (value: unknown): boolean => typeof value === 'function' && value.constructor.name === 'Function'
+
 /** Fastify refuses such hooks as well (FST_ERR_HOOK_INVALID_ASYNC_HANDLER): the promise would pass the caller before done has its say. */
 const isAuthFunction = (value: unknown): boolean =>
   typeof value === 'function' && !(value.constructor.name === 'AsyncFunction' && value.length > 2)
@@ -75,7 +78,7 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   sql: takes('a postgres.js instance', checkedBy(isPool)),
   connection: takes("a URL such as 'postgres://user:password@host:5432/database', or the options of postgres.js", checkedBy(isConnection)),
   schema: takes(aSchema, checkedBy(isSchemaName)),
-  schemas: takes('a list of schemas that are no system schemas, or a function (name, request) => boolean', checkedBy((value) => isFunction(value) || Value.Check(SchemaNames, value))),
+  schemas: takes('a list of schemas that are no system schemas, or a function (name, request) => boolean that is not async', checkedBy((value) => isSyncFunction(value) || Value.Check(SchemaNames, value))),
   logSchema: takes(aSchema, checkedBy(isSchemaName)),
   auth: takes(`${authFunctions}; or false`, checkedBy((value) => value === false || isAuthList(value))),
   restoreAuth: takes(authFunctions, checkedBy(isAuthList)),

@@ -278,7 +278,7 @@ t.test('a function gets the request of the call, where there is one', async (t) 
 })
 
 t.test('a promise that rejects is a no as well, and does not end the process', async (t) => {
-  t.equal(resolveEnabled({ schemas: async () => { throw new Error('down') } }).isSchemaAllowed('a'), false)
+  t.equal(resolveEnabled({ schemas: () => Promise.reject(new Error('down')) as never }).isSchemaAllowed('a'), false)
   await new Promise(setImmediate)
 })
 
@@ -297,5 +297,12 @@ t.test('limits have defaults one by one', async (t) => {
 })
 
 t.test('a promise is no yes', async (t) => {
-  t.equal(resolveEnabled({ schemas: async () => true }).isSchemaAllowed('a'), false)
+  t.equal(resolveEnabled({ schemas: () => Promise.resolve(true) as never }).isSchemaAllowed('a'), false)
+})
+
+t.test('an async function can not say which schemas may be named', async (t) => {
+  const isA = async (name: string): Promise<boolean> => name === 'a'
+  for (const schemas of [isA, isA.bind(null), async function * () { yield true }, function * () { yield true }]) {
+    t.throws(() => resolveEnabled({ schemas: schemas as never }), { code: 'FST_BACKUP_OPTION_INVALID', message: /^option 'schemas' must be .* that is not async$/ })
+  }
 })
