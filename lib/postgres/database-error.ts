@@ -22,7 +22,7 @@ const programLimitExceeded = '54000'
 const namingFiles = new Set(['nbtinsert.c', 'nbtsort.c', 'tuplesort.c', 'tuplesortvariants.c', 'execIndexing.c', 'execMain.c', 'execPartition.c', 'execExprInterp.c',
   'domains.c', 'ri_triggers.c', 'tablecmds.c', 'typecmds.c', 'partbounds.c'])
 
-interface DatabaseErrorFields { file?: unknown, where?: unknown, code?: unknown, message?: unknown, severity?: unknown, schema_name?: unknown, table_name?: unknown, column_name?: unknown, constraint_name?: unknown }
+interface DatabaseErrorFields { file?: unknown, routine?: unknown, where?: unknown, code?: unknown, message?: unknown, severity?: unknown, schema_name?: unknown, table_name?: unknown, column_name?: unknown, constraint_name?: unknown }
 
 const text = (value: unknown): string | undefined => typeof value === 'string' && value !== '' ? value : undefined
 
@@ -121,7 +121,17 @@ export const isVanished = (error: unknown): boolean => vanishedStates.has(sqlSta
   (sqlState(error) === internalError && /^(cache lookup failed|could not open relation)/.test(text(fields(error).message) ?? ''))
 
 export const isReadOnly = (error: unknown): boolean => sqlState(error) === readOnly
-export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error) || unavailableStates.has(sqlState(error) ?? '')
+
+/**
+ * A function of somebody's raised it, under whichever SQLSTATE it likes. RAISE of PL/pgSQL tells so by the routine, other languages by the context. What ends the
+ * session in the middle of a function has that context, too, and is FATAL, which no function can be.
+ */
+function isRaised (error: unknown): boolean {
+  const { routine, where, severity } = fields(error)
+  return severity === 'ERROR' && (routine === 'exec_stmt_raise' || text(where)?.startsWith('PL/') === true)
+}
+
+export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error) || (unavailableStates.has(sqlState(error) ?? '') && !isRaised(error))
 
 /**
  * What of a database error may be told: SQLSTATE, table, column, constraint. The message itself may hold row data ("invalid
@@ -131,7 +141,7 @@ export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error
  */
 export function describeDatabaseError (error: unknown): string {
   const { code, message, where } = fields(error)
-  const isHarmless = /^(28|3D|3F|42|53|54|55|57|58)/.test(text(code) ?? '') && text(message) !== undefined && text(where) === undefined
+  const isHarmless = /^(28|3D|3F|42|53|54|55|57|58)/.test(text(code) ?? '') && text(message) !== undefined && text(where) === undefined && !isRaised(error)
   return `${isHarmless ? `${String(message)}, ` : ''}${describeWithoutMessage(error)}`
 }
 

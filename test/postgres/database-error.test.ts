@@ -107,6 +107,23 @@ t.test('a database that can not be reached is told apart', async (t) => {
   }
 })
 
+t.test('what a function raises is no loss of the database, whatever SQLSTATE it takes', async (t) => {
+  const where = 'PL/pgSQL function g(integer) line 1'
+  for (const code of ['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25006']) {
+    for (const raised of [{ where: `${where} at RAISE` }, { routine: 'exec_stmt_raise' }, { where: 'PL/Python function "g"' }]) {
+      t.notOk(isUnavailable(fromServer(code, raised)))
+      t.match(publicDatabaseError(fromServer(code, raised)), { code: 'FST_BACKUP_DATABASE_FAILED', message: `The database refused: SQLSTATE ${code}`, cause: { code } })
+    }
+    t.ok(isUnavailable(fromServer(code, { where, severity: 'FATAL' })), 'a session that ends within a function')
+    t.ok(isUnavailable(fromServer(code, { where: 'SQL statement "INSERT"' })))
+  }
+  const { sql } = await useDatabase(t)
+  for (const code of ['57P01', '53300', '25006']) {
+    const raised: unknown = await sql.unsafe(`DO $$ BEGIN RAISE EXCEPTION 'hunter2' USING errcode = '${code}'; END $$`).catch((error: unknown) => error)
+    t.match(publicDatabaseError(raised), { code: 'FST_BACKUP_DATABASE_FAILED', message: `The database refused: SQLSTATE ${code}` })
+  }
+})
+
 t.test('so is one that may only be read, in whichever way it says so', async (t) => {
   for (const error of [fromServer('25006'), asReadOnly(fromServer('0A000'))]) {
     t.match(publicDatabaseError(error), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503, message: /SQLSTATE 25006, it is read-only/, cause: { code: '25006' } })
