@@ -69,7 +69,6 @@ async function writeBackup (context: Context, newRun: NewRun, request: CreateOpt
   const { options, runner, events, presence } = context
   const { id, schema, trigger, note, startedAt } = newRun
   try {
-    await presence.prepare()
     await runner.takeSnapshot({
       id,
       schema,
@@ -82,6 +81,7 @@ async function writeBackup (context: Context, newRun: NewRun, request: CreateOpt
       logTable: logTable(context)
     }, {
       async onLocked () {
+        await presence.prepare()
         const backup = await publication.begin()
         events.emit('backup:started', backup)
         onBegun(backup)

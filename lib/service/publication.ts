@@ -83,6 +83,8 @@ export function createPublication (context: Context, wanted: NewRun): Publicatio
       if (await storage.stat(filename) !== null) throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
       const rowCounts = run.trigger === 'import' ? null : countRows(manifest, excludedTables)
       const suspect = rowCounts !== null && isFull(run) ? await findSuspectTables(context, run.schema, rowCounts) : null
+      // The run may have taken long
+      await context.presence.require()
       published = 'perhaps'
       await storage.publish(spoolPath(context, id), filename)
       published = 'yes'

@@ -52,13 +52,20 @@ export function createStoragePresence ({ log, storage, directory, isCustom, now 
   async function isPresent (): Promise<boolean> {
     if (marker !== undefined && await isThere(marker)) return true
     const newest = await log.expectedFiles(sample)
-    for (const name of newest) if (await isThere(name)) return true
+    if (marker === undefined) for (const name of newest) if (await isThere(name)) return true
     // Nothing was ever left here
     if (newest.length === 0 && marker === undefined) return true
     if (await hasMarkerOfLog()) return true
+    if (marker !== undefined) return newest.length > 0 && await holdsAll()
     if (newest.length < sample) return false
     const stored = new Set((await storage.list()).map(({ name }) => name))
     return (await log.expectedFiles()).some((name) => stored.has(name))
+  }
+
+  /** Where the marker has gone, a run that was under way then may have put its file into another directory: so one file proves nothing. */
+  async function holdsAll (): Promise<boolean> {
+    const stored = new Set((await storage.list()).map(({ name }) => name))
+    return (await log.expectedFiles()).every((name) => stored.has(name))
   }
 
   /** Of any replica, also of one that was killed. */

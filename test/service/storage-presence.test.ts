@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
@@ -45,6 +45,25 @@ t.test('a storage that is unmounted under a running service: nothing is written 
   t.match(await engine.create(), { available: true })
   t.match(await engine.get(id), { available: true })
   t.strictSame(await codesOf(engine), [])
+})
+
+t.test('one that goes while a run is under way gets no file, and a file that is there without the marker proves nothing', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await startKeeping(engine, place)
+  const { filename } = await engine.create()
+  const { filename: newer } = await engine.create()
+  engine.once('backup:started', () => {
+    renameSync(place.directory, `${place.directory}.aside`)
+    mkdirSync(place.directory)
+  })
+  await t.rejects(engine.create(), missing)
+  t.strictSame(await readdir(place.directory), [])
+  await copyFile(join(`${place.directory}.aside`, newer), join(place.directory, newer))
+  await t.rejects(engine.create(), missing)
+  await copyFile(join(`${place.directory}.aside`, filename), join(place.directory, filename))
+  t.match(await engine.create(), { available: true })
+  await rm(`${place.directory}.aside`, { recursive: true })
 })
 
 t.test('so is one that holds no snapshot yet', async (t) => {
