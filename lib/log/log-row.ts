@@ -1,5 +1,8 @@
 import type { Backup, BackupStatus, BackupTrigger, Progress, RestoreRecord, SuspectTable } from '../../types/index.ts'
 
+/** The mark that a restore leaves at a table of a suspect, so that it outlives the pre_restore snapshot. */
+interface Replaced { replaced?: true }
+
 /** A row as row_to_json() gives it. */
 export interface LogRow<S extends BackupStatus = BackupStatus> {
   id: string
@@ -28,12 +31,11 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   progress: Progress | null
   has_file: boolean
   ordinal: number
-  suspect: SuspectTable[] | null
+  suspect: Array<SuspectTable & Replaced> | null
   accepted: boolean
   warnings: string[]
   partial: boolean
   adopted: boolean
-  restored: boolean
   sidecar: number | null
   inserted_at: string
 }
@@ -43,7 +45,7 @@ export const restoredInto = "coalesce(restore ->> 'restoredInto', CASE WHEN rest
 
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count, checksum, error, created_by, cron, note,
   pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, has_file,
-  ordinal, suspect, accepted, warnings, partial, adopted, restored_rows IS NOT NULL AS restored, sidecar, inserted_at,
+  ordinal, suspect, accepted, warnings, partial, adopted, sidecar, inserted_at,
   restore_schema, ${restoredInto} AS restored_into`
 
 /** What the log knows of a backup. Whether its file is there, only the storage knows. */
@@ -55,8 +57,8 @@ export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   partial: boolean
   /** The row was made from a file that was found in the storage, and since then neither accepted nor followed by a restore. */
   adopted: boolean
-  /** A pre_restore snapshot whose restore succeeded. */
-  restored: boolean
+  /** A suspect of which restores have replaced the tables that it names. */
+  answered: boolean
   /** Version of the sidecar file; null when there is none. */
   sidecar: number | null
   /** By the clock of the database; of an adopted row the time of the snapshot. ISO 8601. */
@@ -80,6 +82,13 @@ function toRestoreRecord (restore: LogRow['restore']): RestoreRecord | null {
 const iso = (time: string): string => new Date(time).toISOString()
 const isoOrNull = (time: string | null): string | null => time === null ? null : iso(time)
 
+/** That all tables together lost rows counts only where no table is named. */
+function isAnswered (suspect: Array<SuspectTable & Replaced>): boolean {
+  const named = suspect.filter(({ table }) => table !== null)
+  const lost = named.length > 0 ? named : suspect
+  return lost.length > 0 && lost.every(({ replaced }) => replaced)
+}
+
 export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedBackup<S> {
   return {
     backup: {
@@ -98,7 +107,7 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
       cron: row.cron,
       note: row.note,
       pinned: row.pinned,
-      suspect: row.suspect,
+      suspect: row.suspect?.map(({ replaced, ...table }) => table) ?? null,
       accepted: row.accepted,
       warnings: row.warnings,
       startedAt: iso(row.started_at),
@@ -113,7 +122,7 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
     ordinal: row.ordinal,
     partial: row.partial,
     adopted: row.adopted,
-    restored: row.restored,
+    answered: isAnswered(row.suspect ?? []),
     sidecar: row.sidecar,
     restoreSchema: row.restore_schema,
     restoredInto: row.restored_into,

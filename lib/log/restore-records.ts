@@ -31,21 +31,39 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
     /**
      * The statement that a restore runs last in its own transaction, so that the log tells what the data are. It is made when the restore
      * begins, so it adds to that moment what has passed in the database since. The restore appends one parameter: the rows of the replaced
-     * tables, as JSON. They become the baseline of later snapshots, and what was held is held no more.
+     * tables, as JSON. They become the baseline of later snapshots. Suspects are marked at the tables that were replaced, and a restore of the
+     * whole schema, from a snapshot that leaves no table out, releases what was adopted.
      */
-    restoreCompletion (key: RestoreKey, by: string | null, preRestoreId: string): { text: string, parameters: Parameter[] } {
+    restoreCompletion (key: RestoreKey, by: string | null, preRestoreId: string, ofAllTables: boolean): { text: string, parameters: Parameter[] } {
       const finishedAt = '$3::text::timestamptz + (clock_timestamp() - transaction_timestamp())'
+      const isWhole = `($6::text::boolean AND EXISTS (SELECT FROM ${table} WHERE id = $1::text::uuid AND NOT partial))`
+      const marked = markedSuspect('$7::text::jsonb', isWhole)
       return {
         text: `WITH q AS (UPDATE ${table} SET status = 'restored', restored_at = ${finishedAt}, restored_by = $4::text, progress = NULL,
-          adopted = adopted AND schema <> $2::text,
+          adopted = adopted AND (schema <> $2::text OR NOT ${isWhole}),
+          suspect = CASE WHEN schema = $2::text THEN ${marked} ELSE suspect END,
           restore = (CASE WHEN ${isOurs}
             THEN restore || jsonb_build_object('status', 'completed', 'finishedAt', to_char(${finishedAt}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
             ELSE restore END) || jsonb_build_object('restoredInto', $2::text)
           WHERE id = $1::text::uuid RETURNING id),
-        released AS (UPDATE ${table} SET adopted = false, restored_rows = CASE WHEN id = $5::text::uuid THEN $6::text::jsonb ELSE restored_rows END
-          WHERE id <> $1::text::uuid AND schema = $2::text AND (adopted OR id = $5::text::uuid))`,
-        parameters: [...keyOf(key), by, preRestoreId]
+        concerned AS (SELECT id FROM ${table} WHERE id <> $1::text::uuid AND schema = $2::text
+          AND (adopted OR suspect IS NOT NULL OR id = $5::text::uuid) ORDER BY ordinal DESC, id DESC FOR UPDATE),
+        noted AS (UPDATE ${table} SET suspect = ${marked}, adopted = adopted AND NOT ${isWhole},
+          restored_rows = CASE WHEN id = $5::text::uuid THEN $7::text::jsonb ELSE restored_rows END
+          WHERE id IN (SELECT id FROM concerned))`,
+        parameters: [...keyOf(key), by, preRestoreId, String(ofAllTables)]
       }
     }
   }
 }
+
+/**
+ * The suspect tables of a row, of which those are marked that a restore has replaced; all tables together are replaced only by one of the whole
+ * schema.
+ * @param rows with the replaced tables as keys
+ * @param isWhole whether the restore was of the whole schema
+ */
+const markedSuspect = (rows: string, isWhole: string): string => `(SELECT jsonb_agg(
+    CASE WHEN ${rows} -> (lost ->> 'table') IS NOT NULL OR (lost ->> 'table' IS NULL AND ${isWhole})
+      THEN lost || '{"replaced": true}' ELSE lost END ORDER BY place)
+  FROM jsonb_array_elements(suspect) WITH ORDINALITY AS tables (lost, place))`

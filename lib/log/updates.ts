@@ -16,20 +16,22 @@ export function updates ({ table, transact, change }: LogAccess) {
     },
 
     /**
-     * Undefined when the row is gone, or when its sidecar file is no longer of this version: somebody else was faster. An acceptance
-     * also releases the adopted snapshots of the schema up to this one.
+     * Undefined when the row is gone, or when its sidecar file is no longer of this version: somebody else was faster. An acceptance of a
+     * suspect or an adopted snapshot also releases the adopted ones of the schema up to this one.
      */
     async update (id: string, changes: BackupChanges, sidecar: number | null): Promise<LoggedBackup | undefined> {
       const { pinned, note, accepted } = changes
       const flag = (value: boolean | undefined): string | null => value === undefined ? null : String(value)
       return await transact(async (tx) => {
+        const [before] = await tx.query<{ releases: boolean }>(`SELECT adopted OR suspect IS NOT NULL AS releases FROM ${table}
+          WHERE id = $1::text::uuid FOR UPDATE`, [id])
         const [row] = await tx.query<LogRow>(`WITH q AS (UPDATE ${table} SET pinned = coalesce($2::text::boolean, pinned),
             note = CASE WHEN $3::text::boolean THEN $4::text ELSE note END, accepted = coalesce($5::text::boolean, accepted),
             adopted = adopted AND $5::text::boolean IS NOT TRUE
           WHERE id = $1::text::uuid AND removed_at IS NULL AND ${isVersion('$6')} RETURNING ${logColumns})`,
         [id, flag(pinned), String(note !== undefined), note ?? null, flag(accepted), textOf(sidecar)])
         if (row === undefined) return undefined
-        if (accepted === true) {
+        if (accepted === true && before?.releases === true) {
           await tx.query(`WITH q AS (UPDATE ${table} SET adopted = false WHERE schema = $1::text AND adopted AND ordinal <= $2::text::int8 RETURNING id)`,
             [row.schema, String(row.ordinal)])
         }

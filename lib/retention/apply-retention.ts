@@ -1,5 +1,5 @@
 import type { BackupTrigger, KeepRules } from '../../types/index.ts'
-import { newestFirst } from './guarded-snapshot.ts'
+import { isFull, newestFirst } from './guarded-snapshot.ts'
 import { keepPeriods } from './keep-periods.ts'
 
 /** A finished row of the log, as far as retention looks at it. */
@@ -26,6 +26,8 @@ export interface RetainedSnapshot {
   doubtful: boolean
   /** See findHold(). */
   held: boolean
+  /** The pre_restore snapshot of its newest restore. */
+  preRestoreId: string | null
 }
 
 export interface RetentionPolicy {
@@ -52,9 +54,10 @@ const dayMs = 24 * 60 * 60 * 1000
  * scheduled snapshots depends on a clock.
  *
  * Per schema the newest `maxBackups` snapshots stay, and scheduled ones go when they are more than `retentionDays` days old. Held snapshots
- * stay and do not count; partial ones count among themselves. Never removed: the newest snapshot of a schema, its newest full one, its newest
- * pre_restore one, the newest of a period that `keep` names, a pinned row, one in use, one that was made just now. Failed runs and
- * rows without a file are no snapshots (fifty failed nights must not evict fifty good ones); the newest `maxBackups` of either stay as history.
+ * stay and do not count; suspect ones count among themselves, and so do partial ones. Never removed: the newest snapshot of a schema, its newest
+ * full one, the newest full one that is not suspect, its newest pre_restore one and the source of that restore, the newest of a period that
+ * `keep` names, a pinned row, one in use, one that was made just now. Failed runs and rows without a file are no snapshots (fifty failed nights
+ * must not evict fifty good ones); the newest `maxBackups` of either stay as history.
  */
 export function applyRetention (snapshots: RetainedSnapshot[], policy: RetentionPolicy): RetentionDecision {
   const decision: RetentionDecision = { keep: [], remove: [] }
@@ -78,15 +81,19 @@ function bySchema (snapshots: RetainedSnapshot[]): Map<string, RetainedSnapshot[
 /** @param good newest first */
 function decideSnapshots (decision: RetentionDecision, good: RetainedSnapshot[], schema: string, policy: RetentionPolicy): void {
   const reasons = reasonsToKeep(good, schema, policy)
-  let [whole, partial] = [0, 0]
+  const places = { suspect: 0, partial: 0, good: 0 }
   for (const snapshot of good) {
-    const what = snapshot.partial ? `partial ones of schema ${schema}` : `of schema ${schema}`
-    const place = snapshot.held ? -1 : snapshot.partial ? partial++ : whole++
+    const kind = kindOf(snapshot)
+    const what = kind === 'good' ? `of schema ${schema}` : `${kind} ones of schema ${schema}`
+    const place = snapshot.held ? -1 : places[kind]++
     const faults = faultsOf(snapshot, place, what, policy)
     const among = faults.length === 0 && !snapshot.held ? [`among the newest ${policy.maxBackups} ${what}`] : []
     decide(decision, snapshot, [...reasons.get(snapshot) ?? [], ...among], faults)
   }
 }
+
+/** Snapshots compete with those of their kind only. A loss that nobody has accepted never evicts what was there before it. */
+const kindOf = ({ doubtful, partial }: RetainedSnapshot): 'suspect' | 'partial' | 'good' => doubtful ? 'suspect' : partial ? 'partial' : 'good'
 
 function reasonsToKeep (good: RetainedSnapshot[], schema: string, { keep }: RetentionPolicy): Map<RetainedSnapshot, string[]> {
   const reasons = new Map<RetainedSnapshot, string[]>()
@@ -98,7 +105,9 @@ function reasonsToKeep (good: RetainedSnapshot[], schema: string, { keep }: Rete
   const preRestore = good.find(({ trigger }) => trigger === 'pre_restore')
   add(newest, `the newest snapshot of schema ${schema}`)
   if (whole !== newest) add(whole, `the newest snapshot of schema ${schema} that is no pre_restore and not partial`)
+  add(good.find((snapshot) => isFull(snapshot) && !snapshot.doubtful), `the newest full snapshot of schema ${schema} that is not suspect`)
   if (preRestore !== newest) add(preRestore, `the newest pre_restore snapshot of schema ${schema}`)
+  if (preRestore !== undefined) add(good.find(({ preRestoreId }) => preRestoreId === preRestore.id), 'the source of the newest restore')
   const periodic = good.filter((snapshot) => isWhole(snapshot) && !snapshot.doubtful).map((snapshot) => ({ snapshot, time: snapshot.insertedAt }))
   for (const [{ snapshot }, periods] of keepPeriods(periodic, keep)) for (const period of periods) add(snapshot, period)
   for (const snapshot of good) {

@@ -11,12 +11,12 @@ export interface GuardedSnapshot {
   adopted: boolean
   suspect: SuspectTable[] | null
   accepted: boolean
-  /** A pre_restore snapshot whose restore succeeded. */
-  restored: boolean
+  /** A suspect that waits no more: restores have replaced the tables that it names. */
+  answered: boolean
 }
 
 /** The same with the rows of its tables. */
-export interface CountedSnapshot extends Omit<GuardedSnapshot, 'adopted' | 'restored'> {
+export interface CountedSnapshot extends Omit<GuardedSnapshot, 'adopted' | 'answered'> {
   /** Null for a table that exists and was left out. Null as a whole: not known. */
   rowCounts: Record<string, number | null> | null
   /** Of a pre_restore snapshot whose restore succeeded: the replaced tables, and the rows that they had afterwards. */

@@ -19,7 +19,7 @@ export async function findSuspectTables ({ log, options }: Pick<Context, 'log' |
   return findShrunkTables(await log.counted(schema, options.guard.window), rowCounts, options.guard)
 }
 
-const noHold: Hold = { newestSuspect: undefined, isHeld: () => false }
+const noHold: Hold = { newestSuspect: undefined, firstSuspect: undefined, isHeld: () => false }
 
 /** Of snapshots of one schema. Nothing is held without a guard. */
 export const holdOf = ({ options }: Pick<Context, 'options'>, snapshots: LoggedBackup[]): Hold =>

@@ -37,7 +37,8 @@ function retained (context: Context, finished: FinishedBackup[], { stored, justM
       inUse: isInUse(context, backup),
       justMade: backup.id === justMade,
       doubtful: isDoubtful(backup),
-      held: hold.isHeld(toGuarded(logged))
+      held: hold.isHeld(toGuarded(logged)),
+      preRestoreId: backup.restore?.preRestoreId ?? null
     }
   })
 }

@@ -111,7 +111,7 @@ async function restoreJob (context: Context, { source, schema, request, key, pre
     allowSchemaDrift: request.allowSchemaDrift === true,
     allowModified: request.allowModified === true,
     preRestore: { ...preRestore, createdAt: preRestore.startedAt.toISOString(), spoolPath: spoolPath(context, preRestore.id) },
-    completion: context.log.restoreCompletion(key, preRestore.createdBy, preRestore.id)
+    completion: context.log.restoreCompletion(key, preRestore.createdBy, preRestore.id, request.tables === undefined)
   }
 }
 

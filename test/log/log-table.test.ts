@@ -62,7 +62,7 @@ t.test('a table of the first release is migrated, and its rows are numbered in t
   const log = useLog(t, database)
   const { backups } = await log.list({}, null)
   t.strictSame(backups.map(({ backup, ordinal }) => [backup.filename, ordinal]), [['b', 2], ['a', 1]])
-  t.match(backups[0], { backup: { suspect: null, accepted: false, warnings: [] }, restored: false, partial: false, adopted: false })
+  t.match(backups[0], { backup: { suspect: null, accepted: false, warnings: [] }, answered: false, partial: false, adopted: false })
   const next = await log.insert({ id, schema: 'a', filename: 'c', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt: new Date('2025-01-01'), slot: null, partial: false })
   t.equal(next?.ordinal, 3)
 })

@@ -21,6 +21,7 @@ const snapshot = (id: string, age: number, rest: Partial<RetainedSnapshot> = {})
   partial: false,
   doubtful: false,
   held: false,
+  preRestoreId: null,
   ...rest
 })
 const policy = (rest: Partial<RetentionPolicy> = {}): RetentionPolicy => ({ maxBackups: 2, retentionDays: 30, keep: {}, now, ...rest })
@@ -34,7 +35,7 @@ t.test('nothing in, nothing out', async (t) => {
 t.test('the newest maxBackups of a schema stay, in whatever order they come, and the reasons are sentences', async (t) => {
   t.strictSame(applyRetention([snapshot('c', 3), snapshot('a', 1), snapshot('b', 2)], policy()), {
     keep: [
-      { id: 'a', reasons: ['the newest snapshot of schema public', 'among the newest 2 of schema public'] },
+      { id: 'a', reasons: ['the newest snapshot of schema public', 'the newest full snapshot of schema public that is not suspect', 'among the newest 2 of schema public'] },
       { id: 'b', reasons: ['among the newest 2 of schema public'] }
     ],
     remove: [{ id: 'c', reason: 'beyond the newest 2 of schema public' }]
@@ -81,7 +82,7 @@ t.test('who is too many and too old is told both', async (t) => {
 t.test('the newest snapshot of a schema stays, however old; a failed run after it is none', async (t) => {
   const rows = [snapshot('failed', 1, { status: 'failed', trigger: 'scheduled' }), snapshot('good', 400, { trigger: 'scheduled' })]
   t.strictSame(applyRetention(rows, policy()).keep, [
-    { id: 'good', reasons: ['the newest snapshot of schema public'] },
+    { id: 'good', reasons: ['the newest snapshot of schema public', 'the newest full snapshot of schema public that is not suspect'] },
     { id: 'failed', reasons: ['among the newest 2 failed runs of schema public'] }
   ])
 })
@@ -117,7 +118,10 @@ t.test('snapshots of what was restored over, perhaps of a few tables, never evic
   const rows = [1, 2, 3].map((age) => snapshot(`pre${age}`, age, { trigger: 'pre_restore' }))
   const decision = applyRetention([...rows, snapshot('whole', 4), snapshot('older', 5)], policy())
   t.strictSame(kept(decision), ['pre1', 'pre2', 'whole'])
-  t.strictSame(decision.keep.at(-1), { id: 'whole', reasons: ['the newest snapshot of schema public that is no pre_restore and not partial'] })
+  t.strictSame(decision.keep.at(-1), {
+    id: 'whole',
+    reasons: ['the newest snapshot of schema public that is no pre_restore and not partial', 'the newest full snapshot of schema public that is not suspect']
+  })
 })
 
 t.test('the newest snapshot of what was restored over stays, and what was made just now', async (t) => {
@@ -137,7 +141,11 @@ t.test('partial snapshots count among themselves', async (t) => {
     keep: [
       { id: 'p1', reasons: ['the newest snapshot of schema public', 'among the newest 2 partial ones of schema public'] },
       { id: 'p2', reasons: ['among the newest 2 partial ones of schema public'] },
-      { id: 'f4', reasons: ['the newest snapshot of schema public that is no pre_restore and not partial', 'among the newest 2 of schema public'] },
+      {
+        id: 'f4',
+        reasons: ['the newest snapshot of schema public that is no pre_restore and not partial',
+          'the newest full snapshot of schema public that is not suspect', 'among the newest 2 of schema public']
+      },
       { id: 'f5', reasons: ['among the newest 2 of schema public'] }
     ],
     remove: [
@@ -150,8 +158,38 @@ t.test('held snapshots stay, whatever their age, and suspects count among themse
   const suspects = [1, 2, 3].map((age) => snapshot(`s${age}`, age, { doubtful: true }))
   const held = [40, 41].map((age) => snapshot(`h${age}`, age, { held: true, trigger: 'scheduled' }))
   const decision = applyRetention([...suspects, ...held], policy())
-  t.strictSame(decision.remove, [{ id: 's3', reason: 'beyond the newest 2 of schema public' }])
+  t.strictSame(decision.remove, [{ id: 's3', reason: 'beyond the newest 2 suspect ones of schema public' }])
   t.strictSame(decision.keep.at(-1), { id: 'h41', reasons: ['held until a suspect or an adopted snapshot is accepted'] })
+})
+
+t.test('suspects never evict good snapshots, also when nothing is held any more', async (t) => {
+  const rows = [
+    snapshot('pre', 1, { trigger: 'pre_restore' }), ...[2, 3, 4].map((age) => snapshot(`s${age}`, age, { doubtful: true })),
+    ...[5, 6].map((age) => snapshot(`g${age}`, age))
+  ]
+  t.strictSame(applyRetention(rows, policy()).remove, [
+    { id: 's4', reason: 'beyond the newest 2 suspect ones of schema public' }, { id: 'g6', reason: 'beyond the newest 2 of schema public' }
+  ])
+})
+
+t.test('the newest full snapshot that is not suspect stays, beyond any limit', async (t) => {
+  const rows = [
+    snapshot('import', 1, { trigger: 'import' }), snapshot('partial', 2, { partial: true }), snapshot('suspect', 3, { doubtful: true }),
+    snapshot('good', 400, { trigger: 'scheduled' }), snapshot('older', 401, { trigger: 'scheduled' })
+  ]
+  const decision = applyRetention(rows, policy({ maxBackups: 1 }))
+  t.strictSame(removed(decision), ['older'])
+  t.strictSame(decision.keep.at(-1), { id: 'good', reasons: ['the newest full snapshot of schema public that is not suspect'] })
+})
+
+t.test('the source of the newest restore stays, that of an older one does not', async (t) => {
+  const rows = [
+    snapshot('a', 1), snapshot('p2', 2, { trigger: 'pre_restore' }), snapshot('p1', 3, { trigger: 'pre_restore' }),
+    snapshot('source', 400, { trigger: 'scheduled', preRestoreId: 'p2' }), snapshot('former', 401, { preRestoreId: 'p1' })
+  ]
+  const decision = applyRetention(rows, policy({ maxBackups: 1 }))
+  t.strictSame(removed(decision), ['p1', 'former'])
+  t.strictSame(decision.keep.at(-1), { id: 'source', reasons: ['the source of the newest restore'] })
 })
 
 t.test('the newest of each of the last periods stays, beyond maxBackups and retentionDays', async (t) => {
@@ -171,6 +209,7 @@ t.test('of a period the newest stays that is whole and not suspect; periods with
   const hours = (count: number): number => count / 24
   const rows = [
     snapshot('new', 0), snapshot('second', hours(1)),
+    ...[28, 29].map((age) => snapshot(`suspect-${age}`, hours(age), { doubtful: true })),
     snapshot('suspect', hours(30), { doubtful: true }), snapshot('partial', hours(31), { partial: true }), snapshot('pre', hours(32), { trigger: 'pre_restore' }),
     snapshot('good', hours(33)), snapshot('older', hours(34)), snapshot('week', 9)
   ]
@@ -197,7 +236,8 @@ const history = fc.uniqueArray(fc.record({
   justMade: fc.boolean(),
   partial: fc.boolean(),
   doubtful: fc.boolean(),
-  held: fc.boolean()
+  held: fc.boolean(),
+  preRestoreId: fc.constantFrom(null, 'a', 'b')
 }), { selector: ({ id }) => id, maxLength: 40 })
 const count = fc.integer({ min: 1, max: 4 })
 const policies = fc.record({
@@ -212,10 +252,10 @@ t.test('for any history and policy', async (t) => {
     const decision = applyRetention(rows, policy)
     const isKept = new Set(kept(decision))
     const isNewer = (a: RetainedSnapshot, b: RetainedSnapshot): boolean => a.ordinal > b.ordinal || (a.ordinal === b.ordinal && a.id > b.id)
-    const kind = ({ status, available, partial }: RetainedSnapshot): string =>
-      status === 'failed' ? 'failed' : !available ? 'lost' : partial ? 'partial' : 'whole'
-    const isGood = (row: RetainedSnapshot): boolean => ['partial', 'whole'].includes(kind(row))
-    const isFull = (row: RetainedSnapshot): boolean => kind(row) === 'whole' && row.trigger !== 'pre_restore'
+    const kind = ({ status, available, partial, doubtful }: RetainedSnapshot): string =>
+      status === 'failed' ? 'failed' : !available ? 'lost' : doubtful ? 'suspect' : partial ? 'partial' : 'whole'
+    const isGood = (row: RetainedSnapshot): boolean => ['suspect', 'partial', 'whole'].includes(kind(row))
+    const isFull = (row: RetainedSnapshot): boolean => isGood(row) && !row.partial && row.trigger !== 'pre_restore'
     const isPeriodic = (row: RetainedSnapshot): boolean => isFull(row) && !row.doubtful
     const monthOf = ({ insertedAt }: RetainedSnapshot): string => insertedAt.slice(0, 7)
 
@@ -231,7 +271,7 @@ t.test('for any history and policy', async (t) => {
       const rank = newer.filter((other) => kind(other) === kind(row) && !(isGood(other) && other.held)).length
       const isNewest = (is: (other: RetainedSnapshot) => boolean): boolean => is(row) && !newer.some(is)
       const isExempt = row.pinned || row.inUse || (isGood(row) && (row.justMade || row.held)) ||
-        isNewest(isGood) || isNewest(isFull) || isNewest((other) => isGood(other) && other.trigger === 'pre_restore')
+        isNewest(isGood) || isNewest(isFull) || isNewest((other) => isPeriodic(other) && other.trigger !== 'import') || isNewest((other) => isGood(other) && other.trigger === 'pre_restore')
       const isTooOld = isGood(row) && row.trigger === 'scheduled' && policy.retentionDays !== null &&
         now.getTime() - Date.parse(row.insertedAt) > policy.retentionDays * day
       const wanted = isExempt || (rank < policy.maxBackups && !isTooOld)

@@ -9,7 +9,7 @@ const limits: GuardLimits = { shrink: 0.5, minRows: 100, window: 3, ignoreTables
 type Snapshot = GuardedSnapshot & CountedSnapshot
 
 const snapshot = (ordinal: number, rowCounts: Snapshot['rowCounts'], rest: Partial<Snapshot> = {}): Snapshot =>
-  ({ ordinal, trigger: 'scheduled', partial: false, adopted: false, suspect: null, accepted: false, restored: false, rowCounts, restoredRows: null, ...rest })
+  ({ ordinal, trigger: 'scheduled', partial: false, adopted: false, suspect: null, accepted: false, answered: false, rowCounts, restoredRows: null, ...rest })
 const suspect = [{ table: 'users', rowsBefore: 1000, rows: 0 }]
 /** The names of what shrank; `*` for all tables together. */
 const shrunk = (earlier: Snapshot[], counts: Record<string, number | null>, rest: Partial<GuardLimits> = {}): string[] =>
@@ -91,14 +91,27 @@ t.test('from the first suspect on those before it are held, until a later one is
     snapshot(6, {}, { suspect }), snapshot(7, {}, { trigger: 'pre_restore' }), snapshot(8, {}, { suspect })
   ]
   const held = (snapshots: GuardedSnapshot[]): number[] => snapshots.filter(findHold(snapshots).isHeld).map(({ ordinal }) => ordinal)
-  t.strictSame(held(rows), [1, 3, 4])
+  t.strictSame(held(rows), [1, 3])
   t.equal(findHold(rows).newestSuspect?.ordinal, 8)
-  t.strictSame(held([...rows, snapshot(9, {}, { partial: true })]), [1, 3, 4], 'a partial one ends nothing')
+  t.strictSame(held([...rows, snapshot(9, {}, { partial: true })]), [1, 3], 'a partial one ends nothing')
   t.strictSame(held([...rows, snapshot(9, {})]), [])
   t.equal(findHold([...rows, snapshot(9, {})]).newestSuspect, undefined)
-  t.strictSame(held([...rows, snapshot(9, {}, { trigger: 'pre_restore', restored: true })]), [])
+  t.strictSame(held([...rows, snapshot(9, {}, { trigger: 'import', accepted: true })]), [1, 3], 'nor does an import that somebody accepts')
   t.strictSame(held(rows.map((row) => row.ordinal === 8 ? { ...row, accepted: true } : row)), [])
-  t.strictSame(held(rows.map((row) => row.ordinal === 6 ? { ...row, accepted: true } : row)), [1, 3, 4, 6, 7], 'only the newest counts')
+  t.strictSame(held(rows.map((row) => row.ordinal === 6 ? { ...row, accepted: true } : row)), [1, 3, 6], 'only the newest counts')
+})
+
+t.test('a suspect whose tables were restored waits no more, and one before it may still wait', async (t) => {
+  const rows = [snapshot(1, {}), snapshot(2, {}, { suspect }), snapshot(3, {}, { suspect }), snapshot(4, {}, { suspect })]
+  const answer = (...ordinals: number[]): Snapshot[] => rows.map((row) => ({ ...row, answered: ordinals.includes(row.ordinal) }))
+  const holdOf = (snapshots: GuardedSnapshot[]): unknown[] => {
+    const { newestSuspect, firstSuspect, isHeld } = findHold(snapshots)
+    return [newestSuspect?.ordinal, firstSuspect?.ordinal, snapshots.filter(isHeld).map(({ ordinal }) => ordinal)]
+  }
+  t.strictSame(holdOf(rows), [4, 2, [1]])
+  t.strictSame(holdOf(answer(4)), [3, 2, [1]])
+  t.strictSame(holdOf(answer(2, 3)), [4, 4, [1]])
+  t.strictSame(holdOf(answer(2, 3, 4)), [undefined, undefined, []])
 })
 
 t.test('adopted snapshots are held by themselves', async (t) => {

@@ -8,83 +8,153 @@ import { type CountedSnapshot, type GuardedSnapshot, isDoubtful, isFull } from '
 const limits = { shrink: 0.5, minRows: 100, window: 7, ignoreTables: [] }
 const day = 24 * 60 * 60_000
 
-interface Row extends GuardedSnapshot, CountedSnapshot { id: string, insertedAt: string, pinned: boolean }
+interface Row extends GuardedSnapshot, CountedSnapshot {
+  id: string
+  insertedAt: string
+  pinned: boolean
+  preRestoreId: string | null
+  /** Tables that restores have replaced since. */
+  replaced: string[]
+}
+
+type Counts = Record<'users' | 'items', number>
 
 /** What happens to a schema, one thing after another; each ends with a pruning, by a clock that says what it likes. */
 type Event =
-  | { kind: 'backup', rows: number, partial: boolean, clock: number, pinned: boolean }
+  | { kind: 'backup', counts: Counts, partial: boolean, clock: number, pinned: boolean }
   | { kind: 'import', clock: number }
-  | { kind: 'restore', clock: number }
+  | { kind: 'restore', source: number, tables: Array<'users' | 'items'> | undefined, fails: boolean, clock: number }
   | { kind: 'accept', clock: number }
-  | { kind: 'adopt', rows: number, clock: number }
+  | { kind: 'adopt', counts: Counts, clock: number }
 
 const clock = fc.integer({ min: -1000, max: 1000 })
 const rowCount = fc.constantFrom(0, 150, 1000, 1000, 1000)
+const counts = fc.record({ users: rowCount, items: rowCount })
+const emptied = fc.constant({ users: 0, items: 0 })
+const one = fc.integer({ min: 0, max: 9 }).map((n) => n === 0)
 const events = fc.array(fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('backup' as const), rows: rowCount, partial: fc.boolean(), clock, pinned: fc.integer({ max: 9, min: 0 }).map((n) => n === 0) }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('backup' as const), counts, partial: one, clock, pinned: one }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('backup' as const), counts: emptied, partial: one, clock, pinned: fc.constant(false) }) },
   fc.record({ kind: fc.constant('import' as const), clock }),
-  fc.record({ kind: fc.constant('restore' as const), clock }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('restore' as const), source: fc.nat(50), tables: fc.option(fc.constantFrom<Array<'users' | 'items'>>(['users'], ['items']), { nil: undefined }), fails: one, clock
+    })
+  },
   fc.record({ kind: fc.constant('accept' as const), clock }),
-  fc.record({ kind: fc.constant('adopt' as const), rows: rowCount, clock })
+  fc.record({ kind: fc.constant('adopt' as const), counts, clock })
 ), { maxLength: 60 })
 const policies = fc.record({
   maxBackups: fc.integer({ min: 1, max: 4 }),
   retentionDays: fc.option(fc.integer({ min: 1, max: 60 })),
-  keep: fc.constantFrom({}, { daily: 2 }, { hourly: 1, yearly: 2 })
+  keep: fc.constantFrom<Record<string, number>>({}, { daily: 2 }, { hourly: 1, yearly: 2 })
 })
 
-function isSafe (happened: Event[], policy: { maxBackups: number, retentionDays: number | null, keep: object }): boolean {
+const isGood = (row: Row): boolean => isFull(row) && !isDoubtful(row)
+const newest = (rows: Row[], is: (row: Row) => boolean): Row | undefined => rows.filter(is).sort((a, b) => b.ordinal - a.ordinal)[0]
+const isPreRestore = ({ trigger }: Row): boolean => trigger === 'pre_restore'
+
+/** As the log does it when a restore completes. */
+function note (log: Row[], source: Row, { tables }: { tables: string[] | undefined }, preRestoreId: string): Row[] {
+  const isWhole = tables === undefined && !source.partial
+  return log.map((row) => {
+    const replaced = [...row.replaced, ...tables ?? ['users', 'items']]
+    const named = (row.suspect ?? []).flatMap(({ table }) => table ?? [])
+    const answered = row.answered || (row.suspect !== null && (named.length > 0 ? named.every((table) => replaced.includes(table)) : isWhole))
+    return { ...row, replaced, answered, adopted: row.adopted && !isWhole, preRestoreId: row.id === source.id ? preRestoreId : row.preRestoreId }
+  })
+}
+
+function isSafe (happened: Event[], policy: { maxBackups: number, retentionDays: number | null, keep: Record<string, number> }): boolean {
   let log: Row[] = []
   let ordinal = 0
   let lowest = 0
   for (const event of happened) {
-    const time = new Date(event.clock * day).toISOString()
-    const base = { partial: false, adopted: false, restored: false, suspect: null, accepted: false, rowCounts: null, restoredRows: null, insertedAt: time, pinned: false }
+    const formerLog = log
+    const formerHold = findHold(log)
+    const base: Omit<Row, 'id' | 'ordinal' | 'trigger'> = {
+      partial: false,
+      adopted: false,
+      answered: false,
+      suspect: null,
+      accepted: false,
+      rowCounts: null,
+      restoredRows: null,
+      insertedAt: new Date(event.clock * day).toISOString(),
+      pinned: false,
+      preRestoreId: null,
+      replaced: []
+    }
     let made: Row | undefined
+    let restored: Row | undefined
     if (event.kind === 'accept') {
-      const { newestSuspect } = findHold(log)
-      log = log.map((row) => ({ ...row, accepted: row.accepted || row === newestSuspect, adopted: row.adopted && newestSuspect === undefined }))
+      const { newestSuspect } = formerHold
+      log = log.map((row) => ({ ...row, accepted: row.accepted || row.ordinal === newestSuspect?.ordinal, adopted: row.adopted && newestSuspect === undefined }))
     } else if (event.kind === 'adopt') {
       lowest--
-      log.push({ ...base, id: `a${-lowest}`, ordinal: lowest, trigger: 'scheduled', adopted: true, rowCounts: { t: event.rows } })
+      log = [...log, { ...base, id: `a${-lowest}`, ordinal: lowest, trigger: 'scheduled', adopted: true, rowCounts: event.counts }]
     } else {
       const trigger = event.kind === 'backup' ? 'scheduled' : event.kind === 'import' ? 'import' : 'pre_restore'
       made = { ...base, id: `s${++ordinal}`, ordinal, trigger }
       if (event.kind === 'backup') {
-        const suspect = event.partial ? null : findShrunkTables(log, { t: event.rows }, limits)
-        made = { ...made, rowCounts: { t: event.rows }, partial: event.partial, suspect, pinned: event.pinned }
+        const suspect = event.partial ? null : findShrunkTables(log, event.counts, limits)
+        made = { ...made, rowCounts: event.counts, partial: event.partial, suspect, pinned: event.pinned }
+      } else if (event.kind === 'restore') {
+        const source = log[event.source % Math.max(1, log.length)]
+        if (source === undefined) continue
+        restored = source
+        if (event.fails) log = log.map((row) => row.id === source.id ? { ...row, preRestoreId: `s${ordinal}` } : row)
+        else {
+          const rows = Object.fromEntries((event.tables ?? ['users', 'items']).map((table) => [table, source.rowCounts?.[table] ?? 1000]))
+          log = note(log, source, event, made.id)
+          made = { ...made, restoredRows: rows }
+        }
       }
-      if (event.kind === 'restore') {
-        made = { ...made, restored: true, restoredRows: { t: 1000 } }
-        log = log.map((row) => ({ ...row, adopted: false }))
-      }
-      log.push(made)
+      log = [...log, made]
     }
     const before = log
+    const madeId = made?.id
     const hold = findHold(before)
     const retained = before.map((row): RetainedSnapshot => ({
-      ...row, schema: 'public', status: 'completed', available: true, inUse: false, justMade: row === made, doubtful: isDoubtful(row), held: hold.isHeld(row)
+      ...row, schema: 'public', status: 'completed', available: true, inUse: false, justMade: row.id === madeId, doubtful: isDoubtful(row), held: hold.isHeld(row)
     }))
     const { remove } = applyRetention(retained, { ...policy, now: new Date(event.clock * day) })
     const gone = new Set(remove.map(({ id }) => id))
     log = before.filter(({ id }) => !gone.has(id))
+    const isThere = (row: Row | undefined): boolean => row === undefined || !gone.has(row.id)
 
-    if (made !== undefined && gone.has(made.id)) return false
+    if (!isThere(made) || !isThere(restored)) return false
     if (before.some((row) => gone.has(row.id) && (row.pinned || row.adopted))) return false
-    const newest = (of: Row[], is: (row: Row) => boolean): Row | undefined => of.filter(is).sort((a, b) => b.ordinal - a.ordinal)[0]
-    if (newest(before, ({ trigger }) => trigger === 'pre_restore') !== newest(log, ({ trigger }) => trigger === 'pre_restore')) return false
-    // While a suspect waits, the last good one is there
-    const isGood = (row: Row): boolean => isFull(row) && !isDoubtful(row)
-    if (hold.newestSuspect !== undefined && newest(before, isGood) !== newest(log, isGood)) return false
-    const hasWholeOnes = before.some((row) => !row.partial && row.trigger !== 'pre_restore')
-    if (hasWholeOnes && !log.some((row) => !row.partial && row.trigger !== 'pre_restore')) return false
-    // Storage is bounded: held ones, as many again, partial ones, and a few that stay for reasons of their own
-    const free = log.filter((row) => !row.pinned && !row.adopted)
-    if (free.length > 3 * policy.maxBackups + 8) return false
+    if (!isThere(newest(before, isPreRestore)) || !isThere(newest(before, isGood))) return false
+    const { id: preRestoreId } = newest(before, isPreRestore) ?? { id: 'none' }
+    if (before.some((row) => row.preRestoreId === preRestoreId && gone.has(row.id))) return false
+    if (before.some(({ partial, trigger }) => !partial && trigger !== 'pre_restore') && !log.some(({ partial, trigger }) => !partial && trigger !== 'pre_restore')) return false
+    // What was held before stays while the suspect waits that it was held for, and suspects push out nothing good
+    const waits = (row: GuardedSnapshot): boolean => before.some((other) => other.ordinal === row.ordinal && isDoubtful(other) && !other.answered)
+    if (event.kind === 'restore' && formerHold.firstSuspect !== undefined && waits(formerHold.firstSuspect) && formerLog.some((row) => formerHold.isHeld(row) && !row.adopted && !isThere(row))) return false
+    const competitorsOf = (row: Row): Row[] => before.filter((other) => other.ordinal > row.ordinal && !isDoubtful(other) && !other.partial && !hold.isHeld(other))
+    if (policy.retentionDays === null && before.some((row) => gone.has(row.id) && isGood(row) && competitorsOf(row).length < policy.maxBackups)) return false
+
+    // Storage is bounded: as many of each kind, what stays anyway, and a few that stay for reasons of their own
+    const free = log.filter((row) => !row.pinned && !row.adopted && !(isGood(row) && hold.isHeld(row)))
+    const periods = Object.values(policy.keep).reduce((sum, count) => sum + count, 0)
+    if (free.length > 3 * policy.maxBackups + 4 + periods) return false
+    if (free.filter(isDoubtful).length > policy.maxBackups + 2) return false
   }
   return true
 }
 
-t.test('whatever happens, the last good snapshot stays, and so does what was made just now', async (t) => {
-  fc.assert(fc.property(events, policies, isSafe), { numRuns: 1000 })
+t.test('whatever happens, the last good snapshot stays, and so do the source of the newest restore and what was made just now', async (t) => {
+  fc.assert(fc.property(events, policies, isSafe), { numRuns: 2000 })
+})
+
+t.test('imports and failed restores while a suspect waits fill no storage', async (t) => {
+  const round: Event[] = [
+    { kind: 'backup', counts: { users: 0, items: 0 }, partial: false, clock: 0, pinned: false },
+    { kind: 'import', clock: 0 },
+    { kind: 'restore', source: 0, tables: undefined, fails: true, clock: 0 }
+  ]
+  const good: Event = { kind: 'backup', counts: { users: 1000, items: 1000 }, partial: false, clock: 0, pinned: false }
+  t.ok(isSafe([good, ...Array(40).fill(round).flat()], { maxBackups: 2, retentionDays: null, keep: {} }))
 })

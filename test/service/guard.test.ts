@@ -33,7 +33,7 @@ t.test('what was made while a clock was ahead evicts nothing that is made afterw
   await place.sql`INSERT INTO items VALUES (999)`
   const { preRestoreId } = await engine.restore(first.id)
   t.match(await engine.get(preRestoreId), { available: true })
-  t.strictSame(await idsOf(engine), [preRestoreId, second.id])
+  t.strictSame(await idsOf(engine), [preRestoreId, second.id, first.id])
   const made = await engine.create()
   t.match(await engine.get(made.id), { available: true, status: 'completed' })
   t.strictSame((await engine.status()).newest.map(({ id }) => id), [made.id])
@@ -127,6 +127,95 @@ t.test('it ends with a restore, whose snapshot is the baseline, also where it ho
   t.strictSame((await engine.create()).suspect?.[0], { table: 'items', rowsBefore: 200, rows: 10 })
 })
 
+/** Two good snapshots of a place with settings, and two in which the items are gone. */
+async function useEmptied (t: TestScope): Promise<{ place: Place, engine: TestEngine, good: Backup[], suspects: Backup[] }> {
+  const place = await useFilledPlace(t)
+  await place.sql.unsafe("CREATE TABLE settings AS SELECT 'a' AS k")
+  const engine = useEngine(t, place, { maxBackups: 2 })
+  const good = [await engine.create(), await engine.create()]
+  await place.sql`DELETE FROM items`
+  const suspects = [await engine.create(), await engine.create()]
+  return { place, engine, good, suspects }
+}
+
+t.test('a restore of a table that lost nothing ends no hold, and later snapshots are suspect as before', async (t) => {
+  const { engine, good, suspects } = await useEmptied(t)
+  const ids = [...good, ...suspects].map(({ id }) => id)
+  const { preRestoreId } = await engine.restore(good[1]?.id ?? '', { tables: ['settings'] })
+  t.strictSame(await idsOf(engine), [preRestoreId, ...ids.toReversed()])
+  t.strictSame(await heldOf(engine), [good[1]?.id, good[0]?.id])
+  const next = await engine.create()
+  t.strictSame(next.suspect, [{ table: 'items', rowsBefore: 200, rows: 0 }])
+  t.strictSame((await engine.status()).problems.map(({ code }) => code), ['suspect_snapshot'])
+  t.strictSame(await idsOf(engine), [next.id, preRestoreId, suspects[1]?.id, good[1]?.id, good[0]?.id])
+  await engine.restore(good[1]?.id ?? '', { tables: ['items'] })
+  t.strictSame(await heldOf(engine), [], 'the table that lost rows is back')
+  t.strictSame((await engine.status()).problems, [])
+})
+
+t.test('a snapshot that is restored stays, and so does the newest good one when the rows are lost again', async (t) => {
+  const { place, engine, good, suspects } = await useEmptied(t)
+  const { preRestoreId } = await engine.restore(good[0]?.id ?? '')
+  t.strictSame(await heldOf(engine), [])
+  t.strictSame(await idsOf(engine), [preRestoreId, suspects[1]?.id, suspects[0]?.id, good[1]?.id, good[0]?.id], 'the source is beyond maxBackups')
+  await place.sql`DELETE FROM items`
+  const lost = [await engine.create(), await engine.create(), await engine.create()]
+  t.strictSame(lost.map(({ suspect }) => suspect?.[0]), Array(3).fill({ table: 'items', rowsBefore: 200, rows: 0 }))
+  t.strictSame(await idsOf(engine), [lost[2]?.id, lost[1]?.id, preRestoreId, good[1]?.id, good[0]?.id])
+  t.strictSame(await heldOf(engine), [good[1]?.id, good[0]?.id])
+})
+
+t.test('a restore of a suspect, which replaces every table, ends the hold and evicts nothing good', async (t) => {
+  const { engine, good, suspects } = await useEmptied(t)
+  await engine.restore(suspects[1]?.id ?? '', { tables: ['settings'] })
+  t.strictSame(await heldOf(engine), [good[1]?.id, good[0]?.id])
+  const { preRestoreId } = await engine.restore(suspects[1]?.id ?? '')
+  t.strictSame(await heldOf(engine), [])
+  t.strictSame((await engine.get(suspects[1]?.id ?? '')).suspect, suspects[1]?.suspect)
+  t.strictSame((await idsOf(engine)).includes(good[1]?.id ?? ''), true)
+  await engine.remove(preRestoreId)
+  t.strictSame(await heldOf(engine), [], 'also when what it replaced is deleted')
+  t.strictSame((await engine.status()).problems, [])
+})
+
+t.test('what restores replaced one after the other is added up, and what is lost in total only is brought back by a whole one', async (t) => {
+  const place = await usePlace(t)
+  await place.sql.unsafe('CREATE TABLE a AS SELECT generate_series(1, 200) AS i; CREATE TABLE b AS SELECT generate_series(1, 200) AS i')
+  const engine = useEngine(t, place)
+  const good = await engine.create()
+  await place.sql.unsafe('DELETE FROM a; DELETE FROM b')
+  t.strictSame((await engine.create()).suspect?.map(({ table }) => table), ['a', 'b', null])
+  await engine.restore(good.id, { tables: ['a'] })
+  t.strictSame(await heldOf(engine), [good.id])
+  await engine.restore(good.id, { tables: ['b'] })
+  t.strictSame(await heldOf(engine), [])
+  const small = useEngine(t, place, { guard: { minRows: 300 } })
+  await small.create()
+  await place.sql.unsafe('DELETE FROM a; DELETE FROM b')
+  t.strictSame((await small.create()).suspect, [{ table: null, rowsBefore: 405, rows: 5 }])
+  await small.restore(good.id, { tables: ['a', 'b'] })
+  t.strictSame((await heldOf(small)).length, 2)
+  await small.restore(good.id)
+  t.strictSame(await heldOf(small), [])
+})
+
+t.test('accepting an import, or a snapshot that lost nothing, ends no hold', async (t) => {
+  const { place, engine, good } = await useEmptied(t)
+  const { Readable } = await import('node:stream')
+  const imported = await engine.import(Readable.from([await readFile(join(place.directory, good[0]?.filename ?? ''))]))
+  const { accepted, held } = await engine.update(imported.id, { accepted: true })
+  t.strictSame([accepted, held], [true, false])
+  t.strictSame(await heldOf(engine), [good[1]?.id, good[0]?.id])
+  t.strictSame((await engine.status()).problems.map(({ code }) => code), ['suspect_snapshot'])
+  await place.sql`DROP TABLE backup_logs`
+  const next = useEngine(t, place)
+  await next.rescan()
+  const adopted = await heldOf(next)
+  const partial = await next.create({ excludeTables: ['items'] })
+  await next.update(partial.id, { accepted: true })
+  t.strictSame(await heldOf(next), adopted, 'nor that of adopted ones')
+})
+
 t.test('a restore that fails ends no hold', async (t) => {
   const place = await useFilledPlace(t)
   const engine = useEngine(t, place)
@@ -188,6 +277,8 @@ t.test('after a lost database the adopted snapshots are held until a restore', a
   t.strictSame(await idsOf(engine), [suspects[2]?.id, made[1]?.id, made[0]?.id])
   t.strictSame(await heldOf(engine), [made[1]?.id, made[0]?.id])
   await database.sql.unsafe('CREATE TABLE items (id int)')
+  await engine.restore(made[0]?.id ?? '', { tables: ['users', 'orders'] })
+  t.strictSame(await heldOf(engine), [made[1]?.id, made[0]?.id], 'some tables are not all')
   const { preRestoreId } = await engine.restore(made[0]?.id ?? '')
   t.strictSame(await heldOf(engine), [])
   t.strictSame((await idsOf(engine))[0], preRestoreId)
