@@ -81,7 +81,7 @@ async function publish (context: Context, id: string, read: ReadSnapshot, reques
     note: request.note ?? (isNote(manifest.note) ? manifest.note : null),
     startedAt,
     slot: null,
-    partial: false
+    partial: manifest.partial ?? false
   })
   try {
     await inTransaction(context.sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {

@@ -28,17 +28,17 @@ export async function rescanStorage (context: Context, call: LongCall = {}): Pro
   checkArguments('rescan', call)
   const { log, storage } = context
   const { strays, ids, sidecars } = await compare(context)
-  const found: FoundSnapshot[] = []
+  const found: Stray[] = []
   for (const filename of strays) {
     const read = await readStray(context, filename, call)
     if (read === undefined) continue
-    const snapshot = toFound(context, filename, read, ids)
-    ids.add(snapshot.id)
-    found.push({ ...snapshot, ...await findSidecar(context, filename, sidecars.get(filename) ?? []) })
+    const { isOriginal, snapshot } = toStray(context, filename, read)
+    found.push({ isOriginal, snapshot: { ...snapshot, ...await findSidecar(context, filename, sidecars.get(filename) ?? []) } })
   }
   // Again, since reading may take long, and another replica may have adopted and pruned one of them
   const present = new Set((await storage.list()).map(({ name }) => name))
-  const adopted = await log.adopt(withSuspects(context, found.filter(({ filename }) => present.has(filename))))
+  const there = found.filter(({ snapshot }) => present.has(snapshot.filename))
+  const adopted = await log.adopt(withSuspects(context, withOwnIds(there, ids)))
   const missing = (await log.completed()).filter(({ backup }) => ids.has(backup.id) && !present.has(backup.filename))
   return { adopted: await describeBackups(context, adopted), missing: await describeBackups(context, missing) }
 }
@@ -123,29 +123,49 @@ async function readSound (context: Context, filename: string, { onProgress }: Lo
   }
 }
 
-/** As it was at its creation. Only an import has another name than that of its schema and time, or the id of another; it counts from its import. */
-function toFound ({ options }: Context, filename: string, { manifest, sizeBytes, checksum }: ReadSnapshot, taken: Set<string>): FoundSnapshot {
+interface Stray {
+  /** Its name is that of its schema and time. */
+  isOriginal: boolean
+  snapshot: FoundSnapshot
+}
+
+/** As it was at its creation. Only an import, or a copy, has another name than that of its schema and time; it counts from its import. */
+function toStray ({ options }: Context, filename: string, { manifest, sizeBytes, checksum }: ReadSnapshot): Stray {
   const { id, schema, trigger, note, totalTables, totalRows, partial = false } = manifest
   const createdAt = new Date(manifest.createdAt)
-  const isImport = taken.has(id) || filename !== snapshotFilename(schema, createdAt)
-  return {
-    id: taken.has(id) ? randomUUID() : id,
+  const isOriginal = filename === snapshotFilename(schema, createdAt)
+  const snapshot = {
+    id,
     schema,
     filename,
-    trigger: isImport ? 'import' : trigger,
+    trigger: isOriginal ? trigger : 'import',
     note: isNote(note) ? note : null,
-    createdAt: isImport ? timeOf(filename) ?? createdAt : createdAt,
+    createdAt: isOriginal ? createdAt : timeOf(filename) ?? createdAt,
     sizeBytes,
     tableCount: totalTables,
     rowCount: totalRows,
     checksum,
-    rowCounts: isImport ? null : countRows(manifest, excludedNames(options.excludeTables, schema)),
+    rowCounts: isOriginal ? countRows(manifest, excludedNames(options.excludeTables, schema)) : null,
     partial,
     suspect: null,
     pinned: false,
     accepted: false,
     sidecar: null
-  }
+  } as const
+  return { isOriginal, snapshot }
+}
+
+/**
+ * Of several files of one snapshot the original keeps its id, whatever their names sort like; one whose id is taken is an import.
+ * @param taken ids of the log, to which those of the snapshots are added
+ */
+function withOwnIds (strays: Stray[], taken: Set<string>): FoundSnapshot[] {
+  const sorted = [...strays.filter(({ isOriginal }) => isOriginal), ...strays.filter(({ isOriginal }) => !isOriginal)]
+  return sorted.map(({ snapshot }) => {
+    const own: FoundSnapshot = taken.has(snapshot.id) ? { ...snapshot, id: randomUUID(), trigger: 'import', rowCounts: null } : snapshot
+    taken.add(own.id)
+    return own
+  })
 }
 
 /** Nothing says which tables there were besides; those that are left out today are taken for left out then. */

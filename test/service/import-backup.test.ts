@@ -28,6 +28,19 @@ async function nothingKept (t: { strictSame: (found: unknown, wanted: unknown) =
   await engine.close()
 }
 
+t.test('an import of a snapshot that leaves tables out is partial as well, and evicts no whole one', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { maxBackups: 1 })
+  const whole = await engine.create()
+  const partial = await engine.create({ excludeTables: ['orders'] })
+  const read = async ({ filename }: Backup): Promise<Readable> => Readable.from([await readFile(join(place.directory, filename))])
+  const [wholeFile, partialFile] = [await read(whole), await read(partial)]
+  const imported = [await engine.import(wholeFile), await engine.import(partialFile)]
+  t.strictSame((await engine.list()).backups.map(({ id }) => id), [imported[1]?.id, imported[0]?.id, whole.id])
+  const [row] = await place.sql`SELECT partial FROM backup_logs WHERE id = ${imported[1]?.id ?? ''}`
+  t.equal(row?.partial, true)
+})
+
 t.test("production's snapshot is imported in staging, and restored there", async (t) => {
   const { backup, bytes } = await snapshotFile(await usePlace(t), 'before the migration')
   const staging = await usePlace(t)
@@ -185,11 +198,11 @@ t.test('it counts from its import: the oldest ones make room', async (t) => {
   const { bytes } = await snapshotFile(await usePlace(t))
   const place = await usePlace(t)
   const engine = useEngine(t, place, { maxBackups: 2 })
-  const first = await engine.create()
-  const second = await engine.import(Readable.from([bytes]))
-  const third = await engine.import(Readable.from([bytes]))
-  t.strictSame((await engine.list()).backups.map(({ id }) => id), [third.id, second.id])
-  t.match(engine.events.at(-1), ['backup:pruned', { backup: { id: first.id } }])
+  await engine.create()
+  const full = await engine.create()
+  const [, second, third] = [await engine.import(Readable.from([bytes])), await engine.import(Readable.from([bytes])), await engine.import(Readable.from([bytes]))]
+  t.strictSame((await engine.list()).backups.map(({ id }) => id), [third.id, second.id, full.id], 'the newest full one of this service stays besides')
+  t.strictSame(eventNames(engine).filter((name) => name === 'backup:pruned').length, 2)
 })
 
 t.test('who asks follows it, and what he throws is his own affair', async (t) => {
