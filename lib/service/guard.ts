@@ -33,14 +33,22 @@ export async function findHolds (context: Pick<Context, 'log' | 'options'>, sche
   return (schema) => holds.get(schema) ?? noHold
 }
 
-export type WaitingSuspect = Omit<LoggedBackup['backup'], 'suspect'> & { suspect: SuspectTable[] }
+export interface WaitingSuspect {
+  id: string
+  schema: string
+  suspect: SuspectTable[]
+  /** When the first suspect of the schema began that waits. */
+  since: string
+}
 
 /** Of each schema the newest suspect that nobody has accepted. */
 export async function findWaitingSuspects (context: Pick<Context, 'log' | 'options'>): Promise<WaitingSuspect[]> {
   if (context.options.guard === undefined) return []
   return [...bySchema(await context.log.doubtfulSnapshots(null)).values()].flatMap((snapshots) => {
-    const { newestSuspect } = holdOf(context, snapshots)
-    return snapshots.flatMap(({ ordinal, backup: { suspect, ...backup } }) => ordinal === newestSuspect?.ordinal && suspect !== null ? [{ ...backup, suspect }] : [])
+    const { newestSuspect, firstSuspect } = holdOf(context, snapshots)
+    const since = snapshots.find(({ ordinal }) => ordinal === firstSuspect?.ordinal)?.backup.startedAt
+    return snapshots.flatMap(({ ordinal, backup: { id, schema, suspect } }) =>
+      ordinal === newestSuspect?.ordinal && suspect !== null && since !== undefined ? [{ id, schema, suspect, since }] : [])
   })
 }
 

@@ -38,7 +38,13 @@ export interface Facts {
   storageTaken: string | null
   failing: FailingSchema[]
   /** Of each schema the newest suspect that nobody has accepted. */
-  suspects: Array<{ id: string, schema: string, startedAt: string, suspect: SuspectTable[] }>
+  suspects: Array<{
+    id: string
+    schema: string
+    suspect: SuspectTable[]
+    /** When the first suspect of the schema began that waits. */
+    since: string
+  }>
   /** Files whose removal has begun a while ago. */
   undeletable: UndeletableFile[]
   /** Null without a schedule. */
@@ -71,10 +77,10 @@ function checkClock ({ clockOffsetMs }: Facts): Problem[] {
 /** Needs no database. */
 export function checkStorage ({ stored, storageMissingSince, storageTaken }: Pick<Facts, 'stored' | 'storageMissingSince' | 'storageTaken'>): Problem[] {
   return [
-    ...stored === null ? [problem('storage_unavailable', 'The storage can not be asked for its files; see its errors in the log of the service')] : [],
+    ...stored === null ? [problem('storage_unavailable', 'The storage can not be asked for its files; see that it is reachable and that the service may read it, and its errors in the log of the service')] : [],
     ...storageMissingSince === null
       ? []
-      : [problem('storage_missing', 'The storage holds neither the marker nor any of the snapshots that this log of backups has left there, and nothing is written to it; mount it again, or call rescan() to accept it as it is', storageMissingSince)],
+      : [problem('storage_missing', 'The storage holds neither the marker nor any of the snapshots that this log of backups has left there, and nothing is written to it; mount it again, or call fastify.backup.rescan() to accept it as it is', storageMissingSince)],
     ...storageTaken === null ? [] : [problem('storage_taken', storageTaken)]
   ]
 }
@@ -85,7 +91,7 @@ function checkFiles ({ files, stored, storageMissingSince }: Facts): Problem[] {
   const missing = files.filter(({ filename, isExpected }) => isExpected && !stored.has(filename)).map(({ filename }) => filename)
   return missing.length === 0
     ? []
-    : [problem('files_missing', `${missing.length} completed backups have no file in the storage: ${named(missing)}; put the files back, delete the backups, or call rescan() to accept the loss`)]
+    : [problem('files_missing', `${missing.length} completed backups have no file in the storage: ${named(missing)}; put the files back, delete the backups, or call fastify.backup.rescan() to accept the loss`)]
 }
 
 function checkUnknown ({ unknown }: Facts): Problem[] {
@@ -98,7 +104,8 @@ function checkRuns ({ failing }: Facts): Problem[] {
   const [first] = failing
   if (first === undefined) return []
   const reason = failing.length === 1 ? first.error : 'see their newest failed backups'
-  return [problem('run_failed', `The last run of ${named(failing.map(({ schema }) => schema))} failed: ${reason}`, earliest(failing.map(({ since }) => new Date(since))))]
+  return [problem('run_failed', `The last run of ${named(failing.map(({ schema }) => schema))} failed: ${reason}; remove the cause and make a backup, or wait for the next run of the schedule`,
+    earliest(failing.map(({ since }) => new Date(since))))]
 }
 
 function checkSuspects ({ suspects }: Facts): Problem[] {
@@ -106,8 +113,9 @@ function checkSuspects ({ suspects }: Facts): Problem[] {
   if (first === undefined) return []
   const lost = first.suspect.map(({ table, rowsBefore, rows }) => `${table ?? 'all tables together'} from ${rowsBefore} to ${rows} rows`).join(', ')
   const others = suspects.length > 1 ? `; so have ${named(suspects.slice(1).map(({ schema }) => schema))}` : ''
+  const ids = suspects.length > 1 ? named(suspects.map(({ schema, id }) => `${id} (${schema})`)) : first.id
   return [problem('suspect_snapshot', `The newest snapshot of ${first.schema} lost many rows: ${lost}${others}; the snapshots before it are held: restore one of them, ` +
-    `or accept the loss (accepted: true) of ${first.id}`, earliest(suspects.map(({ startedAt }) => new Date(startedAt))))]
+    `or accept the loss (accepted: true) of ${ids}`, earliest(suspects.map(({ since }) => new Date(since))))]
 }
 
 function checkUndeletable ({ undeletable }: Facts): Problem[] {

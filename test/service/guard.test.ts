@@ -76,7 +76,7 @@ t.test('snapshots of an emptied table are suspect, and evict none of those befor
   t.match(line, { level: 40, schema: testSchema, id: suspects[0]?.id })
   t.strictSame(line?.suspect, suspect)
   const [problem] = (await engine.status()).problems
-  t.match(problem, { code: 'suspect_snapshot', message: /items from 200 to 0 rows/ })
+  t.match(problem, { code: 'suspect_snapshot', message: /items from 200 to 0 rows/, since: suspects[2]?.startedAt ?? '' }, 'the first one that is there')
   await engine.update(suspects[3]?.id ?? '', { accepted: true })
   t.strictSame((await engine.status()).problems, [])
 })

@@ -39,7 +39,9 @@ t.test('a snapshot dated in the future, by the database\'s clock', async (t) => 
 })
 
 t.test('a storage that can not be asked tells nothing of files and ages', async (t) => {
-  t.strictSame(codesOf({ stored: null, files: [file()], schedule: scheduled() }), ['storage_unavailable'])
+  const [problem, ...others] = problemsOf({ stored: null, files: [file()], schedule: scheduled() })
+  t.match(problem, { code: 'storage_unavailable', message: /; see that it is reachable and that the service may read it/ })
+  t.strictSame(others, [])
 })
 
 t.test('files are missing, unless the whole storage is, or the loss was accepted', async (t) => {
@@ -56,7 +58,7 @@ t.test('files are missing, unless the whole storage is, or the loss was accepted
 t.test('runs that failed, since the earliest one', async (t) => {
   const one = { schema: 'a', since: ago(hour).toISOString(), error: 'the disk is full' }
   const [problem] = problemsOf({ failing: [one] })
-  t.match(problem, { code: 'run_failed', message: 'The last run of a failed: the disk is full', since: ago(hour).toISOString() })
+  t.match(problem, { code: 'run_failed', message: 'The last run of a failed: the disk is full; remove the cause and make a backup, or wait for the next run of the schedule', since: ago(hour).toISOString() })
   const [several] = problemsOf({ failing: [one, { schema: 'b', since: ago(2 * hour).toISOString(), error: 'x' }] })
   t.match(several, { message: /of a, b failed: see/, since: ago(2 * hour).toISOString() })
 })
@@ -103,15 +105,17 @@ t.test('a weekend is no interval of one day', async (t) => {
 })
 
 t.test('a suspect waits until somebody accepts it', async (t) => {
-  const one = { id: 'x', schema: 'a', startedAt: ago(hour).toISOString(), suspect: [{ table: 'users', rowsBefore: 200, rows: 1 }, { table: null, rowsBefore: 300, rows: 2 }] }
+  const one = { id: 'x', schema: 'a', since: ago(hour).toISOString(), suspect: [{ table: 'users', rowsBefore: 200, rows: 1 }, { table: null, rowsBefore: 300, rows: 2 }] }
   t.strictSame(problemsOf({ suspects: [one] }), [{
     code: 'suspect_snapshot',
     message: 'The newest snapshot of a lost many rows: users from 200 to 1 rows, all tables together from 300 to 2 rows; the snapshots before it are held: ' +
       'restore one of them, or accept the loss (accepted: true) of x',
-    since: one.startedAt
+    since: one.since
   }])
-  const two = { ...one, schema: 'b', startedAt: ago(2 * hour).toISOString() }
-  t.match(problemsOf({ suspects: [one, two] })[0], { message: /; so have b; the snapshots/, since: two.startedAt })
+  const two = { ...one, id: 'y', schema: 'b', since: ago(2 * hour).toISOString() }
+  const [several] = problemsOf({ suspects: [one, two] })
+  t.equal(several?.since, two.since)
+  t.ok(several?.message.endsWith('; so have b; the snapshots before it are held: restore one of them, or accept the loss (accepted: true) of x (a), y (b)'))
 })
 
 t.test('files that can not be deleted are named', async (t) => {

@@ -10,7 +10,7 @@ import { until } from '../postgres/backends.ts'
 import { useDirectory } from '../support/directory.ts'
 import { type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
 
-const missing = { code: 'FST_BACKUP_STORAGE_MISSING', statusCode: 503, message: /mount it again, or call rescan\(\)/ }
+const missing = { code: 'FST_BACKUP_STORAGE_MISSING', statusCode: 503, message: /mount it again, or call fastify\.backup\.rescan\(\)/ }
 const markersOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).filter((name) => parseMarker(name) !== undefined)
 const codesOf = async (engine: TestEngine): Promise<string[]> => (await engine.status()).problems.map(({ code }) => code)
 
@@ -39,7 +39,7 @@ t.test('a storage that is unmounted under a running service: nothing is written 
   await t.rejects(engine.prune(), missing)
   t.strictSame(await readdir(place.directory), [])
   const { healthy, problems: [problem] } = await engine.status()
-  t.match({ healthy, problem }, { healthy: false, problem: { code: 'storage_missing', message: /call rescan\(\)/, since: /^\d{4}-/ } })
+  t.match({ healthy, problem }, { healthy: false, problem: { code: 'storage_missing', message: /call fastify\.backup\.rescan\(\)/, since: /^\d{4}-/ } })
   await rm(place.directory, { recursive: true })
   await rename(`${place.directory}.aside`, place.directory)
   t.match(await engine.create(), { available: true })
