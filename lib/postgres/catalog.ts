@@ -1,5 +1,6 @@
 import { quoteLiteral } from './identifiers.ts'
 import type { Transaction } from './transaction.ts'
+import { type RoleSettings, roleSettingsExpression } from './settings.ts'
 import { userCodeQuery, usesUserCode } from './user-code.ts'
 
 /** A column whose values a snapshot holds: not dropped, and not generated but by user code. */
@@ -145,15 +146,15 @@ export async function readSchemas (tx: Transaction): Promise<string[]> {
 /** Which of its tables Citus has made in pg_catalog. */
 export interface CitusCatalog { partitions: boolean, schemas: boolean, groups: boolean }
 
-export interface ServerFacts { database: string, version: string, versionNumber: number, encoding: string, searchPath: string, replicationRole: string, citus: CitusCatalog }
+export interface ServerFacts { database: string, version: string, versionNumber: number, encoding: string, roleSettings: RoleSettings, replicationRole: string, citus: CitusCatalog }
 
-/** What a run needs to know of the server; read before the settings are pinned, so `searchPath` is the role's own. */
+/** What a run needs to know of the server; read before the settings are pinned, so `roleSettings` are the role's own. */
 export async function readServer (tx: Transaction): Promise<ServerFacts> {
   return await tx.queryRow<ServerFacts>(`SELECT pg_catalog.current_database() AS "database",
     pg_catalog.regexp_replace(pg_catalog.current_setting('server_version'), ' .*', '') AS "version",
     pg_catalog.current_setting('server_version_num')::int AS "versionNumber",
     pg_catalog.current_setting('server_encoding') AS "encoding",
-    pg_catalog.current_setting('search_path') AS "searchPath",
+    ${roleSettingsExpression} AS "roleSettings",
     pg_catalog.current_setting('session_replication_role') AS "replicationRole",
     pg_catalog.json_build_object(
       'partitions', pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL,

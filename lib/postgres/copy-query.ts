@@ -1,6 +1,6 @@
 import type { CopyReader } from './copy-out.ts'
 import { qualifiedName, quoteIdentifier } from './identifiers.ts'
-import { ownSearchPath, withSearchPath } from './settings.ts'
+import { ownSearchPath, type RoleSettings, withSearchPath } from './settings.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
@@ -10,8 +10,8 @@ import type { Transaction } from './transaction.ts'
  * path a value of type regclass, say, is written otherwise than in the rest of the snapshot. So the query itself sets our path again, before its
  * first row.
  */
-export async function copyQueryOut (tx: Transaction, searchPath: string, relation: { schema: string, name: string }, columns: string[], reader: CopyReader): Promise<void> {
-  await withSearchPath(tx, searchPath, async () => {
+export async function copyQueryOut (tx: Transaction, settings: RoleSettings, relation: { schema: string, name: string }, columns: string[], reader: CopyReader): Promise<void> {
+  await withSearchPath(tx, settings, async () => {
     await tx.copyOut([`COPY (SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ONLY ${qualifiedName(relation.schema, relation.name)}
       WHERE (SELECT pg_catalog.set_config('search_path', '${ownSearchPath}', true)) IS NOT NULL) TO STDOUT`], reader)
   })

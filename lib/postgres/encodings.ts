@@ -43,7 +43,7 @@ function comesBackOther (bytes: string, encoding: string): string {
 
 /** Whether the relation holds a row whose text is another one after the conversion to UTF-8 and back, or can't be converted. Reads all of it. */
 export async function holdsUnfaithfulText (tx: Transaction, { schema, name }: Pick<CatalogRelation, 'schema' | 'name'>,
-  { columns }: { columns: Array<Pick<CatalogColumn, 'name' | 'baseType'>> }, { encoding, searchPath }: Pick<ServerFacts, 'encoding' | 'searchPath'>): Promise<boolean> {
+  { columns }: { columns: Array<Pick<CatalogColumn, 'name' | 'baseType'>> }, { encoding, roleSettings }: Pick<ServerFacts, 'encoding' | 'roleSettings'>): Promise<boolean> {
   const list = columns.filter(({ baseType }) => !asciiTypes.has(baseType)).map((column) => quoteIdentifier(column.name))
   if (list.length === 0) return false
   // One conversion of the whole row takes in what stands inside of arrays, composites and documents. OFFSET 0 has it rendered once
@@ -51,7 +51,7 @@ export async function holdsUnfaithfulText (tx: Transaction, { schema, name }: Pi
   let isFound = false
   try {
     // The planner runs functions of indexes, which find their tables by the role's own path
-    await withSearchPath(tx, searchPath, async () => {
+    await withSearchPath(tx, roleSettings, async () => {
       const { found } = await tx.queryRow<{ found: boolean }>(`SELECT EXISTS (
         SELECT FROM (SELECT ${text} AS bytes FROM ONLY ${qualifiedName(schema, name)} OFFSET 0) s WHERE ${comesBackOther('s.bytes', encoding)}) AS found`)
       isFound = found

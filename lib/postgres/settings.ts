@@ -46,18 +46,37 @@ export async function pinSettings (tx: Transaction, serverVersion = 0): Promise<
 }
 
 /**
- * Whatever may run a function of a user's (an index expression, a CHECK, an event trigger) runs under the role's own
- * search_path, by which such functions find what they name. In what is sent meanwhile all names are qualified, those of
+ * Settings on which expressions in the database may depend, as the role has them itself: of a CHECK, an index, a generated column or a partition key, in
+ * PostgreSQL's own functions (date_trunc() goes by TimeZone) and in those of users, which find by search_path what they name.
+ *
+ * Those that say how COPY text is read are not among them (lc_monetary, xmloption, array_nulls): the text of a snapshot means the same under
+ * any of these.
+ */
+export type RoleSettings = Record<typeof ofTheRole[number], string>
+const ofTheRole = ['search_path', 'timezone', 'datestyle', 'intervalstyle', 'extra_float_digits', 'bytea_output', 'row_security'] as const
+
+/** An expression for all of them, as a JSON object. Before the settings are pinned, and with all names qualified. */
+export const roleSettingsExpression = `pg_catalog.json_build_object(${ofTheRole.map((name) => `'${name}', pg_catalog.current_setting('${name}')`).join(', ')})`
+
+/**
+ * Whatever may run such an expression runs under the role's own settings. In what is sent meanwhile all names are qualified, those of
  * pg_catalog too.
  */
-export async function withSearchPath (tx: Transaction, path: string, work: () => Promise<void>): Promise<void> {
-  await tx.run(`SELECT pg_catalog.set_config('search_path', ${quoteLiteral(path)}, true)`)
+export async function withRoleSettings (tx: Transaction, settings: Partial<RoleSettings>, work: () => Promise<void>): Promise<void> {
+  const entries = Object.entries(settings)
+  await tx.run(`SELECT ${entries.map(([name, value]) => `pg_catalog.set_config('${name}', ${quoteLiteral(value)}, true)`).join(', ')}`)
   await work()
-  await tx.run(setLocal('search_path', ownSearchPath))
+  await tx.run(entries.map(([name]) => setLocal(name, String(pinned[name]))).join(''))
+}
+
+/** The same with the search_path alone, for what is planned and not stored. */
+export async function withSearchPath (tx: Transaction, { search_path: path }: RoleSettings, work: () => Promise<void>): Promise<void> {
+  await withRoleSettings(tx, { search_path: path }, work)
 }
 
 /** For statements with expressions that pg_get_constraintdef() wrote: it does not qualify what is in pg_catalog. */
-export const withCatalogFirst = (path: string): string => path.trim() === '' ? ownSearchPath : `pg_catalog, ${path}`
+export const withCatalogFirst = (settings: RoleSettings): RoleSettings =>
+  ({ ...settings, search_path: settings.search_path.trim() === '' ? ownSearchPath : `pg_catalog, ${settings.search_path}` })
 
 /**
  * What this transaction commits is to survive a crash of the server, however the database is set (manual, 28.4): its row in the log goes before a

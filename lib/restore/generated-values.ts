@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { copyQueryOut } from '../postgres/copy-query.ts'
+import type { RoleSettings } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import type { TableToRestore } from './restore-plan.ts'
 
@@ -92,11 +93,11 @@ function comparedColumns ({ source, columns, generated }: TableToRestore): Array
 export const valuesOf = (target: TableToRestore): GeneratedValues => sumUpGenerated(comparedColumns(target).map(({ generated }) => generated))
 
 /** The generated columns that have other values by now than those of the snapshot. Reads the whole table. */
-export async function findChangedColumns (tx: Transaction, target: TableToRestore, expected: GeneratedValues, searchPath: string): Promise<string[]> {
+export async function findChangedColumns (tx: Transaction, target: TableToRestore, expected: GeneratedValues, roleSettings: RoleSettings): Promise<string[]> {
   const stored = valuesOf(target)
   const names = comparedColumns(target).map(({ name }) => name)
   for (const relation of target.table.relations.filter(({ kind }) => kind === 'r')) {
-    await copyQueryOut(tx, searchPath, relation, names, {
+    await copyQueryOut(tx, roleSettings, relation, names, {
       begin () {},
       row (bytes, start, end) {
         stored.take(bytes.subarray(start, end))

@@ -3,7 +3,7 @@ import type { ServerFacts } from '../postgres/catalog.ts'
 import { isVanished } from '../postgres/database-error.ts'
 import { lockRelations, lockWithRetries, relationIdentity, withinLockTimeout } from '../postgres/locks.ts'
 import { holdSequences } from '../postgres/sequences.ts'
-import { withSearchPath } from '../postgres/settings.ts'
+import { withRoleSettings } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
@@ -42,7 +42,7 @@ async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifes
   try {
     await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
     await withinLockTimeout(tx, async () => {
-      await withSearchPath(tx, server.searchPath, async () => { await holdSequences(tx, planned.toHold) })
+      await withRoleSettings(tx, server.roleSettings, async () => { await holdSequences(tx, planned.toHold) })
     })
   } catch (error) {
     throw isVanished(error) ? new CatalogChanged() : error

@@ -5,7 +5,7 @@ import { describeDatabaseError, isLockTimeout, publicDatabaseError } from '../po
 import { qualifiedName, quoteLiteral } from '../postgres/identifiers.ts'
 import { lockTimeoutMs } from '../postgres/locks.ts'
 import { readSequenceStates } from '../postgres/sequences.ts'
-import { pinSettings, setLocal, withSearchPath } from '../postgres/settings.ts'
+import { pinSettings, setLocal, type RoleSettings, withSearchPath } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest, RestorePlan } from '../../types/index.ts'
@@ -27,7 +27,7 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
       const drift = [...scope.drift, ...problems.map((problem) => ({ table: target.schema, problem }))]
       return {
         schema: target.schema,
-        tables: await countRows(tx, scope.tables, server.searchPath),
+        tables: await countRows(tx, scope.tables, server.roleSettings),
         untouched: scope.untouched,
         drift,
         sequences: scope.sequences.flatMap((planned) => describeChange(planned, target.schema)),
@@ -59,10 +59,10 @@ type Counted = RestorePlan['tables']
  * Exact, in one query; 0 where rows can't be seen, which is among the problems then. The planner runs functions of
  * index expressions, when they are written in SQL.
  */
-async function countRows (tx: Transaction, tables: TableToRestore[], searchPath: string): Promise<Counted> {
+async function countRows (tx: Transaction, tables: TableToRestore[], settings: RoleSettings): Promise<Counted> {
   let counted: Counted = []
   if (tables.length === 0) return counted
-  await withSearchPath(tx, searchPath, async () => { counted = await queryCounts(tx, tables) })
+  await withSearchPath(tx, settings, async () => { counted = await queryCounts(tx, tables) })
   return counted
 }
 

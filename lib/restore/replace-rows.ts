@@ -7,7 +7,7 @@ import { qualifiedName } from '../postgres/identifiers.ts'
 import { lockTimeoutMs } from '../postgres/locks.ts'
 import { runInChunks } from '../postgres/run-all.ts'
 import { setSequences } from '../postgres/sequences.ts'
-import { setLocal, withCatalogFirst, withSearchPath } from '../postgres/settings.ts'
+import { setLocal, withCatalogFirst, withRoleSettings } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { disableTriggers, enableTriggers } from '../postgres/triggers.ts'
 import { findUnfaithfulTable, unfaithfulText } from '../snapshot/faithful-text.ts'
@@ -27,7 +27,7 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
   // Before the load: a column that the snapshot lacks draws from there on
   await setSequences(tx, scope.sequences.filter(({ moves }) => moves))
   let values: LoadedValues = new Map()
-  await withSearchPath(tx, server.searchPath, async () => {
+  await withRoleSettings(tx, server.roleSettings, async () => {
     await disableTriggers(tx, scope.triggers)
     await dropForeignKeys(tx, scope.foreignKeys)
     await dropChecks(tx, scope.checks)
@@ -39,8 +39,8 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
   const changed = await findUnfaithfulTable(tx, scope.tables.map(({ table }) => table), server)
   if (changed !== undefined) throw new RestoreFailed(`table ${changed} would hold ${unfaithfulText(server)}`)
   await compareGenerated(tx, scope, values, server, job)
-  await withSearchPath(tx, withCatalogFirst(server.searchPath), async () => { await addChecks(tx, scope.checks) })
-  await withSearchPath(tx, server.searchPath, async () => {
+  await withRoleSettings(tx, withCatalogFirst(server.roleSettings), async () => { await addChecks(tx, scope.checks) })
+  await withRoleSettings(tx, server.roleSettings, async () => {
     await validateChecks(tx, scope.checks)
     await addForeignKeys(tx, scope.foreignKeys)
     await enableTriggers(tx, scope.triggers)
@@ -54,13 +54,13 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
  * What a function generates may depend on what it reads. Where the rows do not go back as they were anyway, other values are no surprise; with
  * allowSchemaDrift they are told as drift.
  */
-async function compareGenerated (tx: Transaction, { drift }: RestoreScope, values: LoadedValues, { searchPath }: ServerFacts, { allowModified, allowSchemaDrift }: RestoreJob): Promise<void> {
+async function compareGenerated (tx: Transaction, { drift }: RestoreScope, values: LoadedValues, { roleSettings }: ServerFacts, { allowModified, allowSchemaDrift }: RestoreJob): Promise<void> {
   if (allowModified) return
   const drifted = new Set(drift.map(({ table }) => table))
   for (const [target, expected] of values) {
     const { name } = target.table
     if (drifted.has(name)) continue
-    const changed = await findChangedColumns(tx, target, expected, searchPath)
+    const changed = await findChangedColumns(tx, target, expected, roleSettings)
     if (changed.length > 0 && !allowSchemaDrift) {
       throw new RestoreFailed(`the generated column ${changed.join(', ')} of table ${name} would have other values than in the snapshot, because its function ` +
         'gives others by now; see what it reads, or accept its values with allowSchemaDrift')

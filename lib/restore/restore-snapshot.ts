@@ -4,7 +4,7 @@ import type { Sql } from '../postgres/connection.ts'
 import { describeWithoutMessage, isDatabaseError, isLockTimeout, isReadOnly, isUnavailable, publicCause, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { backupKey, lockTimeoutMs, occupySchema, tryLockShared } from '../postgres/locks.ts'
-import { pinSettings, requireDurableCommit, setLocal, withSearchPath } from '../postgres/settings.ts'
+import { pinSettings, requireDurableCommit, type RoleSettings, setLocal, withRoleSettings } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { elsewhereWarnings, leafWarnings } from '../snapshot/rows-elsewhere.ts'
 import { createExclusion, excludedNames } from '../snapshot/select-tables.ts'
@@ -28,7 +28,7 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
   let touched = false
   try {
     const mode = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
-    const { scope, searchPath, ...phases } = await inTransaction(sql, mode, async (tx) => {
+    const { scope, roleSettings, ...phases } = await inTransaction(sql, mode, async (tx) => {
       const server = await readServer(tx)
       await pinSettings(tx, server.versionNumber)
       await requireDurableCommit(tx)
@@ -46,9 +46,9 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       touched = true
       await replaceRows(tx, scope, verified, server, job, hooks)
       await tx.query(job.completion.text, [...job.completion.parameters, JSON.stringify(rowsByTable(scope))])
-      return { scope, searchPath: server.searchPath, verifyMs, snapshotMs, loadMs: phase() }
+      return { scope, roleSettings: server.roleSettings, verifyMs, snapshotMs, loadMs: phase() }
     }, hooks.signal)
-    await analyze(sql, scope.tables.map(({ table }) => qualifiedName(job.schema, table.name)), searchPath, hooks.signal)
+    await analyze(sql, scope.tables.map(({ table }) => qualifiedName(job.schema, table.name)), roleSettings, hooks.signal)
     return { tables: scope.tables.map(({ source: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
   } catch (error) {
     throw explain(error, touched)
@@ -62,7 +62,7 @@ const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
 async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
   // A sequence that is not held may be somebody else's
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
-  await withSearchPath(tx, server.searchPath, async () => { await alterRowSecurity(tx, scope, 'NO FORCE') })
+  await withRoleSettings(tx, server.roleSettings, async () => { await alterRowSecurity(tx, scope, 'NO FORCE') })
   await hooks.onPreRestoreStarted()
   const tables = scope.tables.map(({ table }) => table)
   const isExcluded = createExclusion(job.excludeTables, job.logTable)
@@ -77,13 +77,13 @@ async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: Ser
  * partitioned tables. A failure is none, and nobody is waited for: what holds the tables against it is a VACUUM, say,
  * or a new index. Where one table's fails, for a function in its index, say, each of the others has its own.
  */
-async function analyze (sql: Sql, tables: string[], searchPath: string, signal: AbortSignal): Promise<void> {
+async function analyze (sql: Sql, tables: string[], roleSettings: RoleSettings, signal: AbortSignal): Promise<void> {
   const analyzeTogether = async (names: string[]): Promise<void> => {
     await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
       await pinSettings(tx)
       // Functions may wait for tables, which SKIP_LOCKED does not see
       await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
-      await withSearchPath(tx, searchPath, async () => { await tx.run(`ANALYZE (SKIP_LOCKED) ${names.join(', ')}`) })
+      await withRoleSettings(tx, roleSettings, async () => { await tx.run(`ANALYZE (SKIP_LOCKED) ${names.join(', ')}`) })
     }, signal)
   }
   if (tables.length === 0) return

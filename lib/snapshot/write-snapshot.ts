@@ -140,10 +140,10 @@ function inRoundTrips (tables: CatalogTable[]): CopySource[][] {
   return trips
 }
 
-async function copyOut (tx: Transaction, sources: CopySource[], { searchPath }: ServerFacts, reader: CopyReader): Promise<void> {
+async function copyOut (tx: Transaction, sources: CopySource[], { roleSettings }: ServerFacts, reader: CopyReader): Promise<void> {
   const queried = sources.find(needsQuery)
   if (queried === undefined) await tx.copyOut(sources.map(copyStatement), reader)
-  else await copyQueryOut(tx, searchPath, queried.relation, queried.table.columns.map(({ name }) => name), reader)
+  else await copyQueryOut(tx, roleSettings, queried.relation, queried.table.columns.map(({ name }) => name), reader)
 }
 
 /** The root's columns by name: a partition may have them in another order. A table without columns takes no list. */

@@ -81,9 +81,10 @@ t.test('an error that tells nothing of the text is handed on', async (t) => {
   const { url } = await useDatabase(t)
   const pool = createPool(url)
   t.after(async () => { await pool.end() })
+  const roleSettings = { search_path: 'public', timezone: 'UTC', datestyle: 'ISO', intervalstyle: 'postgres', extra_float_digits: '1', bytea_output: 'hex', row_security: 'on' }
   const [relation, table] = [{ schema: testSchema, name: 'missing' }, { columns: [{ name: 'word', baseType: 25 }] }]
   await t.rejects(inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) =>
-    await holdsUnfaithfulText(tx, relation, table, { encoding: 'EUC_JP', searchPath: 'public' })), { code: '42P01' })
+    await holdsUnfaithfulText(tx, relation, table, { encoding: 'EUC_JP', roleSettings })), { code: '42P01' })
 })
 
 /** Text that the server's conversion to UTF-8 and back turns into other text; of EUC_JIS_2004 it is two characters that become one. */

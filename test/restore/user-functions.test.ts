@@ -117,3 +117,28 @@ t.test('a table whose indexes and statistics call functions that search for othe
   t.match(await engine.restore(backup.id), { drift: [] })
   t.same(await sql`SELECT name, plain FROM person`, [{ name: 'Ada', plain: 'ada' }])
 })
+
+t.test('what expressions make of a row they make under the role\'s own settings, and the row comes back as it was', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  const settings = { timezone: 'Europe/Berlin', datestyle: 'German, DMY', intervalstyle: 'sql_standard', extra_float_digits: '-3', bytea_output: 'escape' }
+  for (const [name, value] of Object.entries(settings)) {
+    await sql.unsafe(`ALTER DATABASE "${new URL(url).pathname.slice(1)}" SET ${name} = '${value}'; SET ${name} = '${value}'`)
+  }
+  await sql.unsafe(`CREATE FUNCTION local_day (timestamptz) RETURNS date LANGUAGE sql IMMUTABLE AS 'SELECT $1::date';
+    CREATE FUNCTION shown (date, float8, bytea, interval) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT concat_ws('' '', $1, $2, $3, $4)';
+    CREATE TABLE day (starts timestamptz CHECK (starts = date_trunc('day', starts)), CHECK (local_day(starts) > '2000-01-01'::date));
+    CREATE TABLE event (id int, at timestamptz, day date, f float8, b bytea, i interval, shown text GENERATED ALWAYS AS (shown(day, f, b, i)) STORED);
+    CREATE INDEX ON event (local_day(at));
+    CREATE TABLE part (at timestamptz) PARTITION BY LIST (local_day(at));
+    CREATE TABLE part_5 PARTITION OF part FOR VALUES IN ('2026-06-05'::date); CREATE TABLE part_4 PARTITION OF part FOR VALUES IN ('2026-06-04'::date);
+    INSERT INTO day VALUES ('2026-06-05 00:00'); INSERT INTO part VALUES ('2026-06-05 00:30'), ('2026-06-04 23:30');
+    INSERT INTO event (id, at, day, f, b, i) VALUES (1, '2026-06-05 00:30', '2026-06-05', 0.1234567890123456, '\\x00ff61', '-1 year 2 days -03:04:05.6'),
+      (2, 'infinity', '0044-03-15 BC', 'NaN', '', '-1 days'), (3, '2026-10-25 02:30+02', '12345-01-02', -0.0, '\\x5c27', '1 mon -1 day')`)
+  const { engine } = await useEngine(t, { connection: url })
+  const { id } = await engine.create()
+  const before = await readState(sql)
+  t.match(await engine.restore(id), { drift: [] })
+  await sameDatabase(t, sql, before)
+  await sql.unsafe('SET enable_seqscan = off')
+  t.same(await sql.unsafe("SELECT id FROM event WHERE local_day(at) = '2026-06-05'::date"), [{ id: 1 }])
+})
