@@ -9,9 +9,11 @@ import { unfaithfulText } from '../snapshot/faithful-text.ts'
 import { readFile } from '../snapshot/read-file.ts'
 import type { Progress } from '../../types/index.ts'
 import { type GeneratedValues, valuesOf } from './generated-values.ts'
+import { loadInOrder, type LoadHooks, type OrderedLoad } from './load-order.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
 import type { TableToRestore } from './restore-plan.ts'
-import type { RestoreScope } from './restore-scope.ts'
+import { type RestoreScope, runsUserCode } from './restore-scope.ts'
+import { truncate } from './truncate.ts'
 
 /** By table, the snapshot's values of generated columns. */
 export type LoadedValues = Map<TableToRestore, GeneratedValues>
@@ -19,19 +21,30 @@ export type LoadedValues = Map<TableToRestore, GeneratedValues>
 /**
  * Copies the file's rows into the emptied tables. Every table must take as many as were verified, of the very same file.
  *
- * Tables that run user code for each row come last, in a second reading: such a function may read any of the others.
+ * Tables that run user code for each row come last, in a reading of their own: such a function may read any of the others.
  */
 export async function loadRows (tx: Transaction, { tables, withUserCode }: RestoreScope, verified: ReadSnapshot, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<LoadedValues> {
   const values: LoadedValues = new Map()
-  const runsUserCode = ({ table }: TableToRestore): boolean => table.relations.some(({ oid }) => withUserCode.has(oid))
   const onProgress = withoutStepsBack(hooks.onProgress)
-  for (const together of [tables.filter((target) => !runsUserCode(target)), tables.filter(runsUserCode)]) {
-    if (together.length > 0) await loadTables(tx, together, verified, server, job, { ...hooks, onProgress }, values)
+  const load: OrderedLoad['load'] = async (inner, together, loadHooks) => {
+    await loadTables(inner, together, verified, server, job, { ...hooks, onProgress, ...loadHooks }, values)
   }
+  const first = tables.filter(({ table }) => !runsUserCode(table, withUserCode))
+  const last = tables.filter(({ table }) => runsUserCode(table, withUserCode))
+  const unordered: LoadHooks = { onBegun () {}, async onLoaded () {} }
+  if (first.length > 0) await load(tx, first, unordered)
+  if (last.length === 1) await load(tx, last, unordered)
+  else if (last.length > 1) await loadInOrder(tx, last, { load, empty: async (inner, again) => { await empty(inner, again, withUserCode) } })
   return values
 }
 
-async function loadTables (tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks, values: LoadedValues): Promise<void> {
+async function empty (tx: Transaction, tables: TableToRestore[], withUserCode: Set<string>): Promise<void> {
+  // TRUNCATE refuses a table for which constraints still wait to be checked
+  await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
+  await truncate(tx, tables.flatMap(({ table }) => table.relations), withUserCode)
+}
+
+async function loadTables (tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks & LoadHooks, values: LoadedValues): Promise<void> {
   const targets = new Map(tables.map((target) => [target.source.name, target]))
   const nothing = async (): Promise<void> => {}
   let current: TableToRestore | undefined
@@ -43,6 +56,7 @@ async function loadTables (tx: Transaction, tables: TableToRestore[], verified: 
       const target = targets.get(name)
       current = target
       if (target === undefined) return { keep: () => false, write: nothing }
+      hooks.onBegun(target)
       const copy = await tx.copyIn(copyStatement(job.schema, target))
       abandonTable = copy.abort
       finishTable = async () => {
@@ -50,6 +64,7 @@ async function loadTables (tx: Transaction, tables: TableToRestore[], verified: 
         abandonTable = nothing
         const count = await copy.end()
         if (count !== target.source.rows) throw new RestoreFailed(`table ${name} took ${count} of ${target.source.rows} rows`)
+        await hooks.onLoaded(target)
       }
       return rowTarget(target, faithfully(copy.write, name, server), values)
     })
@@ -80,6 +95,7 @@ function faithfully (write: RowTarget['write'], table: string, server: ServerFac
     }
 }
 
+/** A table without a column to load takes no list; the plan sees to it that any other has one. */
 function copyStatement (schema: string, { table, columns }: TableToRestore): string {
   const list = columns.length === 0 ? '' : ` (${columns.map(quoteIdentifier).join(', ')})`
   return `COPY ${qualifiedName(schema, table.name)}${list} FROM STDIN`

@@ -80,8 +80,9 @@ function storedState (sequence: CatalogSequence, manifest: Manifest, home: strin
   const isSame = (schema: string | undefined, now: string | null): boolean => schema === undefined ? now === home : now === schema
   const { sequences } = manifest
   const hasName = ({ name, schema }: ManifestSequence): boolean => name === sequence.name && isSame(schema, sequence.schema)
-  // A column may own several
+  // A column may own several, and then only names tell them apart
   const owned = sequences.filter(({ ownedBy, ownerSchema }) => ownedBy !== null && ownedBy === sequence.ownedBy && isSame(ownerSchema, sequence.ownerSchema))
-  return owned.find(hasName) ?? owned[0] ?? sequences.find(hasName) ??
+  if (owned.length > 1) return owned.find(hasName)
+  return owned[0] ?? sequences.find(hasName) ??
     sequences.find(({ name, schema = manifest.schema }) => sequence.shared && name === sequence.name && schema === sequence.schema)
 }

@@ -16,6 +16,7 @@ import { findChangedColumns } from './generated-values.ts'
 import { type LoadedValues, loadRows } from './load-rows.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
 import type { RestoreScope } from './restore-scope.ts'
+import { truncate } from './truncate.ts'
 
 /**
  * Empties the tables and loads the snapshot into them. What would act on the rows or refuse them is taken away, and put back afterwards: the
@@ -31,7 +32,7 @@ export async function replaceRows (tx: Transaction, scope: RestoreScope, verifie
     await disableTriggers(tx, scope.triggers)
     await dropForeignKeys(tx, scope.foreignKeys)
     await dropChecks(tx, scope.checks)
-    await truncate(tx, scope)
+    await truncate(tx, scope.relations, scope.withUserCode)
     values = await loadRows(tx, scope, verified, server, job, hooks)
     // Events that wait for the end of the transaction would block ALTER TABLE
     await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
@@ -75,20 +76,4 @@ export async function alterRowSecurity (tx: Transaction, { relations, foreignKey
     .filter((relation) => relation.owned && relation.forcesRowSecurity)
   const tables = new Set(forced.map(({ schema, name }) => qualifiedName(schema, name)))
   await runInChunks(tx, [...tables].map((table) => `ALTER TABLE ONLY ${table} ${action} ROW LEVEL SECURITY`))
-}
-
-/**
- * All leaves and tables in one statement, each by ONLY: TRUNCATE of a root or an inheritance parent reaches descendants that are not
- * meant. DELETE would meet rules and row triggers, and leave the dead rows behind.
- *
- * From PostgreSQL 17, TRUNCATE prepares the expressions of indexes under a search_path of its own, where functions in
- * SQL may find nothing, unless the session has prepared them before: so they are planned first. Those of statistics it prepares
- * to see whether workers are worth it, which are none for an empty index. The tests "an index over a function …" and "a table whose
- * indexes and statistics …" tell when that can go.
- */
-async function truncate (tx: Transaction, { relations, withUserCode }: RestoreScope): Promise<void> {
-  const names = relations.filter(({ kind }) => kind === 'r').map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`)
-  const plans = relations.filter(({ kind, oid }) => kind === 'r' && withUserCode.has(oid))
-    .map(({ schema, name }) => `SELECT FROM ONLY ${qualifiedName(schema, name)} LIMIT 0;`)
-  if (names.length > 0) await tx.run(`${setLocal('max_parallel_maintenance_workers', '0')}${plans.join('')}TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
 }

@@ -42,7 +42,8 @@ export function planRestore (manifest: Manifest, catalog: CatalogTable[], schema
     const present = new Map(table.columns.map(({ name, generated }) => [name, generated]))
     const columns = source.columns.map(({ name }) => name).filter((name) => present.get(name) === false)
     const generated = source.columns.filter((column) => column.generated === true && present.get(column.name) === true).map(({ name }) => name)
-    if (columns.length + generated.length === 0 && source.columns.length > 0) {
+    const isLoaded = ({ generated = false }: { generated?: boolean | undefined }): boolean => !generated
+    if (columns.length === 0 && (source.columns.some(isLoaded) || table.columns.some(isLoaded))) {
       drift.push({ table: source.name, problem: 'has none of its columns any more' })
       continue
     }

@@ -1,9 +1,10 @@
 import type { ServerFacts } from '../postgres/catalog.ts'
+import { countsScans } from '../postgres/scan-counts.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { nameProblems } from '../snapshot/faithful-text.ts'
 import { elsewhereProblems } from '../snapshot/rows-elsewhere.ts'
 import { tableProblems, type TableRef } from '../snapshot/select-tables.ts'
-import type { RestoreScope } from './restore-scope.ts'
+import { type RestoreScope, runsUserCode } from './restore-scope.ts'
 
 /** About as many entries of the shared lock table as a restored relation takes, with its indexes, its TOAST table and what TRUNCATE adds. */
 const locksPerRelation = 6
@@ -23,6 +24,7 @@ export async function restoreProblems (tx: Transaction, scope: RestoreScope, ser
     ...relationProblems(scope),
     ...sequenceProblems(scope),
     ...constraintProblems(scope),
+    ...await orderProblems(tx, scope),
     ...needed > available ? [`${scope.relations.length} tables and partitions need about ${needed} locks, and the server has room for ${available}; raise max_locks_per_transaction`] : []
   ])]
 }
@@ -56,6 +58,14 @@ function constraintProblems ({ foreignKeys, checks }: RestoreScope): string[] {
     if (!on.owned) problems.push(`the role does not own the ${of.toLowerCase()} ${on.schema}.${on.name}, whose constraint ${name} is NOT VALID`)
   }
   return problems
+}
+
+/** See loadInOrder(). */
+async function orderProblems (tx: Transaction, { tables, withUserCode }: RestoreScope): Promise<string[]> {
+  const last = tables.filter(({ table }) => runsUserCode(table, withUserCode))
+  return last.length < 2 || await countsScans(tx)
+    ? []
+    : [`track_counts is off, and without it nobody can see which tables the functions of ${last.map(({ table }) => table.name).join(', ')} read; switch it on`]
 }
 
 /** Manual, 19.12 (max_locks_per_transaction). */

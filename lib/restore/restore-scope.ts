@@ -1,4 +1,4 @@
-import { type CatalogRelation, readTables } from '../postgres/catalog.ts'
+import { type CatalogRelation, type CatalogTable, readTables } from '../postgres/catalog.ts'
 import { readSuspendedChecks, type SuspendedCheck } from '../postgres/checks.ts'
 import { type Fingerprinted, readFingerprint } from '../postgres/fingerprint.ts'
 import { type ForeignKey, readForeignKeys } from '../postgres/foreign-keys.ts'
@@ -42,6 +42,9 @@ export interface RestoreScope extends PlannedRestore {
   fingerprinted: Fingerprinted
   fingerprint: string[]
 }
+
+/** Whether the table, or one of its partitions, is among those relations. */
+export const runsUserCode = ({ relations }: CatalogTable, withUserCode: Set<string>): boolean => relations.some(({ oid }) => withUserCode.has(oid))
 
 export async function readScope (tx: Transaction, manifest: Manifest, target: RestoreTarget): Promise<RestoreScope> {
   const { schema, tables: wanted, excludeTables, logTable } = target

@@ -78,7 +78,8 @@ t.test('where names were exchanged the owner decides, and among several of one c
   const valueOf = (name: string, ownedBy: string): string | undefined =>
     planSequences([sequence({ name, ownedBy, ownerSchema: 'public' })], [], manifest, whole)[0]?.state.lastValue
   t.equal(valueOf('b', 'first.id'), '1')
-  t.equal(valueOf('a', 'second.id'), '2')
+  t.equal(valueOf('x', 'first.id'), '1')
+  t.equal(valueOf('x', 'second.id'), undefined, 'it could be either')
   t.equal(valueOf('c', 'second.id'), '3')
   t.equal(valueOf('c', 'renamed.id'), '3')
 })

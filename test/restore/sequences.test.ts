@@ -121,42 +121,42 @@ t.test('a sequence that counts down goes forward by going down', async (t) => {
 })
 
 t.test('of two schemas with the same table and column each sequence is its own', async (t) => {
-  const place = await useSchema(t, `CREATE SCHEMA far; CREATE TABLE far.users (id serial); CREATE TABLE users (id bigint DEFAULT nextval('far.users_id_seq'), n serial);
-    INSERT INTO users DEFAULT VALUES; ALTER SEQUENCE far.users_id_seq OWNED BY far.users.id`)
+  const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial); CREATE TABLE users (id bigint DEFAULT nextval('a_far.users_id_seq'), n serial);
+    INSERT INTO users DEFAULT VALUES; ALTER SEQUENCE a_far.users_id_seq OWNED BY a_far.users.id`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
-  await place.sql`SELECT setval('far.users_id_seq', 500), setval('users_n_seq', 500)`
-  t.strictSame(await planned(engine, id), ['far.users_id_seq 500 500', 'users_n_seq 500 1'])
+  await place.sql`SELECT setval('a_far.users_id_seq', 500), setval('users_n_seq', 500)`
+  t.strictSame(await planned(engine, id), ['a_far.users_id_seq 500 500', 'users_n_seq 500 1'])
   await engine.restore(id)
-  t.strictSame([await nextOf(place, 'far.users_id_seq'), await nextOf(place, 'users_n_seq')], [501, 2])
+  t.strictSame([await nextOf(place, 'a_far.users_id_seq'), await nextOf(place, 'users_n_seq')], [501, 2])
 })
 
 t.test('a shared sequence of somebody else refuses the restore only where it would have to move', async (t) => {
   const place = { ...await useDatabase(t, { owner: 'plain' }), directory: await useDirectory(t) }
   const owner = new URL(place.ownerUrl).username
-  await place.sql.unsafe(`CREATE SCHEMA far; CREATE SEQUENCE far.ids; GRANT USAGE ON SCHEMA far TO ${owner}; GRANT ALL ON far.ids TO ${owner}; SELECT setval('far.ids', 10);
-    CREATE TABLE a (id bigint DEFAULT nextval('far.ids')); ALTER TABLE a OWNER TO ${owner}; CREATE TABLE far.b (id bigint DEFAULT nextval('far.ids'))`)
+  await place.sql.unsafe(`CREATE SCHEMA a_far; CREATE SEQUENCE a_far.ids; GRANT USAGE ON SCHEMA a_far TO ${owner}; GRANT ALL ON a_far.ids TO ${owner}; SELECT setval('a_far.ids', 10);
+    CREATE TABLE a (id bigint DEFAULT nextval('a_far.ids')); ALTER TABLE a OWNER TO ${owner}; CREATE TABLE a_far.b (id bigint DEFAULT nextval('a_far.ids'))`)
   const engine = useEngine(t, { ...place, url: place.ownerUrl })
   const { id } = await engine.create()
   await engine.restore(id)
-  await place.sql`ALTER SEQUENCE far.ids RESTART`
-  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: ['the role does not own the sequence far.ids'] })
-  await place.sql.unsafe(`SELECT setval('far.ids', 20); REVOKE SELECT ON far.ids FROM ${owner}`)
+  await place.sql`ALTER SEQUENCE a_far.ids RESTART`
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: ['the role does not own the sequence a_far.ids'] })
+  await place.sql.unsafe(`SELECT setval('a_far.ids', 20); REVOKE SELECT ON a_far.ids FROM ${owner}`)
   t.match(await engine.plan(id), { ok: false, sequences: [] })
 })
 
 t.test('one in a schema that the caller may not touch is told by the plan when it is behind the rows', async (t) => {
-  const place = await useSchema(t, `CREATE SCHEMA far; CREATE TABLE far.users (id serial); CREATE TABLE users (LIKE far.users INCLUDING ALL);
+  const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial); CREATE TABLE users (LIKE a_far.users INCLUDING ALL);
     INSERT INTO users DEFAULT VALUES; INSERT INTO users DEFAULT VALUES`)
   const engine = useEngine(t, place, { schemas: [home] })
   const { id } = await engine.create()
   t.strictSame((await engine.plan(id)).warnings, [])
-  await place.sql`ALTER SEQUENCE far.users_id_seq RESTART`
+  await place.sql`ALTER SEQUENCE a_far.users_id_seq RESTART`
   const { ok, sequences, warnings } = await engine.plan(id)
   t.match({ ok, sequences }, { ok: true, sequences: [] })
-  t.match(warnings.join(), /^the sequence far\.users_id_seq lies in a schema that may not be named here, so it is not moved to 2,/)
+  t.match(warnings.join(), /^the sequence a_far\.users_id_seq lies in a schema that may not be named here, so it is not moved to 2,/)
   await engine.restore(id)
-  t.equal(await nextOf(place, 'far.users_id_seq'), 1)
+  t.equal(await nextOf(place, 'a_far.users_id_seq'), 1)
 })
 
 t.test('a value that the sequence can not take is told before anything is touched', async (t) => {
@@ -203,12 +203,12 @@ t.test('a sequence that may not be read and that no table draws from is told by 
 })
 
 t.test('a sequence that somebody else holds is waited for as a lock is, and no longer', async (t) => {
-  const place = await useSchema(t, 'CREATE SCHEMA far; CREATE TABLE far.users (id serial); CREATE TABLE users (LIKE far.users INCLUDING ALL); INSERT INTO users DEFAULT VALUES')
+  const place = await useSchema(t, 'CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial); CREATE TABLE users (LIKE a_far.users INCLUDING ALL); INSERT INTO users DEFAULT VALUES')
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   const rival = await place.sql.reserve()
   t.after(async () => { rival.release() })
-  await rival.unsafe('BEGIN; TRUNCATE far.users RESTART IDENTITY')
+  await rival.unsafe('BEGIN; TRUNCATE a_far.users RESTART IDENTITY')
   const restoring = engine.restore(id)
   // As its statement timeout would
   await cancelBlocked(place.sql, 2)
