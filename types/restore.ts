@@ -29,7 +29,7 @@ export const RestorePlanSchema = Type.Object({
   untouched: Type.Array(Type.String(), { description: 'Tables of the schema that keep their rows' }),
   drift: Type.Array(DriftSchema),
   sequences: Type.Array(SequenceChangeSchema, { description: 'Sequences that the restore sets or may move forward' }),
-  warnings: Type.Array(Type.String(), { description: 'What may make the restore fail although the plan is ok' }),
+  warnings: Type.Array(Type.String(), { description: 'What may make the restore fail, or change more than the rows of the snapshot tell, although the plan is ok' }),
   ok: Type.Boolean({ description: 'Whether a restore without allowSchemaDrift would go ahead' })
 }, { additionalProperties: false, title: 'RestorePlan' })
 export type RestorePlan = Static<typeof RestorePlanSchema>

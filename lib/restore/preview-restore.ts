@@ -10,7 +10,7 @@ import { inTransaction, type Transaction } from '../postgres/transaction.ts'
 import { createExclusion } from '../snapshot/select-tables.ts'
 import type { Manifest, RestorePlan } from '../../types/index.ts'
 import { findBarred, type PlannedSequence, sequenceWarnings } from './plan-sequences.ts'
-import { partitionWarnings, type TableToRestore } from './restore-plan.ts'
+import { newColumnWarnings, partitionWarnings, type TableToRestore } from './restore-plan.ts'
 import { restoreProblems } from './restore-problems.ts'
 import { readScope, type RestoreScope, type RestoreTarget } from './restore-scope.ts'
 
@@ -31,7 +31,7 @@ export async function previewRestore (sql: Sql, manifest: Manifest, target: Rest
         untouched: scope.untouched,
         drift,
         sequences: scope.sequences.flatMap((planned) => describeChange(planned, target.schema)),
-        warnings: [...partitionWarnings(scope.tables, target.schema), ...await readSequenceWarnings(tx, scope, manifest, target)],
+        warnings: [...partitionWarnings(scope.tables, target.schema), ...newColumnWarnings(scope.tables), ...await readSequenceWarnings(tx, scope, manifest, target)],
         ok: drift.length === 0
       }
     })

@@ -74,6 +74,15 @@ function columnDrift (source: ManifestTable, { columns }: CatalogTable): Drift[]
   return drift
 }
 
+/** Columns whose values a restore replaces by their default, because they came after the snapshot. Pure. */
+export function newColumnWarnings (tables: TableToRestore[]): string[] {
+  return tables.flatMap(({ table, source }) => {
+    const known = new Set(source.columns.map(({ name }) => name))
+    const added = table.columns.filter(({ name, generated }) => !generated && !known.has(name)).map(({ name }) => name)
+    return added.length === 0 ? [] : [`${table.name} has columns that the snapshot lacks, and every row gets their default: ${added.join(', ')}`]
+  })
+}
+
 /** What may make the load fail although there is no drift, as far as the manifest tells. Pure. */
 export function partitionWarnings (tables: TableToRestore[], schema: string): string[] {
   return tables.flatMap(({ table, source: { name, partitions = [] } }) => {

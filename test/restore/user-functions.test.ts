@@ -1,5 +1,8 @@
+import { Readable } from 'node:stream'
 import t from 'tap'
+import { storageWith } from '../service/storage-double.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { useDirectory } from '../support/directory.ts'
 import { readState, sameDatabase } from './database-state.ts'
 import { dataPart, useEngine } from './use-engine.ts'
 
@@ -187,6 +190,27 @@ t.test('tables whose functions read each other in a circle are refused, and stay
   await sameDatabase(t, sql, before)
 })
 
+t.test('what fails for another reason than the order fails the restore', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(chain('); CREATE INDEX ON a (of_b(id));', ', v int);'))
+  const directory = await useDirectory(t)
+  let isBroken = false
+  let opened = 0
+  const { engine } = await useEngine(t, {
+    connection: url,
+    storage: storageWith(directory, { open: async (storage, name) => isBroken && ++opened > 2 ? Readable.from([Buffer.from('no snapshot')]) : await storage.open(name) })
+  })
+  const { id } = await engine.create()
+  await sql`DELETE FROM c WHERE id > 1`
+  await sql`CREATE UNIQUE INDEX ON c (norm(name))`
+  const before = await readState(sql)
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /23505.* c_norm_idx1/s })
+  await sameDatabase(t, sql, before)
+  await sql`DROP INDEX c_norm_idx1`
+  isBroken = true
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
+})
+
 t.test('where scans are not counted, the order can not be found, and the plan says so', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(chain('); CREATE INDEX ON a (of_b(id));', ', v int);'))
@@ -209,6 +233,7 @@ t.test('a default that came later, and the checks of a domain within an array, f
   const { engine } = await useEngine(t, { connection: url })
   const { id } = await engine.create()
   await sql`ALTER TABLE item ADD COLUMN owner int NOT NULL DEFAULT default_owner()`
+  t.strictSame((await engine.plan(id)).warnings, ['item has columns that the snapshot lacks, and every row gets their default: owner'])
   await engine.restore(id)
   t.same(await sql`SELECT * FROM item`, [{ id: 1, owner: 7 }])
   t.same(await sql`SELECT owners::text FROM arrays`, [{ owners: '{7}' }])
