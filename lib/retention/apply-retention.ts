@@ -47,6 +47,7 @@ export interface RetentionDecision {
   remove: Array<{ id: string, reason: string }>
 }
 
+const heldReason = 'held until a suspect or an adopted snapshot is accepted, or the loss is restored'
 const dayMs = 24 * 60 * 60 * 1000
 
 /**
@@ -111,7 +112,7 @@ function reasonsToKeep (good: RetainedSnapshot[], schema: string, { keep }: Rete
   const periodic = good.filter((snapshot) => isWhole(snapshot) && !snapshot.doubtful).map((snapshot) => ({ snapshot, time: snapshot.insertedAt }))
   for (const [{ snapshot }, periods] of keepPeriods(periodic, keep)) for (const period of periods) add(snapshot, period)
   for (const snapshot of good) {
-    if (snapshot.held) add(snapshot, 'held until a suspect or an adopted snapshot is accepted')
+    if (snapshot.held) add(snapshot, heldReason)
     if (snapshot.justMade) add(snapshot, 'made just now')
   }
   return reasons
@@ -134,7 +135,8 @@ function faultsOf ({ trigger, insertedAt }: RetainedSnapshot, place: number, wha
 function decideHistory (decision: RetentionDecision, rows: RetainedSnapshot[], what: string, { maxBackups }: RetentionPolicy): void {
   for (const [place, row] of rows.entries()) {
     if (place < maxBackups) decide(decision, row, [`among the newest ${maxBackups} ${what}`], [])
-    else decide(decision, row, [], [`beyond the newest ${maxBackups} ${what}`])
+    // The storage may not have told of a file that is there
+    else decide(decision, row, row.held ? [heldReason] : [], [`beyond the newest ${maxBackups} ${what}`])
   }
 }
 

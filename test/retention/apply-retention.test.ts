@@ -112,6 +112,7 @@ t.test('a snapshot whose file is gone makes no other go, and is no newest one', 
   const decision = applyRetention(rows, policy())
   t.strictSame(kept(decision), ['a', 'b', 'lost', 'other'])
   t.strictSame(decision.remove, [{ id: 'third', reason: 'beyond the newest 2 snapshots without a file of schema public' }])
+  t.strictSame(removed(applyRetention(rows.map((row) => ({ ...row, held: row.id === 'third' })), policy())), [], 'unless it is held: its file may be there after all')
 })
 
 t.test('snapshots of what was restored over, perhaps of a few tables, never evict the last one besides them', async (t) => {
@@ -159,7 +160,7 @@ t.test('held snapshots stay, whatever their age, and suspects count among themse
   const held = [40, 41].map((age) => snapshot(`h${age}`, age, { held: true, trigger: 'scheduled' }))
   const decision = applyRetention([...suspects, ...held], policy())
   t.strictSame(decision.remove, [{ id: 's3', reason: 'beyond the newest 2 suspect ones of schema public' }])
-  t.strictSame(decision.keep.at(-1), { id: 'h41', reasons: ['held until a suspect or an adopted snapshot is accepted'] })
+  t.strictSame(decision.keep.at(-1), { id: 'h41', reasons: ['held until a suspect or an adopted snapshot is accepted, or the loss is restored'] })
 })
 
 t.test('suspects never evict good snapshots, also when nothing is held any more', async (t) => {
