@@ -28,12 +28,15 @@ export const usesUserCode = (className: string, oid: string): string => `EXISTS 
   JOIN user_code ON user_code.class = code.refclassid AND user_code.oid = code.refobjid
   WHERE code.classid = '${className}'::regclass AND code.objid = ${oid})`
 
+/** A relation that runs user code for a new row, or, with `defaultOf`, for one that comes without a value for that column. */
+export interface RelationWithUserCode { oid: string, defaultOf: string | null }
+
 /**
  * Those of `relations` (oids) that run user code for a new row: for an index, a generated column or a default, a partition key, or a type, that of a
  * domain with a CHECK, say, also within an array, a range or a composite.
  */
-export async function readRelationsWithUserCode (tx: Transaction, relations: string[]): Promise<Set<string>> {
-  const rows = await tx.query<{ oid: string }>(`WITH RECURSIVE user_code AS (${userCodeQuery}), holder (type) AS (
+export async function readRelationsWithUserCode (tx: Transaction, relations: string[]): Promise<RelationWithUserCode[]> {
+  return await tx.query<RelationWithUserCode>(`WITH RECURSIVE user_code AS (${userCodeQuery}), holder (type) AS (
       SELECT oid FROM user_code WHERE class = 'pg_type'::regclass
       UNION
       SELECT next.type FROM holder CROSS JOIN LATERAL (
@@ -42,15 +45,15 @@ export async function readRelationsWithUserCode (tx: Transaction, relations: str
         UNION ALL SELECT t.oid FROM pg_attribute a JOIN pg_type t ON t.typrelid = a.attrelid
           WHERE a.atttypid = holder.type AND NOT a.attisdropped) next
     )
-    SELECT i.indrelid::text AS oid FROM pg_index i
+    SELECT i.indrelid::text AS oid, NULL::text AS "defaultOf" FROM pg_index i
     WHERE i.indrelid = ANY ($1::oid[]) AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
       AND ${usesUserCode('pg_class', 'i.indexrelid')}
-    UNION SELECT d.adrelid::text FROM pg_attrdef d
-    WHERE d.adrelid = ANY ($1::oid[]) AND ${usesUserCode('pg_attrdef', 'd.oid')}
-    UNION SELECT p.partrelid::text FROM pg_partitioned_table p
+    UNION SELECT d.adrelid::text, CASE WHEN a.attgenerated = '' THEN a.attname END
+    FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE d.adrelid = ANY ($1::oid[]) AND a.attgenerated IN ('', 's') AND ${usesUserCode('pg_attrdef', 'd.oid')}
+    UNION SELECT p.partrelid::text, NULL FROM pg_partitioned_table p
     WHERE p.partrelid = ANY ($1::oid[]) AND p.partexprs IS NOT NULL AND ${usesUserCode('pg_class', 'p.partrelid')}
-    UNION SELECT a.attrelid::text FROM pg_attribute a
+    UNION SELECT a.attrelid::text, NULL FROM pg_attribute a
     WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid IN (SELECT type FROM holder)`,
   [`{${relations.join(',')}}`])
-  return new Set(rows.map(({ oid }) => oid))
 }

@@ -5,12 +5,12 @@ import { type ForeignKey, readForeignKeys } from '../postgres/foreign-keys.ts'
 import type { Lockable } from '../postgres/locks.ts'
 import { type CatalogSequence, readSequences, readSequenceStates } from '../postgres/sequences.ts'
 import { type EnabledTrigger, readEnabledTriggers } from '../postgres/triggers.ts'
-import { readRelationsWithUserCode } from '../postgres/user-code.ts'
+import { readRelationsWithUserCode, type RelationWithUserCode } from '../postgres/user-code.ts'
 import type { Transaction } from '../postgres/transaction.ts'
 import { createExclusion, type TableRef } from '../snapshot/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
 import { findConcerned, type PlannedSequence, planSequences } from './plan-sequences.ts'
-import { planRestore, type PlannedRestore } from './restore-plan.ts'
+import { planRestore, type PlannedRestore, type TableToRestore } from './restore-plan.ts'
 
 /** Plain data: which rows go where. */
 export interface RestoreTarget {
@@ -41,6 +41,12 @@ export interface RestoreScope extends PlannedRestore {
   withUserCode: Set<string>
   fingerprinted: Fingerprinted
   fingerprint: string[]
+}
+
+/** A default matters where the snapshot has no value. */
+function findRelationsWithUserCode (tables: TableToRestore[], found: RelationWithUserCode[]): Set<string> {
+  const columns = new Map(tables.flatMap(({ table, columns }) => table.relations.map(({ oid }) => [oid, columns] as const)))
+  return new Set(found.filter(({ oid, defaultOf }) => defaultOf === null || columns.get(oid)?.includes(defaultOf) === false).map(({ oid }) => oid))
 }
 
 /** Whether the table, or one of its partitions, is among those relations. */
@@ -75,7 +81,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
     foreignKeys,
     triggers: await readEnabledTriggers(tx, oids),
     checks,
-    withUserCode: await readRelationsWithUserCode(tx, oids),
+    withUserCode: findRelationsWithUserCode(plan.tables, await readRelationsWithUserCode(tx, oids)),
     fingerprinted,
     fingerprint: await readFingerprint(tx, fingerprinted)
   }
