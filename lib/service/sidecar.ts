@@ -17,12 +17,16 @@ export async function writeSidecar ({ storage }: Pick<Context, 'storage'>, filen
   await publishText(storage, sidecarName(filename, version), JSON.stringify(content))
 }
 
-/** This version and those before it. Idempotent. */
-export async function removeSidecars ({ storage }: Pick<Context, 'storage'>, filename: string, version: number): Promise<void> {
-  for (let old = version; old > Math.max(0, version - versionsLeft); old--) await storage.remove(sidecarName(filename, old))
+export async function removeSidecar ({ storage }: Pick<Context, 'storage'>, filename: string, version: number): Promise<void> {
+  await storage.remove(sidecarName(filename, version))
 }
 
-/** Names of the sidecars of each snapshot, newest first, among the names in the storage. */
+/** This version and the nine before it. Idempotent. */
+export async function removeSidecars (context: Pick<Context, 'storage'>, filename: string, version: number): Promise<void> {
+  for (let old = version; old > Math.max(0, version - versionsLeft); old--) await removeSidecar(context, filename, old)
+}
+
+/** Versions of the sidecars of each snapshot, newest first, among the names in the storage. */
 export function sidecarsBySnapshot (names: string[]): Map<string, number[]> {
   const versions = new Map<string, number[]>()
   for (const name of names) {

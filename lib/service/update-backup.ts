@@ -6,7 +6,7 @@ import { checkArguments, checkId } from './arguments.ts'
 import { hasSnapshot } from './completed.ts'
 import type { Context } from './context.ts'
 import { describeBackup, getLogged } from './read-backups.ts'
-import { removeSidecars, writeSidecar } from './sidecar.ts'
+import { removeSidecar, removeSidecars, writeSidecar } from './sidecar.ts'
 
 const attempts = 10
 
@@ -27,8 +27,13 @@ async function tryUpdate (context: Context, id: string, changes: BackupChanges):
   if (changes.accepted !== undefined && !hasSnapshot(logged.backup)) throw new NotCompleted(id, logged.backup.status)
   const version = await isWorthSidecar(context, logged, changes) ? await keepBeside(context, id, changes) : logged.sidecar
   const updated = await context.log.update(id, changes, version)
+  if (version !== null && version !== logged.sidecar) {
+    const { filename } = logged.backup
+    // Of a backup that was removed meanwhile nobody else would
+    const clear = updated === undefined ? removeSidecar(context, filename, version) : removeSidecars(context, filename, version - 1)
+    await clear.catch(() => {})
+  }
   if (updated === undefined) return undefined
-  if (version !== null && version !== logged.sidecar) await removeSidecars(context, updated.backup.filename, version - 1).catch(() => {})
   return await describeBackup(context, updated)
 }
 

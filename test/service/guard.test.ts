@@ -424,6 +424,22 @@ t.test('a backup that is removed while it is changed is gone', async (t) => {
   await t.rejects(engine.update(id, { pinned: true }), { code: 'FST_BACKUP_NOT_FOUND' })
 })
 
+t.test('nothing is left of one that is removed while the change is written beside it', async (t) => {
+  const place = await useFilledPlace(t)
+  const other = useEngine(t, place)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, path, name) {
+        if (name.includes('sidecar')) await other.remove(id)
+        await storage.publish(path, name)
+      }
+    })
+  })
+  const { id } = await other.create()
+  await t.rejects(engine.update(id, { pinned: true }), { code: 'FST_BACKUP_NOT_FOUND' })
+  t.strictSame(await readdir(place.directory), [])
+})
+
 t.test('only a snapshot can be accepted; a row without a file keeps its note in the log', async (t) => {
   const place = await useFilledPlace(t)
   const gate = createGate()
