@@ -21,7 +21,6 @@ export async function beginCreate (context: Context, request: CreateOptions = {}
   const schema = requireAllowed(context, request.schema ?? context.options.schema)
   await context.log.prepare()
   await requireOwnStorage(context)
-  await context.adoptLost()
   await context.presence.require()
   const run = await context.runs.begin(request.signal)
   const newRun: NewRun = {
@@ -69,6 +68,7 @@ async function writeBackup (context: Context, newRun: NewRun, request: CreateOpt
   const { options, runner, events, presence } = context
   const { id, schema, trigger, note, startedAt } = newRun
   try {
+    await context.adoptLost()
     await runner.takeSnapshot({
       id,
       schema,

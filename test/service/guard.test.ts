@@ -48,7 +48,7 @@ t.test('nor does a file that is dated in the future, whether it is imported or f
   await place.sql`DELETE FROM backup_logs`
   const engine = useEngine(t, place, { maxBackups: 1 })
   const before = await engine.create()
-  t.strictSame((await engine.rescan()).adopted.map((backup) => [backup.filename, backup.held]), [[filename, true]])
+  t.strictSame((await engine.list()).backups.map((backup) => [backup.filename, backup.held]), [[before.filename, false], [filename, true]])
   t.strictSame((await idsOf(engine))[0], before.id)
   const after = await engine.create()
   t.match(await engine.get(after.id), { available: true })

@@ -235,7 +235,10 @@ t.test('a backup that is made is made, also when pruning fails', async (t) => {
   const engine = useEngine(t, place, {
     maxBackups: 1,
     storage: storageWith(place.directory, {
-      list: async () => { throw new Error('down') },
+      list: async (storage, prefix) => {
+        if (isDown) throw new Error('down')
+        return await storage.list(prefix)
+      },
       stat: async (storage, name) => {
         if (isDown) throw new Error('down')
         return await storage.stat(name)
