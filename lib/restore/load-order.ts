@@ -60,16 +60,23 @@ export async function loadInOrder (tx: Transaction, tables: TableToRestore[], { 
     }
   }
 
+  /** Those that read one that waits, or that was loaded after them. They wait from then on, and whatever reads them does. */
+  function takeStale (): TableToRestore[] {
+    const isLate = (table: TableToRestore, other: TableToRestore): boolean => waiting.includes(other) || Number(loads.get(other)) > Number(loads.get(table))
+    const stale = tables.filter((table) => !waiting.includes(table) && tables.some((other) => reads.get(table)?.has(other) === true && isLate(table, other)))
+    if (stale.length === 0) return []
+    waiting = tables.filter((table) => waiting.includes(table) || stale.includes(table))
+    return [...stale, ...takeStale()]
+  }
+
   // The longest chain has all of them, and each may fail once
   for (let round = 0; round < 2 * tables.length + 1; round++) {
     const together = waiting.filter((table) => !readsOneOf(table, waiting))
     if (together.length === 0) break
     await tryToLoad(together)
-    const isLate = (table: TableToRestore, other: TableToRestore): boolean => waiting.includes(other) || Number(loads.get(other)) > Number(loads.get(table))
-    const stale = tables.filter((table) => !waiting.includes(table) && tables.some((other) => reads.get(table)?.has(other) === true && isLate(table, other)))
-    if (stale.length > 0) await empty(tx, stale)
-    waiting = tables.filter((table) => waiting.includes(table) || stale.includes(table))
+    const stale = takeStale()
     if (waiting.length === 0) return
+    await empty(tx, stale)
   }
   throw new RestoreFailed(`functions in indexes, columns or partition keys of ${waiting.map(({ table }) => table.name).join(', ')} read tables that read these in turn, ` +
     'so that none of them can be loaded after the others')
