@@ -60,8 +60,9 @@ t.test('a service whose log is empty adopts what the storage holds before it mak
   await putMarker(lost, 4 * 60_000)
   const place = await useNewDatabase(t, lost)
   const engine = useEngine(t, place, { guard, maxBackups: 1 })
-  const [one, other] = await Promise.all([engine.create(), engine.create().catch(() => null)])
-  t.ok([one, other].find((backup) => backup !== null)?.suspect?.some(({ table, rowsBefore, rows }) => table === 'orders' && rowsBefore === 3 && rows === 0))
+  // One of them may find the other at work
+  const [one, other] = await Promise.all([engine.create(), engine.create()].map(async (creating) => await creating.catch(() => null)))
+  t.ok((one ?? other)?.suspect?.some(({ table, rowsBefore, rows }) => table === 'orders' && rowsBefore === 3 && rows === 0))
   t.match(await engine.get(first.id), { available: true, held: true })
   t.match(await engine.get(second.id), { available: true, held: true })
   t.strictSame(await codesOf(engine), ['suspect_snapshot'])

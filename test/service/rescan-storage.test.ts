@@ -71,13 +71,13 @@ t.test('a copy of a snapshot takes neither its id nor its pin, whatever its name
   const before = useEngine(t, place)
   const original = await before.create()
   await before.update(original.id, { pinned: true })
-  for (const name of ['copy.json', 'zcopy.json']) await copyFile(join(place.directory, original.filename), join(place.directory, name))
+  for (const name of ['a-copy.json', 'zcopy.json']) await copyFile(join(place.directory, original.filename), join(place.directory, name))
   await place.sql`DROP TABLE backup_logs`
   const engine = useEngine(t, place)
   const { adopted } = await engine.rescan()
   const told = adopted.map(({ id, filename, trigger, pinned }) => ({ isOriginal: id === original.id, filename, trigger, pinned }))
   t.strictSame(told.toSorted((a, b) => a.filename < b.filename ? -1 : 1), [
-    { isOriginal: false, filename: 'copy.json', trigger: 'import', pinned: false },
+    { isOriginal: false, filename: 'a-copy.json', trigger: 'import', pinned: false },
     { isOriginal: true, filename: original.filename, trigger: 'manual', pinned: true },
     { isOriginal: false, filename: 'zcopy.json', trigger: 'import', pinned: false }
   ])
