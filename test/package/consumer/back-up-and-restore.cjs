@@ -7,7 +7,7 @@ const postgres = require('postgres')
 let workers = 0
 subscribe('worker_threads', () => { workers++ })
 
-/** Loses a row and gets it back, in a schema of its own; in worker threads or not, as the command says. */
+/** Loses a row and gets it back, in a schema and a directory of its own (what an empty log finds in its storage it adopts); in worker threads or not, as the command says. */
 module.exports = async function backUpAndRestore (backup) {
   const inWorker = process.argv[2] === 'worker'
   const connection = process.env.TEST_DATABASE_URL
@@ -17,7 +17,7 @@ module.exports = async function backUpAndRestore (backup) {
   const sql = postgres(connection, { onnotice () {} })
   await sql.unsafe(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.users AS SELECT 1 AS id`)
   try {
-    await app.register(backup, { enabled: true, connection, schema, auth: [async () => {}], allowRestore: true })
+    await app.register(backup, { enabled: true, connection, schema, storagePath: `backups/${schema}`, auth: [async () => {}], allowRestore: true })
     const { id } = await app.backup.create()
     await sql.unsafe(`DELETE FROM ${schema}.users`)
     await app.backup.restore(id)
