@@ -1,4 +1,5 @@
 import type { BackupTrigger, KeepRules } from '../../types/index.ts'
+import { groupBy } from './group-by.ts'
 import { isFull, newestFirst } from './guarded-snapshot.ts'
 import { keepPeriods } from './keep-periods.ts'
 
@@ -62,7 +63,7 @@ const dayMs = 24 * 60 * 60 * 1000
  */
 export function applyRetention (snapshots: RetainedSnapshot[], policy: RetentionPolicy): RetentionDecision {
   const decision: RetentionDecision = { keep: [], remove: [] }
-  for (const [schema, rows] of bySchema(snapshots)) {
+  for (const [schema, rows] of groupBy(snapshots, ({ schema }) => schema)) {
     const sorted = newestFirst(rows)
     const completed = sorted.filter(({ status }) => status !== 'failed')
     decideSnapshots(decision, completed.filter(({ available }) => available), schema, policy)
@@ -70,13 +71,6 @@ export function applyRetention (snapshots: RetainedSnapshot[], policy: Retention
     decideHistory(decision, completed.filter(({ available }) => !available), `snapshots without a file of schema ${schema}`, policy)
   }
   return decision
-}
-
-function bySchema (snapshots: RetainedSnapshot[]): Map<string, RetainedSnapshot[]> {
-  const schemas = new Map<string, RetainedSnapshot[]>()
-  for (const { schema } of snapshots) schemas.set(schema, [])
-  for (const snapshot of snapshots) schemas.get(snapshot.schema)?.push(snapshot)
-  return schemas
 }
 
 /** @param good newest first */

@@ -1,6 +1,7 @@
 import type { LoggedBackup } from '../log/log-row.ts'
 import { findHold, type Hold } from '../retention/find-hold.ts'
 import { findShrunkTables } from '../retention/find-shrunk-tables.ts'
+import { groupBy } from '../retention/group-by.ts'
 import type { GuardedSnapshot } from '../retention/guarded-snapshot.ts'
 import type { Manifest, SuspectTable } from '../../types/index.ts'
 import type { Context } from './context.ts'
@@ -33,6 +34,7 @@ export async function findHolds (context: Pick<Context, 'log' | 'options'>, sche
   return (schema) => holds.get(schema) ?? noHold
 }
 
+/** Of a schema the newest suspect that waits for an acceptance or a restore. */
 export interface WaitingSuspect {
   id: string
   schema: string
@@ -41,7 +43,7 @@ export interface WaitingSuspect {
   since: string
 }
 
-/** Of each schema the newest suspect that nobody has accepted. */
+/** At most one of each schema. */
 export async function findWaitingSuspects (context: Pick<Context, 'log' | 'options'>): Promise<WaitingSuspect[]> {
   if (context.options.guard === undefined) return []
   return [...bySchema(await context.log.doubtfulSnapshots(null)).values()].flatMap((snapshots) => {
@@ -52,9 +54,4 @@ export async function findWaitingSuspects (context: Pick<Context, 'log' | 'optio
   })
 }
 
-function bySchema (snapshots: LoggedBackup[]): Map<string, LoggedBackup[]> {
-  const schemas = new Map<string, LoggedBackup[]>()
-  for (const { backup: { schema } } of snapshots) schemas.set(schema, [])
-  for (const logged of snapshots) schemas.get(logged.backup.schema)?.push(logged)
-  return schemas
-}
+const bySchema = (snapshots: LoggedBackup[]): Map<string, LoggedBackup[]> => groupBy(snapshots, ({ backup }) => backup.schema)

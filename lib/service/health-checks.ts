@@ -1,5 +1,6 @@
 import type { FailingSchema, HeldFile, UndeletableFile } from '../log/health-records.ts'
-import type { Problem, ProblemCode, SuspectTable } from '../../types/index.ts'
+import type { Problem, ProblemCode } from '../../types/index.ts'
+import type { WaitingSuspect } from './guard.ts'
 
 /** When the schedule wants a backup; see Cadence. */
 export interface Slots {
@@ -37,14 +38,7 @@ export interface Facts {
   /** Why the storage is another's. */
   storageTaken: string | null
   failing: FailingSchema[]
-  /** Of each schema the newest suspect that nobody has accepted. */
-  suspects: Array<{
-    id: string
-    schema: string
-    suspect: SuspectTable[]
-    /** When the first suspect of the schema began that waits. */
-    since: string
-  }>
+  suspects: WaitingSuspect[]
   /** Files whose removal has begun a while ago. */
   undeletable: UndeletableFile[]
   /** Null without a schedule. */

@@ -56,16 +56,11 @@ export function createStoragePresence ({ log, storage, directory, isCustom, now 
     // Nothing was ever left here
     if (newest.length === 0 && marker === undefined) return true
     if (await hasMarkerOfLog()) return true
-    if (marker !== undefined) return newest.length > 0 && await holdsAll()
-    if (newest.length < sample) return false
+    if (newest.length < (marker === undefined ? sample : 1)) return false
     const stored = new Set((await storage.list()).map(({ name }) => name))
-    return (await log.expectedFiles()).some((name) => stored.has(name))
-  }
-
-  /** Where the marker has gone, a run that was under way then may have put its file into another directory: so one file proves nothing. */
-  async function holdsAll (): Promise<boolean> {
-    const stored = new Set((await storage.list()).map(({ name }) => name))
-    return (await log.expectedFiles()).every((name) => stored.has(name))
+    const expected = await log.expectedFiles()
+    // Where the marker has gone, a run that was under way then may have put its file into another directory: so one file proves nothing
+    return marker === undefined ? expected.some((name) => stored.has(name)) : expected.every((name) => stored.has(name))
   }
 
   /** Of any replica, also of one that was killed. */
