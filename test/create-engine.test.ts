@@ -86,6 +86,7 @@ t.test('stop() during a backup, a restore and a download: rows failed, no files,
     engine.update(id, {}), engine.prune(), engine.status()]
   for (const call of calls) await t.rejects(call, shuttingDown)
   const { backups } = await useEngine(t, place).list()
+  t.equal(backups.length, 2)
   t.match(backups, [{ schema: 'tenant', status: 'failed', error: /shutting down/ }, { id, status: 'completed', restore: { status: 'failed', error: /shutting down/ } }])
   t.strictSame(await readdir(place.directory), [backups[1]?.filename])
 })

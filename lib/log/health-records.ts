@@ -20,7 +20,7 @@ export interface FailingSchema { schema: string, since: string, error: string }
 /** A file that should be gone, and since when. */
 export interface UndeletableFile { schema: string, filename: string, since: string }
 
-/** What the health of the service is told by. */
+/** Queries for the health of the service. */
 export function healthRecords ({ table, query, select, change }: LogAccess) {
   return {
     /** The database's clock. */

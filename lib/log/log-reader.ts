@@ -66,7 +66,7 @@ export function logReader ({ table, query, select }: LogAccess) {
       [ofSchema, String(window)])
     },
 
-    /** Completed snapshots of those of the schemas, or of all, that have suspects which nobody accepted, or adopted snapshots. */
+    /** All completed snapshots of each schema that has an adopted snapshot or a suspect that is not accepted. @param ofSchemas null for any schema */
     async doubtfulSnapshots (ofSchemas: string[] | null): Promise<LoggedBackup[]> {
       return await select(`${hasSnapshot} AND schema IN (SELECT schema FROM ${table}
         WHERE ${ofVisible('$1')} AND ${hasSnapshot} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])

@@ -65,7 +65,7 @@ export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   insertedAt: string
   /** Where the newest restore of it goes or went, whatever came of it. */
   restoreSchema: string | null
-  /** Where the newest one went that succeeded; `restoredAt` and `restoredBy` are of that one. Null also where nobody knows. */
+  /** The target schema of the newest successful restore, which `restoredAt` and `restoredBy` describe. Null without one, or when it is unknown. */
   restoredInto: string | null
   /** Whether the storage may hold a file of this run's: set before it is published. */
   hasFile: boolean

@@ -15,8 +15,8 @@ export interface CatalogColumn {
   /** NOT NULL, by itself or by its domain, without default, identity or a domain's default: an INSERT must give it. */
   required: boolean
   /**
-   * Generated and stored by an expression with user code, in the table or in one of its partitions. Nobody can write such a value, and it may be
-   * another one when it is generated again.
+   * Generated and stored by an expression with user code, in the table or in one of its partitions. Such a value can't be written, and may
+   * differ when it is generated again.
    */
   generated: boolean
 }

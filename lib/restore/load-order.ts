@@ -16,8 +16,8 @@ export interface OrderedLoad {
 /**
  * Loads tables whose rows run user code, which may read any other of them, in an order in which each finds the rows that it reads.
  *
- * Nobody can tell from a function's body what it reads, but the server counts it. A table whose functions read one that had no rows yet is
- * emptied, and loaded again after that; so is one that could not be loaded for it. Throws FST_BACKUP_RESTORE_FAILED when tables read each other.
+ * The body of a function does not show what it reads, but the server counts scans. A table whose functions read a table without rows is
+ * emptied, and loaded again after that table. So is one whose load failed for this reason. Throws FST_BACKUP_RESTORE_FAILED when tables read each other.
  */
 export async function loadInOrder (tx: Transaction, tables: TableToRestore[], { load, empty }: OrderedLoad): Promise<void> {
   const oids = tables.flatMap(({ table }) => table.relations.map(({ oid }) => oid))
