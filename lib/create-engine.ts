@@ -1,32 +1,35 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { ShuttingDown } from './errors.ts'
 import { createBackupLog } from './log/backup-log.ts'
-import { isSystemSchema } from './option-checks.ts'
-import type { ResolvedOptions } from './options.ts'
-import { acceptPool, createLogPool, createPool } from './postgres/connection.ts'
-import { systemClock } from './schedule/clock.ts'
-import { scheduleBackups } from './schedule-backups.ts'
-import { createAdoption } from './service/adoption.ts'
-import { createCalls } from './service/calls.ts'
-import type { Clock, Context } from './service/context.ts'
+import { isSystemSchema } from './options/check-options.ts'
+import type { ResolvedOptions } from './options/resolve-service-options.ts'
+import { acceptPool, createLogPool, createPool } from './postgres/driver/connection.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { scheduleBackups } from './background/scheduled-backups.ts'
+import { createAdoption } from './consistency/adopt-after-loss.ts'
+import { createCalls } from './runs/pending-calls.ts'
+import type { Context } from './runs/context.ts'
 import { beginCreate } from './service/create-backup.ts'
 import { downloadBackup } from './service/download-backup.ts'
-import type { BackupCalls, BackupEngine } from './service/engine.ts'
-import { createEventHub } from './service/event-hub.ts'
-import { guardStorage } from './service/guarded-storage.ts'
-import { createHealer, healLog } from './service/heal-log.ts'
-import { readStatus } from './service/health.ts'
-import { publicError } from './service/outcome.ts'
+import type { BackupCalls, BackupEngine } from './service/backup-engine.ts'
+import { createEventHub } from './runs/event-hub.ts'
+import { guardStorage } from './storage/guard-storage.ts'
+import { createHealer } from './background/healer.ts'
+import { healLog } from './consistency/heal-log.ts'
+import { readStatus } from './service/read-status.ts'
+import { publicError } from './runs/public-error.ts'
 import { importBackup } from './service/import-backup.ts'
-import { placesOf } from './service/places.ts'
+import { placesOf } from './runs/semaphore.ts'
 import { planRestoreOf } from './service/plan-restore.ts'
-import { pruneAll, removeBackup } from './service/prune-backups.ts'
-import { getBackup, listBackups } from './service/read-backups.ts'
+import { pruneBackups } from './service/prune-backups.ts'
+import { removeBackup } from './service/remove-backup.ts'
+import { getBackup } from './service/get-backup.ts'
+import { listBackups } from './service/list-backups.ts'
 import { beginRestore } from './service/restore-backup.ts'
 import { rescanStorage } from './service/rescan-storage.ts'
-import { createRuns } from './service/runs.ts'
-import { createStorageKeeper } from './service/storage-keeper.ts'
-import { createStoragePresence } from './service/storage-presence.ts'
+import { createRuns } from './runs/active-runs.ts'
+import { createStorageKeeper } from './background/storage-keeper.ts'
+import { createStoragePresence } from './consistency/look-for-storage.ts'
 import { updateBackup } from './service/update-backup.ts'
 import { verifyBackup } from './service/verify-backup.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
@@ -95,15 +98,8 @@ export function createEngine (options: ResolvedOptions, logger: FastifyBaseLogge
     import: whileOpen(async (source, request) => await importBackup(context, source, request)),
     remove: whileOpen(async (id) => { await removeBackup(context, id) }),
     update: whileOpen(async (id, changes) => await updateBackup(context, id, changes)),
-    prune: whileOpen(async () => {
-      await context.presence.require()
-      return await pruneAll(context)
-    }),
-    rescan: whileOpen(async (call) => {
-      const rescan = await rescanStorage(context, call)
-      await context.presence.accept(rescan)
-      return rescan
-    }),
+    prune: whileOpen(async () => await pruneBackups(context)),
+    rescan: whileOpen(async (call) => await rescanStorage(context, call)),
     status: whileOpen(async (query) => await readStatus(context, scheduler, query))
   })
 

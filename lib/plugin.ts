@@ -4,7 +4,7 @@ import type { BackupOptions, BackupService } from '../types/index.ts'
 import { createDisabledService } from './disabled-service.ts'
 import { AlreadyRegistered } from './errors.ts'
 import { mountBackup } from './mount-backup.ts'
-import { resolveOptions } from './options.ts'
+import { resolveOptions } from './options/resolve-options.ts'
 import { createEngine } from './create-engine.ts'
 
 // Here and nowhere else: of what this file imports, only types are in the package's declarations

@@ -40,7 +40,8 @@ const expected: Record<keyof typeof errors, [code: string, statusCode: number]> 
   LogUnusable: ['FST_BACKUP_LOG_UNUSABLE', 500],
   StorageFailed: ['FST_BACKUP_STORAGE_FAILED', 500],
   StorageMissing: ['FST_BACKUP_STORAGE_MISSING', 503],
-  StorageFull: ['FST_BACKUP_STORAGE_FULL', 507]
+  StorageFull: ['FST_BACKUP_STORAGE_FULL', 507],
+  Unexpected: ['FST_BACKUP_UNEXPECTED', 500]
 }
 
 t.test('the codes and statuses', async (t) => {

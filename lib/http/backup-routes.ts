@@ -1,28 +1,27 @@
 import fastifyAuth from '@fastify/auth'
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type { FastifyInstance, FastifySerializerCompiler } from 'fastify'
 import { RouteNotFound } from '../errors.ts'
-import type { ResolvedOptions } from '../options.ts'
-import type { BackupEngine } from '../service/engine.ts'
+import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
+import type { BackupEngine } from '../service/backup-engine.ts'
 import { requireAll } from './authentication.ts'
 import { refuseCrossSite } from './cross-site.ts'
-import { answerError } from './error-answer.ts'
-import { hangUpOnSender } from './hang-up.ts'
-import { acceptJson } from './request-body.ts'
+import { answerError } from './error-response.ts'
+import { hangUpOnSender } from './close-refused-upload.ts'
+import { acceptJson } from './accept-json.ts'
 import type { RouteContext } from './route-context.ts'
-import { createBackup } from './routes/create-backup.ts'
-import { downloadSnapshot } from './routes/download-snapshot.ts'
-import { getBackup } from './routes/get-backup.ts'
-import { importBackup } from './routes/import-backup.ts'
-import { listBackups } from './routes/list-backups.ts'
-import { planRestore } from './routes/plan-restore.ts'
-import { removeBackup } from './routes/remove-backup.ts'
-import { restoreBackup } from './routes/restore-backup.ts'
-import { showStatus } from './routes/show-status.ts'
-import { updateBackup } from './routes/update-backup.ts'
-import { verifyBackup } from './routes/verify-backup.ts'
-import { compileValidator, describeInvalid } from './validation.ts'
+import { createBackup } from './routes/create.ts'
+import { downloadSnapshot } from './routes/download.ts'
+import { getBackup } from './routes/get.ts'
+import { importBackup } from './routes/import.ts'
+import { listBackups } from './routes/list.ts'
+import { planRestore } from './routes/plan.ts'
+import { removeBackup } from './routes/remove.ts'
+import { restoreBackup } from './routes/restore.ts'
+import { showStatus } from './routes/status.ts'
+import { updateBackup } from './routes/update.ts'
+import { verifyBackup } from './routes/verify.ts'
+import { compileValidator, describeInvalid, type TypeBoxTypeProvider } from './validation.ts'
 
 const routes = [createBackup, listBackups, showStatus, getBackup, updateBackup, downloadSnapshot, verifyBackup, planRestore, restoreBackup, importBackup, removeBackup]
 
@@ -42,7 +41,7 @@ function standApart (scope: FastifyInstance): void {
 }
 
 /** Before anything else, and for paths that do not exist as well, or these would tell what does. */
-async function guardScope (scope: FastifyInstance, { auth }: ResolvedOptions): Promise<void> {
+async function guardScope (scope: FastifyInstance, { auth }: ResolvedPluginOptions): Promise<void> {
   // In this scope, whether or not the app has it too
   await scope.register(fastifyAuth)
   scope.addHook('onRequest', async (request, reply) => { reply.header('cache-control', 'no-store') })
@@ -54,7 +53,7 @@ async function guardScope (scope: FastifyInstance, { auth }: ResolvedOptions): P
 
 export interface BackupRoutesOptions {
   engine: BackupEngine
-  options: ResolvedOptions
+  options: ResolvedPluginOptions
   /** @defaultValue one minute */
   stallTimeoutMs?: number
 }

@@ -1,9 +1,9 @@
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type {
   FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault, onRequestHookHandler
 } from 'fastify'
-import type { ResolvedOptions } from '../options.ts'
-import type { BackupCalls } from '../service/engine.ts'
+import type { TypeBoxTypeProvider } from './validation.ts'
+import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
+import type { BackupCalls } from '../service/backup-engine.ts'
 
 /** The encapsulated scope that holds the routes. */
 export type Scope = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>
@@ -12,7 +12,7 @@ export type Scope = FastifyInstance<RawServerDefault, RawRequestDefaultExpressio
 export interface RouteContext {
   /** The calls of the service, bounded to the schemas that this request's caller may name. */
   engineFor: (request: FastifyRequest) => BackupCalls
-  options: ResolvedOptions
+  options: ResolvedPluginOptions
   /** Lets by only whom `restoreAuth` lets by; everybody when there is none. */
   requireRestoreAuth: onRequestHookHandler
   /** How long a download may stand still, in ms: all the while it holds the file open and its backup in use. */
@@ -41,7 +41,7 @@ export function collectionAddresses ({ initialConfig }: Scope): Array<{ prefixTr
 export const locationOf = (scope: Scope, id: string): string => encodeURI(`${scope.prefix}/${id}`)
 
 /** The part of a call's options that says who calls. */
-export function callerOf (request: FastifyRequest, options: ResolvedOptions): { actor?: string } {
+export function callerOf (request: FastifyRequest, options: ResolvedPluginOptions): { actor?: string } {
   const actor = options.actor(request)
   return actor === null ? {} : { actor }
 }

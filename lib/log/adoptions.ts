@@ -1,6 +1,6 @@
 import type { BackupTrigger, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
-import { hasSnapshot, type LogAccess } from './log-access.ts'
+import { snapshotCondition, type LogAccess } from './log-access.ts'
 
 /** A snapshot that was found in the storage, and has no row. */
 export interface FoundSnapshot {
@@ -57,7 +57,7 @@ export function adoptions ({ table, transact, query, select }: LogAccess) {
 
     /** All that ought to have a file. */
     async completed (): Promise<LoggedBackup[]> {
-      return await select(hasSnapshot, [], 'ORDER BY ordinal DESC, id DESC')
+      return await select(snapshotCondition, [], 'ORDER BY ordinal DESC, id DESC')
     }
   }
 }

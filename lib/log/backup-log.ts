@@ -1,4 +1,4 @@
-import type { Sql } from '../postgres/connection.ts'
+import type { Sql } from '../postgres/driver/connection.ts'
 import { adoptions } from './adoptions.ts'
 import { deadRuns } from './dead-runs.ts'
 import { healthRecords } from './health-records.ts'

@@ -1,4 +1,4 @@
-import { hasSnapshot, inList, isFull, type LogAccess } from './log-access.ts'
+import { snapshotCondition, fullCondition, inList, type LogAccess } from './log-access.ts'
 import type { LoggedBackup } from './log-row.ts'
 
 /** A completed backup, as far as health looks at it. */
@@ -31,14 +31,14 @@ export function healthRecords ({ table, query, select, change }: LogAccess) {
 
     /** Names of the files that the storage should hold, the newest first. */
     async expectedFiles (limit?: number): Promise<string[]> {
-      const rows = await query<{ filename: string }>(`SELECT filename FROM ${table} WHERE ${hasSnapshot} AND has_file ORDER BY ordinal DESC, id DESC LIMIT ${limit ?? 'ALL'}`)
+      const rows = await query<{ filename: string }>(`SELECT filename FROM ${table} WHERE ${snapshotCondition} AND has_file ORDER BY ordinal DESC, id DESC LIMIT ${limit ?? 'ALL'}`)
       return rows.map(({ filename }) => filename)
     },
 
     /** The storage need not hold those of `lost` any more; what it does hold it should. */
     async expectFiles (lost: string[], stored: string[]): Promise<void> {
-      await change('has_file = false', `id::text ${inList('$1')} AND ${hasSnapshot}`, [JSON.stringify(lost)])
-      await change('has_file = true', `filename ${inList('$1')} AND ${hasSnapshot} AND NOT has_file`, [JSON.stringify(stored)])
+      await change('has_file = false', `id::text ${inList('$1')} AND ${snapshotCondition}`, [JSON.stringify(lost)])
+      await change('has_file = true', `filename ${inList('$1')} AND ${snapshotCondition} AND NOT has_file`, [JSON.stringify(stored)])
     },
 
     /** Those of these files that have no row, whatever became of their runs. */
@@ -50,12 +50,12 @@ export function healthRecords ({ table, query, select, change }: LogAccess) {
 
     async heldFiles (): Promise<HeldFile[]> {
       return await query<HeldFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt", coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected",
-        ${isFull} AS "isFull" FROM ${table} WHERE ${hasSnapshot}`)
+        ${fullCondition} AS "isFull" FROM ${table} WHERE ${snapshotCondition}`)
     },
 
     /** The newest completed backup of each schema, in the order of their names. */
     async newestPage ({ schema: ofSchema, after, limit, visible }: { schema?: string | undefined, after?: string | undefined, limit: number, visible: string[] | null }): Promise<LoggedBackup[]> {
-      return await select(`removed_at IS NULL AND id IN (SELECT DISTINCT ON (schema) id FROM ${table} WHERE ${hasSnapshot}
+      return await select(`removed_at IS NULL AND id IN (SELECT DISTINCT ON (schema) id FROM ${table} WHERE ${snapshotCondition}
         AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR schema COLLATE "C" > $2::text) AND ($3::text IS NULL OR schema ${inList('$3')}) ORDER BY schema, ordinal DESC, id DESC)`,
       [ofSchema ?? null, after ?? null, visible && JSON.stringify(visible)], `ORDER BY schema COLLATE "C" LIMIT ${limit}`)
     },

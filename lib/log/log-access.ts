@@ -1,10 +1,10 @@
 import { DatabaseUnavailable, LogUnusable } from '../errors.ts'
-import type { Sql } from '../postgres/connection.ts'
+import type { Sql } from '../postgres/driver/connection.ts'
 import { isVanished, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
-import type { Parameter } from '../postgres/query.ts'
+import type { Parameter } from '../postgres/driver/query.ts'
 import { pinSettings, requireDurableCommit } from '../postgres/settings.ts'
-import { CommitUncertain, inTransaction, type Transaction } from '../postgres/transaction.ts'
+import { CommitUncertain, inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 import { logTableName, prepareLogTable } from './log-table.ts'
 
@@ -79,10 +79,10 @@ function publicError (error: unknown): unknown {
 }
 
 /** A row that holds a snapshot and is not being removed. */
-export const hasSnapshot = "status IN ('completed', 'restored') AND removed_at IS NULL"
+export const snapshotCondition = "status IN ('completed', 'restored') AND removed_at IS NULL"
 
 /** A snapshot of the whole schema, taken here. */
-export const isFull = "trigger IN ('manual', 'scheduled') AND NOT partial"
+export const fullCondition = "trigger IN ('manual', 'scheduled') AND NOT partial"
 
 /** What a run that ends sets, at the time of this parameter: none ends before it started. */
 export const endOfRun = (time: string): string => `finished_at = greatest(started_at, ${time}::text::timestamptz), progress = NULL,

@@ -1,20 +1,10 @@
-import type { BackupTrigger, ListQuery, SuspectTable } from '../../types/index.ts'
+import type { CountedSnapshot } from '../retention/guarded-snapshot.ts'
+import type { ListQuery } from '../../types/index.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { hasSnapshot, inList, isFull, type LogAccess } from './log-access.ts'
+import { snapshotCondition, inList, fullCondition, type LogAccess } from './log-access.ts'
 import { type LoggedBackup, restoredInto } from './log-row.ts'
 
 export interface LogPage { backups: LoggedBackup[], next: string | null }
-
-/** A snapshot with the rows of its tables; see the columns of the table. */
-export interface CountedSnapshot {
-  ordinal: number
-  trigger: BackupTrigger
-  partial: boolean
-  suspect: SuspectTable[] | null
-  accepted: boolean
-  rowCounts: Record<string, number | null> | null
-  restoredRows: Record<string, number> | null
-}
 
 /** A condition with one parameter: of these schemas, or of any where it is null. */
 const ofVisible = (parameter: string): string => `(${parameter}::text IS NULL OR schema ${inList(parameter)})`
@@ -50,7 +40,7 @@ export function logReader ({ table, query, select }: LogAccess) {
 
     /** Completed snapshots of a schema. */
     async snapshots (ofSchema: string): Promise<LoggedBackup[]> {
-      return await select(`schema = $1::text AND ${hasSnapshot}`, [ofSchema])
+      return await select(`schema = $1::text AND ${snapshotCondition}`, [ofSchema])
     },
 
     /**
@@ -58,8 +48,8 @@ export function logReader ({ table, query, select }: LogAccess) {
      * No other call reads these: they may be long.
      */
     async counted (ofSchema: string, window: number): Promise<CountedSnapshot[]> {
-      const isBaseline = `${isFull} AND (suspect IS NULL OR accepted) AND row_counts IS NOT NULL`
-      const ofThis = `schema = $1::text AND ${hasSnapshot}`
+      const isBaseline = `${fullCondition} AND (suspect IS NULL OR accepted) AND row_counts IS NOT NULL`
+      const ofThis = `schema = $1::text AND ${snapshotCondition}`
       return await query<CountedSnapshot>(`SELECT ordinal, trigger, partial, suspect, accepted, row_counts AS "rowCounts", restored_rows AS "restoredRows" FROM ${table}
         WHERE ${ofThis} AND ((${isBaseline}) OR restored_rows IS NOT NULL)
         AND ordinal >= coalesce((SELECT ordinal FROM ${table} WHERE ${ofThis} AND ${isBaseline} ORDER BY ordinal DESC OFFSET $2::text::int - 1 LIMIT 1), -9223372036854775808)`,
@@ -68,8 +58,8 @@ export function logReader ({ table, query, select }: LogAccess) {
 
     /** All completed snapshots of each schema that has an adopted snapshot or a suspect that is not accepted. @param ofSchemas null for any schema */
     async doubtfulSnapshots (ofSchemas: string[] | null): Promise<LoggedBackup[]> {
-      return await select(`${hasSnapshot} AND schema IN (SELECT schema FROM ${table}
-        WHERE ${ofVisible('$1')} AND ${hasSnapshot} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])
+      return await select(`${snapshotCondition} AND schema IN (SELECT schema FROM ${table}
+        WHERE ${ofVisible('$1')} AND ${snapshotCondition} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])
     },
 
     /** Every schema that has a row, or that a snapshot was restored into. */

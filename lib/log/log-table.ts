@@ -1,9 +1,9 @@
 import { LogUnusable } from '../errors.ts'
-import type { Sql } from '../postgres/connection.ts'
+import type { Sql } from '../postgres/driver/connection.ts'
 import { qualifiedName, quoteLiteral } from '../postgres/identifiers.ts'
 import { migrationKey, waitForLock } from '../postgres/locks.ts'
 import { pinSettings } from '../postgres/settings.ts'
-import { inTransaction, type Transaction } from '../postgres/transaction.ts'
+import { inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 
 export const logTableName = 'backup_logs'
 

@@ -1,5 +1,5 @@
-import type { Parameter } from '../postgres/query.ts'
-import { hasSnapshot, type LogAccess } from './log-access.ts'
+import type { Parameter } from '../postgres/driver/query.ts'
+import { snapshotCondition, type LogAccess } from './log-access.ts'
 import { type LoggedBackup, restoredInto } from './log-row.ts'
 
 /** One restore, told from others of the same snapshot: no two go into one schema at once. */
@@ -15,7 +15,7 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
     async beginRestore (key: RestoreKey, by: string | null): Promise<LoggedBackup | undefined> {
       const [begun] = await change(`restore_schema = $2::text, progress = NULL, restore = jsonb_build_object(
         'status', 'running', 'startedAt', $3::text, 'finishedAt', NULL, 'by', $4::text, 'preRestoreId', NULL, 'error', NULL, 'restoredInto', ${restoredInto})`,
-      `id = $1::text::uuid AND ${hasSnapshot}`, [...keyOf(key), by])
+      `id = $1::text::uuid AND ${snapshotCondition}`, [...keyOf(key), by])
       return begun
     },
 

@@ -1,7 +1,7 @@
-import type { CopyReader } from './copy-out.ts'
+import type { CopyReader } from './driver/copy-out.ts'
 import { qualifiedName, quoteIdentifier } from './identifiers.ts'
 import { ownSearchPath, type RoleSettings, withSearchPath } from './settings.ts'
-import type { Transaction } from './transaction.ts'
+import type { Transaction } from './driver/transaction.ts'
 
 /**
  * Reads columns that a COPY of the table leaves out: generated ones (manual, COPY). It takes them from a query.

@@ -1,3 +1,6 @@
+/** A table, or another relation, by its name. */
+export interface TableRef { schema: string, name: string }
+
 /** A quoted identifier (PostgreSQL manual, 4.1.1). NUL can't be in one: the server refuses it. */
 export function quoteIdentifier (name: string): string {
   return `"${name.replaceAll('"', '""')}"`

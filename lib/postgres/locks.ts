@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Busy, LockTimeout } from '../errors.ts'
 import { isCanceled, isLockTimeout } from './database-error.ts'
-import { qualifiedName } from './identifiers.ts'
+import { qualifiedName, type TableRef } from './identifiers.ts'
 import { setLocal } from './settings.ts'
-import type { Transaction } from './transaction.ts'
+import type { Transaction } from './driver/transaction.ts'
 
 /**
  * Advisory locks at transaction level (manual, 13.3.5): they live in the transaction that does the work, so they vanish with it, in a
@@ -45,10 +45,8 @@ export async function waitForLock (tx: Transaction, key: string): Promise<void> 
   await tx.query('SELECT pg_catalog.pg_advisory_xact_lock($1::text::int8)::text AS held', [key])
 }
 
-export interface Lockable { schema: string, name: string }
-
 /** What a lock by name was taken on: another relation may get the name afterwards, or this one another name. */
-export const relationIdentity = ({ oid, schema, name }: Lockable & { oid: string }): string => JSON.stringify([oid, schema, name])
+export const relationIdentity = ({ oid, schema, name }: TableRef & { oid: string }): string => JSON.stringify([oid, schema, name])
 
 export type LockMode = 'ACCESS SHARE' | 'ACCESS EXCLUSIVE'
 
@@ -62,7 +60,7 @@ const attempts = 6
 class LocksHeld extends Error {}
 
 /** Locks all relations in one statement, under withinLockTimeout(). No descendants are locked besides (ONLY). */
-export async function lockRelations (tx: Transaction, relations: Lockable[], mode: LockMode): Promise<void> {
+export async function lockRelations (tx: Transaction, relations: TableRef[], mode: LockMode): Promise<void> {
   if (relations.length === 0) return
   await withinLockTimeout(tx, async () => {
     await tx.run(`LOCK TABLE ${relations.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`).join(', ')} IN ${mode} MODE`)

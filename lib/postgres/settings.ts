@@ -1,4 +1,4 @@
-import type { Transaction } from './transaction.ts'
+import type { Transaction } from './driver/transaction.ts'
 import { quoteLiteral } from './identifiers.ts'
 
 /** Names of others are qualified in all that is sent and read under it. */

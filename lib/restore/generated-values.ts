@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { copyQueryOut } from '../postgres/copy-query.ts'
 import type { RoleSettings } from '../postgres/settings.ts'
-import type { Transaction } from '../postgres/transaction.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
 import type { TableToRestore } from './restore-plan.ts'
 
 const TAB = 0x09

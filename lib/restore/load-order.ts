@@ -1,7 +1,7 @@
 import { RestoreFailed } from '../errors.ts'
 import { isDatabaseError, isUnavailable } from '../postgres/database-error.ts'
-import { countScans } from '../postgres/scan-counts.ts'
-import type { Transaction } from '../postgres/transaction.ts'
+import { countScans } from '../postgres/catalog/scan-counts.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
 import type { TableToRestore } from './restore-plan.ts'
 
 /** Told of a table as it is begun, and when it has its rows. */

@@ -1,19 +1,16 @@
-import { CannotRestore, CatalogUnstable, SchemaDrift } from '../errors.ts'
-import type { ServerFacts } from '../postgres/catalog.ts'
-import { isVanished } from '../postgres/database-error.ts'
+import { CannotRestore, SchemaDrift } from '../errors.ts'
+import type { ServerFacts } from '../postgres/catalog/server.ts'
+import { CatalogChanged, lockPlanned, retryWhenCatalogChanged } from '../postgres/catalog/catalog-changed.ts'
 import { lockRelations, lockWithRetries, relationIdentity, withinLockTimeout } from '../postgres/locks.ts'
-import { holdSequences } from '../postgres/sequences.ts'
+import { holdSequences } from '../postgres/catalog/sequences.ts'
 import { withRoleSettings } from '../postgres/settings.ts'
-import type { Transaction } from '../postgres/transaction.ts'
-import { createExclusion } from '../snapshot/select-tables.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
+import { createExclusion } from '../backup/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
 import type { RestoreJob } from './restore-job.ts'
 import { driftSummary } from './restore-plan.ts'
 import { restoreProblems } from './restore-problems.ts'
 import { readScope, type RestoreScope } from './restore-scope.ts'
-
-/** The catalog changed between planning and locking: again, from the plan. */
-class CatalogChanged extends Error {}
 
 const attempts = 5
 
@@ -24,29 +21,24 @@ const attempts = 5
  * deadlocks. The sequences come after them, since others lock a table first and its sequence then.
  */
 export async function lockScope (tx: Transaction, job: RestoreJob, manifest: Manifest, server: ServerFacts, signal: AbortSignal): Promise<RestoreScope> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      // A lock timeout undoes the savepoint: the tables are free in the pauses, while the run keeps its schema
-      return await lockWithRetries(async () => await tx.savepoint(async (inner) => await tryLockScope(inner, job, manifest, server)), signal)
-    } catch (error) {
-      if (!(error instanceof CatalogChanged)) throw error
-      if (attempt === attempts) throw new CatalogUnstable()
-    }
-  }
+  return await retryWhenCatalogChanged(attempts, async () => {
+    // A lock timeout undoes the savepoint: the tables are free in the pauses, while the run keeps its schema
+    return await lockWithRetries(async () => {
+      return await tx.savepoint(async (inner) => await tryLockScope(inner, job, manifest, server))
+    }, signal)
+  })
 }
 
 async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifest, server: ServerFacts): Promise<RestoreScope> {
   // TRUNCATE … RESTART IDENTITY keeps readers from a sequence until it commits
   const planned = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
   await refuseProblems(tx, planned, job, server)
-  try {
+  await lockPlanned(async () => {
     await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
     await withinLockTimeout(tx, async () => {
       await withRoleSettings(tx, server.roleSettings, async () => { await holdSequences(tx, planned.toHold) })
     })
-  } catch (error) {
-    throw isVanished(error) ? new CatalogChanged() : error
-  }
+  })
   const locked = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
   if (!isLocked(locked, planned)) throw new CatalogChanged()
   await refuseProblems(tx, locked, job, server)

@@ -1,4 +1,4 @@
-import type { CatalogSequence, SequenceState, StoredSequence } from '../postgres/sequences.ts'
+import type { CatalogSequence, SequenceState, StoredSequence } from '../postgres/catalog/sequences.ts'
 import type { Manifest, ManifestSequence } from '../../types/index.ts'
 import type { RestoreTarget } from './restore-scope.ts'
 

@@ -1,8 +1,8 @@
-import type { Parameter } from '../postgres/query.ts'
-import type { ReadHooks } from '../snapshot/read-file.ts'
+import type { Parameter } from '../postgres/driver/query.ts'
+import type { ReadHooks } from '../snapshot/read-with-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
-import type { ExpectedSnapshot } from '../snapshot/verify-snapshot.ts'
-import type { SnapshotIdentity } from '../snapshot/write-snapshot.ts'
+import type { ExpectedSnapshot } from '../snapshot/find-problems.ts'
+import type { SnapshotIdentity } from '../backup/write-tables.ts'
 import type { StoredFile } from '../storage/stored-file.ts'
 import type { RestoreTarget } from './restore-scope.ts'
 

@@ -1,7 +1,8 @@
 import { ArgumentInvalid } from '../errors.ts'
-import type { CatalogTable } from '../postgres/catalog.ts'
-import { relativeName, type TableRef } from '../snapshot/select-tables.ts'
-import { describeColumn } from '../snapshot/column-encoding.ts'
+import type { CatalogTable } from '../postgres/catalog/tables.ts'
+import type { TableRef } from '../postgres/identifiers.ts'
+import { relativeName } from '../backup/select-tables.ts'
+import { describeColumn } from '../snapshot/codec/column-encoding.ts'
 import type { Drift, Manifest, ManifestTable } from '../../types/index.ts'
 
 /** A table whose rows are replaced. */

@@ -1,9 +1,10 @@
-import type { ServerFacts } from '../postgres/catalog.ts'
-import { countsScans } from '../postgres/scan-counts.ts'
-import type { Transaction } from '../postgres/transaction.ts'
-import { nameProblems } from '../snapshot/faithful-text.ts'
-import { elsewhereProblems } from '../snapshot/rows-elsewhere.ts'
-import { tableProblems, type TableRef } from '../snapshot/select-tables.ts'
+import type { ServerFacts } from '../postgres/catalog/server.ts'
+import { countsScans } from '../postgres/catalog/scan-counts.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
+import { nameProblems } from '../backup/lossy-text.ts'
+import { elsewhereProblems } from '../backup/rows-outside.ts'
+import type { TableRef } from '../postgres/identifiers.ts'
+import { tableProblems } from '../backup/select-tables.ts'
 import { type RestoreScope, runsUserCode } from './restore-scope.ts'
 
 /** About as many entries of the shared lock table as a restored relation takes, with its indexes, its TOAST table and what TRUNCATE adds. */

@@ -1,13 +1,13 @@
-import { type CatalogRelation, type CatalogTable, readTables } from '../postgres/catalog.ts'
-import { readSuspendedChecks, type SuspendedCheck } from '../postgres/checks.ts'
-import { type Fingerprinted, readFingerprint } from '../postgres/fingerprint.ts'
-import { type ForeignKey, readForeignKeys } from '../postgres/foreign-keys.ts'
-import type { Lockable } from '../postgres/locks.ts'
-import { type CatalogSequence, readSequences, readSequenceStates } from '../postgres/sequences.ts'
-import { type EnabledTrigger, readEnabledTriggers } from '../postgres/triggers.ts'
-import { readRelationsWithUserCode, type RelationWithUserCode } from '../postgres/user-code.ts'
-import type { Transaction } from '../postgres/transaction.ts'
-import { createExclusion, type TableRef } from '../snapshot/select-tables.ts'
+import { type CatalogRelation, type CatalogTable, readTables } from '../postgres/catalog/tables.ts'
+import { readSuspendedChecks, type SuspendedCheck } from '../postgres/catalog/check-constraints.ts'
+import { type Fingerprinted, readFingerprint } from '../postgres/catalog/fingerprint.ts'
+import { type ForeignKey, readForeignKeys } from '../postgres/catalog/foreign-keys.ts'
+import { type CatalogSequence, readSequences, readSequenceStates } from '../postgres/catalog/sequences.ts'
+import { type EnabledTrigger, readEnabledTriggers } from '../postgres/catalog/triggers.ts'
+import { readRelationsWithUserCode, type RelationWithUserCode } from '../postgres/catalog/user-code.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
+import type { TableRef } from '../postgres/identifiers.ts'
+import { createExclusion } from '../backup/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
 import { findConcerned, type PlannedSequence, planSequences } from './plan-sequences.ts'
 import { planRestore, type PlannedRestore, type TableToRestore } from './restore-plan.ts'
@@ -27,7 +27,7 @@ export interface RestoreScope extends PlannedRestore {
   /** The restored tables and all their partitions. */
   relations: CatalogRelation[]
   /** Those, both ends of each foreign key, and whatever shares a suspended check: all that is altered, each once. */
-  toLock: Array<Lockable & { oid: string }>
+  toLock: Array<TableRef & { oid: string }>
   /** What a snapshot of the restored tables records. */
   recordedSequences: CatalogSequence[]
   /** What happens to sequences. */

@@ -1,7 +1,7 @@
-import type { CatalogRelation } from '../postgres/catalog.ts'
+import type { CatalogRelation } from '../postgres/catalog/tables.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { setLocal } from '../postgres/settings.ts'
-import type { Transaction } from '../postgres/transaction.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
 
 /**
  * All leaves and tables in one statement, each by ONLY: TRUNCATE of a root or an inheritance parent reaches descendants that are not

@@ -1,5 +1,5 @@
 import type { Cadence } from './cadence.ts'
-import { systemClock, type Clock } from './clock.ts'
+import { systemClock, type Clock } from '../clock.ts'
 import { createFailureNotes, describe } from './failure-notes.ts'
 import { createRetries, pauseAfter } from './retries.ts'
 import { createSchemaList, type KnownSchemas } from './schema-list.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { describe } from './failure-notes.ts'
 
 /** What is known of the schemas to back up. */

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type { NewRun } from '../log/run-records.ts'
-import { snapshotFilename } from '../snapshot/format.ts'
+import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { Backup, CreateOptions } from '../../types/index.ts'
-import { checkArguments, requireAllowed } from './arguments.ts'
-import { type Context, logTable, spoolPath } from './context.ts'
-import type { Begun } from './engine.ts'
-import { isOwnError, outcomeOf } from './outcome.ts'
-import { createProgressLog } from './progress-log.ts'
-import { pruneAfterRun } from './prune-backups.ts'
-import { createPublication, type Publication, SlotTaken } from './publication.ts'
-import type { Run } from './runs.ts'
-import { requireOwnStorage } from './storage-owner.ts'
+import { checkArguments } from '../arguments/check-arguments.ts'
+import { requireAllowed } from '../callers/schema-access.ts'
+import { type Context, logTable, spoolPath } from '../runs/context.ts'
+import type { Begun } from './backup-engine.ts'
+import { type ErrorCode, isOwnError } from '../own-error.ts'
+import { outcomeOf } from '../runs/public-error.ts'
+import { createProgressLog } from '../runs/report-progress.ts'
+import { pruneAfterRun } from '../consistency/prune-schema.ts'
+import { createPublication, type Publication, SlotTaken } from '../consistency/publish-snapshot.ts'
+import type { Run } from '../runs/active-runs.ts'
+import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
 /** The slot that a scheduled run serves, and the schedule it comes from. */
 export interface Occasion { slot: Date, cron: string }
@@ -100,5 +102,5 @@ async function writeBackup (context: Context, newRun: NewRun, request: CreateOpt
 }
 
 /** Refusals of a call, rather than runs that failed before they could begin. */
-const refusals = ['BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE']
+const refusals: ErrorCode[] = ['BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE']
 const isRefusal = (failure: Error): boolean => refusals.some((name) => isOwnError(failure, name))

@@ -1,17 +1,8 @@
-import type { Readable } from 'node:stream'
-import { FileGone, RangeInvalid } from '../errors.ts'
+import { RangeInvalid } from '../errors.ts'
 import type { ByteRange, Download } from '../../types/index.ts'
-import type { Context } from './context.ts'
-import { isMissing } from './guarded-storage.ts'
-import { getAvailable } from './read-backups.ts'
-
-export async function openSnapshot ({ storage }: Context, { filename }: { filename: string }, range?: ByteRange): Promise<Readable> {
-  try {
-    return await storage.open(filename, range)
-  } catch (error) {
-    throw isMissing(error) ? new FileGone(filename) : error
-  }
-}
+import { getAvailable } from '../callers/visible-backups.ts'
+import type { Context } from '../runs/context.ts'
+import { openSnapshot } from '../runs/open-snapshot.ts'
 
 export async function downloadBackup (context: Context, id: string, range?: ByteRange): Promise<Download> {
   const backup = await getAvailable(context, id)

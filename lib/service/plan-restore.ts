@@ -1,17 +1,18 @@
 import type { Readable } from 'node:stream'
-import { readSchemas } from '../postgres/catalog.ts'
+import { readSchemas } from '../postgres/catalog/server.ts'
 import { pinSettings } from '../postgres/settings.ts'
-import { inTransaction } from '../postgres/transaction.ts'
+import { inTransaction } from '../postgres/driver/transaction.ts'
 import { previewRestore } from '../restore/preview-restore.ts'
 import type { RestoreTarget } from '../restore/restore-scope.ts'
 import { readManifest } from '../snapshot/snapshot-reader.ts'
 import type { Manifest, PlanOptions, RestorePlan } from '../../types/index.ts'
-import { checkArguments, checkId, mayName, requireAllowed } from './arguments.ts'
-import { type Context, logTable } from './context.ts'
-import { openSnapshot } from './download-backup.ts'
-import { publicStorageError } from './guarded-storage.ts'
-import type { Completed } from './completed.ts'
-import { getAvailable } from './read-backups.ts'
+import { checkArguments, checkId } from '../arguments/check-arguments.ts'
+import { isVisible, requireAllowed } from '../callers/schema-access.ts'
+import { type Context, logTable } from '../runs/context.ts'
+import { openSnapshot } from '../runs/open-snapshot.ts'
+import { publicStorageError } from '../storage/guard-storage.ts'
+import type { Completed } from '../log/completed-backup.ts'
+import { getAvailable } from '../callers/visible-backups.ts'
 
 export interface Source { source: Completed, schema: string }
 
@@ -34,7 +35,7 @@ async function allowedSchemas (context: Context): Promise<string[] | null> {
     await pinSettings(tx)
     return await readSchemas(tx)
   })
-  return schemas.filter((schema) => mayName(context, schema))
+  return schemas.filter((schema) => isVisible(context, schema))
 }
 
 export async function planRestoreOf (context: Context, id: string, request: PlanOptions = {}): Promise<RestorePlan> {

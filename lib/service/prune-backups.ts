@@ -1,109 +1,19 @@
-import { Busy } from '../errors.ts'
-import type { FinishedBackup, LoggedBackup } from '../log/log-row.ts'
-import { applyRetention, type RetainedSnapshot } from '../retention/apply-retention.ts'
-import { isDoubtful } from '../retention/guarded-snapshot.ts'
-import type { BackupTrigger, PrunedBackup } from '../../types/index.ts'
-import { hasSnapshot } from './completed.ts'
-import type { Context } from './context.ts'
-import { holdOf, toGuarded } from './guard.ts'
-import { failDeadRuns, healLog } from './heal-log.ts'
-import { errorText } from './outcome.ts'
-import { getLogged } from './read-backups.ts'
-import { finishRemoval, removeEach } from './remove-files.ts'
-import { requireOwnStorage } from './storage-owner.ts'
+import { pruneSchema } from '../consistency/prune-schema.ts'
+import { requireOwnStorage } from '../consistency/storage-ownership.ts'
+import type { Context } from '../runs/context.ts'
+import type { PrunedBackup } from '../../types/index.ts'
 
-/** What is pruned: one schema, and what the storage holds of it. */
-interface Pruning {
-  schema: string
-  /** Names of files that are there. One that comes later counts as missing for once, and a row without a file is not what makes others go. */
-  stored: Set<string>
-  retentionDays: number | null
-  /** What the run that prunes has made. */
-  justMade?: string
-}
-
-const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean => runs.isBeingRead(id) || restore?.status === 'running'
-
-function retained (context: Context, finished: FinishedBackup[], { stored, justMade }: Pruning): RetainedSnapshot[] {
-  const hold = holdOf(context, finished.filter(({ backup }) => hasSnapshot(backup)))
-  return finished.map((logged) => {
-    const { backup, ordinal, insertedAt, partial } = logged
-    return {
-      ...backup,
-      ordinal,
-      insertedAt,
-      partial,
-      available: stored.has(backup.filename),
-      inUse: isInUse(context, backup),
-      justMade: backup.id === justMade,
-      doubtful: isDoubtful(backup),
-      held: hold.isHeld(toGuarded(logged)),
-      preRestoreId: backup.restore?.preRestoreId ?? null
-    }
-  })
-}
-
-async function pruneSchema (context: Context, pruning: Pruning): Promise<PrunedBackup[]> {
-  const { options, log, events } = context
-  const { schema, retentionDays } = pruning
-  const policy = { maxBackups: options.maxBackups, keep: options.retention, retentionDays }
-  const marked = await log.markRemoved(schema, (finished, now) => applyRetention(retained(context, finished, pruning), { ...policy, now }).remove)
-  const pruned: PrunedBackup[] = []
-  await removeEach(context, marked, async ({ backup, reason }) => {
-    await log.deleteRow(backup.id)
-    const entry = { backup: { ...backup, available: false, held: false }, reason }
-    pruned.push(entry)
-    events.emit('backup:pruned', entry)
-  })
-  return pruned
-}
-
-/** Applies the policy to every schema that has backups. */
-export async function pruneAll (context: Context): Promise<PrunedBackup[]> {
+/** Applies the retention policy to every schema that has backups. */
+export async function pruneBackups (context: Context): Promise<PrunedBackup[]> {
+  await context.presence.require()
   const pruned: PrunedBackup[] = []
   const { enabled, retentionDays } = context.options.schedule
   const names = (await context.storage.list()).map(({ name }) => name)
   await requireOwnStorage(context, names)
   const stored = new Set(names)
-  // Without a schedule of its own, a service knows nothing of how long scheduled snapshots are to be kept
+  // Without a schedule of its own, a service does not know how long scheduled snapshots are to be kept
   for (const schema of await context.log.schemas()) {
     pruned.push(...await pruneSchema(context, { schema, stored, retentionDays: enabled ? retentionDays : null }))
   }
   return pruned
-}
-
-/** A backup that is made is made, whatever becomes of older ones: a failure here is only logged. */
-export async function pruneAfterRun (context: Context, schema: string, trigger: BackupTrigger, justMade: string): Promise<void> {
-  try {
-    await healLog(context)
-    const stored = await storedOf(context, schema)
-    await pruneSchema(context, { schema, stored, retentionDays: trigger === 'scheduled' ? context.options.schedule.retentionDays : null, justMade })
-  } catch (error) {
-    context.logger.warn({ schema, reason: errorText(error) }, 'old backups could not be pruned; the next run tries again')
-  }
-}
-
-/** Asked one by one: the storage may hold many more files of other schemas. */
-async function storedOf ({ log, storage }: Context, schema: string): Promise<Set<string>> {
-  const stored = await Promise.all((await log.snapshots(schema)).map(async ({ backup }) => await storage.stat(backup.filename)))
-  return new Set(stored.flatMap((found) => found?.name ?? []))
-}
-
-export async function removeBackup (context: Context, id: string): Promise<void> {
-  const { log } = context
-  let { backup } = await getLogged(context, id)
-  if (backup.status === 'running' || backup.restore?.status === 'running') {
-    // Its replica may have died since
-    await failDeadRuns(context)
-    backup = (await getLogged(context, id)).backup
-  }
-  if (backup.status === 'running' || isInUse(context, backup)) throw new Busy(`The backup ${id} is in use`)
-  await requireOwnStorage(context)
-  const [marked] = await log.markRemoved(backup.schema, (finished) => finished.map((logged) => logged.backup).filter((other) => other.id === id))
-  if (marked === undefined) {
-    // In use by another replica, or removed in the meantime
-    await getLogged(context, id)
-    throw new Busy(`The backup ${id} is in use`)
-  }
-  await finishRemoval(context, marked)
 }

@@ -2,11 +2,11 @@ import { Busy, NotCompleted, NotFound } from '../errors.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
 import type { BackupChanges } from '../log/updates.ts'
 import type { Backup } from '../../types/index.ts'
-import { checkArguments, checkId } from './arguments.ts'
-import { hasSnapshot } from './completed.ts'
-import type { Context } from './context.ts'
-import { describeBackup, getLogged } from './read-backups.ts'
-import { removeSidecar, removeSidecars, writeSidecar } from './sidecar.ts'
+import { checkArguments, checkId } from '../arguments/check-arguments.ts'
+import { hasSnapshot } from '../log/completed-backup.ts'
+import type { Context } from '../runs/context.ts'
+import { describeBackup, getLogged } from '../callers/visible-backups.ts'
+import { removeSidecar, removeSidecars, writeSidecar } from '../consistency/sidecar.ts'
 
 const attempts = 10
 

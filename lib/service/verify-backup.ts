@@ -1,12 +1,12 @@
-import { findProblems } from '../snapshot/verify-snapshot.ts'
+import { findProblems } from '../snapshot/find-problems.ts'
 import type { Backup, LongCall, Verification } from '../../types/index.ts'
-import { checkArguments } from './arguments.ts'
-import { type Context, storedFile } from './context.ts'
-import { callGuarded } from './event-hub.ts'
-import { isOwnError } from './outcome.ts'
-import { getAvailable } from './read-backups.ts'
-import type { Run } from './runs.ts'
-import { createSnapshotSource, expectedOf } from './snapshot-source.ts'
+import { checkArguments } from '../arguments/check-arguments.ts'
+import { type Context, storedFile } from '../runs/context.ts'
+import { callGuarded } from '../runs/event-hub.ts'
+import { isOwnError } from '../own-error.ts'
+import { getAvailable } from '../callers/visible-backups.ts'
+import type { Run } from '../runs/active-runs.ts'
+import { createSnapshotSource, expectedOf } from '../runs/open-snapshot.ts'
 
 /** Reads a snapshot through and loads nothing. What is wrong with it is the answer, not a failure. */
 export async function verifyBackup (context: Context, id: string, call: LongCall = {}): Promise<Verification> {

@@ -1,7 +1,7 @@
 import { Compile } from 'typebox/compile'
 import { SnapshotInvalid } from '../errors.ts'
 import { ManifestSchema, type Manifest } from '../../types/index.ts'
-import { formatVersion } from './format.ts'
+import { formatVersion } from './file-format.ts'
 
 const manifestValidator = Compile(ManifestSchema)
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
-import { Incomplete, JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
+import { Incomplete, JsonCursor, SnapshotSyntaxError } from './codec/json-cursor.ts'
 
 /** More is not gathered in search of an end, of the manifest say: that of 2,000 tables with 50 columns each has 6 MB. */
 const largestPart = 64 * 1024 * 1024

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
 import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
-import { ByteQueue } from './byte-queue.ts'
-import { encodedColumn, type EncodedColumn } from './column-encoding.ts'
+import { ByteQueue } from './codec/byte-queue.ts'
+import { encodedColumn, type EncodedColumn } from './codec/column-encoding.ts'
 import { parseManifest } from './parse-manifest.ts'
-import { Incomplete, JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
-import { createJsonToCopy, type TargetColumn } from './json-to-copy.ts'
+import { Incomplete, JsonCursor, SnapshotSyntaxError } from './codec/json-cursor.ts'
+import { createJsonToCopy, type TargetColumn } from './codec/json-to-copy.ts'
 import { createSnapshotInput, type ReadLimits, unlimited } from './snapshot-input.ts'
 
 /** Where the rows of a table go, as COPY text. */

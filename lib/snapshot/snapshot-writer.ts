@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
-import { ByteQueue } from './byte-queue.ts'
-import { encodedColumn } from './column-encoding.ts'
-import { createCopyToJson } from './copy-to-json.ts'
-import { encodeHead, fileEnd, largestManifest } from './format.ts'
-import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from './spool-file.ts'
-import { toWords } from './words.ts'
+import { ByteQueue } from './codec/byte-queue.ts'
+import { encodedColumn } from './codec/column-encoding.ts'
+import { createCopyToJson } from './codec/copy-to-json.ts'
+import { encodeHead, fileEnd, largestManifest } from './file-format.ts'
+import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from '../storage/spool-file.ts'
+import { toWords } from './codec/four-byte-words.ts'
 
 export interface WrittenSnapshot {
   manifest: Manifest

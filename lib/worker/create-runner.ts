@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { DatabaseUnavailable } from '../errors.ts'
-import { poolSettings, type Sql } from '../postgres/connection.ts'
+import { poolSettings, type Sql } from '../postgres/driver/connection.ts'
 import { createLocalRunner, type Runner } from './runner.ts'
 import { createWorkerRunner } from './worker-runner.ts'
 

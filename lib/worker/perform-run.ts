@@ -1,10 +1,10 @@
 import type { MessagePort } from 'node:worker_threads'
 import { addAbortSignal, Readable } from 'node:stream'
-import { connectBySettings } from '../postgres/connection.ts'
+import { connectBySettings } from '../postgres/driver/connection.ts'
 import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
-import type { ReadHooks } from '../snapshot/read-file.ts'
+import type { ReadHooks } from '../snapshot/read-with-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
-import type { SnapshotHooks } from '../snapshot/take-snapshot.ts'
+import type { SnapshotHooks } from '../backup/take-snapshot.ts'
 import { openStoredFile, type StoredFile } from '../storage/stored-file.ts'
 import type { DatabaseRun, FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
@@ -46,7 +46,7 @@ export async function performRun (port: MessagePort | null, request: RunRequest,
 // A run loads what it needs, and no more: what checks a manifest takes 0.4 s to load, and a backup has none to check
 
 async function readFile (main: MainThread, { file, limits }: Extract<RunRequest, { kind: 'read' }>): Promise<unknown> {
-  const { readThrough } = await import('../snapshot/verify-snapshot.ts')
+  const { readThrough } = await import('../snapshot/find-problems.ts')
   return await readThrough({ ...readHooks(main, file), limits })
 }
 
@@ -62,7 +62,7 @@ function connect (main: MainThread, request: DatabaseRun): { perform: () => Prom
   return {
     perform: async () => {
       if (request.kind === 'snapshot') {
-        const { takeSnapshot } = await import('../snapshot/take-snapshot.ts')
+        const { takeSnapshot } = await import('../backup/take-snapshot.ts')
         return await takeSnapshot(sql, request.job, snapshotHooks(main))
       }
       const { restoreSnapshot } = await import('../restore/restore-snapshot.ts')

@@ -14,7 +14,9 @@ export interface PortableError {
 }
 
 const detailNames = ['problems', 'drift', 'cause']
-const constructors = new Map(Object.values(ownErrors).map((constructor) => [new constructor('', '').code, constructor]))
+/** One of each of this library's errors, with empty details. */
+const make = (constructor: Function): Error & { code: string } => Reflect.construct(constructor, ['', ''])
+const constructors = new Map<string, Function>(Object.values(ownErrors).map((constructor) => [make(constructor).code, constructor]))
 
 /** Of a database error only what may be told comes along. */
 export function toPortable (thrown: unknown): PortableError {
@@ -30,6 +32,6 @@ export function toPortable (thrown: unknown): PortableError {
 /** The same class again where it is one of this library's. */
 export function fromPortable ({ name, message, stack, code, details, cause }: PortableError): Error {
   const constructor = constructors.get(code ?? '')
-  const error = constructor === undefined ? Object.assign(new Error(), { name, ...code !== undefined && { code } }) : new constructor('', '')
+  const error = constructor === undefined ? Object.assign(new Error(), { name, ...code !== undefined && { code } }) : make(constructor)
   return Object.assign(error, { message, stack, ...details, ...cause !== undefined && { cause: fromPortable(cause) } })
 }

@@ -1,11 +1,11 @@
-import type { Sql } from '../postgres/connection.ts'
+import type { Sql } from '../postgres/driver/connection.ts'
 import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
 import { restoreSnapshot, type RestoredSnapshot } from '../restore/restore-snapshot.ts'
-import type { ReadHooks } from '../snapshot/read-file.ts'
+import type { ReadHooks } from '../snapshot/read-with-progress.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import { type SnapshotHooks, type SnapshotJob, takeSnapshot } from '../snapshot/take-snapshot.ts'
+import { type SnapshotHooks, type SnapshotJob, takeSnapshot } from '../backup/take-snapshot.ts'
 import type { StoredFile } from '../storage/stored-file.ts'
-import { readThrough } from '../snapshot/verify-snapshot.ts'
+import { readThrough } from '../snapshot/find-problems.ts'
 
 /** Where runs take place: the work of a run from its connection to its file, without the log, the events and the storage, which its hooks reach. */
 export interface Runner {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { useEngine, usePlace } from '../service/engine.ts'
+import { useEngine, usePlace } from '../support/engine.ts'
 import { broken } from './invariants.ts'
 import { isLong } from './service-process.ts'
 

@@ -4,7 +4,7 @@ import { parseMarker } from '../../lib/storage/marker.ts'
 import { parseSidecarName } from '../../lib/storage/sidecar-name.ts'
 import { locksLeft } from '../postgres/backends.ts'
 import { testSchema } from '../support/database.ts'
-import type { Place } from '../service/engine.ts'
+import type { Place } from '../support/engine.ts'
 
 /** What every scenario ends with: the log tells the truth, and the directory holds exactly the files that it names. Gives what does not hold. */
 export async function broken ({ sql, directory }: Place): Promise<string[]> {

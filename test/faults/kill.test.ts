@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { Backup } from '../../types/index.ts'
-import { type Place, usePlace } from '../service/engine.ts'
+import { type Place, usePlace } from '../support/engine.ts'
 import { whole } from './invariants.ts'
 import { createRandom } from './random.ts'
 import { isLong, type ServiceProcess, startService } from './service-process.ts'

@@ -8,8 +8,8 @@ import Fastify from 'fastify'
 const built = new URL('../../dist/lib/', import.meta.url)
 /** @type {typeof import('../../lib/create-engine.ts')} */
 const { createEngine } = await import(new URL('create-engine.js', built).href)
-/** @type {typeof import('../../lib/options.ts')} */
-const { resolveOptions } = await import(new URL('options.js', built).href)
+/** @type {typeof import('../../lib/options/resolve-options.ts')} */
+const { resolveOptions } = await import(new URL('options/resolve-options.js', built).href)
 
 const [given = '{}', start = '0'] = process.argv.slice(2)
 let time = Number(start)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { BackupOptions } from '../../types/index.ts'
 import { type TestScope, testSchema } from '../support/database.ts'
-import type { Place } from '../service/engine.ts'
+import type { Place } from '../support/engine.ts'
 
 /** A service in a process of its own. */
 export interface ServiceProcess {

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import t from 'tap'
 import { until } from '../postgres/backends.ts'
-import { usePlace } from '../service/engine.ts'
+import { usePlace } from '../support/engine.ts'
 import { whole } from './invariants.ts'
 import { isLong, startService, type ServiceProcess } from './service-process.ts'
 

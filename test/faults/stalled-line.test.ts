@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { useEngine, usePlace } from '../service/engine.ts'
-import { useTcpProxy } from '../service/tcp-proxy.ts'
+import { useEngine, usePlace } from '../support/engine.ts'
+import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { expectedOutcome, outcome, whole } from './invariants.ts'
 import { isLong } from './service-process.ts'
 

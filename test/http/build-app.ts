@@ -1,14 +1,14 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { AuthRequired } from '../../lib/errors.ts'
 import { backupRoutes } from '../../lib/http/backup-routes.ts'
-import { type ResolvedOptions, resolveOptions } from '../../lib/options.ts'
+import { type ResolvedPluginOptions, resolveOptions } from '../../lib/options/resolve-options.ts'
 import type { BackupOptions } from '../../types/index.ts'
 import { createEngineDouble, type EngineDouble } from './engine-double.ts'
 
 interface Scope { after: (clean: () => Promise<unknown>) => void }
 
 /** Options as they are after validation; something else guards the routes unless the test says what does. */
-export function resolved (options: BackupOptions = {}): ResolvedOptions {
+export function resolved (options: BackupOptions = {}): ResolvedPluginOptions {
   const resolution = resolveOptions({ enabled: true, auth: false, ...options })
   if (!resolution.enabled) throw new AuthRequired('the test switched the plugin off')
   return resolution

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { NotFound } from '../../lib/errors.ts'
-import type { BackupEngine } from '../../lib/service/engine.ts'
+import type { BackupEngine } from '../../lib/service/backup-engine.ts'
 import type { Backup, RestorePlan, RestoreResult } from '../../types/index.ts'
 
 type Call = Exclude<keyof BackupEngine, 'on' | 'once' | 'off' | 'start' | 'forCaller'>

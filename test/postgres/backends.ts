@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import { inTransaction, type Transaction } from '../../lib/postgres/transaction.ts'
+import { inTransaction, type Transaction } from '../../lib/postgres/driver/transaction.ts'
 
 export async function backendOf (tx: Transaction): Promise<number> {
   const [backend] = await tx.query<{ pid: number }>('SELECT pg_catalog.pg_backend_pid() AS pid')

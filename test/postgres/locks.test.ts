@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import { createPool, type Sql } from '../../lib/postgres/connection.ts'
+import { createPool, type Sql } from '../../lib/postgres/driver/connection.ts'
 import { lockRelations, lockWithRetries } from '../../lib/postgres/locks.ts'
-import { inTransaction } from '../../lib/postgres/transaction.ts'
+import { inTransaction } from '../../lib/postgres/driver/transaction.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { cancelBlocked, locksLeft } from './backends.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { CatalogSequence, SequenceState } from '../../lib/postgres/sequences.ts'
+import type { CatalogSequence, SequenceState } from '../../lib/postgres/catalog/sequences.ts'
 import { planSequences } from '../../lib/restore/plan-sequences.ts'
 import type { Manifest, ManifestSequence } from '../../types/index.ts'
 import { manifestOf } from '../snapshot/manifest.ts'

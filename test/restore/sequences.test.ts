@@ -1,6 +1,6 @@
 import t from 'tap'
 import { cancelBlocked } from '../postgres/backends.ts'
-import { useEngine, type Place, type TestEngine } from '../service/engine.ts'
+import { useEngine, type Place, type TestEngine } from '../support/engine.ts'
 import { testSchema, type TestScope, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fastify } from 'fastify'
-import { type ResolvedOptions, resolveOptions } from '../../lib/options.ts'
+import { type ResolvedPluginOptions, resolveOptions } from '../../lib/options/resolve-options.ts'
 import { createEngine } from '../../lib/create-engine.ts'
-import type { BackupEngine } from '../../lib/service/engine.ts'
+import type { BackupEngine } from '../../lib/service/backup-engine.ts'
 import type { Backup, BackupOptions } from '../../types/index.ts'
 import { useDirectory } from '../support/directory.ts'
 import { builtWorker, inWorkers } from '../support/worker.ts'
@@ -32,7 +32,7 @@ export async function useEngine (t: Scope, options: BackupOptions): Promise<Engi
   return { engine, storagePath, read: ({ filename }) => readFileSync(join(storagePath, filename), 'utf8') }
 }
 
-function resolve (options: BackupOptions): ResolvedOptions {
+function resolve (options: BackupOptions): ResolvedPluginOptions {
   const resolved = resolveOptions({ enabled: true, schema: testSchema, worker: inWorkers, auth: [guard], allowRestore: true, excludeTables: ['audit_logs'], ...options })
   if (!resolved.enabled) throw new TypeError('the test switched the plugin off')
   return resolved

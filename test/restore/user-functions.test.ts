@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { storageWith } from '../service/storage-double.ts'
+import { storageWith } from '../support/storage-double.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { readState, sameDatabase } from './database-state.ts'

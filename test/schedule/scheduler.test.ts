@@ -4,7 +4,7 @@ import { Busy } from '../../lib/errors.ts'
 import type { Cadence } from '../../lib/schedule/cadence.ts'
 import { intervalCadence } from '../../lib/schedule/interval-cadence.ts'
 import { createScheduler, type Scheduler, type SchedulerOptions, type SlotOutcome } from '../../lib/schedule/scheduler.ts'
-import { createManualClock, type ManualClock } from './manual-clock.ts'
+import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
 
 const minute = 60_000
 const hour = 60 * minute

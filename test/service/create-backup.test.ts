@@ -6,8 +6,8 @@ import postgres from 'postgres'
 import t from 'tap'
 import { qualifiedName, quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import type { Backup, Progress } from '../../types/index.ts'
-import { createManualClock } from '../schedule/manual-clock.ts'
-import { connectionOf, createShop, eventNames, useEngine, usePlace } from './engine.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import { connectionOf, createShop, eventNames, useEngine, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
 
 const sha256 = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`

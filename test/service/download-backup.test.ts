@@ -3,8 +3,8 @@ import { readFile, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import t from 'tap'
-import { useEngine, usePlace } from './engine.ts'
-import { createGate, storageWith } from './storage-double.ts'
+import { useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
 
 t.test('a download is the file, or a part of it', async (t) => {
   const place = await usePlace(t)

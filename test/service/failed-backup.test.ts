@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { BackupOptions } from '../../types/index.ts'
 import { locksLeft, until } from '../postgres/backends.ts'
-import { eventNames, type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
-import { createGate, storageWith } from './storage-double.ts'
-import { useTcpProxy } from './tcp-proxy.ts'
+import { eventNames, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
+import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { testSchema } from '../support/database.ts'
 
 /** The run fails with this error, leaves a failed row with the reason and no file, and the next one succeeds once `mend` was called. */

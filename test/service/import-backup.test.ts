@@ -6,9 +6,9 @@ import t from 'tap'
 import type { Backup, Progress } from '../../types/index.ts'
 import { until } from '../postgres/backends.ts'
 import { testSchema } from '../support/database.ts'
-import { eventNames, type Place, useEngine, usePlace } from './engine.ts'
-import { createGate, storageWith } from './storage-double.ts'
-import { type Link, useTcpProxy } from './tcp-proxy.ts'
+import { eventNames, type Place, useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
+import { type Link, useTcpProxy } from '../support/tcp-proxy.ts'
 
 /** A snapshot of another service's. */
 async function snapshotFile (place: Place, note?: string): Promise<{ backup: Backup, bytes: Buffer }> {

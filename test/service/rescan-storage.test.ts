@@ -8,9 +8,9 @@ import type { Backup, SnapshotStorage } from '../../types/index.ts'
 import { until } from '../postgres/backends.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
-import { type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
-import { createGate, storageWith } from './storage-double.ts'
-import { useTcpProxy } from './tcp-proxy.ts'
+import { type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
+import { useTcpProxy } from '../support/tcp-proxy.ts'
 
 const hiddenOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory).catch(() => [])).filter((name) => name.startsWith('.'))
 const markersOf = async (place: Place): Promise<string[]> => (await hiddenOf(place)).filter((name) => parseMarker(name) !== undefined)

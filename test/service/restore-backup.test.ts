@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
 import type { Progress } from '../../types/index.ts'
-import { connectionOf, createShop, eventNames, type Place, useEngine, usePlace } from './engine.ts'
-import { createGate, storageHoldingSecond, storageWith } from './storage-double.ts'
-import { useTcpProxy } from './tcp-proxy.ts'
+import { connectionOf, createShop, eventNames, type Place, useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageHoldingSecond, storageWith } from '../support/storage-double.ts'
+import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { testSchema } from '../support/database.ts'
 
 /** All rows of the shop, to compare. */

@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { BackupCalls } from '../../lib/service/engine.ts'
+import type { BackupCalls } from '../../lib/service/backup-engine.ts'
 import { testSchema } from '../support/database.ts'
-import { createShop, type Place, type TestEngine, useEngine, usePlace } from './engine.ts'
-import { storageHoldingSecond } from './storage-double.ts'
+import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { storageHoldingSecond } from '../support/storage-double.ts'
 
 const tenants = { schemas: ['tenant_a', 'tenant_b'], schema: 'tenant_a', logSchema: testSchema }
 const ofA = (engine: TestEngine): BackupCalls => engine.forCaller((schema) => schema === 'tenant_a')

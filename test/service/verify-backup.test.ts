@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
 import type { Progress } from '../../types/index.ts'
-import { useEngine, usePlace } from './engine.ts'
-import { createGate, storageWith } from './storage-double.ts'
+import { useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
 
 t.test('a sound snapshot has no problems, and every bit that flips is one', async (t) => {
   const place = await usePlace(t)

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { ElementEncoding, EncodedColumn, Encoding } from '../../lib/snapshot/column-encoding.ts'
+import type { ElementEncoding, EncodedColumn, Encoding } from '../../lib/snapshot/codec/column-encoding.ts'
 import { arrayOut, type ArrayValue, copyLine, elementJson } from './copy-text.ts'
 
 /** A value's text form, and what JSON.parse() must give for it: undefined where the key is absent. */

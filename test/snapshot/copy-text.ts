@@ -1,4 +1,4 @@
-import type { ElementEncoding } from '../../lib/snapshot/column-encoding.ts'
+import type { ElementEncoding } from '../../lib/snapshot/codec/column-encoding.ts'
 
 const letters = new Map(Object.entries({ '\\': '\\', '\b': 'b', '\t': 't', '\n': 'n', '\v': 'v', '\f': 'f', '\r': 'r' }))
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { SnapshotInvalid } from '../../lib/errors.ts'
-import { formatVersion } from '../../lib/snapshot/format.ts'
+import { formatVersion } from '../../lib/snapshot/file-format.ts'
 import { parseManifest } from '../../lib/snapshot/parse-manifest.ts'
 import { manifestOf, tableOf } from './manifest.ts'
 

@@ -1,4 +1,4 @@
-import type { EncodedColumn } from '../../lib/snapshot/column-encoding.ts'
+import type { EncodedColumn } from '../../lib/snapshot/codec/column-encoding.ts'
 
 /** A number below `count`. */
 export type Choose = (count: number) => number

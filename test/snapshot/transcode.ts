@@ -1,9 +1,9 @@
 import { deepStrictEqual } from 'node:assert/strict'
-import type { EncodedColumn, Encoding } from '../../lib/snapshot/column-encoding.ts'
-import { ByteQueue } from '../../lib/snapshot/byte-queue.ts'
-import { createCopyToJson } from '../../lib/snapshot/copy-to-json.ts'
-import { JsonCursor } from '../../lib/snapshot/json-cursor.ts'
-import { createJsonToCopy } from '../../lib/snapshot/json-to-copy.ts'
+import type { EncodedColumn, Encoding } from '../../lib/snapshot/codec/column-encoding.ts'
+import { ByteQueue } from '../../lib/snapshot/codec/byte-queue.ts'
+import { createCopyToJson } from '../../lib/snapshot/codec/copy-to-json.ts'
+import { JsonCursor } from '../../lib/snapshot/codec/json-cursor.ts'
+import { createJsonToCopy } from '../../lib/snapshot/codec/json-to-copy.ts'
 
 export const column = (name: string, encoding: Encoding, delimiter = ','): EncodedColumn => ({ name, encoding, delimiter })
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import t from 'tap'
 import { createServedStreams } from '../../lib/worker/served-streams.ts'
-import { createGate } from '../service/storage-double.ts'
+import { createGate } from '../support/storage-double.ts'
 
 t.test('the bytes come a chunk at a time, in memory of their own, and then the end', async (t) => {
   const pool = Buffer.from('of a larger piece of memory')

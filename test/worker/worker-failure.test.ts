@@ -5,8 +5,8 @@ import type { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { RestoreUncertain, WorkerFailed } from '../../lib/errors.ts'
 import { locksLeft, until } from '../postgres/backends.ts'
-import { eventNames, type Place, type TestEngine, useEngine, usePlace } from '../service/engine.ts'
-import { createGate, storageWith } from '../service/storage-double.ts'
+import { eventNames, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
 import { type Failure, failingWorker } from '../support/worker.ts'
 
 /** All rows of the shop, to compare. */

@@ -1,0 +1,80 @@
+import { Type } from 'typebox'
+import { BackupIdSchema, BackupStatusSchema, BackupTriggerSchema } from '../../types/index.ts'
+
+/**
+ * What the calls of the service take: one schema each, for the body or query over HTTP and for the arguments in code. Lengths
+ * count Unicode code points.
+ */
+
+/** The largest lengths and sizes. */
+export const limits = { actor: 200, note: 1000, name: 127, schemaName: 63, list: 1000, page: 1000, cursor: 500 }
+
+const strict = { additionalProperties: false }
+
+/** PostgreSQL's text cannot hold NUL. */
+const withoutNul = '^[^\\u0000]*$'
+
+/** At most 63 bytes in PostgreSQL (manual, 4.1.1), which checkArguments() counts. */
+const SchemaName = Type.String({ minLength: 1, maxLength: limits.schemaName, pattern: withoutNul })
+const TableName = Type.String({
+  minLength: 1, maxLength: limits.name, pattern: withoutNul, description: '`name` or `schema.name`'
+})
+const Page = Type.Integer({ minimum: 1, maximum: limits.page, description: 'The default is 100' })
+export const NoteSchema = Type.String({ maxLength: limits.note, pattern: withoutNul })
+export const ActorSchema = Type.String({ maxLength: limits.actor, pattern: withoutNul })
+
+export const IdParams = Type.Object({ id: BackupIdSchema }, strict)
+
+/** For routes without a query, so that an option in the wrong place is refused rather than ignored. */
+export const NoQuery = Type.Object({}, strict)
+
+/** For routes without a body. */
+export const NoBody = Type.Object({}, strict)
+
+export const ListArguments = Type.Object({
+  schema: Type.Optional(SchemaName),
+  status: Type.Optional(BackupStatusSchema),
+  trigger: Type.Optional(BackupTriggerSchema),
+  limit: Type.Optional(Page),
+  before: Type.Optional(Type.String({
+    minLength: 1, maxLength: limits.cursor, description: '`next` of the page before'
+  }))
+}, strict)
+
+export const StatusArguments = Type.Object({
+  schema: Type.Optional(SchemaName),
+  limit: Type.Optional(Page),
+  after: Type.Optional(Type.String({
+    minLength: 1, maxLength: limits.schemaName, pattern: withoutNul, description: '`newestNext` of the page before'
+  }))
+}, strict)
+
+export const CreateArguments = Type.Object({
+  schema: Type.Optional(SchemaName),
+  excludeTables: Type.Optional(Type.Array(TableName, {
+    maxItems: limits.list, description: 'Excluded in addition to the option excludeTables'
+  })),
+  note: Type.Optional(NoteSchema)
+}, strict)
+
+export const UpdateArguments = Type.Object({
+  pinned: Type.Optional(Type.Boolean({ description: 'A pinned snapshot is never pruned' })),
+  note: Type.Optional(Type.Union([NoteSchema, Type.Null()])),
+  accepted: Type.Optional(Type.Boolean({
+    description: 'Later snapshots are compared with an accepted one, and those before it are no longer held'
+  }))
+}, strict)
+
+export const PlanArguments = Type.Object({
+  schema: Type.Optional(SchemaName),
+  tables: Type.Optional(Type.Array(TableName, {
+    minItems: 1, maxItems: limits.list, description: 'The default is all tables of the snapshot'
+  }))
+}, strict)
+
+export const RestoreArguments = Type.Object({
+  ...PlanArguments.properties,
+  allowSchemaDrift: Type.Optional(Type.Boolean({
+    description: 'Restore although the schema has changed, without what no longer exists'
+  }))
+}, strict)

@@ -1,0 +1,198 @@
+import { CannotSnapshot } from '../errors.ts'
+import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
+import { type CatalogSequence, readSequenceStates } from '../postgres/catalog/sequences.ts'
+import type { CatalogRelation, CatalogTable } from '../postgres/catalog/tables.ts'
+import type { ServerFacts } from '../postgres/catalog/server.ts'
+import type { CopyReader } from '../postgres/driver/copy-out.ts'
+import { copyQueryOut } from '../postgres/copy-query.ts'
+import { describeWithoutMessage, duringCopyOf, isTooLarge, isUntranslatable } from '../postgres/database-error.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
+import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
+import { describeColumn } from '../snapshot/codec/column-encoding.ts'
+import { findUnfaithfulTable, unfaithfulText } from './lossy-text.ts'
+import { formatVersion } from '../snapshot/file-format.ts'
+import { relativeName } from './select-tables.ts'
+import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
+
+/** Plain data: what a snapshot is called, and where its file is written. */
+export interface SnapshotIdentity {
+  id: string
+  schema: string
+  trigger: BackupTrigger
+  note: string | null
+  /** The call itself leaves tables out. */
+  partial: boolean
+  /** ISO 8601. */
+  createdAt: string
+  /** Where the file grows; it is moved to the storage when it is whole. */
+  spoolPath: string
+}
+
+export interface SnapshotContent { tables: CatalogTable[], sequences: CatalogSequence[], server: ServerFacts }
+
+/** Milliseconds between two progress reports. */
+const progressInterval = 250
+/** The server parses them all before it runs the first. */
+const statementsAtOnce = 100
+
+/**
+ * Copies the tables into a new file at `spoolPath`, all from the transaction's snapshot, or under its locks. After a failure there is
+ * no file.
+ */
+export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: (progress: Progress) => void): Promise<WrittenSnapshot> {
+  const { tables, server } = content
+  const changing = await findUnfaithfulTable(tx, tables, server)
+  if (changing !== undefined) throw new CannotSnapshot(`table ${changing} holds ${unfaithfulText(server)}`)
+  const manifest: Omit<Manifest, 'checksum'> = {
+    version: formatVersion,
+    id: identity.id,
+    schema: identity.schema,
+    createdAt: identity.createdAt,
+    trigger: identity.trigger,
+    note: identity.note,
+    ...identity.partial && { partial: true },
+    database: server.database,
+    postgres: server.version,
+    tables: tables.map((table) => ({
+      name: table.name,
+      rows: 0,
+      ...table.relations.length > 1 && { partitions: table.relations.filter(storesRows).map((relation) => relativeName(relation, identity.schema)) },
+      columns: table.columns.map(describeColumn)
+    })),
+    sequences: await describeSequences(tx, content.sequences, identity.schema),
+    totalRows: 0,
+    totalTables: tables.length
+  }
+  const writer = await openSnapshotWriter(identity.spoolPath, manifest)
+  try {
+    const progress = createProgress(tables.length, onProgress)
+    await copyTables(tx, tables, manifest, server, writer, progress.row)
+    manifest.totalRows = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
+    const written = await writer.finish(manifest)
+    progress.end(written)
+    return written
+  } catch (error) {
+    await writer.discard()
+    throw error
+  }
+}
+
+/**
+ * Many tables in one round trip: it takes longer than to read a small one.
+ */
+async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pick<Manifest, 'schema' | 'tables'>, server: ServerFacts, writer: SnapshotWriter, onRow: (table: string, tablesDone: number, bytes: number) => void): Promise<void> {
+  /** The one that is being written; -1 before the first. */
+  let current = -1
+  /** The relation whose rows are awaited, until the first one comes. */
+  let partition: string | undefined
+  /** Ends it, and starts those that follow up to this one: a root without partitions is not read, and is in the file all the same. */
+  function advance (index: number): void {
+    while (current < index) {
+      const ended = manifest.tables[current]
+      if (ended !== undefined) ended.rows = writer.endTable()
+      const next = manifest.tables[++current]
+      if (next !== undefined) writer.startTable(next)
+    }
+  }
+  const filled = new Set<string>()
+  for (const sources of inRoundTrips(tables)) {
+    const reader: CopyReader = {
+      begin (statement) {
+        const { index, relation } = sources[statement] as CopySource
+        advance(index)
+        partition = relativeName(relation, manifest.schema)
+      },
+      row (bytes, start, end) {
+        if (partition !== undefined) filled.add(partition)
+        partition = undefined
+        onRow((tables[current] as CatalogTable).name, current, writer.bytes)
+        return writer.writeRow(bytes, start, end)
+      }
+    }
+    await copyOut(tx, sources, server, reader).catch((error: unknown) => {
+      const table = tables[current]
+      throw table === undefined ? error : unreadable(error, table, server) ?? duringCopyOf({ schema: manifest.schema, name: table.name }, error)
+    })
+  }
+  advance(tables.length)
+  for (const table of manifest.tables) {
+    if (table.partitions !== undefined) table.partitions = table.partitions.filter((name) => filled.has(name))
+  }
+}
+
+const storesRows = ({ kind }: CatalogRelation): boolean => kind !== 'p'
+
+/** A relation whose rows are read, and the place of its table among all. */
+interface CopySource { index: number, table: CatalogTable, relation: CatalogRelation }
+
+const needsQuery = ({ table, relation }: CopySource): boolean => relation.generates.length > 0 || table.columns.some(({ generated }) => generated)
+
+/** Those that need a query are alone. */
+function inRoundTrips (tables: CatalogTable[]): CopySource[][] {
+  const trips: CopySource[][] = []
+  let open: CopySource[] | undefined
+  const sources = tables.flatMap((table, index) => table.relations.filter(storesRows).map((relation) => ({ index, table, relation })))
+  for (const source of sources) {
+    const alone = needsQuery(source)
+    if (alone || open === undefined || open.length === statementsAtOnce) trips.push(open = [])
+    open.push(source)
+    if (alone) open = undefined
+  }
+  return trips
+}
+
+async function copyOut (tx: Transaction, sources: CopySource[], { roleSettings }: ServerFacts, reader: CopyReader): Promise<void> {
+  const queried = sources.find(needsQuery)
+  if (queried === undefined) await tx.copyOut(sources.map(copyStatement), reader)
+  else await copyQueryOut(tx, roleSettings, queried.relation, queried.table.columns.map(({ name }) => name), reader)
+}
+
+/** The root's columns by name: a partition may have them in another order. A table without columns takes no list. */
+function copyStatement ({ table: { columns }, relation: { schema, name } }: CopySource): string {
+  const list = columns.map((column) => quoteIdentifier(column.name)).join(', ')
+  return `COPY ${qualifiedName(schema, name)}${list === '' ? '' : ` (${list})`} TO STDOUT`
+}
+
+function unreadable (error: unknown, { name }: CatalogTable, { encoding }: ServerFacts): Error | undefined {
+  if (isUntranslatable(error)) return new CannotSnapshot(`table ${name} holds bytes that are no text in UTF-8 (the database's encoding is ${encoding})`)
+  if (isTooLarge(error)) return new CannotSnapshot(`table ${name} holds a row that is too large to send: as text it exceeds 1 GB (${describeWithoutMessage(error)})`)
+  return undefined
+}
+
+async function describeSequences (tx: Transaction, sequences: CatalogSequence[], home: string): Promise<Manifest['sequences']> {
+  const unreadable = sequences.filter(({ used, readable }) => used && !readable)
+  if (unreadable.length > 0) {
+    throw new CannotSnapshot(unreadable.map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}`).join('; '))
+  }
+  const stored = await readSequenceStates(tx, sequences.filter(({ readable }) => readable))
+  return stored.map(({ schema, name, ownedBy, ownerSchema, lastValue, isCalled }) => ({
+    name,
+    ...schema !== home && { schema },
+    ownedBy,
+    ...ownerSchema !== null && ownerSchema !== home && { ownerSchema },
+    lastValue,
+    isCalled
+  }))
+}
+
+/** What no table draws from may be the application's own. */
+export function unreadSequences (sequences: CatalogSequence[]): string[] {
+  return sequences.filter(({ used, readable }) => !used && !readable)
+    .map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}, so its value is not in this snapshot`)
+}
+
+function createProgress (tables: number, report: (progress: Progress) => void): { row: (table: string, tablesDone: number, bytes: number) => void, end: (written: WrittenSnapshot) => void } {
+  let rows = 0
+  let next = Date.now() + progressInterval
+  return {
+    row (table, tablesDone, bytes) {
+      // A look at the clock for every row would show in the profile
+      if ((++rows & 255) !== 0 || Date.now() < next) return
+      next = Date.now() + progressInterval
+      report({ phase: 'snapshot', table, tables, tablesDone, rows, bytes })
+    },
+    end ({ manifest, sizeBytes }) {
+      report({ phase: 'snapshot', table: null, tables, tablesDone: tables, rows: manifest.totalRows, bytes: sizeBytes })
+    }
+  }
+}

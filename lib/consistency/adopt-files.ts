@@ -1,0 +1,103 @@
+import type { FoundSnapshot } from '../log/adoptions.ts'
+import type { LoggedBackup } from '../log/log-row.ts'
+import { type ErrorCode, isOwnError } from '../own-error.ts'
+import type { Run } from '../runs/active-runs.ts'
+import { type Context, storedFile } from '../runs/context.ts'
+import { callGuarded } from '../runs/event-hub.ts'
+import { createSnapshotSource } from '../runs/open-snapshot.ts'
+import { findForeignProblems } from '../snapshot/find-foreign-problems.ts'
+import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
+import { mayHaveSidecars } from '../storage/sidecar-name.ts'
+import { isSnapshotName } from '../storage/snapshot-name.ts'
+import type { LongCall } from '../../types/index.ts'
+import { compareStorage } from './compare-storage.ts'
+import { type FoundFile, toFoundFile, withOwnIds, withSuspects } from './found-file.ts'
+import { readSidecar } from './sidecar.ts'
+
+/** What adopting the files of the storage came to. */
+export interface AdoptedFiles {
+  adopted: LoggedBackup[]
+  /** Completed backups whose files are not in the storage. */
+  missing: LoggedBackup[]
+}
+
+/**
+ * Gives each snapshot in the storage that has no row a row, from its manifest, after reading it to its end. A damaged one
+ * stays where it is, and the reason is logged. Several replicas may do it at once.
+ * @throws FST_BACKUP_STORAGE_TAKEN
+ */
+export async function adoptFiles (context: Context, call: LongCall = {}): Promise<AdoptedFiles> {
+  const { log, storage } = context
+  const { unknown, ids, sidecars } = await compareStorage(context)
+  const found: FoundFile[] = []
+  for (const filename of unknown) {
+    const read = await readUnknown(context, filename, call)
+    if (read === undefined) continue
+    const { isOriginal, snapshot } = toFoundFile(context.options, filename, read)
+    const sidecar = await findSidecar(context, filename, sidecars.get(filename) ?? [])
+    found.push({ isOriginal, snapshot: { ...snapshot, ...sidecar } })
+  }
+  // Again, since reading may take long, and another replica may have adopted and pruned one of them
+  const present = new Set((await storage.list()).map(({ name }) => name))
+  const stillThere = found.filter(({ snapshot }) => present.has(snapshot.filename))
+  const adopted = await log.adopt(withSuspects(context.options.guard, withOwnIds(stillThere, ids)))
+  const missing = (await log.completed()).filter(({ backup }) => ids.has(backup.id) && !present.has(backup.filename))
+  return { adopted, missing }
+}
+
+/**
+ * What the newest readable sidecar says. Its version is that of the newest one in any case: the next change writes the
+ * version after it.
+ */
+async function findSidecar (context: Context, filename: string, versions: number[]): Promise<Partial<FoundSnapshot>> {
+  const newest = versions[0] ?? null
+  for (const version of versions) {
+    const sidecar = await readSidecar(context, filename, version)
+    if (sidecar !== undefined) return { ...sidecar, sidecar: newest }
+  }
+  return { sidecar: newest }
+}
+
+/** Undefined when it is no intact snapshot, cannot be read, or no longer exists. */
+async function readUnknown (context: Context, filename: string, call: LongCall): Promise<ReadSnapshot | undefined> {
+  const run = await context.runs.beginReading(filename, call.signal)
+  try {
+    return await readIntact(context, filename, call, run)
+  } finally {
+    run.end()
+  }
+}
+
+/** Each of these concerns one file, and must not keep the others from being adopted. */
+const ofOneFile: ErrorCode[] = ['SNAPSHOT_INVALID', 'LIMIT_EXCEEDED', 'FILE_GONE', 'STORAGE_FAILED']
+
+async function readIntact (
+  context: Context, filename: string, { onProgress }: LongCall, { signal }: Run
+): Promise<ReadSnapshot | undefined> {
+  const { logger, options, runner } = context
+  const file = createSnapshotSource(context, { filename }, signal)
+  const skip = (reason: string): undefined => {
+    logger.warn({ filename, reason }, 'a file in the storage has no row and is not adopted')
+  }
+  if (isSnapshotName(filename) && !mayHaveSidecars(filename)) {
+    return skip('its name is too long for a file beside it, which would keep its pin and note; rename it')
+  }
+  try {
+    const read = await runner.readThrough(storedFile(context, { filename }), {
+      open: file.open,
+      limits: options.limits,
+      onProgress (progress) {
+        callGuarded(() => onProgress?.(progress), () => {
+          logger.error({ filename }, 'the onProgress callback of a call threw')
+        })
+      },
+      signal
+    })
+    const problems = findForeignProblems(read)
+    return problems.length === 0 ? read : skip(problems.join('; '))
+  } catch (error) {
+    const failure = file.failureOf(error)
+    if (!ofOneFile.some((code) => isOwnError(failure, code))) throw failure
+    return skip(failure.message)
+  }
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto'
+import type { FoundSnapshot } from '../log/adoptions.ts'
+import type { ResolvedOptions } from '../options/resolve-service-options.ts'
+import { isNote } from '../arguments/check-arguments.ts'
+import { findShrunkTables } from '../retention/find-shrunk-tables.ts'
+import { type CountedSnapshot, isFull } from '../retention/guarded-snapshot.ts'
+import { snapshotFilename, timeOfFilename } from '../snapshot/file-format.ts'
+import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
+import { countRows } from './holds.ts'
+
+/** A snapshot in the storage that has no row, as its row will describe it. */
+export interface FoundFile {
+  /** Its name is that of its schema and creation time. */
+  isOriginal: boolean
+  snapshot: FoundSnapshot
+}
+
+/**
+ * The row of a file, as it was when the snapshot was created. Only an import or a copy has another name than that of its
+ * schema and creation time; it counts from the time in its name.
+ */
+export function toFoundFile (
+  options: ResolvedOptions, filename: string, { manifest, sizeBytes, checksum }: ReadSnapshot
+): FoundFile {
+  const { id, schema, trigger, note, totalTables, totalRows, partial = false } = manifest
+  const createdAt = new Date(manifest.createdAt)
+  const isOriginal = filename === snapshotFilename(schema, createdAt)
+  const snapshot = {
+    id,
+    schema,
+    filename,
+    trigger: isOriginal ? trigger : 'import',
+    note: isNote(note) ? note : null,
+    createdAt: isOriginal ? createdAt : timeOfFilename(filename) ?? createdAt,
+    sizeBytes,
+    tableCount: totalTables,
+    rowCount: totalRows,
+    checksum,
+    rowCounts: isOriginal ? countRows(manifest, excludedNames(options.excludeTables, schema)) : null,
+    partial,
+    suspect: null,
+    pinned: false,
+    accepted: false,
+    sidecar: null
+  } as const
+  return { isOriginal, snapshot }
+}
+
+/** The manifest does not name the tables that were left out: those that are excluded today are assumed. */
+const excludedNames = (excludeTables: string[], schema: string): string[] =>
+  excludeTables.map((name) => name.startsWith(`${schema}.`) ? name.slice(schema.length + 1) : name)
+
+/**
+ * Of several files of one snapshot the original keeps the id, in whatever order their names sort; a file whose id is taken
+ * becomes an import with an id of its own.
+ * @param taken ids in the log; the function adds those of the snapshots
+ */
+export function withOwnIds (files: FoundFile[], taken: Set<string>): FoundSnapshot[] {
+  const sorted = [...files.filter(({ isOriginal }) => isOriginal), ...files.filter(({ isOriginal }) => !isOriginal)]
+  return sorted.map(({ snapshot }) => {
+    const own: FoundSnapshot = taken.has(snapshot.id)
+      ? { ...snapshot, id: randomUUID(), trigger: 'import', rowCounts: null }
+      : snapshot
+    taken.add(own.id)
+    return own
+  })
+}
+
+/** Oldest first, each compared with those before it, as when it was created. */
+export function withSuspects (guard: ResolvedOptions['guard'], found: FoundSnapshot[]): FoundSnapshot[] {
+  const sorted = found.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
+  if (guard === undefined) return sorted
+  const earlier = new Map<string, CountedSnapshot[]>()
+  return sorted.map((snapshot, ordinal) => {
+    const { schema, rowCounts } = snapshot
+    const before = earlier.get(schema) ?? []
+    const suspect = rowCounts !== null && isFull(snapshot) ? findShrunkTables(before, rowCounts, guard) : null
+    earlier.set(schema, [...before, { ...snapshot, ordinal, suspect, restoredRows: null }])
+    return { ...snapshot, suspect }
+  })
+}

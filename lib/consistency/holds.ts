@@ -1,0 +1,57 @@
+import type { LoggedBackup } from '../log/log-row.ts'
+import { findHold, type Hold } from '../retention/find-hold.ts'
+import { findShrunkTables } from '../retention/find-shrunk-tables.ts'
+import { groupBy } from '../retention/group-by.ts'
+import type { GuardedSnapshot } from '../retention/guarded-snapshot.ts'
+import type { Manifest, SuspectTable } from '../../types/index.ts'
+import type { Context } from '../runs/context.ts'
+
+export const toGuarded = ({ backup: { trigger, suspect, accepted }, ...logged }: LoggedBackup): GuardedSnapshot =>
+  ({ ...logged, trigger, suspect, accepted })
+
+/** Of each table; null for one that exists and was left out. */
+export function countRows ({ tables }: Manifest, excludedTables: string[]): Record<string, number | null> {
+  return Object.fromEntries([...excludedTables.map((name) => [name, null]), ...tables.map(({ name, rows }) => [name, rows])])
+}
+
+/** The tables that a new full snapshot has lost rows of, compared with those in the log. Null when there are none, or without a guard. */
+export async function findSuspectTables ({ log, options }: Pick<Context, 'log' | 'options'>, schema: string, rowCounts: Record<string, number | null>): Promise<SuspectTable[] | null> {
+  if (options.guard === undefined) return null
+  return findShrunkTables(await log.counted(schema, options.guard.window), rowCounts, options.guard)
+}
+
+const noHold: Hold = { newestSuspect: undefined, firstSuspect: undefined, isHeld: () => false }
+
+/** Of snapshots of one schema. Nothing is held without a guard. */
+export const holdOf = ({ options }: Pick<Context, 'options'>, snapshots: LoggedBackup[]): Hold =>
+  options.guard === undefined ? noHold : findHold(snapshots.map(toGuarded))
+
+/** What is held of each of these schemas; one query for all. */
+export async function findHolds (context: Pick<Context, 'log' | 'options'>, schemas: string[]): Promise<(schema: string) => Hold> {
+  if (context.options.guard === undefined || schemas.length === 0) return () => noHold
+  const snapshots = bySchema(await context.log.doubtfulSnapshots([...new Set(schemas)]))
+  const holds = new Map([...snapshots].map(([schema, logged]) => [schema, holdOf(context, logged)]))
+  return (schema) => holds.get(schema) ?? noHold
+}
+
+/** Of a schema the newest suspect that waits for an acceptance or a restore. */
+export interface WaitingSuspect {
+  id: string
+  schema: string
+  suspect: SuspectTable[]
+  /** When the first suspect of the schema began that waits. */
+  since: string
+}
+
+/** At most one of each schema. */
+export async function findWaitingSuspects (context: Pick<Context, 'log' | 'options'>): Promise<WaitingSuspect[]> {
+  if (context.options.guard === undefined) return []
+  return [...bySchema(await context.log.doubtfulSnapshots(null)).values()].flatMap((snapshots) => {
+    const { newestSuspect, firstSuspect } = holdOf(context, snapshots)
+    const since = snapshots.find(({ ordinal }) => ordinal === firstSuspect?.ordinal)?.backup.startedAt
+    return snapshots.flatMap(({ ordinal, backup: { id, schema, suspect } }) =>
+      ordinal === newestSuspect?.ordinal && suspect !== null && since !== undefined ? [{ id, schema, suspect, since }] : [])
+  })
+}
+
+const bySchema = (snapshots: LoggedBackup[]): Map<string, LoggedBackup[]> => groupBy(snapshots, ({ backup }) => backup.schema)

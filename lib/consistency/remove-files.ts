@@ -1,0 +1,38 @@
+import type { LoggedBackup } from '../log/log-row.ts'
+import type { Context } from '../runs/context.ts'
+import { errorText } from '../runs/public-error.ts'
+import { removeSidecars } from './sidecar.ts'
+
+/** The file of a backup, and what lies beside it. Idempotent. */
+export async function removeFiles (context: Pick<Context, 'storage'>, { backup, sidecar }: LoggedBackup): Promise<void> {
+  await context.storage.remove(backup.filename)
+  if (sidecar !== null) await removeSidecars(context, backup.filename, sidecar)
+}
+
+/** A removal is marked first, so that it can be finished after a crash. */
+export async function finishRemoval (context: Pick<Context, 'storage' | 'log'>, logged: LoggedBackup): Promise<void> {
+  if (logged.hasFile) await removeFiles(context, logged)
+  await context.log.deleteRow(logged.backup.id)
+}
+
+/**
+ * Removes the files of each, then calls `done`. A file that can not be deleted stops none of the others; it is logged once by each process, the
+ * status lists it as long as it is there, and every later run tries again. Gives those that are done.
+ */
+export async function removeEach<T extends LoggedBackup> ({ storage, logger, undeletable }: Pick<Context, 'storage' | 'logger' | 'undeletable'>, removals: T[], done: (logged: T) => Promise<void>): Promise<T[]> {
+  const removed: T[] = []
+  for (const logged of removals) {
+    const { id, filename } = logged.backup
+    try {
+      if (logged.hasFile) await removeFiles({ storage }, logged)
+    } catch (error) {
+      if (!undeletable.has(id)) logger.warn({ id, filename, reason: errorText(error) }, 'the file of a backup can not be deleted; delete it by hand, or make it deletable')
+      undeletable.add(id)
+      continue
+    }
+    undeletable.delete(id)
+    await done(logged)
+    removed.push(logged)
+  }
+  return removed
+}

@@ -1,0 +1,50 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
+import type { RefusalSchema } from './response-schemas.ts'
+
+type Refusal = Static<typeof RefusalSchema>
+
+const property = (value: unknown, name: string): unknown => typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
+
+/** What went wrong, in Fastify's words and with the lists that help to act. `null` when the error was not made to be shown. */
+export function refusalBody (error: unknown): Refusal | null {
+  const code = property(error, 'code')
+  const status = property(error, 'statusCode')
+  const statusCode = typeof status === 'number' && status >= 400 && status < 600 ? status : 500
+  const isOwn = typeof code === 'string' && code.startsWith('FST_')
+  if (!(error instanceof Error) || !(isOwn || statusCode < 500)) return null
+
+  const problems = property(error, 'problems')
+  const drift = property(error, 'drift')
+  return {
+    statusCode,
+    ...(typeof code === 'string' && { code }),
+    error: STATUS_CODES[statusCode] ?? 'Error',
+    message: error.message,
+    ...(Array.isArray(problems) && { problems }),
+    ...(Array.isArray(drift) && { drift })
+  }
+}
+
+const unexpected: Refusal = {
+  statusCode: 500,
+  error: 'Internal Server Error',
+  message: 'Something unexpected went wrong; the log of the service has its code'
+}
+
+/**
+ * Answers every error of the scope. Of an unexpected one only code and name are told, and only to the log: the message and
+ * the detail of a database error may quote rows.
+ */
+export function answerError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const refusal = refusalBody(error)
+  if (refusal === null) {
+    request.log.error({ code: property(error, 'code'), name: property(error, 'name') }, 'unexpected error in a backup route')
+  } else {
+    const level = refusal.statusCode < 500 ? 'info' : 'error'
+    request.log[level]({ code: refusal.code }, refusal.message)
+  }
+  const body = refusal ?? unexpected
+  reply.code(body.statusCode).send(body)
+}

@@ -1,0 +1,38 @@
+import { BackupSchema } from '../../../types/index.ts'
+import { answer, refusals } from '../response-schemas.ts'
+import { CreateArguments, NoQuery } from '../../arguments/call-schemas.ts'
+import { prefersAsync } from '../prefer-header.ts'
+import { callerOf, collectionAddresses, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'createBackup',
+  tags: ['backup'],
+  summary: 'Take a snapshot',
+  description: 'Answers when it is completed, or at once with `Prefer: respond-async`. A client that goes away does not end the run.',
+  querystring: NoQuery,
+  body: CreateArguments,
+  response: {
+    201: answer('The finished backup; its address is in Location', BackupSchema),
+    202: answer('The running backup, with `Prefer: respond-async`', BackupSchema),
+    ...refusals.always,
+    ...refusals.body,
+    ...refusals.missingSchema,
+    ...refusals.busy,
+    ...refusals.unusable,
+    ...refusals.full
+  }
+}
+
+export function createBackup (scope: Scope, { engineFor, options }: RouteContext): void {
+  for (const { hide, ...address } of collectionAddresses(scope)) {
+    scope.post('/', { ...longRoute, ...address, schema: { ...schema, hide } }, async (request, reply) => {
+      const run = await engineFor(request).beginCreate({ ...request.body, ...callerOf(request, options) })
+      const location = locationOf(scope, run.backup.id)
+      if (prefersAsync(request)) {
+        return reply.code(202).headers({ location, 'preference-applied': 'respond-async' }).send(run.backup)
+      }
+      const backup = await run.finished
+      return reply.code(201).headers({ location }).send(backup)
+    })
+  }
+}

@@ -1,0 +1,100 @@
+import type { Readable } from 'node:stream'
+import contentDisposition from 'content-disposition'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fresh from 'fresh'
+import { Type } from 'typebox'
+import { Aborted, FileGone, NotCompleted, RangeInvalid } from '../../errors.ts'
+import type { BackupCalls } from '../../service/backup-engine.ts'
+import { answer, empty, refusals, RefusalSchema } from '../response-schemas.ts'
+import { parseRange } from '../byte-range.ts'
+import { answerError } from '../error-response.ts'
+import { IdParams, NoQuery } from '../../arguments/call-schemas.ts'
+import { requireLength } from '../require-length.ts'
+import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
+
+const FileBytes = Type.Unsafe<Readable>({ type: 'string', format: 'binary' })
+
+const schema = {
+  operationId: 'downloadSnapshot',
+  tags: ['backup'],
+  summary: 'Download a snapshot file',
+  description: 'Takes a single Range, If-Range and If-None-Match.',
+  params: IdParams,
+  querystring: NoQuery,
+  response: {
+    200: answer('The file', FileBytes),
+    206: answer('The part that Range asks for', FileBytes),
+    304: empty('The file is still what If-None-Match says'),
+    ...refusals.always,
+    ...refusals.missing,
+    ...refusals.busy,
+    ...refusals.gone,
+    416: answer('The range lies outside of the file', RefusalSchema)
+  }
+}
+
+interface Snapshot { filename: string, sizeBytes: number, etag: string }
+
+async function findSnapshot (engine: BackupCalls, id: string): Promise<Snapshot> {
+  const { status, available, filename, sizeBytes, checksum } = await engine.get(id)
+  if (status !== 'completed' && status !== 'restored') throw new NotCompleted(id, status)
+  if (!available || sizeBytes === null || checksum === null) throw new FileGone(filename)
+  return { filename, sizeBytes, etag: `"${checksum}"` }
+}
+
+/** Tells of the file, for GET as for HEAD. True when the client has it already. */
+function describeFile (request: FastifyRequest, reply: FastifyReply, { filename, etag }: Snapshot): boolean {
+  reply.header('etag', etag)
+  if (fresh(request.headers, { etag })) return true
+  reply.headers({
+    'accept-ranges': 'bytes',
+    'content-type': 'application/json',
+    'content-disposition': contentDisposition(filename)
+  })
+  return false
+}
+
+function rangeOf ({ headers }: FastifyRequest, { sizeBytes, etag }: Snapshot): ReturnType<typeof parseRange> {
+  const isOfThisFile = headers['if-range'] === undefined || headers['if-range'] === etag
+  return headers.range !== undefined && isOfThisFile ? parseRange(headers.range, sizeBytes) : undefined
+}
+
+/** An answer that went wrong is not the file that its headers tell of. */
+function answerWithoutFile (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  for (const name of ['accept-ranges', 'etag', 'content-disposition', ...error instanceof RangeInvalid ? [] : ['content-range']]) {
+    reply.removeHeader(name)
+  }
+  answerError(error, request, reply)
+}
+
+export function downloadSnapshot (scope: Scope, { engineFor, stallTimeoutMs }: RouteContext): void {
+  const route = { ...longRoute, errorHandler: answerWithoutFile }
+
+  // First: otherwise Fastify makes one of the GET, which reads the whole file to throw it away
+  scope.head('/:id/download', { ...route, schema: { ...schema, hide: true } }, async (request, reply) => {
+    const snapshot = await findSnapshot(engineFor(request), request.params.id)
+    if (describeFile(request, reply, snapshot)) return reply.code(304).send()
+    return reply.header('content-length', snapshot.sizeBytes).send()
+  })
+
+  scope.get('/:id/download', { ...route, schema }, async (request, reply) => {
+    const { id } = request.params
+    const snapshot = await findSnapshot(engineFor(request), id)
+    if (describeFile(request, reply, snapshot)) return reply.code(304).send()
+
+    const range = rangeOf(request, snapshot)
+    if (range === null) {
+      reply.header('content-range', `bytes */${snapshot.sizeBytes}`)
+      throw new RangeInvalid(snapshot.sizeBytes)
+    }
+    const { stream } = await engineFor(request).download(id, range)
+    const { start, end } = range ?? { start: 0, end: snapshot.sizeBytes - 1 }
+    if (range !== undefined) reply.code(206).header('content-range', `bytes ${start}-${end}/${snapshot.sizeBytes}`)
+
+    // Fastify destroys it for a client that has gone, but not when an onSend hook of the app's throws, nor for a client that stays and takes nothing
+    reply.raw.once('close', () => stream.destroy())
+    reply.raw.setTimeout(stallTimeoutMs, () => stream.destroy(new Aborted('the download stood still')))
+    const length = end - start + 1
+    return reply.header('content-length', length).send(requireLength(stream, length))
+  })
+}

@@ -1,0 +1,21 @@
+import { BackupSchema } from '../../../types/index.ts'
+import { answer, refusals } from '../response-schemas.ts'
+import { IdParams, NoQuery } from '../../arguments/call-schemas.ts'
+import type { RouteContext, Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'getBackup',
+  tags: ['backup'],
+  summary: 'One backup, with its progress while it runs',
+  params: IdParams,
+  querystring: NoQuery,
+  response: {
+    200: answer('The backup', BackupSchema),
+    ...refusals.always,
+    ...refusals.missing
+  }
+}
+
+export function getBackup (scope: Scope, { engineFor }: RouteContext): void {
+  scope.get('/:id', { schema }, (request) => engineFor(request).get(request.params.id))
+}

@@ -1,0 +1,21 @@
+import { BackupListSchema } from '../../../types/index.ts'
+import { answer, refusals } from '../response-schemas.ts'
+import { ListArguments } from '../../arguments/call-schemas.ts'
+import { collectionAddresses, type RouteContext, type Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'listBackups',
+  tags: ['backup'],
+  summary: 'List backups, newest first',
+  querystring: ListArguments,
+  response: {
+    200: answer('A page of backups', BackupListSchema),
+    ...refusals.always
+  }
+}
+
+export function listBackups (scope: Scope, { engineFor }: RouteContext): void {
+  for (const { hide, ...address } of collectionAddresses(scope)) {
+    scope.get('/', { ...address, schema: { ...schema, hide } }, (request) => engineFor(request).list(request.query))
+  }
+}

@@ -1,0 +1,24 @@
+import { empty, refusals } from '../response-schemas.ts'
+import { IdParams, NoQuery } from '../../arguments/call-schemas.ts'
+import type { RouteContext, Scope } from '../route-context.ts'
+
+const schema = {
+  operationId: 'removeBackup',
+  tags: ['backup'],
+  summary: 'Delete a snapshot and its row',
+  params: IdParams,
+  querystring: NoQuery,
+  response: {
+    204: empty('Deleted'),
+    ...refusals.always,
+    ...refusals.missing,
+    ...refusals.busy
+  }
+}
+
+export function removeBackup (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
+  scope.delete('/:id', { schema, onRequest: requireRestoreAuth }, async (request, reply) => {
+    await engineFor(request).remove(request.params.id)
+    return reply.code(204).send()
+  })
+}

@@ -1,0 +1,43 @@
+import type { FastifyRequest } from 'fastify'
+import type { AuthFunctions, BackupOptions } from '../../types/index.ts'
+import { AuthRequired } from '../errors.ts'
+import { resolveActor } from './actor.ts'
+
+/** The options of the routes, with every default decided. */
+export interface ResolvedHttpOptions {
+  /** Begins with a slash and ends without one. */
+  readonly basePath: string
+  readonly auth: AuthFunctions | false
+  /** Empty when a restore needs no further authentication. */
+  readonly restoreAuth: AuthFunctions
+  /** The name of the caller, or null. Throws when the application's own function returns none. */
+  readonly actor: (request: FastifyRequest) => string | null
+}
+
+/** Lists are copied on both levels: @fastify/auth changes the one that it is given. */
+function copyFunctions (functions: AuthFunctions): AuthFunctions {
+  return functions.map((entry) => Array.isArray(entry) ? [...entry] : entry)
+}
+
+function resolveAuth (
+  { auth, restoreAuth = [], allowRestore = false }: BackupOptions
+): Pick<ResolvedHttpOptions, 'auth' | 'restoreAuth'> {
+  if (auth === undefined || (auth !== false && auth.length === 0)) {
+    throw new AuthRequired("option 'auth' is required: give the @fastify/auth functions that must all pass, or false " +
+      'when something else protects the routes')
+  }
+  if (auth === false && allowRestore && restoreAuth.length === 0) {
+    throw new AuthRequired("option 'restoreAuth' is required when auth is false and allowRestore is true: a restore " +
+      'is always authenticated')
+  }
+  return { auth: auth && copyFunctions(auth), restoreAuth: copyFunctions(restoreAuth) }
+}
+
+/** @throws FST_BACKUP_AUTH_REQUIRED */
+export function resolveHttpOptions (options: BackupOptions): ResolvedHttpOptions {
+  return {
+    basePath: (options.basePath ?? '/admin/backup').replace(/\/$/, ''),
+    ...resolveAuth(options),
+    actor: resolveActor(options.actor)
+  }
+}

@@ -1,0 +1,23 @@
+import { OptionInvalid } from '../errors.ts'
+import { assertOptions, isPlainObject } from './check-options.ts'
+import { type ResolvedHttpOptions, resolveHttpOptions } from './resolve-http-options.ts'
+import { type ResolvedOptions, resolveServiceOptions } from './resolve-service-options.ts'
+
+/** All options of the plugin. */
+export interface ResolvedPluginOptions extends ResolvedOptions, ResolvedHttpOptions { readonly enabled: true }
+
+/**
+ * Validates the options of the plugin and decides their defaults. Does not change what it is given. A plugin that is switched
+ * off needs no `auth`, so its functions are not checked: the plugins that provide them may be off as well.
+ * @throws FST_BACKUP_OPTION_INVALID, FST_BACKUP_AUTH_REQUIRED
+ */
+export function resolveOptions (options: unknown): ResolvedPluginOptions | { enabled: false } {
+  if (!isPlainObject(options)) throw new OptionInvalid('the options must be an object')
+  if (options.enabled !== true) {
+    const { auth, restoreAuth, ...others } = options
+    assertOptions(others)
+    return { enabled: false }
+  }
+  assertOptions(options)
+  return { enabled: true, ...resolveServiceOptions(options), ...resolveHttpOptions(options) }
+}

@@ -1,0 +1,102 @@
+import { resolve } from 'node:path'
+import type { FastifyRequest } from 'fastify'
+import type { BackupOptions, GuardOptions, KeepRules, ScheduleOptions, SnapshotStorage } from '../../types/index.ts'
+import { OptionInvalid } from '../errors.ts'
+import type { Sql } from '../postgres/driver/connection.ts'
+import { isSystemSchema } from './check-options.ts'
+
+export interface ResolvedSchedule {
+  readonly enabled: boolean
+  readonly cron: string
+  readonly retentionDays: number
+  readonly mode: 'interval' | 'calendar'
+  readonly timezone: string
+  readonly schemas: () => string[] | Promise<string[]>
+  readonly concurrency: number
+}
+
+export interface ResolvedLimits {
+  readonly rowBytes: number
+  readonly manifestBytes: number
+}
+
+/** The options of the service behind `fastify.backup`, with every default decided. A script needs no others. */
+export interface ResolvedOptions {
+  /** Absolute. */
+  readonly storagePath: string
+  readonly maxBackups: number
+  readonly retention: KeepRules
+  /** Undefined: nothing is compared or held. */
+  readonly guard: Required<GuardOptions> | undefined
+  readonly allowRestore: boolean
+  readonly excludeTables: string[]
+  readonly schedule: ResolvedSchedule
+  /** The application's own pool. Without it and without `connection`, the environment names the database. */
+  readonly sql: Sql | undefined
+  readonly connection: BackupOptions['connection']
+  readonly schema: string
+  /** Whether a caller may name this schema and see its backups. Never a system schema. A call in code has no request. */
+  readonly isSchemaAllowed: (name: string, request?: FastifyRequest) => boolean
+  /** False without the option `schemas`: every caller sees the backups of every schema. */
+  readonly areCallersBounded: boolean
+  readonly logSchema: string
+  readonly storage: SnapshotStorage | undefined
+  readonly worker: boolean
+  /** Of files from elsewhere. */
+  readonly limits: ResolvedLimits
+}
+
+const mebibyte = 1024 * 1024
+
+function resolveSchedule (schedule: ScheduleOptions, schema: string): ResolvedSchedule {
+  const {
+    enabled = false, cron = '0 2 * * *', retentionDays = 30, mode = 'interval', timezone = 'UTC', schemas = [schema], concurrency = 2
+  } = schedule
+  const names = Array.isArray(schemas) ? [...schemas] : schemas
+  return { enabled, cron, retentionDays, mode, timezone, schemas: Array.isArray(names) ? () => [...names] : names, concurrency }
+}
+
+function resolveGuard (guard: GuardOptions | false = {}): Required<GuardOptions> | undefined {
+  if (guard === false) return undefined
+  const { shrink = 0.5, minRows = 100, window = 7, ignoreTables = [] } = guard
+  return { shrink, minRows, window, ignoreTables: [...ignoreTables] }
+}
+
+function resolveBounds (schemas: BackupOptions['schemas']): ResolvedOptions['isSchemaAllowed'] {
+  const names = Array.isArray(schemas) ? new Set(schemas) : undefined
+  return (name, request) => {
+    if (isSystemSchema(name)) return false
+    if (names !== undefined) return names.has(name)
+    if (typeof schemas !== 'function') return true
+    // Anything but true is a no: the promise of an async function would say yes to every name. When it rejects, the process must not end
+    const answer: unknown = schemas(name, request)
+    if (answer instanceof Promise) answer.catch(() => {})
+    return answer === true
+  }
+}
+
+/** Validates nothing but what no other place can: see assertOptions(). */
+export function resolveServiceOptions (options: BackupOptions): ResolvedOptions {
+  const { schema = 'public', limits = {} } = options
+  if (options.sql !== undefined && options.connection !== undefined) {
+    throw new OptionInvalid("options 'sql' and 'connection' exclude each other; give one of them")
+  }
+  return {
+    storagePath: resolve(options.storagePath ?? './backups'),
+    maxBackups: options.maxBackups ?? 50,
+    retention: { ...options.retention },
+    guard: resolveGuard(options.guard),
+    allowRestore: options.allowRestore ?? false,
+    excludeTables: [...options.excludeTables ?? ['audit_logs', 'backup_logs']],
+    schedule: resolveSchedule(options.schedule ?? {}, schema),
+    sql: options.sql,
+    connection: options.connection,
+    schema,
+    isSchemaAllowed: resolveBounds(options.schemas),
+    areCallersBounded: options.schemas !== undefined,
+    logSchema: options.logSchema ?? schema,
+    storage: options.storage,
+    worker: options.worker ?? true,
+    limits: { rowBytes: limits.rowBytes ?? 256 * mebibyte, manifestBytes: limits.manifestBytes ?? 16 * mebibyte }
+  }
+}

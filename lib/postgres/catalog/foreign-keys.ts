@@ -1,0 +1,159 @@
+import { RestoreFailed } from '../../errors.ts'
+import { foreignKeyViolation, sqlState } from '../database-error.ts'
+import { qualifiedName, quoteIdentifier, quoteLiteral, type TableRef } from '../identifiers.ts'
+import { runAll, runInChunks } from '../run-statements.ts'
+import type { Transaction } from '../driver/transaction.ts'
+
+/** A table at one end of a foreign key, and what this role may do to it. */
+export interface KeyEnd extends TableRef {
+  oid: string
+  partitioned: boolean
+  owned: boolean
+  lockable: boolean
+  forcesRowSecurity: boolean
+}
+
+export interface ForeignKey {
+  name: string
+  /** The referencing table. */
+  table: KeyEnd
+  /** The referenced table; `allowed`: whether a foreign key may refer to it. */
+  references: KeyEnd & { allowed: boolean }
+  /** pg_get_constraintdef(), with NOT VALID and DEFERRABLE where they apply. */
+  definition: string
+  /** The unique index that it relies on, and the one that it would rely on when it is made again by `definition`. */
+  index: { current: string, next: string | null }
+  comment: string | null
+  /**
+   * `whole`: a key by itself. Of a key of a partitioned table there is one more for each partition, at either end, which goes and comes with
+   * the root's: that `follows`. One that differs from what would come, by its name, say, is a `share`: it has to be made before the
+   * root's is made again, which then adopts it by its shape.
+   */
+  part: 'whole' | 'share' | 'follows'
+  /** Whether the triggers that it is made of were switched off (DISABLE TRIGGER ALL), which only a superuser can do. */
+  disabled: boolean
+  matchFull: boolean
+  /** Pairs of columns and the operator that compares them, to count what dangles. Null for a temporal key (PERIOD). */
+  columns: Array<{ from: string, to: string, operator: string }> | null
+}
+
+const end = (alias: string, namespace: string): string =>
+  `'oid', ${alias}.oid::text, 'schema', ${namespace}.nspname, 'name', ${alias}.relname, 'partitioned', ${alias}.relkind = 'p',
+   'owned', pg_has_role(${alias}.relowner, 'USAGE'), 'forcesRowSecurity', ${alias}.relforcerowsecurity AND ${alias}.relrowsecurity,
+   'lockable', has_schema_privilege(${namespace}.oid, 'USAGE')
+     AND (has_table_privilege(${alias}.oid, 'UPDATE') OR has_table_privilege(${alias}.oid, 'DELETE') OR has_table_privilege(${alias}.oid, 'TRUNCATE'))`
+
+/** Each key (`key`) with those above it, for WITH RECURSIVE; the row with `above = 0` has the one that was declared (`top`). */
+export const rootKeysQuery = `
+  SELECT oid AS key, oid AS top, conparentid AS above FROM pg_constraint WHERE contype = 'f'
+  UNION ALL SELECT root.key, up.oid, up.conparentid FROM root JOIN pg_constraint up ON up.oid = root.above`
+
+/**
+ * Among the unique indexes that fit, ADD FOREIGN KEY takes the one with the lowest oid, whichever the key had: REINDEX
+ * CONCURRENTLY gives an index a new oid. Without a list of columns it takes the primary key's. Partitions follow their root.
+ */
+const indexQuery = `
+  CROSS JOIN LATERAL (
+    SELECT array_agg(quote_ident(a.attname) ORDER BY k.place) AS names, array_agg(k.number ORDER BY k.number) AS sorted
+    FROM unnest(con.confkey) WITH ORDINALITY AS k(number, place)
+    JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.number) key_columns
+  LEFT JOIN LATERAL (
+    SELECT i.indexrelid, i.indisprimary AND (i.indkey::int2[])[0:i.indnkeyatts - 1] = con.confkey AS as_primary
+    FROM pg_index i WHERE i.indexrelid = con.conindid) used_index ON true
+  LEFT JOIN LATERAL (SELECT i.indexrelid FROM pg_index i
+    WHERE i.indrelid = con.confrelid AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+      AND CASE WHEN kind.temporal THEN i.indisexclusion ELSE i.indisunique END
+      AND (SELECT array_agg(number ORDER BY number)
+        FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) number) = key_columns.sorted
+    ORDER BY i.indexrelid LIMIT 1) first_index ON true
+  CROSS JOIN LATERAL (
+    SELECT con.confrelid::regclass || '(' || array_to_string(key_columns.names, ', ') || ')' AS with_columns) target`
+
+/**
+ * Every foreign key with one of `relations` (oids) at either end, in the order in which they are to be made. Their actions fire
+ * in the order in which they were made, so that is kept. A root's key follows its shares, which are made from the leaves upwards.
+ * A key that a partition has by itself, of the shape of its root's, is younger than that, or the root's would have adopted it.
+ *
+ * Triggers fire in the order of their names, which hold the oids as text: 100000 fires before 99999.
+ */
+export async function readForeignKeys (tx: Transaction, relations: string[]): Promise<ForeignKey[]> {
+  return await tx.query<ForeignKey>(`
+    WITH RECURSIVE root AS (${rootKeysQuery})
+    SELECT con.conname AS name,
+      json_build_object(${end('child', 'cn')}) AS table,
+      json_build_object(${end('parent', 'pn')}, 'allowed', has_schema_privilege(pn.oid, 'USAGE') AND (has_table_privilege(parent.oid, 'REFERENCES')
+        OR (SELECT bool_and(has_column_privilege(parent.oid, k, 'REFERENCES')) FROM unnest(con.confkey) k))) AS references,
+      CASE WHEN steered
+        THEN replace(definition, 'REFERENCES ' || with_columns, 'REFERENCES ' || con.confrelid::regclass) ELSE definition END AS definition,
+      json_build_object('current', con.conindid::regclass, 'next', CASE WHEN kind.part <> 'whole' OR steered
+        THEN con.conindid ELSE first_index.indexrelid END::regclass) AS index,
+      obj_description(con.oid, 'pg_constraint') AS comment,
+      kind.part,
+      EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = con.oid AND t.tgenabled <> 'O') AS disabled,
+      con.confmatchtype = 'f' AS "matchFull",
+      CASE WHEN NOT kind.temporal THEN (
+        SELECT json_agg(json_build_object('from', f.attname, 'to', t.attname, 'operator', format('OPERATOR(%I.%s)', opn.nspname, op.oprname)) ORDER BY k.place)
+        FROM unnest(con.conkey, con.confkey, con.conpfeqop) WITH ORDINALITY AS k(conkey, confkey, operator, place)
+        JOIN pg_attribute f ON f.attrelid = con.conrelid AND f.attnum = k.conkey
+        JOIN pg_attribute t ON t.attrelid = con.confrelid AND t.attnum = k.confkey
+        JOIN pg_operator op ON op.oid = k.operator JOIN pg_namespace opn ON opn.oid = op.oprnamespace) END AS columns
+    FROM pg_constraint con
+    JOIN pg_class child ON child.oid = con.conrelid JOIN pg_namespace cn ON cn.oid = child.relnamespace
+    JOIN pg_class parent ON parent.oid = con.confrelid JOIN pg_namespace pn ON pn.oid = parent.relnamespace
+    LEFT JOIN pg_constraint up ON up.oid = con.conparentid
+    CROSS JOIN LATERAL (SELECT CASE WHEN up.oid IS NULL THEN 'whole'
+      WHEN up.conrelid <> con.conrelid AND (up.conname <> con.conname OR up.convalidated <> con.convalidated OR obj_description(con.oid, 'pg_constraint') IS NOT NULL)
+      THEN 'share' ELSE 'follows' END AS part,
+      pg_get_constraintdef(con.oid) AS definition, pg_get_constraintdef(con.oid) ~ '\\mPERIOD\\M' AS temporal) kind
+    ${indexQuery}
+    CROSS JOIN LATERAL (SELECT kind.part = 'whole' AND used_index.as_primary
+      AND first_index.indexrelid IS DISTINCT FROM con.conindid
+      AND strpos(definition, 'REFERENCES ' || with_columns) > 0 AS steered) choice
+    CROSS JOIN LATERAL (SELECT count(*) AS depth FROM pg_partition_ancestors(child.oid)) tree
+    JOIN root ON root.key = con.oid AND root.above = 0
+    LEFT JOIN LATERAL (SELECT min(t.tgname::text COLLATE "C") AS fires FROM pg_trigger t
+      WHERE t.tgconstraint = root.top AND starts_with(t.tgname, 'RI_ConstraintTrigger_a_')) trigger ON true
+    WHERE con.contype = 'f' AND (con.conrelid = ANY ($1::oid[]) OR con.confrelid = ANY ($1::oid[]))
+    ORDER BY trigger.fires, root.top, kind.part = 'whole', tree.depth DESC, cn.nspname, child.relname, con.conname`,
+  [`{${relations.join(',')}}`])
+}
+
+/** A root's key takes its partitions' shares along. */
+export async function dropForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
+  await runInChunks(tx, keys.filter(({ part }) => part === 'whole')
+    .map(({ name, table: { schema, name: table } }) =>
+      `ALTER TABLE ${qualifiedName(schema, table)} DROP CONSTRAINT ${quoteIdentifier(name)}`))
+}
+
+/**
+ * Makes them again; that checks every row, but for a key that was NOT VALID. Throws FST_BACKUP_RESTORE_FAILED with the
+ * number of rows that dangle. The operators of a key may be a user's: under the role's own search_path.
+ */
+export async function addForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
+  await runAll(tx, keys.filter(({ part }) => part !== 'follows'), addForeignKey,
+    (error) => sqlState(error) === foreignKeyViolation,
+    async (key) => {
+      const { name, table, references } = key
+      return new RestoreFailed(`${await countDangling(tx, key)} in ${table.schema}.${table.name} ` +
+        `would refer to nothing in ${references.schema}.${references.name}, by the foreign key ${name}`)
+    })
+}
+
+function addForeignKey ({ name, table: { schema, name: tableName }, definition, comment }: ForeignKey): string {
+  const table = qualifiedName(schema, tableName)
+  return `ALTER TABLE ${table} ADD CONSTRAINT ${quoteIdentifier(name)} ${definition}` +
+    (comment === null ? '' : `; COMMENT ON CONSTRAINT ${quoteIdentifier(name)} ON ${table} IS ${quoteLiteral(comment)}`)
+}
+
+async function countDangling (tx: Transaction, { table, references, columns, matchFull }: ForeignKey): Promise<string> {
+  if (columns === null) return 'rows'
+  const given = columns.map(({ from }) => `child_row.${quoteIdentifier(from)} IS NOT NULL`).join(matchFull ? ' OR ' : ' AND ')
+  const equal = columns.map(({ from, to, operator }) => `parent_row.${quoteIdentifier(to)} ${operator} child_row.${quoteIdentifier(from)}`)
+  const { dangling } = await tx.queryRow<{ dangling: number }>(`SELECT pg_catalog.count(*) AS dangling
+    FROM ${rowsOf(table)} child_row
+    WHERE (${given}) AND NOT EXISTS (SELECT FROM ${rowsOf(references)} parent_row WHERE ${equal.join(' AND ')})`)
+  return `${dangling} rows`
+}
+
+/** A key is about a table's partitions, but not about those that inherit from it. */
+const rowsOf = ({ schema, name, partitioned }: KeyEnd): string => `${partitioned ? '' : 'ONLY '}${qualifiedName(schema, name)}`

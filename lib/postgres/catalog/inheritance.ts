@@ -1,0 +1,52 @@
+import type { Transaction } from '../driver/transaction.ts'
+
+/** A relation that inherits from a table, and that is no table of the same schema: its rows are not among those that are read. */
+export interface OutsideChild {
+  /** The nearest table above it that is read. */
+  table: string
+  schema: string
+  name: string
+  /** The extension that owns it, or the schema it lies in. */
+  extension: string | null
+}
+
+/** A partition whose rows belong to a table of another schema. */
+export interface OutsideLeaf { schema: string, name: string, root: string, rootSchema: string }
+
+const memberOf = (alias: string): string => `
+  SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+  WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND d.objsubid = 0
+    AND (d.classid, d.objid) IN (('pg_class'::regclass, ${alias}.oid), ('pg_namespace'::regclass, ${alias}.relnamespace))
+  ORDER BY d.classid <> 'pg_class'::regclass LIMIT 1`
+
+/**
+ * What inherits from `tables` (oids), at any level, but for partitions. A descendant that is an ordinary table of the same schema ends
+ * its branch, since it is read by itself; not so a foreign table, or one that an extension owns.
+ */
+export async function readOutsideChildren (tx: Transaction, tables: string[]): Promise<OutsideChild[]> {
+  return await tx.query<OutsideChild>(`
+    WITH RECURSIVE descendant AS (
+      SELECT t.oid AS top, t.oid FROM pg_class t WHERE t.oid = ANY ($1::oid[])
+      UNION
+      SELECT d.top, c.oid FROM descendant d
+      JOIN pg_class top ON top.oid = d.top
+      JOIN pg_inherits i ON i.inhparent = d.oid
+      JOIN pg_class c ON c.oid = i.inhrelid AND NOT c.relispartition AND c.relpersistence <> 't'
+      WHERE c.relkind <> 'r' OR c.relnamespace <> top.relnamespace OR EXISTS (SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e')
+    )
+    SELECT top.relname AS table, n.nspname AS schema, c.relname AS name, (${memberOf('c')}) AS extension
+    FROM descendant d JOIN pg_class top ON top.oid = d.top JOIN pg_class c ON c.oid = d.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.oid <> d.top
+    ORDER BY top.relname, n.nspname, c.relname`, [`{${tables.join(',')}}`])
+}
+
+/** Partitions in `schema` that store rows and whose root lies in another schema. */
+export async function readOutsideLeaves (tx: Transaction, schema: string): Promise<OutsideLeaf[]> {
+  return await tx.query<OutsideLeaf>(`
+    SELECT n.nspname AS schema, c.relname AS name, root.relname AS root, home.nspname AS "rootSchema"
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_class root ON root.oid = pg_partition_root(c.oid) JOIN pg_namespace home ON home.oid = root.relnamespace
+    WHERE n.nspname = $1::text AND c.relispartition AND c.relkind = 'r' AND root.relnamespace <> c.relnamespace
+    ORDER BY home.nspname, root.relname, c.relname`, [schema])
+}

@@ -1,0 +1,47 @@
+import type { TableRef } from '../postgres/identifiers.ts'
+import { join } from 'node:path'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from '../clock.ts'
+import type { BackupLog } from '../log/backup-log.ts'
+import { logTableName } from '../log/log-table.ts'
+import type { ResolvedOptions } from '../options/resolve-service-options.ts'
+import type { Sql } from '../postgres/driver/connection.ts'
+import type { StoredFile } from '../storage/stored-file.ts'
+import type { SnapshotStorage } from '../../types/index.ts'
+import type { EventHub } from './event-hub.ts'
+import type { Runner } from '../worker/runner.ts'
+import type { Runs } from './active-runs.ts'
+import type { StoragePresence } from './storage-presence.ts'
+
+/** What every use case works with. */
+export interface Context {
+  options: ResolvedOptions
+  /** Whether the caller may name this schema. The service itself may name each that is no system schema. */
+  isAllowed: (schema: string) => boolean
+  sql: Sql
+  log: BackupLog
+  storage: SnapshotStorage
+  events: EventHub
+  runs: Runs
+  /** Whether the storage is the one that the log knows. */
+  presence: StoragePresence
+  /** Where they take place. */
+  runner: Runner
+  clock: Clock
+  logger: FastifyBaseLogger
+  /** Ids of backups whose files this process could not delete, and reported. */
+  undeletable: Set<string>
+  /** See Adoption.settle(). */
+  adoptLost: () => Promise<void>
+  /** Asks for the log to be healed in the background, when a run could not be noted as ended. */
+  requestHealing: () => void
+}
+
+/** The file of a backup, where it is one of this machine's. */
+export const storedFile = ({ options }: Context, { filename }: { filename: string }): StoredFile | null =>
+  options.storage === undefined ? { directory: options.storagePath, name: filename } : null
+
+/** Where a snapshot file grows until it is whole. */
+export const spoolPath = ({ options }: Context, id: string): string => join(options.storagePath, `.${id}.partial`)
+
+export const logTable = ({ options }: Context): TableRef => ({ schema: options.logSchema, name: logTableName })

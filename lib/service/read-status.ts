@@ -1,0 +1,153 @@
+import type { LoggedBackup } from '../log/log-row.ts'
+import type { Backup, Status, StatusQuery } from '../../types/index.ts'
+import { checkArguments } from '../arguments/check-arguments.ts'
+import { isVisible as isVisibleTo } from '../callers/schema-access.ts'
+import { hasSnapshot } from '../log/completed-backup.ts'
+import type { Context } from '../runs/context.ts'
+import { findHolds, findWaitingSuspects, toGuarded } from '../consistency/holds.ts'
+import { checkSchemaList, checkStorage, checks, type Facts, problem, type ScheduleFacts, type Slots } from '../health/health-checks.ts'
+import { isOwnError } from '../own-error.ts'
+import { errorText } from '../runs/public-error.ts'
+import { schemaOfFilename } from '../snapshot/file-format.ts'
+import { parseSidecarName } from '../storage/sidecar-name.ts'
+import { isSnapshotName } from '../storage/snapshot-name.ts'
+import { toVisible, visibleSchemas } from '../callers/visible-backups.ts'
+import { findOwnRival, takenBy } from '../consistency/storage-ownership.ts'
+
+interface KnownSchemas { names: string[] | null, failure: ScheduleFacts['failure'] }
+
+/** What of the schedule the status tells. */
+export interface ScheduleView {
+  cadence: Slots
+  nextRunAt: () => Date | null
+  startedAt: () => Date | null
+  knownSchemas: () => Promise<KnownSchemas>
+}
+
+/** Whether the caller may know of a schema. */
+type IsVisible = (schema: string) => boolean
+
+/** How the service stands; while the database is down, what is known without it. The storage is listed once or twice, however many backups there are. */
+export async function readStatus (context: Context, schedule: ScheduleView | undefined, query: StatusQuery = {}): Promise<Status> {
+  checkArguments('status', query)
+  const isVisible: IsVisible = (schema) => isVisibleTo(context, schema)
+  const stored = await storedNames(context)
+  const known = await schedule?.knownSchemas() ?? null
+  const told = {
+    allowRestore: context.options.allowRestore,
+    nextRunAt: schedule?.nextRunAt()?.toISOString() ?? null
+  }
+  try {
+    const running = (await context.log.running()).filter((logged) => isVisible(logged.backup.schema) && isRunning(toVisible(context, logged)))
+    const facts = await gatherFacts(context, stored, await scheduleFacts(context, schedule, known, running, isVisible), isVisible)
+    const problems = checks.flatMap((check) => check(facts))
+    return {
+      healthy: problems.length === 0,
+      problems,
+      ...told,
+      running: await describeAll(context, running, facts.stored),
+      ...await newestPage(context, query, facts.stored),
+      bytesHeld: bytesOf(facts)
+    }
+  } catch (error) {
+    const problems = [
+      problem(isOwnError(error, 'DATABASE_UNAVAILABLE') ? 'database_unavailable' : 'log_unusable', errorText(error)),
+      ...checkStorage({ stored, storageMissingSince: context.presence.missingSince(), storageTaken: null }),
+      ...checkSchemaList({ schedule: known })
+    ]
+    return { healthy: false, problems, ...told, running: [], newest: [], newestNext: null, bytesHeld: null }
+  }
+}
+
+const isRunning = ({ status, restore }: LoggedBackup['backup']): boolean => status === 'running' || restore?.status === 'running'
+
+function bytesOf ({ files, stored }: Facts): number | null {
+  return stored === null ? null : files.filter(({ filename }) => stored.has(filename)).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+}
+async function storedNames ({ storage }: Context): Promise<Set<string> | null> {
+  return await storage.list().then((stored) => new Set(stored.map(({ name }) => name)), () => null)
+}
+
+async function describeAll (context: Context, backups: LoggedBackup[], stored: Set<string> | null): Promise<Backup[]> {
+  const holds = await findHolds(context, backups.map(({ backup }) => backup.schema))
+  return backups.map((logged) => {
+    const backup = toVisible(context, logged)
+    const isThere = hasSnapshot(backup)
+    return { ...backup, available: isThere && stored?.has(backup.filename) === true, held: isThere && holds(backup.schema).isHeld(toGuarded(logged)) }
+  })
+}
+
+const defaultPage = 100
+
+async function newestPage (context: Context, { schema, after, limit = defaultPage }: StatusQuery, stored: Set<string> | null): Promise<Pick<Status, 'newest' | 'newestNext'>> {
+  const page = await context.log.newestPage({ schema, after, limit: limit + 1, visible: await visibleSchemas(context) })
+  const newest = page.slice(0, limit)
+  const last = page.length > limit ? newest.at(-1) : undefined
+  return { newest: await describeAll(context, newest, stored), newestNext: last?.backup.schema ?? null }
+}
+
+async function gatherFacts (context: Context, names: Set<string> | null, schedule: ScheduleFacts | null, isVisible: IsVisible): Promise<Facts> {
+  const { log, presence } = context
+  const clocks = await compareClocks(context)
+  const { files, stored } = await compareFiles(context, names)
+  const failing = await log.failingSchemas()
+  const rival = stored === null ? undefined : await findOwnRival(context, [...stored])
+  await presence.look()
+  const isOurs = rival === undefined && presence.missingSince() === null
+  return {
+    ...clocks,
+    files: files.filter(({ schema }) => isVisible(schema)),
+    stored,
+    unknown: stored === null || !isOurs ? [] : await findUnknown(context, stored, files, isVisible),
+    storageMissingSince: presence.missingSince(),
+    storageTaken: rival === undefined ? null : takenBy(rival).message,
+    failing: failing.filter(({ schema }) => isVisible(schema)),
+    suspects: (await findWaitingSuspects(context)).filter(({ schema }) => isVisible(schema)),
+    undeletable: (await log.undeletableFiles()).filter(({ schema }) => isVisible(schema)),
+    schedule
+  }
+}
+
+/** A file that was published or pruned between the look at the storage and the one at the log is not missing: whatever is gets a second look. */
+async function compareFiles (context: Context, names: Set<string> | null): Promise<Pick<Facts, 'files' | 'stored'>> {
+  const files = await context.log.heldFiles()
+  if (names === null || files.every(({ filename }) => names.has(filename))) return { files, stored: names }
+  const stored = await storedNames(context)
+  const still = new Set((await context.log.heldFiles()).map(({ filename }) => filename))
+  return { files: files.filter(({ filename }) => still.has(filename)), stored }
+}
+
+/** Files without a row that the caller may know of. A second look here as well, since a backup that is pruned loses its file first. */
+async function findUnknown (context: Context, stored: Set<string>, files: Facts['files'], isVisible: IsVisible): Promise<string[]> {
+  const held = new Set(files.map(({ filename }) => filename))
+  const isForCaller = (schema: string | undefined): boolean => !context.options.areCallersBounded || (schema !== undefined && isVisible(schema))
+  const others = [...stored].filter((name) => !held.has(name) && isSnapshotName(name) && parseSidecarName(name) === undefined && isForCaller(schemaOfFilename(name)))
+  const unknown = others.length === 0 ? [] : await context.log.unknownFiles(others)
+  const still = unknown.length === 0 ? null : await storedNames(context)
+  return unknown.filter((name) => still?.has(name))
+}
+
+/** The database's clock was read at some moment of the query, so that only what is beyond its ends is a difference. */
+async function compareClocks ({ log, clock }: Context): Promise<Pick<Facts, 'now' | 'databaseNow' | 'clockOffsetMs'>> {
+  const before = clock.now().getTime()
+  const databaseNow = await log.databaseTime()
+  const now = clock.now()
+  const time = databaseNow.getTime()
+  const clockOffsetMs = time > now.getTime() ? time - now.getTime() : Math.min(0, time - before)
+  return { now, databaseNow, clockOffsetMs }
+}
+
+async function scheduleFacts ({ log }: Context, schedule: ScheduleView | undefined, known: KnownSchemas | null, running: LoggedBackup[], isVisible: IsVisible): Promise<ScheduleFacts | null> {
+  const startedAt = schedule?.startedAt() ?? null
+  if (schedule === undefined || known === null || startedAt === null) return null
+  const schemas = (known.names ?? []).filter(isVisible)
+  return {
+    slots: schedule.cadence,
+    startedAt,
+    schemas,
+    failure: known.failure,
+    existing: await log.existingSchemas(schemas),
+    firstRuns: await log.firstRuns(schemas),
+    running: new Map(running.filter(({ backup }) => backup.status === 'running').map(({ backup }) => [backup.schema, new Date(backup.startedAt)]))
+  }
+}

@@ -1,0 +1,26 @@
+import { getLogged } from '../callers/visible-backups.ts'
+import { failDeadRuns } from '../consistency/heal-log.ts'
+import { isInUse } from '../consistency/prune-schema.ts'
+import { finishRemoval } from '../consistency/remove-files.ts'
+import { requireOwnStorage } from '../consistency/storage-ownership.ts'
+import { Busy } from '../errors.ts'
+import type { Context } from '../runs/context.ts'
+
+export async function removeBackup (context: Context, id: string): Promise<void> {
+  const { log } = context
+  let { backup } = await getLogged(context, id)
+  if (backup.status === 'running' || backup.restore?.status === 'running') {
+    // Its replica may have died since
+    await failDeadRuns(context)
+    backup = (await getLogged(context, id)).backup
+  }
+  if (backup.status === 'running' || isInUse(context, backup)) throw new Busy(`The backup ${id} is in use`)
+  await requireOwnStorage(context)
+  const [marked] = await log.markRemoved(backup.schema, (finished) => finished.map((logged) => logged.backup).filter((other) => other.id === id))
+  if (marked === undefined) {
+    // In use by another replica, or removed in the meantime
+    await getLogged(context, id)
+    throw new Busy(`The backup ${id} is in use`)
+  }
+  await finishRemoval(context, marked)
+}

@@ -1,0 +1,153 @@
+import type { ByteQueue } from './byte-queue.ts'
+import { Incomplete, type JsonCursor, SnapshotSyntaxError } from './json-cursor.ts'
+import { wordOf } from './four-byte-words.ts'
+
+const QUOTE = 0x22
+const SLASH = 0x2f
+const BACKSLASH = 0x5c
+const LOWER_U = 0x75
+
+/** Bytes that a loop over plain text has to stop at. */
+const special = Uint8Array.from({ length: 256 }, (_, byte) => byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0)
+/** Letters behind a backslash that mean the same in JSON and in COPY text; `\\` does too. */
+const shared = new Uint8Array(256)
+for (const letter of 'bfnrt\\') shared[letter.charCodeAt(0)] = letter.charCodeAt(0)
+/** COPY's letters for the control characters it escapes. */
+const copyLetter = new Uint8Array(256)
+for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, '\\': BACKSLASH })) copyLetter[byte] = letter.charCodeAt(0)
+const stride = 16_384
+const quotes = wordOf(QUOTE)
+const backslashes = wordOf(BACKSLASH)
+
+/** Writes `byte` as COPY TO would; gives the new length. There must be room for two. */
+export function writeCopyByte (bytes: Uint8Array, length: number, byte: number): number {
+  const letter = copyLetter[byte] as number
+  if (letter === 0) {
+    bytes[length] = byte
+    return length + 1
+  }
+  bytes[length] = BACKSLASH
+  bytes[length + 1] = letter
+  return length + 2
+}
+
+/**
+ * The code point of the escape at `position`, which is that of its `u`, and where it ends. A high surrogate must be followed by a low
+ * one: a lone one is no character, and PostgreSQL could not store it. Nor can it store NUL.
+ */
+export function readUnicodeEscape ({ bytes, end }: JsonCursor, position: number): { code: number, position: number } {
+  const high = hexAt(bytes, position + 1, end)
+  if (high === 0) throw new SnapshotSyntaxError('a string holds \\u0000, which PostgreSQL can not store')
+  if (high < 0xd800 || high > 0xdfff) return { code: high, position: position + 5 }
+  if (high < 0xdc00) {
+    if (position + 7 > end) throw new Incomplete()
+    if (bytes[position + 5] === BACKSLASH && bytes[position + 6] === LOWER_U) {
+      const low = hexAt(bytes, position + 7, end)
+      if (low >= 0xdc00 && low <= 0xdfff) return { code: 0x10000 + ((high - 0xd800) << 10) + low - 0xdc00, position: position + 11 }
+    }
+  }
+  throw new SnapshotSyntaxError('a string holds a lone surrogate')
+}
+
+function hexAt (bytes: Uint8Array, position: number, end: number): number {
+  if (position + 4 > end) throw new Incomplete()
+  let code = 0
+  for (let index = position; index < position + 4; index++) {
+    const digit = hexValue[bytes[index] as number] as number
+    if (digit === notHex) throw new SnapshotSyntaxError('a \\u escape is malformed')
+    code = code * 16 + digit
+  }
+  return code
+}
+
+const notHex = 16
+const hexValue = new Uint8Array(256).fill(notHex)
+for (const digits of ['0123456789abcdef', '0123456789ABCDEF']) {
+  for (const [value, digit] of [...digits].entries()) hexValue[digit.charCodeAt(0)] = value
+}
+
+/** Writes the JSON string at the cursor as a COPY field. */
+export function writeString (cursor: JsonCursor, out: ByteQueue): void {
+  cursor.expect(QUOTE, 'a string')
+  const { source, end } = cursor
+  let { position } = cursor
+  for (;;) {
+    const stop = Math.min(end, position + stride)
+    // No field is longer than its spelling, but an escape may begin here and end behind
+    out.reserve(stop - position + 4)
+    const { bytes } = out
+    while (position < stop) {
+      position = out.appendPlain(source, position, stop, quotes, backslashes)
+      if (position === stop) break
+      const byte = source.bytes[position] as number
+      if (byte === BACKSLASH) {
+        if (position + 1 >= end) throw new Incomplete()
+        const next = source.bytes[position + 1] as number
+        if (shared[next] !== 0) {
+          bytes[out.length++] = BACKSLASH
+          bytes[out.length++] = next
+          position += 2
+        } else if (next === QUOTE || next === SLASH) {
+          bytes[out.length++] = next
+          position += 2
+        } else if (next === LOWER_U) {
+          const { code, position: behind } = readUnicodeEscape(cursor, position + 1)
+          out.length = code < 0x80 ? writeCopyByte(bytes, out.length, code) : out.length + bytes.write(String.fromCodePoint(code), out.length)
+          position = behind
+        } else {
+          throw new SnapshotSyntaxError(unknownEscape)
+        }
+      } else if (byte === QUOTE) {
+        cursor.position = position + 1
+        return
+      } else {
+        throw new SnapshotSyntaxError(rawControl)
+      }
+    }
+    if (position >= end) throw new Incomplete()
+  }
+}
+
+/** The bytes that the JSON string at the cursor stands for: a view of the source where nothing is escaped. */
+export function readStringBytes (cursor: JsonCursor): Uint8Array {
+  const { bytes: source } = cursor
+  const start = cursor.position + 1
+  cursor.skipString()
+  const end = cursor.position - 1
+  let position = start
+  while (special[source[position] as number] === 0) position++
+  if (position === end) return source.subarray(start, end)
+  // A string is never longer than its spelling
+  const text = Buffer.allocUnsafe(end - start)
+  let length = 0
+  for (position = start; position < end;) {
+    const byte = source[position] as number
+    if (byte < 0x20) throw new SnapshotSyntaxError(rawControl)
+    if (byte !== BACKSLASH) {
+      text[length++] = byte
+      position++
+      continue
+    }
+    const next = source[position + 1] as number
+    if (next === LOWER_U) {
+      const escape = readUnicodeEscape(cursor, position + 1)
+      length += text.write(String.fromCodePoint(escape.code), length)
+      position = escape.position
+    } else {
+      text[length++] = meaning(next)
+      position += 2
+    }
+  }
+  return text.subarray(0, length)
+}
+
+function meaning (letter: number): number {
+  const byte = escaped[letter] as number
+  if (byte === 0) throw new SnapshotSyntaxError(unknownEscape)
+  return byte
+}
+
+const rawControl = 'a string holds a raw control character'
+const unknownEscape = 'a string holds an escape that JSON does not know'
+const escaped = new Uint8Array(256)
+for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, f: 12, r: 13, '"': QUOTE, '/': SLASH, '\\': BACKSLASH })) escaped[letter.charCodeAt(0)] = byte

@@ -1,0 +1,389 @@
+import { randomUUID } from 'node:crypto'
+import t, { type Test } from 'tap'
+import type { BackupOptions, ScheduleOptions } from '../../types/index.ts'
+import { cancelBlocked, until, untilBlocked } from '../postgres/backends.ts'
+import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
+import { createShop, type LogLine, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
+import { useTcpProxy } from '../support/tcp-proxy.ts'
+import { testSchema, useDatabase } from '../support/database.ts'
+import { useDirectory } from '../support/directory.ts'
+
+const hour = 60 * 60_000
+const hourly = '0 */1 * * *'
+const daily = '0 0 * * *'
+
+interface Replica { engine: TestEngine, clock: ManualClock }
+
+/** An engine with an hourly schedule, at half past ten. */
+function useReplica (t: Test, place: Pick<Place, 'url' | 'directory'>, schedule: ScheduleOptions = {}, options: BackupOptions = {}, iso = '2026-11-22T10:30:00.000Z'): Replica {
+  const clock = createManualClock(iso)
+  return { clock, engine: useEngine(t, place, { schedule: { enabled: true, cron: hourly, ...schedule }, ...options }, clock) }
+}
+
+/** Passes time until it is `ms` later and the scheduler waits for what comes next. */
+async function pass ({ clock }: Replica, ms: number): Promise<void> {
+  await waiting(clock)
+  await clock.advance(ms)
+  await waiting(clock)
+}
+
+/** The scheduler's work takes real time with a real database; when it is done, each of its two lanes waits. */
+async function waiting (clock: ManualClock): Promise<void> {
+  while (clock.waiting() < 2) await new Promise((resolve) => { setTimeout(resolve, 1) })
+}
+
+const slotsOf = async ({ sql }: Place): Promise<Array<{ schema: string, slot: string | null, status: string }>> =>
+  [...await sql<Array<{ schema: string, slot: string | null, status: string }>>`
+    SELECT schema, to_char(slot AT TIME ZONE 'UTC', 'HH24:MI') AS slot, status FROM backup_logs WHERE trigger = 'scheduled' AND removed_at IS NULL ORDER BY started_at, id`]
+const at = (slot: string | null, status = 'completed', schema = testSchema) => ({ schema, slot, status })
+
+t.test('two replicas make one backup a slot, each schema', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const replicas = [useReplica(t, place, { schemas: async () => [testSchema, 'tenant'] }), useReplica(t, place, { schemas: [testSchema, 'tenant'] })]
+  for (const { engine } of replicas) engine.start()
+  for (let slot = 0; slot < 3; slot++) await Promise.all(replicas.map(async (replica) => { await pass(replica, hour) }))
+  t.strictSame((await slotsOf(place)).map(({ schema, slot }) => `${slot} ${schema}`).sort(),
+    ['11:00', '12:00', '13:00'].flatMap((slot) => [`${slot} ${testSchema}`, `${slot} tenant`]).sort())
+  const { backups: [newest] } = await replicas[0]?.engine.list() ?? { backups: [] }
+  t.match(newest, { trigger: 'scheduled', cron: hourly, createdBy: null, status: 'completed' })
+  t.match(await replicas[0]?.engine.status(), { nextRunAt: '2026-11-22T14:00:00.000Z' })
+})
+
+t.test('a tick that comes minutes later finds the slot taken', async (t) => {
+  const place = await usePlace(t)
+  const [first, second] = [useReplica(t, place), useReplica(t, place)]
+  first.engine.start()
+  second.engine.start()
+  await waiting(second.clock)
+  await pass(first, hour)
+  await pass(second, hour + 10 * 60_000)
+  t.strictSame(await slotsOf(place), [at('11:00')])
+  t.strictSame(second.engine.lines, [])
+})
+
+t.test('a replica whose clock is far ahead keeps the others from none of their slots', async (t) => {
+  const place = await usePlace(t)
+  const ahead = useReplica(t, place, {}, {}, '2026-11-25T10:30:00.000Z')
+  ahead.engine.start()
+  await pass(ahead, hour)
+  await ahead.engine.stop()
+  const first = useReplica(t, place)
+  first.engine.start()
+  await pass(first, hour)
+  await pass(first, hour)
+  t.strictSame((await slotsOf(place)).map(({ slot }) => slot), ['11:00', '12:00', '11:00'], 'the last one is that of the 25th')
+  await first.engine.stop()
+  const second = useReplica(t, place, {}, {}, '2026-11-22T14:10:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.same((await slotsOf(place)).map(({ slot }) => slot), ['11:00', '12:00', '14:00', '11:00'], 'and a restart finds what was missed')
+})
+
+t.test('the very first start makes nothing up; a slot that was missed is run once on start', async (t) => {
+  const place = await usePlace(t)
+  const first = useReplica(t, place)
+  first.engine.start()
+  await waiting(first.clock)
+  t.strictSame(await slotsOf(place), [])
+  await pass(first, hour)
+  await first.engine.stop()
+
+  const second = useReplica(t, place, {}, {}, '2026-11-22T15:10:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at('11:00'), at('15:00')])
+  await second.engine.stop()
+
+  const third = useReplica(t, place, {}, {}, '2026-11-22T15:20:00.000Z')
+  third.engine.start()
+  await waiting(third.clock)
+  t.strictSame(await slotsOf(place), [at('11:00'), at('15:00')], 'a restart repeats none')
+})
+
+t.test('a restart repeats no slot whose backup was deleted since', async (t) => {
+  const place = await usePlace(t)
+  const first = useReplica(t, place)
+  first.engine.start()
+  await pass(first, hour)
+  const { backups: [backup] } = await first.engine.list()
+  await first.engine.remove(backup?.id ?? '')
+  await first.engine.stop()
+  const second = useReplica(t, place, {}, {}, '2026-11-22T11:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [])
+  t.match(await second.engine.list(), { backups: [] })
+  await pass(second, hour)
+  t.strictSame(await slotsOf(place), [at('12:00')])
+  t.equal((await place.sql`SELECT FROM backup_logs`).length, 1, 'what kept the slot has gone with the next one')
+})
+
+t.test('a scheduled run that fails for good keeps its slot', async (t) => {
+  const place = { ...await useDatabase(t, { encoding: 'SQL_ASCII' }), directory: await useDirectory(t) }
+  await createShop(place, testSchema)
+  await place.sql`INSERT INTO users (name) SELECT convert_from('\\xff', 'SQL_ASCII')`
+  const replica = useReplica(t, place)
+  replica.engine.start()
+  await pass(replica, hour)
+  t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
+  t.match(replica.engine.lines, [{ level: 50, schema: testSchema, slot: '2026-11-22T11:00:00.000Z', reason: /No complete snapshot/, retry: false }])
+  await pass(replica, 20 * 60_000)
+  t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
+  await replica.engine.stop()
+  const next = useReplica(t, place, {}, {}, '2026-11-22T11:50:00.000Z')
+  next.engine.start()
+  await waiting(next.clock)
+  t.strictSame(await slotsOf(place), [at('11:00', 'failed')])
+})
+
+t.test('a table that is locked for a while costs no backup', async (t) => {
+  const place = await usePlace(t)
+  const replica = useReplica(t, place)
+  replica.engine.start()
+  await waiting(replica.clock)
+  await place.sql.begin(async (tx) => {
+    await tx`LOCK TABLE users IN ACCESS EXCLUSIVE MODE`
+    await replica.clock.advance(hour / 2)
+    // As often as a run tries
+    await cancelBlocked(place.sql, 6)
+    await waiting(replica.clock)
+  })
+  t.strictSame(await slotsOf(place), [at(null, 'failed')])
+  t.match(replica.engine.lines, [{ level: 50, slot: '2026-11-22T11:00:00.000Z', reason: /could not be locked in time/, retry: true }])
+  await pass(replica, 20_000)
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+  t.match(replica.engine.lines.at(-1), { level: 30, failures: 1, msg: /has succeeded after it had failed/ })
+})
+
+t.test('a storage that fails all day: attempts become rare, the log stays short, and two replicas make one backup when it is back', async (t) => {
+  const place = await usePlace(t)
+  let failing = true
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      if (failing) throw new Error('no')
+      await storage.publish(spoolPath, name)
+    }
+  })
+  const replicas = [useReplica(t, place, { cron: daily }, { storage }), useReplica(t, place, { cron: daily }, { storage })]
+  for (const { engine } of replicas) engine.start()
+  const [first] = replicas
+  if (first === undefined) return t.fail()
+  await Promise.all(replicas.map(async ({ clock }) => { await waiting(clock) }))
+  for (const { clock } of replicas) await clock.set('2026-11-23T00:00:00.000Z')
+  for (let minutes = 0; minutes < 120; minutes += 2) await pass(first, 2 * 60_000)
+  const attempts = first.engine.events.filter(([name]) => name === 'backup:failed').length
+  t.ok(attempts >= 12 && attempts <= 18, `${attempts} attempts in two hours`)
+  await pass(first, 10 * 60_000)
+  await Promise.all(replicas.map(async ({ clock }) => { await waiting(clock) }))
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at(null, 'failed')], 'the first one and the newest')
+  t.strictSame(first.engine.lines.filter(({ level }) => level > 20).map(({ level, msg }) => `${level} ${msg}`), ['50 a scheduled backup failed'])
+
+  failing = false
+  await Promise.all(replicas.map(async (replica) => { for (let times = 0; times < 8; times++) await pass(replica, 2 * 60_000) }))
+  const completed = await place.sql`SELECT slot FROM backup_logs WHERE status = 'completed'`
+  t.strictSame(completed.map(({ slot }) => slot.toISOString()), ['2026-11-23T00:00:00.000Z'])
+})
+
+t.test('a failed attempt that somebody has noted stays, and a restart goes on with the slot', async (t) => {
+  const place = await usePlace(t)
+  const replica = useReplica(t, place, {}, { storage: storageWith(place.directory, { publish: async () => { throw new Error('no') } }) })
+  replica.engine.start()
+  await pass(replica, hour)
+  await pass(replica, 20_000)
+  const { backups: [noted] } = await replica.engine.list()
+  await replica.engine.update(noted?.id ?? '', { note: 'why?' })
+  for (let minutes = 0; minutes < 4; minutes++) await pass(replica, 60_000)
+  t.equal((await slotsOf(place)).length, 3)
+  await replica.engine.stop()
+  const next = useReplica(t, place, {}, {}, '2026-11-22T11:50:00.000Z')
+  next.engine.start()
+  await waiting(next.clock)
+  t.strictSame((await slotsOf(place)).slice(3), [at('11:00')])
+})
+
+t.test('several schemas are backed up at a time, each once a slot; one that fails stops none', async (t) => {
+  const place = await usePlace(t)
+  const tenants = ['tenant_a', 'tenant_b', 'tenant_c']
+  for (const tenant of tenants) await createShop(place, tenant)
+  const gate = createGate()
+  let publishing = 0
+  let most = 0
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      if (name.startsWith('tenant_a')) throw new Error('no')
+      most = Math.max(most, ++publishing)
+      if (publishing === 2) gate.open()
+      await gate.pass()
+      publishing--
+      await storage.publish(spoolPath, name)
+    }
+  })
+  const replica = useReplica(t, place, { schemas: ['missing', ...tenants, testSchema], concurrency: 2 }, { storage })
+  replica.engine.start()
+  await pass(replica, hour / 2)
+  t.equal(most, 2)
+  t.strictSame((await slotsOf(place)).map(({ schema, slot, status }) => `${schema} ${slot} ${status}`).sort(),
+    [`${testSchema} 11:00 completed`, 'tenant_a null failed', 'tenant_b 11:00 completed', 'tenant_c 11:00 completed'].sort())
+  t.match(replica.engine.lines.find(({ schema }) => schema === 'missing'), { level: 50, reason: /has no schema missing/, retry: false })
+})
+
+t.test('a scheduled run that is interrupted by stop() gives its slot back, and the next start serves it', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE TABLE large AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 300000)`
+  const first = useReplica(t, place)
+  first.engine.start()
+  await waiting(first.clock)
+  const started = new Promise((resolve) => { first.engine.once('backup:started', resolve) })
+  await first.clock.advance(hour)
+  await started
+  await first.engine.stop()
+  t.strictSame(await slotsOf(place), [at(null, 'failed')])
+  t.strictSame(first.engine.lines, [], 'that is no news')
+  await place.sql`TRUNCATE large`
+
+  // It was the first slot ever, and still this is no very first start
+  const second = useReplica(t, place, {}, {}, '2026-11-22T11:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+})
+
+t.test('a scheduled run whose process died gives its slot back as well', async (t) => {
+  const place = await usePlace(t)
+  const first = useReplica(t, place)
+  first.engine.start()
+  await pass(first, hour)
+  await first.engine.stop()
+  await place.sql`UPDATE backup_logs SET status = 'running'`
+  const second = useReplica(t, place, {}, {}, '2026-11-22T11:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+})
+
+t.test('a slot that another replica serves is looked after until it is decided', async (t) => {
+  const place = await usePlace(t)
+  const gate = createGate()
+  const first = useReplica(t, place, {}, {
+    storage: storageWith(place.directory, {
+      async publish () {
+        await gate.pass()
+        throw new Error('no')
+      }
+    })
+  })
+  first.engine.start()
+  await waiting(first.clock)
+  await first.clock.advance(hour)
+  await gate.reached
+
+  const second = useReplica(t, place, {}, {}, '2026-11-22T11:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at('11:00', 'running')])
+  // As if the first one ended with its process
+  const stopping = first.engine.stop()
+  gate.open()
+  await stopping
+  await place.sql`UPDATE backup_logs SET slot = NULL`
+  await pass(second, 30_000)
+  t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
+})
+
+t.test('a manual run in the way delays the slot, and a slot that is claimed at the last moment is left', async (t) => {
+  const place = await usePlace(t)
+  const gate = createGate()
+  let isHeld = true
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      if (isHeld) await gate.pass()
+      await storage.publish(spoolPath, name)
+    }
+  })
+  const manual = useEngine(t, place, { storage })
+  const running = manual.create()
+  await gate.reached
+  const replica = useReplica(t, place)
+  replica.engine.start()
+  await pass(replica, hour)
+  t.strictSame(await slotsOf(place), [])
+  isHeld = false
+  gate.open()
+  await running
+  await pass(replica, 30_000)
+  t.strictSame(await slotsOf(place), [at('11:00')])
+
+  // Between the look at the log and the claim it waits for the tables
+  await place.sql.begin(async (tx) => {
+    await tx`LOCK TABLE users IN ACCESS EXCLUSIVE MODE`
+    await waiting(replica.clock)
+    await replica.clock.advance(hour)
+    await untilBlocked(place.sql)
+    await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, slot)
+      VALUES (${randomUUID()}, ${testSchema}, 'theirs', 'failed', 'scheduled', '2026-11-22T12:00:00Z', '2026-11-22T12:00:00Z')`
+  })
+  await waiting(replica.clock)
+  await pass(replica, 30_000)
+  t.strictSame(await slotsOf(place), [at('11:00'), at('12:00', 'failed')])
+  t.strictSame(replica.engine.events.filter(([name]) => name === 'backup:failed'), [])
+  t.strictSame(replica.engine.lines, [])
+})
+
+t.test('while the database is down a slot is tried again', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const replica = useReplica(t, { ...place, url: proxy.url })
+  replica.engine.start()
+  await waiting(replica.clock)
+  await proxy.refuse()
+  await pass(replica, hour)
+  // What keeps the storage may tell of the same
+  const errors = (): LogLine[] => replica.engine.lines.filter(({ msg }) => msg === 'a scheduled backup failed')
+  await until(async () => errors().length > 0)
+  t.match(errors(), [{ reason: /not available/ }])
+  await proxy.accept()
+  // The healer may wait for the database as well, by the same clock
+  await until(async () => { await pass(replica, 30_000); return (await slotsOf(place)).length > 0 })
+  t.strictSame(await slotsOf(place), [at('11:00')])
+})
+
+t.test('retentionDays drops scheduled backups only', async (t) => {
+  const place = await usePlace(t)
+  const replica = useReplica(t, place, { retentionDays: 1 })
+  replica.engine.start()
+  const manual = await replica.engine.create()
+  await pass(replica, hour)
+  for (let run = 1; run < 4; run++) await pass(replica, hour)
+  t.strictSame((await slotsOf(place)).map(({ slot }) => slot), ['11:00', '12:00', '13:00', '14:00'])
+  // Age is that of the database's clock
+  await place.sql`UPDATE backup_logs SET inserted_at = inserted_at - interval '25 hours' WHERE slot <= '2026-11-22 12:00Z' OR slot IS NULL`
+  await replica.clock.set('2026-11-23T12:45:00.000Z')
+  await waiting(replica.clock)
+  t.strictSame((await slotsOf(place)).map(({ slot }) => slot), ['13:00', '14:00', '12:00'])
+  t.match(await replica.engine.get(manual.id), { status: 'completed', available: true })
+})
+
+t.test('calendar mode, and what interval mode does not heed', async (t) => {
+  const place = await usePlace(t)
+  const calendar = useReplica(t, place, { cron: '15 9 * * 1', mode: 'calendar', timezone: 'Europe/Berlin' })
+  calendar.engine.start()
+  t.match(await calendar.engine.status(), { nextRunAt: '2026-11-23T08:15:00.000Z' })
+  const interval = useReplica(t, place, { cron: '15 9 * * 1' })
+  t.match(interval.engine.lines, [{ level: 40, msg: /interval mode takes as daily/ }])
+  t.throws(() => useReplica(t, place, { cron: 'every night', mode: 'calendar' }), { code: 'FST_BACKUP_OPTION_INVALID' })
+})
+
+t.test('scheduled snapshots that were adopted claim no slot, and none is taken for missed', async (t) => {
+  const place = await usePlace(t)
+  const former = useReplica(t, place)
+  await former.engine.create()
+  await place.sql`UPDATE backup_logs SET trigger = 'scheduled'`
+  const replica = useReplica(t, place)
+  replica.engine.start()
+  await waiting(replica.clock)
+  t.strictSame(await slotsOf(place), [at(null)])
+  await pass(replica, hour)
+  t.strictSame(await slotsOf(place), [at(null), at('11:00')])
+})

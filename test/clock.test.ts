@@ -1,0 +1,47 @@
+import { getEventListeners } from 'node:events'
+import { spawnSync } from 'node:child_process'
+import t, { type Test } from 'tap'
+import { systemClock } from '../lib/clock.ts'
+
+/** The clock's own timers don't. */
+function keepAlive (t: Test): void {
+  const timer = setInterval(() => {}, 1000)
+  t.after(() => { clearInterval(timer) })
+}
+
+t.test('now is now', async (t) => {
+  const before = Date.now()
+  const now = systemClock.now().getTime()
+  t.ok(now >= before && now <= Date.now())
+})
+
+t.test('wait resolves in time, and leaves no listener', async (t) => {
+  keepAlive(t)
+  const { signal } = new AbortController()
+  const started = performance.now()
+  t.equal(await systemClock.wait(20, signal), undefined)
+  t.ok(performance.now() - started >= 19)
+  t.equal(getEventListeners(signal, 'abort').length, 0)
+})
+
+t.test('a wait beyond what a timer can hold does not end at once; an abort ends it, and leaves no listener', async (t) => {
+  keepAlive(t)
+  const controller = new AbortController()
+  const long = systemClock.wait(2 ** 40, controller.signal)
+  const first = await Promise.race([long.then(() => 'long'), systemClock.wait(20, controller.signal).then(() => 'short')])
+  t.equal(first, 'short')
+  controller.abort()
+  await t.rejects(long, { name: 'AbortError' })
+  t.equal(getEventListeners(controller.signal, 'abort').length, 0)
+  await t.rejects(systemClock.wait(1, controller.signal), { name: 'AbortError' })
+})
+
+t.test('a wait does not keep the process alive', async (t) => {
+  const module = new URL('../lib/clock.ts', import.meta.url).href
+  const { status, stdout } = spawnSync(process.execPath, [...process.execArgv, '--input-type=module', '--eval',
+    `const { systemClock } = await import(${JSON.stringify(module)})
+    systemClock.wait(30_000, new AbortController().signal)
+    process.on('exit', () => console.log('left'))`], { encoding: 'utf8', timeout: 20_000 })
+  t.equal(stdout.trim(), 'left')
+  t.equal(status, 0)
+})

@@ -1,0 +1,158 @@
+import { createReadStream, existsSync } from 'node:fs'
+import { copyFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { markerName } from '../../lib/storage/marker.ts'
+import { testSchema } from '../support/database.ts'
+import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
+
+const guard = { minRows: 1 }
+
+/** Another database with the same tables and none of the rows, and the same directory. */
+async function useNewDatabase (t: Test, { directory }: Place): Promise<Place> {
+  const place = { ...await usePlace(t), directory }
+  await place.sql`TRUNCATE users, orders`
+  return place
+}
+
+/** A marker of a service on another cluster, that was renewed so long ago. */
+async function putMarker ({ directory }: Place, ageMs: number): Promise<string> {
+  const path = join(directory, markerName({ database: '0123456789ab', log: '16400', holder: 'cafe0123', renewedAt: Date.now() - ageMs }))
+  await writeFile(path, '')
+  return path
+}
+
+const codesOf = async (engine: TestEngine): Promise<string[]> => (await engine.status()).problems.map(({ code }) => code)
+
+t.test('while the storage is another log\'s, no backup is made, imported or restored in it', async (t) => {
+  const lost = await usePlace(t)
+  const former = useEngine(t, lost)
+  const { id, filename } = await former.create()
+  const marker = await putMarker(lost, 0)
+  const names = await readdir(lost.directory)
+  const place = await useNewDatabase(t, lost)
+  let lists = 0
+  const storage = storageWith(place.directory, {
+    async list (storage, prefix) {
+      lists++
+      return await storage.list(prefix)
+    }
+  })
+  const taken = { code: 'FST_BACKUP_STORAGE_TAKEN', statusCode: 409 }
+  const engine = useEngine(t, place, { storage })
+  await t.rejects(engine.create(), taken)
+  t.equal(lists, 1)
+  await t.rejects(engine.import(createReadStream(join(place.directory, filename))), taken)
+  await t.rejects(former.restore(id), taken)
+  t.strictSame(await readdir(place.directory), names)
+  t.strictSame((await engine.list()).backups, [])
+  await rm(marker)
+  await engine.create()
+  t.strictSame((await engine.list()).backups.length, 2)
+  t.match(await engine.get(id), { available: true })
+})
+
+t.test('a service whose log is empty adopts what the storage holds before it makes a backup, so that the guard has something to compare', async (t) => {
+  const lost = await usePlace(t)
+  const former = useEngine(t, lost)
+  const [first, second] = [await former.create(), await former.create()]
+  await putMarker(lost, 4 * 60_000)
+  const place = await useNewDatabase(t, lost)
+  const engine = useEngine(t, place, { guard, maxBackups: 1 })
+  // One of them may find the other at work
+  const [one, other] = await Promise.all([engine.create(), engine.create()].map(async (creating) => await creating.catch(() => null)))
+  t.ok((one ?? other)?.suspect?.some(({ table, rowsBefore, rows }) => table === 'orders' && rowsBefore === 3 && rows === 0))
+  t.match(await engine.get(first.id), { available: true, held: true })
+  t.match(await engine.get(second.id), { available: true, held: true })
+  t.strictSame(await codesOf(engine), ['suspect_snapshot'])
+})
+
+t.test('so does an import, and one that runs into a failure tries again', async (t) => {
+  const lost = await usePlace(t)
+  const { id, filename } = await useEngine(t, lost).create()
+  const place = await useNewDatabase(t, lost)
+  let failing = true
+  const storage = storageWith(place.directory, {
+    async list (storage, prefix) {
+      if (failing && prefix === undefined) throw Object.assign(new Error('secret'), { code: 'EIO' })
+      return await storage.list(prefix)
+    }
+  })
+  const engine = useEngine(t, place, { storage })
+  const path = join(place.directory, filename)
+  await t.rejects(engine.import(createReadStream(path)), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.strictSame((await engine.list()).backups, [])
+  failing = false
+  await engine.import(createReadStream(path))
+  t.strictSame((await engine.list()).backups.map(({ trigger }) => trigger), ['import', 'manual'])
+  t.match(await engine.get(id), { available: true })
+})
+
+t.test('a service that runs adopts once, also when a backup is asked for meanwhile', async (t) => {
+  const lost = await usePlace(t)
+  const { id } = await useEngine(t, lost).create()
+  const place = await useNewDatabase(t, lost)
+  const gate = createGate()
+  const storage = storageWith(place.directory, {
+    async open (storage, name, range) {
+      await gate.pass()
+      return await storage.open(name, range)
+    }
+  })
+  const engine = useEngine(t, place, { storage, guard })
+  engine.start()
+  await gate.reached
+  const created = engine.create()
+  gate.open()
+  t.ok((await created).suspect)
+  t.strictSame((await engine.list()).backups.map((backup) => backup.id), [(await created).id, id])
+  t.equal(engine.lines.filter(({ msg }) => msg.includes('have been adopted')).length, 1)
+})
+
+t.test('files without a row are a problem of the status, until they are adopted or gone', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create()
+  await engine.update(id, { pinned: true })
+  t.strictSame((await engine.status()).problems, [])
+  for (const name of ['a.json', 'b.json', 'c.json', 'd.json', 'e.json', 'f.json']) await copyFile(join(place.directory, filename), join(place.directory, name))
+  const { healthy, problems: [problem, ...others] } = await engine.status()
+  t.equal(healthy, false)
+  t.match(problem, { code: 'files_unknown', message: /^6 files .*: a\.json, b\.json, c\.json, d\.json, e\.json and 1 more; call fastify\.backup\.rescan\(\)/, since: null })
+  t.strictSame(others, [])
+  await rm(join(place.directory, 'a.json'))
+  await engine.rescan()
+  t.strictSame((await engine.status()).problems, [])
+})
+
+t.test('nor are those that are pruned while the status is being made, or that another service holds', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { filename } = await engine.create()
+  await copyFile(join(place.directory, filename), join(place.directory, 'a.json'))
+  let lists = 0
+  const storage = storageWith(place.directory, {
+    async list (storage, prefix) {
+      if (++lists === 2) await rm(join(place.directory, 'a.json'))
+      return await storage.list(prefix)
+    }
+  })
+  t.strictSame(await codesOf(useEngine(t, place, { storage })), [])
+  t.notOk(existsSync(join(place.directory, 'a.json')))
+  await copyFile(join(place.directory, filename), join(place.directory, 'a.json'))
+  await putMarker(place, 0)
+  t.strictSame(await codesOf(engine), ['storage_taken'])
+})
+
+t.test('a bounded caller learns of those whose name tells a schema that he may name', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'a.ä')
+  const engine = useEngine(t, place, { schemas: ['a.ä'], schema: 'a.ä', logSchema: testSchema })
+  const { filename } = await engine.create()
+  const stamp = '2026-11-22T17-45-00-123Z.json'
+  for (const name of [`a%2E%C3%A4_${stamp}`, `other_${stamp}`, 'b.json']) await copyFile(join(place.directory, filename), join(place.directory, name))
+  const [problem] = (await engine.status()).problems
+  t.match(problem, { code: 'files_unknown', message: `1 files in the storage have no row in the log: a%2E%C3%A4_${stamp};` })
+  t.match((await useEngine(t, place).status()).problems[0], { message: /^3 files/ })
+})

@@ -1,0 +1,162 @@
+import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import t from 'tap'
+import { createFileSystemStorage } from '../../lib/storage/file-system-storage.ts'
+import { parseMarker } from '../../lib/storage/marker.ts'
+import type { SnapshotStorage } from '../../types/index.ts'
+import { until } from '../postgres/backends.ts'
+import { useDirectory } from '../support/directory.ts'
+import { type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+
+const missing = { code: 'FST_BACKUP_STORAGE_MISSING', statusCode: 503, message: /mount it again, or call fastify\.backup\.rescan\(\)/ }
+const markersOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).filter((name) => parseMarker(name) !== undefined)
+const codesOf = async (engine: TestEngine): Promise<string[]> => (await engine.status()).problems.map(({ code }) => code)
+
+async function startKeeping (engine: TestEngine, place: Place): Promise<void> {
+  engine.start()
+  await until(async () => existsSync(place.directory) && (await markersOf(place)).length === 1)
+}
+
+async function end (engine: TestEngine): Promise<void> {
+  await engine.stop()
+  await engine.close()
+}
+
+t.test('a storage that is unmounted under a running service: nothing is written to what is there instead, and it goes on when it is back', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await startKeeping(engine, place)
+  const { id, filename } = await engine.create()
+  const file = await readFile(join(place.directory, filename))
+  await rename(place.directory, `${place.directory}.aside`)
+  await t.rejects(engine.create(), missing)
+  t.equal(existsSync(place.directory), false, 'it is not made again')
+  await mkdir(place.directory)
+  await t.rejects(engine.create(), missing)
+  await t.rejects(engine.import(Readable.from([file])), missing)
+  await t.rejects(engine.prune(), missing)
+  t.strictSame(await readdir(place.directory), [])
+  const { healthy, problems: [problem] } = await engine.status()
+  t.match({ healthy, problem }, { healthy: false, problem: { code: 'storage_missing', message: /call fastify\.backup\.rescan\(\)/, since: /^\d{4}-/ } })
+  await rm(place.directory, { recursive: true })
+  await rename(`${place.directory}.aside`, place.directory)
+  t.match(await engine.create(), { available: true })
+  t.match(await engine.get(id), { available: true })
+  t.strictSame(await codesOf(engine), [])
+})
+
+t.test('one that goes while a run is under way gets no file, and a file that is there without the marker proves nothing', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await startKeeping(engine, place)
+  const { filename } = await engine.create()
+  const { filename: newer } = await engine.create()
+  engine.once('backup:started', () => {
+    renameSync(place.directory, `${place.directory}.aside`)
+    mkdirSync(place.directory)
+  })
+  await t.rejects(engine.create(), missing)
+  t.strictSame(await readdir(place.directory), [])
+  await copyFile(join(`${place.directory}.aside`, newer), join(place.directory, newer))
+  await t.rejects(engine.create(), missing)
+  await copyFile(join(`${place.directory}.aside`, filename), join(place.directory, filename))
+  t.match(await engine.create(), { available: true })
+  await rm(`${place.directory}.aside`, { recursive: true })
+})
+
+t.test('so is one that holds no snapshot yet', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await startKeeping(engine, place)
+  await rm(place.directory, { recursive: true })
+  await mkdir(place.directory)
+  await t.rejects(engine.create(), missing)
+  await engine.rescan()
+  t.match(await engine.create(), { available: true })
+})
+
+for (const isThere of [true, false]) {
+  t.test(`after a reboot without the disk, ${isThere ? 'above an empty directory' : 'without a directory'}: refused until rescan() accepts it`, async (t) => {
+    const place = await usePlace(t)
+    const former = useEngine(t, place)
+    const lost = await former.create()
+    await end(former)
+    await rm(place.directory, { recursive: true })
+    if (isThere) await mkdir(place.directory)
+    const engine = useEngine(t, place)
+    engine.start()
+    await until(async () => engine.lines.some(({ msg, reason }) => msg.includes('as its own') && String(reason).includes('rescan()')))
+    await t.rejects(engine.create(), missing)
+    t.equal(existsSync(place.directory), isThere)
+    t.strictSame(await codesOf(engine), ['storage_missing'])
+    const found = await engine.rescan()
+    t.strictSame(found.missing.map(({ id }) => id), [lost.id])
+    t.match(await engine.create(), { available: true })
+    if (!isThere && process.platform !== 'win32') t.equal((await stat(place.directory)).mode & 0o777, 0o700)
+    t.strictSame(await codesOf(engine), [], 'what was lost is accepted')
+    t.match(await engine.get(lost.id), { available: false })
+  })
+}
+
+t.test('what rescan() finds again is expected again', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { filename } = await engine.create()
+  await engine.create()
+  const path = join(place.directory, filename)
+  const file = await readFile(path)
+  await rm(path)
+  t.strictSame(await codesOf(engine), ['files_missing'])
+  await engine.rescan()
+  t.strictSame(await codesOf(engine), [])
+  await writeFile(path, file)
+  await engine.rescan()
+  await rm(path)
+  t.strictSame(await codesOf(engine), ['files_missing'])
+})
+
+t.test('a marker of the log proves the storage, also that of a service that was killed, and so does an old snapshot', async (t) => {
+  const place = await usePlace(t)
+  const former = useEngine(t, place)
+  await startKeeping(former, place)
+  const [marker = ''] = await markersOf(place)
+  const names: string[] = []
+  for (let count = 0; count < 6; count++) names.push((await former.create()).filename)
+  await end(former)
+  for (const name of names.slice(1)) await rm(join(place.directory, name))
+  const engine = useEngine(t, place)
+  t.match(await engine.create(), { available: true })
+  for (const name of await readdir(place.directory)) await rm(join(place.directory, name))
+  await t.rejects(engine.create(), missing)
+  await writeFile(join(place.directory, marker), '')
+  t.match(await engine.create(), { available: true })
+})
+
+t.test('a custom storage is no different', async (t) => {
+  const place = await usePlace(t)
+  const disks = [createFileSystemStorage(place.directory), createFileSystemStorage(await useDirectory(t))]
+  let mounted = 0
+  const disk = (): SnapshotStorage => {
+    const found = disks[mounted]
+    if (found === undefined) throw new Error('there are two')
+    return found
+  }
+  const storage: SnapshotStorage = {
+    publish: async (spoolPath, name) => { await disk().publish(spoolPath, name) },
+    open: async (name, range) => await disk().open(name, range),
+    stat: async (name) => await disk().stat(name),
+    remove: async (name) => { await disk().remove(name) },
+    // Heeds no prefix
+    list: async () => await disk().list()
+  }
+  const engine = useEngine(t, { ...place, directory: await useDirectory(t) }, { storage })
+  await startKeeping(engine, place)
+  await engine.create()
+  mounted = 1
+  await t.rejects(engine.create(), missing)
+  t.strictSame(await disk().list(), [])
+  mounted = 0
+  t.match(await engine.create(), { available: true })
+})

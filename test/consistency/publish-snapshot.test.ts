@@ -1,0 +1,163 @@
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { eventNames, useEngine, usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
+import { type Link, useTcpProxy } from '../support/tcp-proxy.ts'
+
+/** Does something to the connection that sends a COMMIT after a statement with these words; the first time only. */
+function onCommitAfter (words: string, act: (link: Link) => void): (text: string, link: Link) => void {
+  let committing: Link | undefined
+  let done = false
+  return (text, link) => {
+    if (done) return
+    if (committing === link && /commit/i.test(text)) {
+      done = true
+      act(link)
+    } else if (text.includes(words)) {
+      committing = link
+    }
+  }
+}
+
+t.test('a backup whose completion was noted, and only the answer was lost, is completed', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const engine = useEngine(t, { ...place, url: proxy.url })
+  proxy.onSent = onCommitAfter("status = 'completed'", (link) => { link.loseAnswer() })
+  const backup = await engine.create()
+  t.match(backup, { status: 'completed', available: true, error: null })
+  t.strictSame(await engine.get(backup.id), backup)
+  t.strictSame(await readdir(place.directory), [backup.filename])
+  t.strictSame(eventNames(engine), ['backup:started', 'backup:completed'])
+})
+
+t.test('a file that was published, and could not be noted, goes', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const engine = useEngine(t, { ...place, url: proxy.url })
+  proxy.onSent = onCommitAfter("status = 'completed'", (link) => { link.cut() })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
+  t.strictSame(await readdir(place.directory), [])
+  t.match((await engine.list()).backups, [{ status: 'failed', available: false, error: /not available/ }])
+})
+
+t.test('a run whose row is there, and only the answer was lost, does not stay running', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const engine = useEngine(t, { ...place, url: proxy.url })
+  proxy.onSent = onCommitAfter('INSERT INTO', (link) => { link.loseAnswer() })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE' })
+  t.match((await engine.list()).backups, [{ status: 'failed' }])
+})
+
+t.test('a run that failed before it began, and could not be noted, fails for its own reason', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE FOREIGN DATA WRAPPER nothing`
+  await place.sql`CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing`
+  await place.sql`CREATE TABLE parted (id int) PARTITION BY LIST (id)`
+  await place.sql`CREATE FOREIGN TABLE part PARTITION OF parted DEFAULT SERVER nowhere`
+  const proxy = await useTcpProxy(t, place.url)
+  const engine = useEngine(t, { ...place, url: proxy.url })
+  proxy.onSent = (text, link) => { if (text.includes('INSERT INTO')) link.cut() }
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems: [/foreign table/] })
+  t.strictSame((await engine.list()).backups, [])
+  t.match(engine.lines.map(({ msg }) => msg), [/could not be noted/])
+  t.strictSame(eventNames(engine), [])
+})
+
+t.test('a storage that stored the file, and then said that it did not', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        await storage.publish(spoolPath, name)
+        throw Object.assign(new Error('the answer was lost'), { name: 'TimeoutError' })
+      }
+    })
+  })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.strictSame(await readdir(place.directory), [])
+  t.match((await engine.list()).backups, [{ status: 'failed' }])
+})
+
+t.test('a run that was taken for dead publishes nothing', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.list()
+  await place.sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`
+  await place.sql`CREATE TRIGGER refuse BEFORE UPDATE OF has_file ON backup_logs FOR EACH ROW WHEN (NEW.status = 'running') EXECUTE FUNCTION refuse()`
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_ABORTED', message: /taken for dead/ })
+  t.strictSame(await readdir(place.directory), [])
+  t.match((await engine.list()).backups, [{ status: 'failed', error: /taken for dead/ }])
+})
+
+t.test('a run that is taken for dead while its file is published takes the file away', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        await storage.publish(spoolPath, name)
+        await place.sql`UPDATE backup_logs SET status = 'failed', error = 'interrupted'`
+      }
+    })
+  })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_ABORTED' })
+  t.strictSame(await readdir(place.directory), [])
+  t.match((await engine.list()).backups, [{ status: 'failed', error: /taken for dead/ }], 'with its true reason')
+})
+
+t.test('the log is dropped in the middle of a run', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        await storage.publish(spoolPath, name)
+        await place.sql`DROP TABLE backup_logs`
+      }
+    })
+  })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_LOG_UNUSABLE', statusCode: 500 })
+  t.strictSame(await readdir(place.directory), [], 'no file without a row')
+  const other = useEngine(t, place)
+  t.match(await other.create(), { status: 'completed' })
+})
+
+t.test('a file that can not be removed at once is removed later', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  const gate = createGate()
+  let removals = 0
+  const engine = useEngine(t, { ...place, url: proxy.url }, {
+    storage: storageWith(place.directory, {
+      async remove (storage, name) {
+        if (removals++ === 0) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO', syscall: 'unlink' })
+        await storage.remove(name)
+        gate.open()
+      }
+    })
+  })
+  proxy.onSent = onCommitAfter("status = 'completed'", (link) => { link.cut() })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE' })
+  await gate.pass()
+  t.strictSame(await readdir(place.directory), [])
+  t.match((await engine.list()).backups, [{ status: 'failed' }])
+  t.match(engine.lines, [{ msg: /cleared away/, reason: /EIO/ }])
+})
+
+t.test('a partial file that resists harms nothing', async (t) => {
+  const place = await usePlace(t)
+  const directory = join(place.directory, 'backups')
+  const engine = useEngine(t, { ...place, directory }, {
+    storage: storageWith(directory, {
+      async publish () {
+        await rm(directory, { recursive: true })
+        await writeFile(directory, 'no directory any more')
+        throw new Error('no')
+      }
+    })
+  })
+  await mkdir(directory)
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.match((await engine.list()).backups, [{ status: 'failed' }])
+})

@@ -1,0 +1,308 @@
+import { resolve } from 'node:path'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import postgres from 'postgres'
+import t from 'tap'
+import { AuthRequired, OptionInvalid } from '../../lib/errors.ts'
+import { type ResolvedPluginOptions, resolveOptions } from '../../lib/options/resolve-options.ts'
+
+const pass = async (): Promise<void> => {}
+const enabled = { enabled: true, auth: [pass] }
+const storage = { publish: pass, open: pass, stat: pass, remove: pass, list: pass }
+
+function resolveEnabled (options: object): ResolvedPluginOptions {
+  const resolution = resolveOptions({ ...enabled, ...options })
+  if (!resolution.enabled) throw new OptionInvalid('it is not enabled')
+  return resolution
+}
+
+t.test('every default is decided', async (t) => {
+  const options = resolveEnabled({})
+  t.match(options, {
+    enabled: true,
+    basePath: '/admin/backup',
+    storagePath: resolve('./backups'),
+    maxBackups: 50,
+    retention: {},
+    guard: { shrink: 0.5, minRows: 100, window: 7, ignoreTables: [] },
+    allowRestore: false,
+    excludeTables: ['audit_logs', 'backup_logs'],
+    schedule: { enabled: false, cron: '0 2 * * *', retentionDays: 30, mode: 'interval', timezone: 'UTC', concurrency: 2 },
+    sql: undefined,
+    connection: undefined,
+    schema: 'public',
+    logSchema: 'public',
+    auth: [pass],
+    restoreAuth: [],
+    worker: true,
+    storage: undefined
+  })
+  t.strictSame(await options.schedule.schemas(), ['public'])
+})
+
+t.test('what is given is taken', async (t) => {
+  const sql = postgres({ max: 2 })
+  const options = resolveEnabled({
+    basePath: '/v1/backups/',
+    storagePath: '/var/backups/shop',
+    format: 'json',
+    maxBackups: 7,
+    retention: { daily: 7, yearly: 1 },
+    guard: { shrink: 0.9, ignoreTables: ['jobs'] },
+    allowRestore: true,
+    excludeTables: ['sessions'],
+    schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', schemas: ['shop', 'blog'], concurrency: 5 },
+    sql,
+    schema: 'shop',
+    logSchema: 'ops',
+    restoreAuth: [pass, [pass]],
+    storage
+  })
+  t.match(options, {
+    basePath: '/v1/backups',
+    storagePath: '/var/backups/shop',
+    maxBackups: 7,
+    retention: { daily: 7, yearly: 1 },
+    guard: { shrink: 0.9, minRows: 100, window: 7, ignoreTables: ['jobs'] },
+    allowRestore: true,
+    excludeTables: ['sessions'],
+    schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', concurrency: 5 },
+    schema: 'shop',
+    logSchema: 'ops',
+    restoreAuth: [pass, [pass]]
+  })
+  t.equal(options.sql, sql)
+  t.equal(options.storage, storage)
+  t.strictSame(await options.schedule.schemas(), ['shop', 'blog'])
+  t.equal(resolveEnabled({ guard: false }).guard, undefined)
+})
+
+t.test('an option that is undefined counts as not given', async (t) => {
+  t.equal(resolveEnabled({ connection: undefined, maxBackups: undefined }).maxBackups, 50)
+})
+
+t.test('the log is in the default schema unless told otherwise, and so is the schedule', async (t) => {
+  const options = resolveEnabled({ schema: 'shop' })
+  t.equal(options.logSchema, 'shop')
+  t.strictSame(await options.schedule.schemas(), ['shop'])
+})
+
+t.test('a function may name the schemas of the schedule', async (t) => {
+  const options = resolveEnabled({ schedule: { schemas: async () => ['a', 'b'] } })
+  t.strictSame(await options.schedule.schemas(), ['a', 'b'])
+})
+
+t.test("the caller's lists are copied, on both levels", async (t) => {
+  const given = { excludeTables: ['a'], auth: [pass, [pass]] as unknown[], restoreAuth: [[pass]], schedule: { schemas: ['a'] } }
+  const options = resolveEnabled(given)
+  given.excludeTables.push('b')
+  given.auth.length = 0
+  given.restoreAuth[0]?.pop()
+  given.schedule.schemas.push('b')
+  t.strictSame(options.excludeTables, ['a'])
+  t.strictSame(options.auth, [pass, [pass]])
+  t.strictSame(options.restoreAuth, [[pass]])
+  t.strictSame(await options.schedule.schemas(), ['a'])
+})
+
+t.test("the caller's object is not changed", async (t) => {
+  const given = Object.freeze({ ...enabled, basePath: '/x/', schedule: Object.freeze({ cron: '0 */6 * * *' }) })
+  t.doesNotThrow(() => resolveOptions(given))
+  t.strictSame(given, { ...enabled, basePath: '/x/', schedule: { cron: '0 */6 * * *' } })
+})
+
+const wrong: Array<[string, unknown, RegExp]> = [
+  ['enabled', 'yes', /true or false/],
+  ['basePath', 'admin', /a path such as '\/admin\/backup'/],
+  ['basePath', '/', /a path such as/],
+  ['basePath', '/:tenant/backup', /a path such as/],
+  ['basePath', '/backup/*', /a path such as/],
+  ['basePath', '//backup', /a path such as/],
+  ['storagePath', '', /the path of a directory/],
+  ['storagePath', 'a\0b', /the path of a directory/],
+  ['format', 'sql', /'json'/],
+  ['maxBackups', 0, /a whole number from 1 to 100000/],
+  ['maxBackups', 1.5, /a whole number/],
+  ['maxBackups', '50', /a whole number/],
+  ['maxBackups', Number.NaN, /a whole number/],
+  ['maxBackups', null, /a whole number/],
+  ['allowRestore', 'true', /true or false/],
+  ['worker', 1, /true or false/],
+  ['excludeTables', 'audit_logs', /a list of tables/],
+  ['excludeTables', [''], /a list of tables/],
+  ['schedule', true, /an object/],
+  ['schedule', ['0 2 * * *'], /an object/],
+  ['sql', 'postgres://localhost/shop', /a postgres\.js instance/],
+  ['sql', pass, /a postgres\.js instance/],
+  ['connection', 'localhost', /a URL such as/],
+  ['connection', 5432, /a URL such as/],
+  ['schema', '', /a schema that is no system schema/],
+  ['schema', 'pg_catalog', /no system schema/],
+  ['schema', 'x'.repeat(64), /1 to 63 bytes/],
+  ['schema', 'ä'.repeat(32), /1 to 63 bytes/],
+  ['schema', 'a\0b', /1 to 63 bytes/],
+  ['logSchema', 'information_schema', /no system schema/],
+  ['schemas', 'public', /a list of schemas/],
+  ['schemas', ['pg_toast'], /a list of schemas/],
+  ['auth', true, /a list of @fastify\/auth functions/],
+  ['auth', pass, /a list of @fastify\/auth functions/],
+  ['auth', [undefined], /only when its plugin was awaited/],
+  ['auth', [pass, 'admin'], /a list of @fastify\/auth functions/],
+  ['auth', [[]], /non-empty lists/],
+  ['auth', [[[pass]]], /non-empty lists/],
+  ['auth', Object.assign([pass], { length: 2 }), /a list of @fastify\/auth functions/],
+  ['auth', [async (request: FastifyRequest, reply: FastifyReply, done: () => void) => done()], /must not take done as well/],
+  ['restoreAuth', false, /a list of @fastify\/auth functions/],
+  ['restoreAuth', [null], /a list of @fastify\/auth functions/],
+  ['limits', 5, /an object/],
+  ['actor', 'ada', /a function \(request\) => string/],
+  ['storage', '/backups', /the functions publish, open, stat, remove and list/],
+  ['storage', null, /the functions publish/],
+  ['storage', { ...storage, list: undefined }, /the functions publish/],
+  ['guard', true, /an object, or false/],
+  ['guard.shrink', 1, /a number from 0 to less than 1/],
+  ['guard.minRows', 0, /a whole number of 1 or more/],
+  ['guard.window', 0.5, /a whole number from 1 to 1000/],
+  ['guard.ignoreTables', 'jobs', /a list of tables/],
+  ['retention', false, /an object/],
+  ['retention.daily', 0, /a whole number from 1 to 100000/],
+  ['schedule.enabled', 1, /true or false/],
+  ['schedule.cron', '', /a cron expression/],
+  ['schedule.retentionDays', 0, /a whole number from 1 to 36500/],
+  ['schedule.mode', 'cron', /'interval' or 'calendar'/],
+  ['schedule.timezone', 'Mars/Olympus', /an IANA time zone/],
+  ['schedule.timezone', 2, /an IANA time zone/],
+  ['schedule.schemas', [], /at least one schema/],
+  ['schedule.schemas', ['pg_catalog'], /none of them a system schema/],
+  ['schedule.concurrency', 0, /a whole number from 1 to 64/],
+  ['schedule.concurrency', 65, /a whole number from 1 to 64/],
+  ['schedule.concurrency', 1.5, /a whole number from 1 to 64/]
+]
+
+for (const [option, value, words] of wrong) {
+  t.test(`${option}: ${typeof value === 'function' ? 'a function' : JSON.stringify(value) ?? String(value)} is refused, and the message says what it takes`, async (t) => {
+    const [name = '', key] = option.split('.')
+    const options = { ...enabled, [name]: key === undefined ? value : { [key]: value } }
+    const error = t.throws(() => resolveOptions(options), OptionInvalid)
+    t.match(error, { code: 'FST_BACKUP_OPTION_INVALID', message: words })
+    t.match(error, { message: new RegExp(`^option '${option}' must be `) })
+  })
+}
+
+t.test('an unknown option is refused, and those that exist are named', async (t) => {
+  t.throws(() => resolveEnabled({ maxBackup: 3 }), { code: 'FST_BACKUP_OPTION_INVALID', message: /no option 'maxBackup'; there are enabled, basePath, .*maxBackups/ })
+  t.throws(() => resolveEnabled({ schedule: { crom: '' } }), { code: 'FST_BACKUP_OPTION_INVALID', message: /no option 'schedule\.crom'; there are enabled, cron/ })
+  t.throws(() => resolveEnabled({ constructor: 1 }), { message: /no option 'constructor'/ })
+  t.throws(() => resolveEnabled({ conection: undefined }), { message: /no option 'conection'/ })
+})
+
+t.test('options of later releases are unknown ones', async (t) => {
+  t.throws(() => resolveEnabled({ compression: 'gzip' }), { message: /no option 'compression'/ })
+})
+
+t.test('prefix is refused with the option that is meant', async (t) => {
+  t.throws(() => resolveEnabled({ prefix: '/x' }), { code: 'FST_BACKUP_OPTION_INVALID', message: /use basePath/ })
+})
+
+t.test('options that are no object are refused', async (t) => {
+  t.throws(() => resolveOptions(null), OptionInvalid)
+  t.throws(() => resolveOptions([]), OptionInvalid)
+  t.throws(() => resolveOptions('enabled'), OptionInvalid)
+})
+
+t.test('no message has the value, which may be a password', async (t) => {
+  const error = t.throws(() => resolveEnabled({ connection: 'mysql://root:hunter2@db/shop' }), OptionInvalid)
+  t.notMatch(error, { message: /hunter2/ })
+})
+
+t.test('a URL and options of postgres.js are connections', async (t) => {
+  t.equal(resolveEnabled({ connection: 'postgresql://localhost/shop' }).connection, 'postgresql://localhost/shop')
+  t.strictSame(resolveEnabled({ connection: { host: 'db' } }).connection, { host: 'db' })
+})
+
+t.test('sql and connection exclude each other', async (t) => {
+  t.throws(() => resolveEnabled({ sql: postgres(), connection: 'postgres://localhost/shop' }), { code: 'FST_BACKUP_OPTION_INVALID', message: /exclude each other/ })
+})
+
+t.test('no auth, or an empty list, fails with the error of its own', async (t) => {
+  t.throws(() => resolveOptions({ enabled: true }), AuthRequired)
+  t.throws(() => resolveOptions({ enabled: true, auth: undefined }), { code: 'FST_BACKUP_AUTH_REQUIRED' })
+  t.throws(() => resolveOptions({ enabled: true, auth: [] }), { code: 'FST_BACKUP_AUTH_REQUIRED' })
+})
+
+t.test('auth may be false, but then a restore needs restoreAuth', async (t) => {
+  t.equal(resolveEnabled({ auth: false }).auth, false)
+  t.throws(() => resolveEnabled({ auth: false, allowRestore: true }), { code: 'FST_BACKUP_AUTH_REQUIRED', message: /restoreAuth/ })
+  t.throws(() => resolveEnabled({ auth: false, allowRestore: true, restoreAuth: [] }), { code: 'FST_BACKUP_AUTH_REQUIRED' })
+  t.strictSame(resolveEnabled({ auth: false, allowRestore: true, restoreAuth: [pass] }).restoreAuth, [pass])
+})
+
+t.test('a plugin that is switched off needs no auth, and wrong options are wrong all the same', async (t) => {
+  t.strictSame(resolveOptions({}), { enabled: false })
+  t.strictSame(resolveOptions({ enabled: false, allowRestore: true, auth: false }), { enabled: false })
+  t.strictSame(resolveOptions({ enabled: false, auth: [undefined] }), { enabled: false })
+  t.throws(() => resolveOptions({ enabled: false, maxBackup: 3 }), OptionInvalid)
+  t.throws(() => resolveOptions({ enabled: 'true' }), OptionInvalid)
+})
+
+t.test('callers may name any schema but system ones', async (t) => {
+  const { isSchemaAllowed } = resolveEnabled({})
+  t.equal(isSchemaAllowed('tenant_1'), true)
+  t.equal(isSchemaAllowed('pg_catalog'), false)
+  t.equal(isSchemaAllowed('pg_temp_3'), false)
+  t.equal(isSchemaAllowed('information_schema'), false)
+})
+
+t.test('a list bounds what callers may name', async (t) => {
+  const { isSchemaAllowed } = resolveEnabled({ schemas: ['a', '__proto__'] })
+  t.equal(isSchemaAllowed('a'), true)
+  t.equal(isSchemaAllowed('__proto__'), true)
+  t.equal(isSchemaAllowed('public'), false)
+})
+
+t.test('a function bounds what callers may name, but never lets in a system schema', async (t) => {
+  const { isSchemaAllowed } = resolveEnabled({ schemas: (name: string) => name !== 'secret' })
+  t.equal(isSchemaAllowed('a'), true)
+  t.equal(isSchemaAllowed('secret'), false)
+  t.equal(isSchemaAllowed('pg_catalog'), false)
+})
+
+t.test('a function gets the request of the call, where there is one', async (t) => {
+  const asked: unknown[][] = []
+  const { isSchemaAllowed, areCallersBounded } = resolveEnabled({ schemas: (...given: unknown[]) => asked.push(given) > 0 })
+  const request = {} as FastifyRequest
+  t.equal(isSchemaAllowed('a', request), true)
+  t.equal(isSchemaAllowed('a'), true)
+  t.strictSame(asked, [['a', request], ['a', undefined]])
+  t.equal(areCallersBounded, true)
+  t.equal(resolveEnabled({}).areCallersBounded, false)
+})
+
+t.test('a promise that rejects is a no as well, and does not end the process', async (t) => {
+  t.equal(resolveEnabled({ schemas: () => Promise.reject(new Error('down')) as never }).isSchemaAllowed('a'), false)
+  await new Promise(setImmediate)
+})
+
+t.test('a limit that is none is refused', async (t) => {
+  for (const [limits, message] of [
+    [{ rowBytes: 0 }, /^option 'limits.rowBytes' must be a whole number of bytes from 1 on/],
+    [{ manifestBytes: 1.5 }, /^option 'limits.manifestBytes' must be/],
+    [{ rows: 1 }, /no option 'limits.rows'; there are rowBytes, manifestBytes/]
+  ] as const) t.throws(() => resolveEnabled({ limits }), { code: 'FST_BACKUP_OPTION_INVALID', message })
+})
+
+t.test('limits have defaults one by one', async (t) => {
+  const mebibyte = 1024 * 1024
+  t.strictSame(resolveEnabled({}).limits, { rowBytes: 256 * mebibyte, manifestBytes: 16 * mebibyte })
+  t.strictSame(resolveEnabled({ limits: { rowBytes: 5 } }).limits, { rowBytes: 5, manifestBytes: 16 * mebibyte })
+})
+
+t.test('a promise is no yes', async (t) => {
+  t.equal(resolveEnabled({ schemas: () => Promise.resolve(true) as never }).isSchemaAllowed('a'), false)
+})
+
+t.test('an async function can not say which schemas may be named', async (t) => {
+  const isA = async (name: string): Promise<boolean> => name === 'a'
+  for (const schemas of [isA, isA.bind(null), async function * () { yield true }, function * () { yield true }]) {
+    t.throws(() => resolveEnabled({ schemas: schemas as never }), { code: 'FST_BACKUP_OPTION_INVALID', message: /^option 'schemas' must be .* that is not async$/ })
+  }
+})

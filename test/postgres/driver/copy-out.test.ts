@@ -1,0 +1,249 @@
+import { inspect } from 'node:util'
+import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream'
+import t, { type Test } from 'tap'
+import { createPool, type Sql } from '../../../lib/postgres/driver/connection.ts'
+import { type CopyReader, readCopyOut } from '../../../lib/postgres/driver/copy-out.ts'
+import { inTransaction, type Transaction } from '../../../lib/postgres/driver/transaction.ts'
+import { connectionOf } from '../../support/engine.ts'
+import { useDatabase } from '../../support/database.ts'
+import { backendOf, everyConnection, killBackend, locksLeft, until } from '../backends.ts'
+
+const mode = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
+const copy = 'COPY item TO STDOUT'
+/** More than a socket holds. */
+const manyRows = 30_000
+
+/** A table `item` with so many rows of 1 KB, and a pool of the library's own. */
+async function usePool (t: Test, rows = manyRows, options: { ssl?: 'prefer' } = {}): Promise<{ sql: Sql, pool: Sql, usable: () => Promise<void> }> {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(`CREATE TABLE item AS SELECT i AS id, repeat('x', 1000) AS text FROM generate_series(1, ${rows}) i`)
+  const pool = createPool({ ...connectionOf(url), ...options })
+  t.after(async () => { await pool.end({ timeout: 1 }) })
+  return {
+    sql,
+    pool,
+    async usable () {
+      t.strictSame(await everyConnection(pool), [1], 'every connection of the pool works')
+      t.strictSame(await locksLeft(sql), [], 'no lock is left')
+    }
+  }
+}
+
+const copyOut = async (tx: Transaction, text: string, row: CopyReader['row']): Promise<void> => { await tx.copyOut([text], { begin () {}, row }) }
+
+const never = new AbortController().signal
+
+// What wants TLS has its rows from postgres.js, also where the server has none
+for (const options of [{}, { ssl: 'prefer' as const }]) {
+  t.test(`each row is one line, and the reader may hold the rows back (${inspect(options)})`, async (t) => {
+    const { pool, usable } = await usePool(t, manyRows, options)
+    let lines = 0
+    let whole = 0
+    await inTransaction(pool, mode, async (tx) => {
+      await copyOut(tx, copy, (bytes, start, end) => {
+        if (bytes.indexOf(0x0a, start) === end - 1) whole++
+        return ++lines % 1000 === 0 ? new Promise((resolve) => { setImmediate(resolve) }) : undefined
+      })
+    })
+    t.equal(lines, manyRows)
+    t.equal(whole, manyRows)
+    await usable()
+  })
+
+  t.test(`several statements are read in their order, in one round trip (${inspect(options)})`, async (t) => {
+    const { pool, usable } = await usePool(t, 3, options)
+    const read: Array<number | string> = []
+    await inTransaction(pool, mode, async (tx) => {
+      await tx.copyOut(['COPY (SELECT id FROM item) TO STDOUT', 'COPY (SELECT WHERE false) TO STDOUT', "COPY (SELECT repeat('y', 400000)) TO STDOUT"], {
+        begin (index) { read.push(index) },
+        row (bytes, start, end) {
+          read.push(end - start > 10 ? end - start : bytes.toString('utf8', start, end))
+          return undefined
+        }
+      })
+    })
+    t.strictSame(read, [0, '1\n', '2\n', '3\n', 1, 2, 400_001])
+    await usable()
+  })
+
+  t.test(`the one that fails ends those behind it (${inspect(options)})`, async (t) => {
+    const { pool, usable } = await usePool(t, 3, options)
+    const begun: number[] = []
+    await t.rejects(inTransaction(pool, mode, async (tx) => {
+      await tx.copyOut([copy, 'COPY (SELECT 1 / (id - 2) FROM item) TO STDOUT', copy], { begin (index) { begun.push(index) }, row: () => undefined })
+    }), { code: '22012' })
+    t.strictSame(begun, [0, 1])
+    await usable()
+  })
+
+  t.test(`a reader that fails has those behind it cancelled as well (${inspect(options)})`, async (t) => {
+    const { pool, usable } = await usePool(t, manyRows, options)
+    const begun: number[] = []
+    await t.rejects(inTransaction(pool, mode, async (tx) => {
+      await tx.copyOut([copy, copy, copy], { begin (index) { begun.push(index) }, row: async () => { throw new Error('disk full') } })
+    }, never), { message: 'disk full' })
+    t.strictSame(begun, [0])
+    await usable()
+  })
+}
+
+// postgres.js 3.4.9 would leave its socket paused, and never read the answer of the next statement
+t.test('a COPY that is held back at its end does not keep the next statement from its answer', async (t) => {
+  const { pool, usable } = await usePool(t, 500)
+  await inTransaction(pool, mode, async (tx) => {
+    let lines = 0
+    await copyOut(tx, copy, () => {
+      if (++lines < 500) return
+      return new Promise((resolve) => { setTimeout(resolve, 20) })
+    })
+    await copyOut(tx, copy, () => undefined)
+    t.strictSame(await tx.query('SELECT count(*) AS rows FROM item'), [{ rows: 500 }])
+  })
+  await usable()
+})
+
+t.test('nor does one that is held back when it fails', async (t) => {
+  const { pool, usable } = await usePool(t, 60)
+  const before = getDefaultHighWaterMark(false)
+  setDefaultHighWaterMark(false, 16_384)
+  t.teardown(() => { setDefaultHighWaterMark(false, before) })
+  let lines = 0
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await copyOut(tx, 'COPY (SELECT text, 1 / (id - 50) FROM item) TO STDOUT', () => {
+      if (++lines > 1) return
+      // By now all the rest is there, and is read at once: more rows than the stream holds, and the error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+      return new Promise((resolve) => { setTimeout(resolve, 100) })
+    })
+  }), { code: '22012' })
+  await usable()
+})
+
+t.test('a reader that fails has the statement cancelled, and its error is the one that is told', async (t) => {
+  const { pool, usable } = await usePool(t)
+  let lines = 0
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await copyOut(tx, copy, () => {
+      lines++
+      throw new Error('disk full')
+    })
+  }, never), { message: 'disk full' })
+  t.equal(lines, 1)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await copyOut(tx, copy, async () => { throw new Error('disk full') })
+  }, never), { message: 'disk full' })
+  await usable()
+})
+
+t.test('it is cancelled once, however many rows have arrived by then', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  let cancels = 0
+  const { refusal } = await pool.begin(async (raw) => await readCopyOut(raw, [copy], { begin () {}, row: async () => { throw new Error('disk full') } }, () => { cancels++ }))
+  t.match(refusal, { error: { message: 'disk full' } })
+  t.equal(cancels, 1)
+  await usable()
+})
+
+t.test('it is cancelled again with each statement behind it, in case that did not arrive', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  let cancels = 0
+  let rows = 0
+  const reader: CopyReader = {
+    begin (index) {
+      if (index === 1) throw new Error('stopped')
+    },
+    row () {
+      rows++
+      return undefined
+    }
+  }
+  const { refusal } = await pool.begin(async (raw) => await readCopyOut(raw, [copy, copy, copy, copy], reader, () => { cancels++ }))
+  t.match(refusal, { error: { message: 'stopped' } })
+  t.equal(rows, 10)
+  t.equal(cancels, 3)
+  await usable()
+})
+
+t.test('so it is when the failure is a system error, which is not taken for the loss of the connection', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  const full = Object.assign(new Error('no space'), { code: 'ENOSPC', syscall: 'write' })
+  await t.rejects(inTransaction(pool, mode, async (tx) => { await copyOut(tx, copy, () => { throw full }) }, never), full)
+  await usable()
+})
+
+t.test('and without a signal, by which a transaction could be cancelled, the rest is drained', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  await t.rejects(inTransaction(pool, mode, async (tx) => { await copyOut(tx, copy, async () => { throw new Error('disk full') }) }), { message: 'disk full' })
+  await usable()
+})
+
+async function run (pool: Sql, text: string): Promise<void> {
+  await inTransaction(pool, mode, async (tx) => { await copyOut(tx, text, () => undefined) })
+}
+
+t.test('a statement that fails rejects, before and after its first row', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  await t.rejects(run(pool, 'COPY nothing TO STDOUT'), { code: '42P01' })
+  await t.rejects(run(pool, "COPY (SELECT repeat('x', 100000), 1 / (id - 5) FROM item) TO STDOUT"), { code: '22012' })
+  await usable()
+})
+
+// With postgres.js 3.4.9 alone it would end the process
+t.test('an error that arrives with the first row rejects', async (t) => {
+  const { pool, usable } = await usePool(t, 10)
+  await t.rejects(run(pool, 'COPY (SELECT 1 / (id - 2) FROM item) TO STDOUT'), { code: '22012' })
+  await usable()
+})
+
+t.test('a backend that is killed while rows come rejects, whether they are held back or not', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  for (const hold of [false, true]) {
+    await t.rejects(inTransaction(pool, mode, async (tx) => {
+      const pid = await backendOf(tx)
+      let killing: Promise<void> | undefined
+      await copyOut(tx, copy, () => {
+        killing ??= killBackend(sql, pid)
+        return hold ? killing : undefined
+      })
+    }), { code: /^(CONNECTION_CLOSED|ECONNRESET)$/ })
+  }
+  await usable()
+})
+
+// So few that all have come and the socket waits for more; or so many that it is held back
+for (const rows of [5, 200]) {
+  t.test(`one that is killed when the last of ${rows} rows are on their way ends the transaction, and not the process`, async (t) => { await killAtEnd(t, rows) })
+}
+
+async function killAtEnd (t: Test, rows: number): Promise<void> {
+  const { sql, pool, usable } = await usePool(t, rows)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
+    let killing: Promise<void> | undefined
+    await copyOut(tx, copy, () => {
+      killing ??= gone(pid)
+      return killing
+    })
+    await tx.query('SELECT 1 AS one')
+  }), { code: 'CONNECTION_CLOSED' })
+  await usable()
+
+  /** By now the socket is closed at this end, too. */
+  async function gone (pid: number): Promise<void> {
+    await killBackend(sql, pid)
+    let turns = 0
+    await until(async () => ++turns > 5)
+  }
+}
+
+t.test('a reader that fails when the backend is gone tells its own error', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
+    await copyOut(tx, copy, async () => {
+      await killBackend(sql, pid)
+      throw new Error('disk full')
+    })
+  }, never), { message: 'disk full' })
+  await usable()
+})

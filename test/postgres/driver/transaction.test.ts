@@ -1,0 +1,322 @@
+import { getEventListeners } from 'node:events'
+import t, { type Test } from 'tap'
+import { createPool, type Sql } from '../../../lib/postgres/driver/connection.ts'
+import { CommitUncertain, inTransaction, type Transaction } from '../../../lib/postgres/driver/transaction.ts'
+import { useTcpProxy } from '../../support/tcp-proxy.ts'
+import { useDatabase } from '../../support/database.ts'
+import { backendOf, everyConnection, killBackend, locksLeft, until, untilBlocked } from '../backends.ts'
+
+const mode = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
+const insert = "INSERT INTO item VALUES (1, 'a')"
+/** Waits for the lock that useGate() holds. */
+const block = 'SELECT pg_catalog.pg_advisory_xact_lock_shared(1)::text AS held'
+const lost = { code: /^(CONNECTION_CLOSED|EPIPE|ECONNRESET)$/ }
+
+interface Place { sql: Sql, pool: Sql, usable: () => Promise<void> }
+
+/** A table `item`, and a pool of the library's own. */
+async function usePool (t: Test, max = 4): Promise<Place> {
+  const { sql, url } = await useDatabase(t)
+  await sql`CREATE TABLE item (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, text text)`
+  const { hostname: host, port, username: user, password, pathname } = new URL(url)
+  const pool = createPool({ host, port: Number(port), user, password, database: pathname.slice(1), max })
+  t.after(async () => { await pool.end({ timeout: 1 }) })
+  return {
+    sql,
+    pool,
+    async usable () {
+      t.strictSame([...await sql`SELECT * FROM item`], [], 'nothing is stored')
+      t.strictSame(await everyConnection(pool), [1], 'every connection of the pool works')
+      t.strictSame(await locksLeft(sql), [], 'no lock is left')
+    }
+  }
+}
+
+/** Holds what `block` waits for, until the test says otherwise. */
+async function useGate (t: Test, sql: Sql): Promise<{ open: () => Promise<void> }> {
+  const holder = await sql.reserve()
+  await holder`SELECT pg_advisory_lock(1)`
+  let held = true
+  const open = async (): Promise<void> => {
+    if (!held) return
+    held = false
+    await holder`SELECT pg_advisory_unlock(1)`
+    holder.release()
+  }
+  t.after(open)
+  return { open }
+}
+
+t.test('what rejects is rolled back, with its own error', async (t) => {
+  const { pool, usable } = await usePool(t)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.run(insert)
+    throw new Error('mine')
+  }), { message: 'mine' })
+  await usable()
+})
+
+t.test('a statement that is to give one row, and gives none, rejects', async (t) => {
+  const { pool, usable } = await usePool(t)
+  await inTransaction(pool, mode, async (tx) => { t.strictSame(await tx.queryRow('SELECT 1 AS one'), { one: 1 }) })
+  await t.rejects(inTransaction(pool, mode, async (tx) => await tx.queryRow('SELECT 1 AS one WHERE false')), TypeError)
+  await usable()
+})
+
+t.test('a savepoint undoes what rejects in it, and the transaction goes on', async (t) => {
+  const { sql, pool } = await usePool(t)
+  await inTransaction(pool, mode, async (tx) => {
+    await tx.run(insert)
+    await t.rejects(tx.savepoint(async (inner) => {
+      await inner.run("INSERT INTO item VALUES (2, 'b')")
+      await inner.run('SELECT 1/0')
+    }), { code: '22012' })
+    t.equal(await tx.savepoint(async (inner) => {
+      await inner.run("INSERT INTO item VALUES (3, 'c')")
+      return 3
+    }), 3)
+  })
+  t.strictSame([...await sql`SELECT id FROM item`], [{ id: 1 }, { id: 3 }])
+})
+
+t.test('a signal that has aborted lets nothing begin', async (t) => {
+  const { pool } = await usePool(t)
+  await t.rejects(inTransaction(pool, mode, async () => { t.fail('it began') }, AbortSignal.abort(new Error('no'))), { message: 'no' })
+})
+
+t.test('an abort ends the wait for a connection, and nothing begins when there is one', async (t) => {
+  const { pool, usable } = await usePool(t, 2)
+  // postgres.js 3.4.9 gives no connection that is yet to be made, where it fetches no types
+  await everyConnection(pool)
+  const taken = [await pool.reserve(), await pool.reserve()]
+  const controller = new AbortController()
+  const waiting = t.rejects(inTransaction(pool, mode, async () => { t.fail('it began') }, controller.signal), { message: 'enough' })
+  await until(async () => getEventListeners(controller.signal, 'abort').length > 0)
+  controller.abort(new Error('enough'))
+  await waiting
+  for (const connection of taken) connection.release()
+  await usable()
+})
+
+t.test('an abort cancels the statement that runs', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  const gate = await useGate(t, sql)
+  const controller = new AbortController()
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.run(insert)
+    const pid = await backendOf(tx)
+    untilBlocked(sql, pid).then(() => { controller.abort(new Error('enough')) }, t.fail)
+    await tx.query(block)
+  }, controller.signal), { message: 'enough' })
+  await gate.open()
+  await usable()
+})
+
+t.test('also a LOCK that comes before anything that would fix the snapshot', async (t) => {
+  const { sql, pool } = await usePool(t)
+  const holder = await sql.reserve()
+  await holder`BEGIN`
+  await holder`LOCK TABLE item`
+  const controller = new AbortController()
+  untilBlocked(sql).then(() => { controller.abort(new Error('enough')) }, t.fail)
+  await t.rejects(inTransaction(pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => { await tx.run('LOCK TABLE item IN ACCESS SHARE MODE') }, controller.signal), { message: 'enough' })
+  await holder`ROLLBACK`
+  holder.release()
+})
+
+t.test('and when every other connection of the pool waits for what the transaction holds', async (t) => {
+  const { sql, pool, usable } = await usePool(t, 2)
+  const gate = await useGate(t, sql)
+  const controller = new AbortController()
+  let waiting: Promise<unknown> | undefined
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.run('LOCK TABLE item')
+    waiting = pool`SELECT * FROM item`.execute()
+    const pid = await backendOf(tx)
+    untilBlocked(sql, pid).then(() => { controller.abort(new Error('enough')) }, t.fail)
+    await tx.query(block)
+  }, controller.signal), { message: 'enough' })
+  await waiting
+  await gate.open()
+  await usable()
+})
+
+t.test('after an abort no further statement is sent', async (t) => {
+  const { pool, usable } = await usePool(t)
+  const controller = new AbortController()
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.run(insert)
+    controller.abort(new Error('enough'))
+    await tx.run(insert).catch(() => {})
+    await tx.query('SELECT 1 AS one')
+  }, controller.signal), { message: 'enough' })
+  await usable()
+})
+
+t.test('a cancel request never hits who gets the connection next', async (t) => {
+  const { pool, usable } = await usePool(t, 2)
+  for (let i = 0; i < 20; i++) {
+    const controller = new AbortController()
+    await t.rejects(inTransaction(pool, mode, async (tx) => {
+      // The abort is on its way while this statement ends by itself
+      const running = tx.query('SELECT 1 AS one')
+      setImmediate(() => { controller.abort(new Error('enough')) })
+      await running
+      await new Promise((resolve) => { setImmediate(resolve) })
+      await tx.query('SELECT 1 AS one')
+    }, controller.signal), { message: 'enough' })
+    await pool`SELECT count(*) FROM generate_series(1, 20000)`
+  }
+  await usable()
+})
+
+t.test('an abort that comes when the work is done is too late', async (t) => {
+  const { sql, pool } = await usePool(t)
+  const gate = await useGate(t, sql)
+  await sql.unsafe(`CREATE FUNCTION waits () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON item DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION waits()`)
+  const controller = new AbortController()
+  let pid = 0
+  const committed = inTransaction(pool, mode, async (tx) => {
+    pid = await backendOf(tx)
+    await tx.run(insert)
+  }, controller.signal)
+  await until(async () => pid > 0)
+  await untilBlocked(sql, pid)
+  controller.abort(new Error('enough'))
+  await gate.open()
+  await committed
+  t.strictSame([...await sql`SELECT id FROM item`], [{ id: 1 }])
+})
+
+t.test('a backend that dies between two statements rejects, and does not end the process', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.run(insert)
+    await killBackend(sql, await backendOf(tx))
+    await tx.run(insert)
+  }), lost)
+  await t.rejects(inTransaction(pool, mode, async (tx) => { await killBackend(sql, await backendOf(tx)) }), lost, 'before COMMIT')
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await killBackend(sql, await backendOf(tx))
+    throw new Error('mine')
+  }), { message: 'mine' }, 'before ROLLBACK')
+  await usable()
+})
+
+t.test('nor does one that dies before a savepoint, or in it', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  const gate = await useGate(t, sql)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await killBackend(sql, await backendOf(tx))
+    await tx.savepoint(async () => { t.fail('it began') })
+  }), lost, 'before it')
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.savepoint(async (inner) => {
+      await killBackend(sql, await backendOf(inner))
+      await inner.run(insert)
+    })
+  }), lost, 'between two statements')
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.savepoint(async (inner) => { await killBackend(sql, await backendOf(inner)) })
+  }), lost, 'at its end')
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
+    await tx.savepoint(async (inner) => {
+      untilBlocked(sql, pid).then(async () => { await killBackend(sql, pid) }).catch(t.fail)
+      await inner.query(block)
+    })
+  }), lost, 'in a statement')
+  await gate.open()
+  await usable()
+})
+
+t.test('a loss is told when the work has ended, so that nothing of it goes on behind the back of the caller', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  let ended = false
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await killBackend(sql, await backendOf(tx))
+    for (let i = 0; i < 3; i++) await sql`SELECT 1`
+    ended = true
+  }), lost)
+  t.ok(ended)
+  await usable()
+})
+
+t.test('a database that goes away just as it is asked is there again when it is back', async (t) => {
+  const { url } = await useDatabase(t)
+  const proxy = await useTcpProxy(t, url)
+  const { hostname: host, port, username: user, password, pathname } = new URL(proxy.url)
+  const pool = createPool({ host, port: Number(port), user, password, database: pathname.slice(1), max: 2 })
+  t.teardown(async () => { await pool.end({ timeout: 1 }) })
+  for (let turns = 0; turns < 8; turns++) {
+    await everyConnection(pool)
+    await proxy.refuse()
+    // At the end of any of the next turns the sockets close
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => { setImmediate(resolve) })
+    await t.rejects(everyConnection(pool))
+    await proxy.accept()
+    const before = performance.now()
+    await until(async () => await everyConnection(pool).then(() => true, () => false))
+    t.ok(performance.now() - before < 5000, 'sooner than a login times out')
+  }
+})
+
+// In postgres.js 3.4.9 the first statement of the connection that takes its place would fail as well
+t.test('the death of a backend is told once', async (t) => {
+  const { sql, pool, usable } = await usePool(t, 2)
+  const gate = await useGate(t, sql)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
+    untilBlocked(sql, pid).then(async () => { await killBackend(sql, pid) }).catch(t.fail)
+    await tx.query(block)
+  }), lost)
+  await gate.open()
+  await usable()
+})
+
+async function killInCommit (t: Test, { sql, pool }: Place): Promise<void> {
+  await sql.unsafe(`CREATE FUNCTION waits () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON item DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION waits()`)
+  await inTransaction(pool, mode, async (tx: Transaction) => {
+    const pid = await backendOf(tx)
+    await tx.run(insert)
+    untilBlocked(sql, pid).then(async () => { await killBackend(sql, pid) }).catch(t.fail)
+  })
+}
+
+t.test('a connection that is lost during COMMIT leaves the outcome open, and says so', async (t) => {
+  const place = await usePool(t)
+  const gate = await useGate(t, place.sql)
+  const error = await killInCommit(t, place).catch((error: unknown) => error)
+  t.ok(error instanceof CommitUncertain)
+  await gate.open()
+  await place.usable()
+})
+
+t.test('one that only read has no outcome to leave open: its connection is lost, and that is all', async (t) => {
+  const { url } = await useDatabase(t)
+  const proxy = await useTcpProxy(t, url)
+  const { hostname: host, port, username: user, password, pathname } = new URL(proxy.url)
+  const pool = createPool({ host, port: Number(port), user, password, database: pathname.slice(1), max: 2 })
+  t.teardown(async () => { await pool.end({ timeout: 1 }) })
+  proxy.onSent = (text, link) => { if (/commit(?!ted)/i.test(text)) link.loseAnswer() }
+  await t.rejects(inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => await tx.query('SELECT 1::text AS one')), lost)
+})
+
+t.test('an error that the server answers COMMIT with leaves nothing open', async (t) => {
+  const { pool, usable } = await usePool(t)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.run(insert)
+    await tx.run(insert)
+  }), { code: '23505' })
+  await usable()
+})
+
+t.test('a function that raises the SQLSTATE of a lost connection is not taken for one', async (t) => {
+  const { pool, usable } = await usePool(t)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.run("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '08006'; END $$")
+  }), { code: '08006' })
+  await usable()
+})

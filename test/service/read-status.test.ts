@@ -1,0 +1,171 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createReadStream } from 'node:fs'
+import * as promises from 'node:fs/promises'
+import t, { type Test } from 'tap'
+import { createFileSystemStorage } from '../../lib/storage/file-system-storage.ts'
+import type { BackupOptions, SnapshotStorage, StatusQuery } from '../../types/index.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import { testSchema } from '../support/database.ts'
+import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { storageWith } from '../support/storage-double.ts'
+import { useTcpProxy } from '../support/tcp-proxy.ts'
+
+const codesOf = async (engine: TestEngine): Promise<string[]> => (await engine.status()).problems.map(({ code }) => code)
+
+/** With a schedule that has been started, whose clock stands. */
+function useScheduled (t: Test, place: Pick<Place, 'url' | 'directory'>, schedule: NonNullable<BackupOptions['schedule']> = {}): TestEngine {
+  const engine = useEngine(t, place, { schedule: { enabled: true, cron: '0 */1 * * *', ...schedule } }, createManualClock(new Date().toISOString()))
+  engine.start()
+  return engine
+}
+
+t.test('while the database is down the status tells what it knows', async (t) => {
+  const place = await usePlace(t)
+  const proxy = await useTcpProxy(t, place.url)
+  await proxy.refuse()
+  const engine = useScheduled(t, { ...place, url: proxy.url }, { schemas: async () => { throw new TypeError('no') } })
+  const status = await engine.status()
+  t.match(status, { healthy: false, allowRestore: true, nextRunAt: /^\d{4}-/ })
+  t.strictSame(status.problems.map(({ code }) => code), ['database_unavailable', 'schemas_unknown'])
+  t.strictSame([status.running, status.newest, status.newestNext, status.bytesHeld], [[], [], null, null])
+  await proxy.accept()
+  t.strictSame(await codesOf(engine), ['schemas_unknown'])
+})
+
+t.test('a log that is somebody else\'s', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE TABLE backup_logs (x int)`
+  t.strictSame(await codesOf(useEngine(t, place)), ['log_unusable'])
+})
+
+t.test('a scheduled schema that does not exist, and one whose newest snapshot is two days old', async (t) => {
+  const place = await usePlace(t)
+  const engine = useScheduled(t, place, { schemas: [testSchema, 'missing'] })
+  await engine.create()
+  t.strictSame(await codesOf(engine), ['schema_missing'])
+  await place.sql`UPDATE backup_logs SET started_at = now() - interval '2 days'`
+  t.strictSame(await codesOf(engine), ['schema_missing', 'snapshot_too_old'])
+})
+
+t.test('files that are missing, and bytes of those that are there', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const [gone, kept] = [await engine.create(), await engine.create()]
+  await rm(join(place.directory, gone.filename))
+  const { bytesHeld, problems } = await engine.status()
+  t.equal(bytesHeld, kept.sizeBytes)
+  t.match(problems[0], { code: 'files_missing', message: new RegExp(gone.filename) })
+})
+
+t.test('a file that comes between the look at the storage and the one at the log is not missing', async (t) => {
+  const place = await usePlace(t)
+  let isStale = false
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async list (storage, prefix) {
+        if (!isStale) return await storage.list(prefix)
+        isStale = false
+        return []
+      }
+    })
+  })
+  const { id } = await engine.create()
+  isStale = true
+  const { problems, newest: [newest] } = await engine.status()
+  t.strictSame(problems, [])
+  t.match(newest, { id, available: true })
+})
+
+t.test('the last run failed, since the first of the failures; neither an import nor a deletion mends it', async (t) => {
+  const place = await usePlace(t)
+  let failing = false
+  const engine = useEngine(t, place, {
+    storage: storageWith(place.directory, {
+      async publish (storage, spoolPath, name) {
+        if (failing) throw new Error('no')
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  const { filename } = await engine.create()
+  failing = true
+  await t.rejects(engine.create())
+  await t.rejects(engine.create())
+  failing = false
+  const { backups } = await engine.list({ status: 'failed' })
+  await engine.import(createReadStream(join(place.directory, filename)))
+  t.match((await engine.status()).problems[0], { code: 'run_failed', message: /The storage failed to publish/, since: backups[1]?.startedAt ?? '' })
+  await engine.create()
+  t.strictSame(await codesOf(engine), [])
+})
+
+t.test('a clock that differs from the database\'s, and a snapshot that is dated in the future', async (t) => {
+  const place = await usePlace(t)
+  const ahead = useEngine(t, place, {}, createManualClock(new Date(Date.now() + 10 * 60_000).toISOString()))
+  await ahead.create()
+  t.strictSame(await codesOf(ahead), ['clock_differs', 'snapshot_in_future'])
+  t.strictSame(await codesOf(useEngine(t, place)), ['snapshot_in_future'])
+  const behind = useEngine(t, place, {}, createManualClock(new Date(Date.now() - 10 * 60_000).toISOString()))
+  t.match((await behind.status()).problems[0], { code: 'clock_differs', message: /behind/ })
+})
+
+t.test('the newest snapshots come page by page, or of one schema', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  for (const schema of ['Zoo', 'aa', 'ab']) await createShop(place, schema)
+  for (const schema of ['ab', 'Zoo', 'aa', 'aa']) await engine.create({ schema })
+  const page = async (query: StatusQuery): Promise<[string[], string | null]> => {
+    const { newest, newestNext } = await engine.status(query)
+    return [newest.map(({ schema }) => schema), newestNext]
+  }
+  t.strictSame(await page({ limit: 2 }), [['Zoo', 'aa'], 'aa'])
+  t.strictSame(await page({ limit: 2, after: 'aa' }), [['ab'], null])
+  t.strictSame(await page({ limit: 3 }), [['Zoo', 'aa', 'ab'], null])
+  t.strictSame(await page({ schema: 'ab' }), [['ab'], null])
+  for (const query of [{ limit: 0 }, { after: 5 }, { schemas: 'x' }]) await t.rejects(engine.status(query as StatusQuery), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
+})
+
+/** The file system's storage, and what it is asked for: its own functions, and those of the file system. */
+function countingStorage (directory: string): { storage: SnapshotStorage, counts: () => Record<string, number> } {
+  const counts: Record<string, number> = {}
+  const count = (name: string): void => { counts[name] = (counts[name] ?? 0) + 1 }
+  const counted = <T extends object> (target: T, names: string[]): T => new Proxy(target, {
+    get (object, name) {
+      if (names.includes(String(name))) count(String(name))
+      return Reflect.get(object, name)
+    }
+  })
+  const fs = counted(promises, ['readdir', 'lstat', 'stat'])
+  const storage = counted(createFileSystemStorage(directory, fs), ['publish', 'open', 'remove', 'list'])
+  return { storage, counts: () => Object.fromEntries(Object.entries(counts).splice(0).map(([name, calls]) => { counts[name] = 0; return [name, calls] })) }
+}
+
+t.test('20,000 snapshots of other tenants make no call of the storage more, and the status stays small', { timeout: 120_000 }, async (t) => {
+  const place = await usePlace(t)
+  const { storage, counts } = countingStorage(place.directory)
+  // The number of its own snapshots stays the same
+  const engine = useEngine(t, place, { storage, maxBackups: 1 })
+  await engine.create()
+  await engine.create()
+  counts()
+  const measure = async (): Promise<object> => {
+    const calls = []
+    for (const call of [() => engine.create(), () => engine.status(), () => engine.create()]) {
+      await call()
+      calls.push(counts())
+    }
+    return calls
+  }
+  const before = await measure()
+  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, finished_at, size_bytes, table_count, row_count, checksum, has_file)
+    SELECT gen_random_uuid(), 'tenant' || i, 'tenant' || i || '_2026-11-22T17-45-00-123Z.json', 'completed', 'manual', now(), now(), 1, 1, 1, 'sha256:', true
+    FROM generate_series(1, 20000) AS i`
+  for (let index = 1; index <= 20_000; index += 500) {
+    await Promise.all(Array.from({ length: 500 }, async (_, offset) => { await writeFile(join(place.directory, `tenant${index + offset}_2026-11-22T17-45-00-123Z.json`), 'x') }))
+  }
+  t.strictSame(await measure(), before)
+  const status = await engine.status()
+  t.strictSame([status.problems, status.newest.length, status.bytesHeld !== null && status.bytesHeld > 20_000], [[], 100, true])
+  t.ok(JSON.stringify(status).length < 100_000)
+})

@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { buffer } from 'node:stream/consumers'
+import t from 'tap'
+import { type Pace, receiveFile } from '../../lib/storage/receive-file.ts'
+import { useDirectory } from '../support/directory.ts'
+
+/** Gives `count` pieces of so many bytes, each after this time. */
+async function * pieces (count: number, bytes: number, ms: number): AsyncGenerator<Buffer> {
+  for (let i = 0; i < count; i++) {
+    await delay(ms)
+    yield Buffer.alloc(bytes)
+  }
+}
+
+async function receive (t: Parameters<typeof useDirectory>[0], source: AsyncIterable<Buffer>, pace?: Pace): Promise<number> {
+  const file = await receiveFile(source, join(await useDirectory(t), 'spool'), new AbortController().signal, pace)
+  try {
+    return (await buffer(file.stream)).length
+  } finally {
+    await file.discard()
+  }
+}
+
+const interrupted = { code: 'FST_BACKUP_IMPORT_INTERRUPTED', message: /fewer than 1000 bytes a second for 0.1 s/ }
+const pace = { bytesPerSecond: 1000, windowMs: 100 }
+
+t.test('a source that gives a byte now and then is given up', async (t) => {
+  await t.rejects(receive(t, pieces(Infinity, 1, 5), pace), interrupted)
+})
+
+t.test('so is one that ends its flow, after more than enough', async (t) => {
+  await t.rejects(receive(t, (async function * () {
+    yield Buffer.alloc(10_000)
+    yield * pieces(Infinity, 1, 5)
+  })(), pace), interrupted)
+  const over = new AbortController()
+  const silence = delay(100_000, undefined, { signal: over.signal })
+  await t.rejects(receive(t, (async function * () {
+    yield Buffer.alloc(10_000)
+    await silence.catch(() => {})
+  })(), pace), interrupted)
+  over.abort()
+})
+
+t.test('one that is fast enough may take its time', async (t) => {
+  t.equal(await receive(t, pieces(60, 2000, 5), pace), 120_000)
+  t.equal(await receive(t, pieces(3, 1000, 5)), 3000, 'a minute is longer than this test')
+})

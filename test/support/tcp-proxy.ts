@@ -1,0 +1,102 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import type { TestScope } from './database.ts'
+
+/** One connection to the database. */
+export interface Link {
+  /** Ends it now. */
+  cut: () => void
+  /** Lets the database answer what was just sent, and ends the connection before the answer gets through. */
+  loseAnswer: () => void
+}
+
+/** A way to the database that can be blocked. */
+export interface TcpProxy {
+  /** As the one it was made with, by way of the proxy. */
+  url: string
+  /** Sees all that is sent to the database before it gets there. */
+  onSent: (text: string, link: Link) => void
+  /** From now on connections are refused, as by a server that is down; those that are open end. */
+  refuse: () => Promise<void>
+  accept: () => Promise<void>
+  /** From now on nothing gets through in either direction, and nobody is told. */
+  freeze: () => void
+  /** From now on all that is sent waits, as on a line that stands still, until go(). */
+  stall: () => void
+  go: () => void
+}
+
+export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy> {
+  const target = new URL(url)
+  const links = new Set<Link>()
+  const sockets = new Set<Socket>()
+  let isFrozen = false
+  let isStalled = false
+  let server = await listen(0)
+  const { port } = server.address() as AddressInfo
+  const address = new URL(url)
+  address.hostname = '127.0.0.1'
+  address.port = String(port)
+
+  async function listen (wanted: number): Promise<Server> {
+    const server = createServer(accepted).listen(wanted, '127.0.0.1')
+    await once(server, 'listening')
+    return server
+  }
+
+  function accepted (client: Socket): void {
+    const database = connect(Number(target.port), target.hostname)
+    let isLost = false
+    const link: Link = {
+      cut () {
+        links.delete(link)
+        client.destroy()
+        database.destroy()
+      },
+      loseAnswer () { isLost = true }
+    }
+    links.add(link)
+    for (const socket of [client, database]) {
+      sockets.add(socket)
+      socket.on('error', link.cut).on('close', () => {
+        sockets.delete(socket)
+        link.cut()
+      })
+    }
+    client.on('data', (chunk) => {
+      if (isFrozen) return
+      proxy.onSent(chunk.toString('latin1'), link)
+      database.write(chunk)
+    })
+    database.on('data', (chunk) => {
+      if (isLost) link.cut()
+      else if (!isFrozen) client.write(chunk)
+    })
+    // Listening for data sets it going
+    if (isStalled) proxy.stall()
+  }
+
+  const proxy: TcpProxy = {
+    url: address.href,
+    onSent () {},
+    async refuse () {
+      const closed = new Promise((resolve) => { server.close(resolve) })
+      for (const link of links) link.cut()
+      await closed
+    },
+    async accept () { server = await listen(port) },
+    freeze () { isFrozen = true },
+    stall () {
+      isStalled = true
+      for (const socket of sockets) socket.pause()
+    },
+    go () {
+      isStalled = false
+      for (const socket of sockets) socket.resume()
+    }
+  }
+  t.after(async () => {
+    if (server.listening) await proxy.refuse()
+  })
+  return proxy
+}
