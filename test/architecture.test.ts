@@ -45,11 +45,12 @@ const rooms: Record<string, string[]> = {
   postgres: []
 }
 
-/** Errors and the clock. */
-const common = ['lib/errors.ts', 'lib/own-error.ts', 'lib/clock.ts']
+/** Errors, the clock, and the times of a shutdown. */
+const common = ['lib/errors.ts', 'lib/own-error.ts', 'lib/clock.ts', 'lib/shutdown.ts']
 
 /** What puts the rooms together. Nothing but these imports them. */
-const assembly = ['lib/index.ts', 'lib/plugin.ts', 'lib/mount-backup.ts', 'lib/disabled-service.ts', 'lib/create-engine.ts']
+const assembly = ['lib/index.ts', 'lib/plugin.ts', 'lib/mount-backup.ts', 'lib/disabled-service.ts', 'lib/create-engine.ts', 'lib/create-context.ts',
+  'lib/bind-calls.ts']
 
 /** `lib/http/routes/x.ts` is in the room `http`; undefined for a file directly in lib/. */
 const roomOf = (file: string): string | undefined => /^lib\/([^/]+)\//.exec(file)?.[1]

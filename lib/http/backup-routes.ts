@@ -10,20 +10,20 @@ import { answerError } from './error-response.ts'
 import { hangUpOnSender } from './close-refused-upload.ts'
 import { acceptJson } from './accept-json.ts'
 import type { RouteContext } from './route-context.ts'
-import { createBackup } from './routes/create.ts'
-import { downloadSnapshot } from './routes/download.ts'
-import { getBackup } from './routes/get.ts'
-import { importBackup } from './routes/import.ts'
-import { listBackups } from './routes/list.ts'
-import { planRestore } from './routes/plan.ts'
-import { removeBackup } from './routes/remove.ts'
-import { restoreBackup } from './routes/restore.ts'
-import { showStatus } from './routes/status.ts'
-import { updateBackup } from './routes/update.ts'
-import { verifyBackup } from './routes/verify.ts'
+import { createRoute } from './routes/create.ts'
+import { downloadRoute } from './routes/download.ts'
+import { getRoute } from './routes/get.ts'
+import { importRoute } from './routes/import.ts'
+import { listRoute } from './routes/list.ts'
+import { planRoute } from './routes/plan.ts'
+import { removeRoute } from './routes/remove.ts'
+import { restoreRoute } from './routes/restore.ts'
+import { statusRoute } from './routes/status.ts'
+import { updateRoute } from './routes/update.ts'
+import { verifyRoute } from './routes/verify.ts'
 import { compileValidator, describeInvalid, type TypeBoxTypeProvider } from './validation.ts'
 
-const routes = [createBackup, listBackups, showStatus, getBackup, updateBackup, downloadSnapshot, verifyBackup, planRestore, restoreBackup, importBackup, removeBackup]
+const routes = [createRoute, listRoute, statusRoute, getRoute, updateRoute, downloadRoute, verifyRoute, planRoute, restoreRoute, importRoute, removeRoute]
 
 const compileSerializer = SerializerSelector()({}, {})
 

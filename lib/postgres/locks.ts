@@ -6,9 +6,34 @@ import { qualifiedName, type TableRef } from './identifiers.ts'
 import { setLocal } from './settings.ts'
 import type { Transaction } from './driver/transaction.ts'
 
+/*
+ * Lock order. Each kind of transaction takes its locks in this order. A lock that is "tried" is never waited for: when it is
+ * held, the transaction fails or skips what it protects. So no two of these transactions can deadlock with each other.
+ *
+ *   backup     1. tables: ACCESS SHARE, all in one statement, with a timeout and retries
+ *              2. schemaKey: tried
+ *   restore    1. schemaKey: tried
+ *              2. backupKey of the snapshot and of its pre_restore snapshot: tried, shared
+ *              3. tables, and those at the other end of their foreign keys: ACCESS EXCLUSIVE, all in one statement, with a
+ *                 timeout and retries
+ *              4. sequences of these tables: after the tables, since applications lock a table and then its sequence
+ *              5. rows of the log: the snapshot's, then the newest first
+ *   import     1. backupKey: tried
+ *   removal    1. retentionKey: waits for another removal in the schema
+ *              2. backupKey of each backup to remove: tried, so that a backup in use stays
+ *              3. rows of the log
+ *   update     1. rows of the log: the backup's, then those that its acceptance releases
+ *   migration  1. migrationKey: waits for another replica that creates or migrates the log table
+ *              2. the log table
+ *
+ * Runs write to the log in short transactions of their own, on a pool of its own; only a restore's completion is part of the
+ * restore's transaction. Whether a run is alive is seen from its schemaKey (an import: its backupKey), which is only read
+ * from pg_locks.
+ */
+
 /**
- * Advisory locks at transaction level (manual, 13.3.5): they live in the transaction that does the work, so they vanish with it, in a
- * crash too, and PgBouncer's transaction mode does not break them. Keys are 64 bits of a hash; they count per database.
+ * Advisory locks at transaction level (manual, 13.3.5): they end with the transaction that does the work, in a crash too, and
+ * they work through PgBouncer's transaction mode. Keys are 64 bits of a hash, and count per database.
  */
 export const schemaKey = (schema: string): string => advisoryKey(`schema ${schema}`)
 export const backupKey = (id: string): string => advisoryKey(`backup ${id}`)

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { Aborted, ShuttingDown } from '../errors.ts'
-import { createPlaces, type Places } from './semaphore.ts'
+import { createSemaphore, type Semaphore } from './semaphore.ts'
 
 export interface Run {
   signal: AbortSignal
@@ -9,19 +9,19 @@ export interface Run {
   end: () => void
 }
 
-/** What is under way in this process: backups, restores, readings, downloads. */
+/** What is under way in this process: backups, restores, readings, uploads, downloads. */
 export interface Runs {
-  /** Waits for a place; rejects with FST_BACKUP_ABORTED or FST_BACKUP_SHUTTING_DOWN. */
+  /** Waits for a connection; rejects with FST_BACKUP_ABORTED or FST_BACKUP_SHUTTING_DOWN. */
   begin: (signal: AbortSignal | undefined) => Promise<Run>
-  /** The same for what reads the file of a backup through and needs no connection: it waits for others of its kind, and for no backup. */
+  /** The same for reading a backup's file to its end, which needs no connection: it waits for other readings only. */
   beginReading: (id: string, signal: AbortSignal | undefined) => Promise<Run>
-  /** The same for what arrives from elsewhere, at a pace that others decide: it keeps no place from those who read what is there. */
+  /** The same for an upload, whose pace the sender decides: it waits for other uploads only. */
   beginUpload: (id: string, signal: AbortSignal | undefined) => Promise<Run>
-  /** Throws FST_BACKUP_SHUTTING_DOWN once stop() was called. */
+  /** Throws FST_BACKUP_SHUTTING_DOWN after stop(). */
   requireOpen: () => void
-  /** Destroys the stream and throws when stop() was called in the meantime. */
+  /** Destroys the stream and throws after stop(). */
   trackDownload: (id: string, stream: Readable) => void
-  /** Whether its file is being read, by a download or otherwise. */
+  /** Whether a download or a reading has the file of this backup open. */
   isBeingRead: (id: string) => boolean
   /** Aborts all runs, destroys all downloads, and resolves when the runs have ended. */
   stop: () => Promise<void>
@@ -31,98 +31,141 @@ export interface Runs {
 const readingsAtOnce = 2
 const uploadsAtOnce = 2
 
-export function createRuns (places: Places, now: () => Date): Runs {
-  const readings = createPlaces(readingsAtOnce)
-  const uploads = createPlaces(uploadsAtOnce)
-  const waiting = new Set<(error: Error) => void>()
+const abortedByCaller = (): Error => new Aborted('by the caller')
+
+/** Runs that have begun, each with its signal. */
+interface ActiveRuns {
+  start: (semaphore: Semaphore, signal: AbortSignal | undefined) => Run
+  abortAll: () => void
+  /** Resolves when no run is left. */
+  idle: () => Promise<void>
+}
+
+function createActiveRuns (now: () => Date): ActiveRuns {
   const active = new Set<AbortController>()
-  const idle: Array<() => void> = []
-  const downloads = new Map<Readable, string>()
-  const reading = new Map<Run, string>()
+  const onIdle: Array<() => void> = []
   let lastStart = 0
-  let stopped = false
+  return {
+    start (semaphore, signal) {
+      const controller = new AbortController()
+      const abort = (): void => { controller.abort(abortedByCaller()) }
+      signal?.addEventListener('abort', abort, { once: true })
+      active.add(controller)
+      lastStart = Math.max(now().getTime(), lastStart + 1)
+      return {
+        signal: controller.signal,
+        startedAt: new Date(lastStart),
+        end () {
+          signal?.removeEventListener('abort', abort)
+          active.delete(controller)
+          semaphore.release()
+          if (active.size === 0) for (const resolve of onIdle.splice(0)) resolve()
+        }
+      }
+    },
+    abortAll () {
+      for (const controller of active) controller.abort(new ShuttingDown())
+    },
+    async idle () {
+      if (active.size > 0) await new Promise<void>((resolve) => { onIdle.push(resolve) })
+    }
+  }
+}
+
+/** The wait for a permit, which the caller or a shutdown may end. */
+interface Admission {
+  /** Throws FST_BACKUP_SHUTTING_DOWN after close(). */
+  requireOpen: () => void
+  enter: (semaphore: Semaphore, signal: AbortSignal | undefined) => Promise<void>
+  /** Rejects those that wait, and everyone from now on. */
+  close: () => void
+}
+
+function createAdmission (): Admission {
+  const waiting = new Set<(error: Error) => void>()
+  let closed = false
 
   function requireOpen (): void {
-    if (stopped) throw new ShuttingDown()
+    if (closed) throw new ShuttingDown()
   }
 
   function requireWanted (signal: AbortSignal | undefined): void {
     requireOpen()
-    if (signal?.aborted === true) throw byCaller()
+    if (signal?.aborted === true) throw abortedByCaller()
   }
 
-  async function occupy (room: Places, signal: AbortSignal | undefined): Promise<void> {
-    const waits = new AbortController()
-    await room.take((giveUp) => {
-      waiting.add(giveUp)
-      waits.signal.addEventListener('abort', () => { waiting.delete(giveUp) })
-      signal?.addEventListener('abort', () => { giveUp(byCaller()) }, { signal: waits.signal })
-    }).finally(() => { waits.abort() })
-    try {
-      // Between being given a place and taking it
+  return {
+    requireOpen,
+    async enter (semaphore, signal) {
       requireWanted(signal)
-    } catch (error) {
-      room.give()
-      throw error
-    }
-  }
-
-  function startRun (room: Places, signal: AbortSignal | undefined): Run {
-    const controller = new AbortController()
-    const abort = (): void => { controller.abort(byCaller()) }
-    signal?.addEventListener('abort', abort, { once: true })
-    active.add(controller)
-    lastStart = Math.max(now().getTime(), lastStart + 1)
-    return {
-      signal: controller.signal,
-      startedAt: new Date(lastStart),
-      end () {
-        signal?.removeEventListener('abort', abort)
-        active.delete(controller)
-        room.give()
-        if (active.size === 0) for (const tell of idle.splice(0)) tell()
+      const waitEnded = new AbortController()
+      await semaphore.acquire((abandon) => {
+        waiting.add(abandon)
+        waitEnded.signal.addEventListener('abort', () => { waiting.delete(abandon) })
+        signal?.addEventListener('abort', () => { abandon(abortedByCaller()) }, { signal: waitEnded.signal })
+      }).finally(() => { waitEnded.abort() })
+      try {
+        // The caller may have aborted between the release of the permit and this line
+        requireWanted(signal)
+      } catch (error) {
+        semaphore.release()
+        throw error
       }
+    },
+    close () {
+      closed = true
+      for (const abandon of waiting) abandon(new ShuttingDown())
     }
   }
+}
 
-  async function beginIn (room: Places, signal: AbortSignal | undefined): Promise<Run> {
-    requireWanted(signal)
-    await occupy(room, signal)
-    return startRun(room, signal)
+/** @param connections the semaphore of the pool */
+export function createRuns (connections: Semaphore, now: () => Date): Runs {
+  const readings = createSemaphore(readingsAtOnce)
+  const uploads = createSemaphore(uploadsAtOnce)
+  const admission = createAdmission()
+  const active = createActiveRuns(now)
+  const downloads = new Map<Readable, string>()
+  const beingRead = new Map<Run, string>()
+
+  async function begin (semaphore: Semaphore, signal: AbortSignal | undefined): Promise<Run> {
+    await admission.enter(semaphore, signal)
+    return active.start(semaphore, signal)
   }
 
-  async function beginReadingIn (room: Places, id: string, signal: AbortSignal | undefined): Promise<Run> {
-    const run = await beginIn(room, signal)
+  async function beginReading (semaphore: Semaphore, id: string, signal: AbortSignal | undefined): Promise<Run> {
+    const run = await begin(semaphore, signal)
     const { end } = run
-    reading.set(run, id)
+    beingRead.set(run, id)
     return Object.assign(run, {
       end () {
-        reading.delete(run)
+        beingRead.delete(run)
         end()
       }
     })
   }
 
   return {
-    requireOpen,
-    begin: async (signal) => await beginIn(places, signal),
-    beginReading: async (id, signal) => await beginReadingIn(readings, id, signal),
-    beginUpload: async (id, signal) => await beginReadingIn(uploads, id, signal),
+    requireOpen: admission.requireOpen,
+    begin: async (signal) => await begin(connections, signal),
+    beginReading: async (id, signal) => await beginReading(readings, id, signal),
+    beginUpload: async (id, signal) => await beginReading(uploads, id, signal),
     trackDownload (id, stream) {
-      if (stopped) stream.destroy()
-      requireOpen()
+      try {
+        admission.requireOpen()
+      } catch (error) {
+        stream.destroy()
+        throw error
+      }
       downloads.set(stream, id)
       stream.once('close', () => { downloads.delete(stream) })
     },
-    isBeingRead: (id) => [...downloads.values(), ...reading.values()].includes(id),
+    isBeingRead: (id) => [...downloads.values(), ...beingRead.values()].includes(id),
     async stop () {
-      stopped = true
-      for (const giveUp of waiting) giveUp(new ShuttingDown())
-      for (const controller of active) controller.abort(new ShuttingDown())
+      admission.close()
+      active.abortAll()
       for (const stream of downloads.keys()) stream.destroy()
-      if (active.size > 0) await new Promise<void>((resolve) => { idle.push(resolve) })
+      await active.idle()
     }
   }
 }
-
-const byCaller = (): Error => new Aborted('by the caller')

@@ -1,14 +1,14 @@
-/** Calls that are not answered yet: app.close() waits for the requests that wait for them. */
-export interface Calls {
-  /** Settles with `call`, or rejects when it is given up first. */
+/** Calls without an answer yet: app.close() waits for the requests that wait for them. */
+export interface PendingCalls {
+  /** Settles with `call`, or rejects when rejectAll() comes first. */
   track: <T>(call: Promise<T>) => Promise<T>
-  /** Resolves when all of those up to now have settled. */
-  answered: () => Promise<void>
-  /** Rejects those that have not; what they wait for goes on. */
-  giveUp: (reason: Error) => void
+  /** Resolves when all calls so far have settled. */
+  settled: () => Promise<void>
+  /** Rejects the calls that have not settled; what they wait for continues. */
+  rejectAll: (reason: Error) => void
 }
 
-export function createCalls (): Calls {
+export function createPendingCalls (): PendingCalls {
   const pending = new Map<Promise<unknown>, (reason: Error) => void>()
   return {
     async track (call) {
@@ -21,10 +21,10 @@ export function createCalls (): Calls {
         pending.delete(call)
       }
     },
-    async answered () {
+    async settled () {
       await Promise.allSettled(pending.keys())
     },
-    giveUp (reason) {
+    rejectAll (reason) {
       for (const reject of pending.values()) reject(reason)
     }
   }

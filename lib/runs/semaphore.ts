@@ -1,20 +1,20 @@
-/** Room for runs on a pool. */
-export interface Places {
+/** A counting semaphore: at most so many holders at a time; those that wait are served in turn. */
+export interface Semaphore {
   /**
-   * Resolves when there is a place; those who wait get theirs in turn. `onWaiting` is called when there is none yet, with a function that
-   * ends the wait: the promise rejects with its error.
+   * Resolves when the caller is a holder. When it has to wait, `onWaiting` is called with a function that ends the wait:
+   * the promise then rejects with the error that is passed to that function.
    */
-  take: (onWaiting: (giveUp: (error: Error) => void) => void) => Promise<void>
-  give: () => void
+  acquire: (onWaiting: (abandon: (error: Error) => void) => void) => Promise<void>
+  release: () => void
 }
 
-export function createPlaces (count: number): Places {
-  let vacant = count
+export function createSemaphore (permits: number): Semaphore {
+  let free = permits
   const waiting = new Set<() => void>()
   return {
-    async take (onWaiting) {
-      if (vacant > 0) {
-        vacant--
+    async acquire (onWaiting) {
+      if (free > 0) {
+        free--
         return
       }
       await new Promise<void>((resolve, reject) => {
@@ -29,23 +29,23 @@ export function createPlaces (count: number): Places {
         })
       })
     },
-    /** The place goes straight to who has waited longest, or somebody else could take it. */
-    give () {
+    /** Hands the permit directly to the one that has waited longest, or a newcomer could take it. */
+    release () {
       const [next] = waiting
-      if (next === undefined) vacant++
+      if (next === undefined) free++
       else next()
     }
   }
 }
 
-const known = new WeakMap<object, Places>()
+const byPool = new WeakMap<object, Semaphore>()
 
 /**
- * The places of a pool. One connection is kept free of runs, which take long: for plans, and for who else uses the pool. Several engines on one
- * pool share its places.
+ * The semaphore of a pool's connections. One connection stays free of runs, which take long: for plans, and for other users of
+ * the pool. Several engines on one pool share its semaphore.
  */
-export function placesOf (pool: { options: { max: number } }): Places {
-  const places = known.get(pool) ?? createPlaces(pool.options.max - 1)
-  known.set(pool, places)
-  return places
+export function connectionSemaphoreOf (pool: { options: { max: number } }): Semaphore {
+  const semaphore = byPool.get(pool) ?? createSemaphore(pool.options.max - 1)
+  byPool.set(pool, semaphore)
+  return semaphore
 }

@@ -38,7 +38,7 @@ async function allowedSchemas (context: Context): Promise<string[] | null> {
   return schemas.filter((schema) => isVisible(context, schema))
 }
 
-export async function planRestoreOf (context: Context, id: string, request: PlanOptions = {}): Promise<RestorePlan> {
+export async function planRestore (context: Context, id: string, request: PlanOptions = {}): Promise<RestorePlan> {
   checkArguments('plan', request)
   const { source, schema } = await findSource(context, id, request)
   const stream = await openSnapshot(context, source)

@@ -12,7 +12,7 @@ import { schemaOfFilename } from '../snapshot/file-format.ts'
 import { parseSidecarName } from '../storage/sidecar-name.ts'
 import { isSnapshotName } from '../storage/snapshot-name.ts'
 import { toVisible, visibleSchemas } from '../callers/visible-backups.ts'
-import { findOwnRival, takenBy } from '../consistency/storage-ownership.ts'
+import { findOwnerBesides, storageTaken } from '../consistency/storage-ownership.ts'
 
 interface KnownSchemas { names: string[] | null, failure: ScheduleFacts['failure'] }
 
@@ -91,16 +91,16 @@ async function gatherFacts (context: Context, names: Set<string> | null, schedul
   const clocks = await compareClocks(context)
   const { files, stored } = await compareFiles(context, names)
   const failing = await log.failingSchemas()
-  const rival = stored === null ? undefined : await findOwnRival(context, [...stored])
+  const owner = stored === null ? undefined : await findOwnerBesides(context, [...stored])
   await presence.look()
-  const isOurs = rival === undefined && presence.missingSince() === null
+  const isOurs = owner === undefined && presence.missingSince() === null
   return {
     ...clocks,
     files: files.filter(({ schema }) => isVisible(schema)),
     stored,
     unknown: stored === null || !isOurs ? [] : await findUnknown(context, stored, files, isVisible),
     storageMissingSince: presence.missingSince(),
-    storageTaken: rival === undefined ? null : takenBy(rival).message,
+    storageTaken: owner === undefined ? null : storageTaken(owner).message,
     failing: failing.filter(({ schema }) => isVisible(schema)),
     suspects: (await findWaitingSuspects(context)).filter(({ schema }) => isVisible(schema)),
     undeletable: (await log.undeletableFiles()).filter(({ schema }) => isVisible(schema)),

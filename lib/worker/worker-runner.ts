@@ -7,15 +7,13 @@ import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
 import type { ReadHooks } from '../snapshot/read-with-progress.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
+import { shutdownMs } from '../shutdown.ts'
 import type { StoredFile } from '../storage/stored-file.ts'
 import type { Progress } from '../../types/index.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from './messages.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
 import type { Runner } from './runner.ts'
 import { createServedStreams, type ServedStreams } from './served-streams.ts'
-
-/** Milliseconds that a worker has to close its connection when its run is over. */
-const graceMs = 500
 
 /** A run makes little that lasts; three semi-spaces of 16 MiB each, V8's default, would only be memory taken from the service. */
 const resourceLimits = { maxYoungGenerationSizeMb: 12 }
@@ -148,7 +146,7 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
       }) as ReadSnapshot
     },
     async close () {
-      await Promise.race([Promise.all(workers.values()), delay(graceMs, undefined, { ref: false })])
+      await Promise.race([Promise.all(workers.values()), delay(shutdownMs.workers, undefined, { ref: false })])
       await Promise.all([...workers.keys()].map(async (worker) => await worker.terminate()))
     }
   }

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { createPlaces } from '../../lib/runs/semaphore.ts'
+import { createSemaphore } from '../../lib/runs/semaphore.ts'
 import { createRuns } from '../../lib/runs/active-runs.ts'
 
 const tick = async (): Promise<void> => { await new Promise((resolve) => { setImmediate(resolve) }) }
@@ -10,7 +10,7 @@ const aborted = { code: 'FST_BACKUP_ABORTED', statusCode: 499 }
 const shuttingDown = { code: 'FST_BACKUP_SHUTTING_DOWN', statusCode: 503 }
 
 t.test('there are as many runs as there are places; the next come in turn', async (t) => {
-  const runs = createRuns(createPlaces(2), now)
+  const runs = createRuns(createSemaphore(2), now)
   const first = await runs.begin(undefined)
   const second = await runs.begin(undefined)
   const order: string[] = []
@@ -29,13 +29,13 @@ t.test('there are as many runs as there are places; the next come in turn', asyn
 
 t.test('starts are in order, and no two are the same', async (t) => {
   const times = [123, 123, 100, 200].map((ms) => new Date(ms))
-  const runs = createRuns(createPlaces(9), () => times.shift() ?? new Date(0))
+  const runs = createRuns(createSemaphore(9), () => times.shift() ?? new Date(0))
   const starts = [await runs.begin(undefined), await runs.begin(undefined), await runs.begin(undefined), await runs.begin(undefined)]
   t.strictSame(starts.map(({ startedAt }) => startedAt.getTime()), [123, 124, 125, 200])
 })
 
 t.test('the caller aborts a run, one that waits, and one that has not come so far', async (t) => {
-  const runs = createRuns(createPlaces(1), now)
+  const runs = createRuns(createSemaphore(1), now)
   const aborting = new AbortController()
   const run = await runs.begin(aborting.signal)
   const waiting = runs.begin(aborting.signal)
@@ -60,7 +60,7 @@ t.test('the caller aborts a run, one that waits, and one that has not come so fa
 })
 
 t.test('stop() aborts what runs, refuses what waits, ends downloads, and resolves when all has ended', async (t) => {
-  const runs = createRuns(createPlaces(2), now)
+  const runs = createRuns(createSemaphore(2), now)
   const stream = new Readable({ read () {} })
   runs.trackDownload('a', stream)
   t.ok(runs.isBeingRead('a'))

@@ -23,7 +23,7 @@ const schema = {
   }
 }
 
-export function createBackup (scope: Scope, { engineFor, options }: RouteContext): void {
+export function createRoute (scope: Scope, { engineFor, options }: RouteContext): void {
   for (const { hide, ...address } of collectionAddresses(scope)) {
     scope.post('/', { ...longRoute, ...address, schema: { ...schema, hide } }, async (request, reply) => {
       const run = await engineFor(request).beginCreate({ ...request.body, ...callerOf(request, options) })

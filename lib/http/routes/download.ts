@@ -67,7 +67,7 @@ function answerWithoutFile (error: unknown, request: FastifyRequest, reply: Fast
   answerError(error, request, reply)
 }
 
-export function downloadSnapshot (scope: Scope, { engineFor, stallTimeoutMs }: RouteContext): void {
+export function downloadRoute (scope: Scope, { engineFor, stallTimeoutMs }: RouteContext): void {
   const route = { ...longRoute, errorHandler: answerWithoutFile }
 
   // First: otherwise Fastify makes one of the GET, which reads the whole file to throw it away

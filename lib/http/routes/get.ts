@@ -16,6 +16,6 @@ const schema = {
   }
 }
 
-export function getBackup (scope: Scope, { engineFor }: RouteContext): void {
+export function getRoute (scope: Scope, { engineFor }: RouteContext): void {
   scope.get('/:id', { schema }, (request) => engineFor(request).get(request.params.id))
 }

@@ -31,7 +31,7 @@ const refuseEncoded = async ({ headers }: FastifyRequest): Promise<void> => {
 }
 
 /** In a scope of its own, where bodies are streams. */
-export function importBackup (scope: Scope, context: RouteContext): void {
+export function importRoute (scope: Scope, context: RouteContext): void {
   scope.register(async (child: Scope) => {
     child.removeAllContentTypeParsers()
     // What an HTML form can send is not among them

@@ -14,7 +14,7 @@ const schema = {
   }
 }
 
-export function listBackups (scope: Scope, { engineFor }: RouteContext): void {
+export function listRoute (scope: Scope, { engineFor }: RouteContext): void {
   for (const { hide, ...address } of collectionAddresses(scope)) {
     scope.get('/', { ...address, schema: { ...schema, hide } }, (request) => engineFor(request).list(request.query))
   }

@@ -22,6 +22,6 @@ const schema = {
   }
 }
 
-export function planRestore (scope: Scope, { engineFor }: RouteContext): void {
+export function planRoute (scope: Scope, { engineFor }: RouteContext): void {
   scope.post('/:id/plan', { ...longRoute, schema }, (request) => engineFor(request).plan(request.params.id, request.body))
 }

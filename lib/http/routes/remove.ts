@@ -16,7 +16,7 @@ const schema = {
   }
 }
 
-export function removeBackup (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
+export function removeRoute (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
   scope.delete('/:id', { schema, onRequest: requireRestoreAuth }, async (request, reply) => {
     await engineFor(request).remove(request.params.id)
     return reply.code(204).send()

@@ -27,7 +27,7 @@ const schema = {
   }
 }
 
-export function restoreBackup (scope: Scope, { engineFor, options, requireRestoreAuth }: RouteContext): void {
+export function restoreRoute (scope: Scope, { engineFor, options, requireRestoreAuth }: RouteContext): void {
   const refuseUnlessAllowed = async (): Promise<void> => {
     if (!options.allowRestore) throw new RestoreNotAllowed()
   }

@@ -14,6 +14,6 @@ const schema = {
   }
 }
 
-export function showStatus (scope: Scope, { engineFor }: RouteContext): void {
+export function statusRoute (scope: Scope, { engineFor }: RouteContext): void {
   scope.get('/status', { schema }, (request) => engineFor(request).status(request.query))
 }

@@ -20,7 +20,7 @@ const schema = {
   }
 }
 
-export function updateBackup (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
+export function updateRoute (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
   scope.patch('/:id', {
     schema,
     // Not sooner, because it takes the body to know

@@ -21,6 +21,6 @@ const schema = {
   }
 }
 
-export function verifyBackup (scope: Scope, { engineFor }: RouteContext): void {
+export function verifyRoute (scope: Scope, { engineFor }: RouteContext): void {
   scope.post('/:id/verify', { ...longRoute, schema }, (request) => engineFor(request).verify(request.params.id))
 }

@@ -1,0 +1,55 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from './clock.ts'
+import { createStoragePresence } from './consistency/look-for-storage.ts'
+import { createBackupLog } from './log/backup-log.ts'
+import type { ResolvedOptions } from './options/resolve-service-options.ts'
+import { acceptPool, createLogPool, createPool, type Sql } from './postgres/driver/connection.ts'
+import { createRuns } from './runs/active-runs.ts'
+import type { Context } from './runs/context.ts'
+import { createEventHub } from './runs/event-hub.ts'
+import { connectionSemaphoreOf } from './runs/semaphore.ts'
+import { createFileSystemStorage } from './storage/file-system-storage.ts'
+import { guardStorage } from './storage/guard-storage.ts'
+import { createRunner } from './worker/create-runner.ts'
+
+/** What depends on the engine rather than on the options. */
+export type EngineCallbacks = Pick<Context, 'adoptLost' | 'requestHealing'>
+
+/** The pools of an engine. */
+export interface Pools {
+  sql: Sql
+  /** Those that the engine opened itself and has to end. */
+  own: Sql[]
+}
+
+/** Everything that the use cases work with. Nothing connects yet. */
+export function createContext (
+  options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock, workerEntry: URL | undefined, callbacks: EngineCallbacks
+): { context: Context, pools: Pools } {
+  const sql = options.sql === undefined ? createPool(options.connection) : acceptPool(options.sql)
+  const logSql = createLogPool(sql)
+  const log = createBackupLog(logSql, options.logSchema, clock.now)
+  const storage = guardStorage(options.storage ?? createFileSystemStorage(options.storagePath))
+  const { now } = clock
+  const context: Context = {
+    options,
+    // Calls in code have no request
+    isAllowed: (schema) => options.isSchemaAllowed(schema),
+    sql,
+    log,
+    storage,
+    presence: createStoragePresence({
+      log, storage, directory: options.storagePath, isCustom: options.storage !== undefined, now
+    }),
+    events: createEventHub((event) => { logger.error({ event }, 'a listener of fastify.backup threw') }),
+    runner: createRunner(sql, options.worker, workerEntry, (reason) => {
+      logger.warn({ reason }, 'backups and restores run in the main thread and slow down the service')
+    }),
+    runs: createRuns(connectionSemaphoreOf(sql), now),
+    clock,
+    logger,
+    undeletable: new Set(),
+    ...callbacks
+  }
+  return { context, pools: { sql, own: options.sql === undefined ? [sql, logSql] : [logSql] } }
+}
