@@ -5,7 +5,7 @@ import t from 'tap'
 for (const directory of ['lib', 'types']) {
   const root = new URL(`../${directory}/`, import.meta.url)
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => file.endsWith('.js'))
     .map((file) => file.replaceAll('\\', '/'))
 
   for (const file of files) {

@@ -1,14 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import t from 'tap'
-
-const root = new URL('../', import.meta.url)
+import { projectRoot } from './support/project-root.js'
 
 interface Import { file: string, target: string, isType: boolean }
 
 /** Every import of a file; those of the project as paths from its root. */
 function importsOf (file: string): Import[] {
-  const source = readFileSync(new URL(file, root), 'utf8')
+  const source = readFileSync(new URL(file, projectRoot), 'utf8')
   const statements = source.matchAll(/^(?:import|export)(?<type> type)?\b[^'"]*?\bfrom ['"](?<from>[^'"]+)['"]|^import ['"](?<effect>[^'"]+)['"]|\bimport\(['"](?<dynamic>[^'"]+)['"]\)/gm)
   return [...statements].map(({ groups: { type, from, effect, dynamic } = {} }) => {
     const specifier = from ?? effect ?? dynamic ?? ''
@@ -16,7 +15,7 @@ function importsOf (file: string): Import[] {
   })
 }
 
-const imports = ['lib', 'types'].flatMap((directory) => readdirSync(new URL(directory, root), { recursive: true, encoding: 'utf8' })
+const imports = ['lib', 'types'].flatMap((directory) => readdirSync(new URL(directory, projectRoot), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .flatMap((name) => importsOf(`${directory}/${name.replaceAll('\\', '/')}`)))
 
@@ -95,7 +94,7 @@ t.test('SQL is in the rooms that own it', async (t) => {
   const files = new Set(own.map(({ file }) => file))
   const sql = /[`'"]\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH \w+ AS|CREATE TABLE|ALTER TABLE|TRUNCATE|COPY) /
   const owners = ['postgres', 'backup', 'restore', 'log']
-  const wrong = [...files].filter((file) => !owners.includes(roomOf(file) ?? '') && sql.test(readFileSync(new URL(file, root), 'utf8')))
+  const wrong = [...files].filter((file) => !owners.includes(roomOf(file) ?? '') && sql.test(readFileSync(new URL(file, projectRoot), 'utf8')))
   t.strictSame(wrong, [])
 })
 

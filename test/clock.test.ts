@@ -37,7 +37,7 @@ t.test('a wait beyond what a timer can hold does not end at once; an abort ends 
 })
 
 t.test('a wait does not keep the process alive', async (t) => {
-  const module = new URL('../lib/clock.ts', import.meta.url).href
+  const module = new URL('../lib/clock.js', import.meta.url).href
   const { status, stdout } = spawnSync(process.execPath, [...process.execArgv, '--input-type=module', '--eval',
     `const { systemClock } = await import(${JSON.stringify(module)})
     systemClock.wait(30_000, new AbortController().signal)

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import type { Backup } from '../../types/index.ts'
 import { useDatabase, type TestDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
+import { projectRoot } from '../support/project-root.js'
 import { startExample, type RunningExample } from './start-example.ts'
 
 /** An example in an empty directory, on a database with one table of two rows. */
@@ -15,7 +16,7 @@ async function start (t: Test, name: string): Promise<TestDatabase & { example: 
 }
 
 t.test('all of them are tested here', async (t) => {
-  const files = readdirSync(new URL('../../examples/', import.meta.url)).filter((file) => file.endsWith('.js'))
+  const files = readdirSync(new URL('examples/', projectRoot)).filter((file) => file.endsWith('.js'))
   t.same(files.sort(), ['auth.js', 'demo.js', 'own-sql.js', 'schedule.js', 'tenants.js', 'url.js'])
 })
 

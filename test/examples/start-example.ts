@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { TestScope } from '../support/database.ts'
+import { projectRoot } from '../support/project-root.js'
 
 export interface RunningExample {
   /** What it has written up to now, errors too. */
@@ -20,17 +20,11 @@ export interface StartOptions {
   cwd: string
 }
 
-const root = new URL('../../', import.meta.url)
-
 /**
  * Runs a file of examples/ like a user does: in a process of its own, on the built library. It is killed after the test, should it be there still.
- * @throws when the library is not built
  */
 export function startExample (t: TestScope, name: string, { args = [], env = {}, cwd }: StartOptions): RunningExample {
-  if (!existsSync(new URL('dist/lib/index.js', root))) {
-    throw new Error('dist/ is missing, and the examples import the built library; run npm run build first, as npm test does')
-  }
-  const child = spawn(process.execPath, [fileURLToPath(new URL(`examples/${name}`, root)), ...args], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(`examples/${name}`, projectRoot)), ...args], {
     cwd,
     env: { ...process.env, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe']

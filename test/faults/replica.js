@@ -1,15 +1,10 @@
 // node test/faults/replica.js options time
 //
-// One replica of a service with a schedule, on the built library. It has no other clock than what it is told over IPC, in milliseconds since the Unix epoch.
+// One replica of a service with a schedule. It has no other clock than what it is told over IPC, in milliseconds since the Unix epoch.
 
 import Fastify from 'fastify'
-
-// By URL: the types are known before the library is built
-const built = new URL('../../dist/lib/', import.meta.url)
-/** @type {typeof import('../../lib/create-engine.ts')} */
-const { createEngine } = await import(new URL('create-engine.js', built).href)
-/** @type {typeof import('../../lib/options/resolve-options.ts')} */
-const { resolveOptions } = await import(new URL('options/resolve-options.js', built).href)
+import { createEngine } from '../../lib/create-engine.ts'
+import { resolveOptions } from '../../lib/options/resolve-options.ts'
 
 const [given = '{}', start = '0'] = process.argv.slice(2)
 let time = Number(start)

@@ -1,6 +1,6 @@
 // node test/faults/service.js options
 //
-// A service on the built library, with the plugin's options as JSON. Tells its address over IPC, on each message the bytes of memory that it
+// A service, with the plugin's options as JSON. Tells its address over IPC, on each message the bytes of memory that it
 // holds, and ends by SIGTERM as a service does. With a `clockOffsetMs` its clock is that much ahead of the machine's.
 
 import Fastify from 'fastify'

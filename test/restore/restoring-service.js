@@ -1,6 +1,6 @@
 // node test/restore/restoring-service.js url storagePath id phase
 //
-// A service, on the built library, that restores a snapshot. When it comes to the phase it says so and stands still, for
+// A service that restores a snapshot. When it comes to the phase it says so and stands still, for
 // whoever waits for that to kill it.
 
 import { writeSync } from 'node:fs'

@@ -63,8 +63,7 @@ function urlOf (database: string, role?: { user: string, password: string }): st
 function serverUrl (): string {
   const url = process.env.TEST_DATABASE_URL
   if (!url) {
-    throw new Error('TEST_DATABASE_URL is not set, so there is no PostgreSQL to test on; run npm test, or ' +
-      'node test/support/with-postgres.js -- tap test/some.test.ts')
+    throw new Error('TEST_DATABASE_URL is not set, so there is no PostgreSQL to test on; run npm test, or npm run test:unit -- restore/refusals')
   }
   return url
 }

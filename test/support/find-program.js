@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { projectRoot } from './project-root.js'
 
 /**
  * The script that a development dependency installs as a program. Run it by node: what lies in node_modules/.bin can't be
@@ -9,7 +10,7 @@ import { fileURLToPath } from 'node:url'
  * @returns {string | undefined}
  */
 export function findProgram (dependency, name = dependency) {
-  const directory = new URL(`../../node_modules/${dependency}/`, import.meta.url)
+  const directory = new URL(`node_modules/${dependency}/`, projectRoot)
   const manifest = new URL('package.json', directory)
   if (!existsSync(manifest)) return undefined
   const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))

@@ -4,11 +4,12 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { TLSSocket } from 'node:tls'
 import type { TestScope } from './database.ts'
+import { projectRoot } from './project-root.js'
 
 /** Of a test authority; all are valid until 2120, but for the one that expired in 2020. The key of the authority was thrown away. */
 export type CertificateName = 'authority' | 'other-authority' | 'server' | 'server-key' | 'other-host' | 'localhost-only' | 'self-signed' | 'expired' | 'client' | 'client-key' | 'locked-key'
 
-export const certificatePath = (name: CertificateName): string => fileURLToPath(new URL(`certificates/${name}.pem`, import.meta.url))
+export const certificatePath = (name: CertificateName): string => fileURLToPath(new URL(`test/support/certificates/${name}.pem`, projectRoot))
 export const certificate = (name: CertificateName): string => readFileSync(certificatePath(name), 'utf8')
 
 export interface TlsServer {

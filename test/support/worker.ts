@@ -1,9 +1,9 @@
 import type { Question } from '../../lib/worker/messages.ts'
 
-/** The worker's file of the built library: a worker that had to compile TypeScript would take seconds to start. */
-export const builtWorker = new URL('../../dist/lib/worker/backup-worker.js', import.meta.url)
+/** The file that a worker thread of the library runs. */
+export const builtWorker = new URL('../../lib/worker/backup-worker.js', import.meta.url)
 
-/** Whether tests that don't say otherwise have their runs in workers: with TEST_WORKER=1. Those run what was built last, and count for no coverage. */
+/** Whether tests that don't say otherwise have their runs in workers: with TEST_WORKER=1. */
 export const inWorkers = process.env.TEST_WORKER === '1'
 
 /** How a worker comes to grief, and in the place of which message to the main thread. */

@@ -2,14 +2,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import Fastify from 'fastify'
 import postgres from 'postgres'
 import t from 'tap'
-import { createEngine } from '../../lib/create-engine.ts'
 import { createRunner, entryBeside, findWorkerEntry } from '../../lib/worker/create-runner.ts'
-import { connectionOf, type LogLine, resolved, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { connectionOf, type LogLine, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { useDirectory } from '../support/directory.ts'
-import { testSchema } from '../support/database.ts'
 import { builtWorker, failingWorker } from '../support/worker.ts'
 
 const warnings = ({ lines }: TestEngine): LogLine[] => lines.filter(({ level }) => level >= 40)
@@ -42,20 +39,14 @@ t.test('so does one with a function in ssl', async (t) => {
 })
 
 t.test('without the worker\'s file, as in a bundle, it is the main thread again', async (t) => {
-  const place = await usePlace(t)
-  const lines: LogLine[] = []
-  const { log } = Fastify({ logger: { level: 'warn', stream: { write (line: string) { lines.push(JSON.parse(line)) } } } })
-  const options = resolved({ connection: place.url, schema: testSchema, storagePath: place.directory, allowRestore: true })
-  // As TypeScript, this library has none
-  const engine = createEngine(options, log)
-  t.after(async () => {
-    await engine.stop()
-    await engine.close()
-  })
-  const { id } = await engine.create()
-  t.match(await engine.restore(id), { rowCount: 5 })
-  t.match(lines, [{ level: 40, reason: /keep fastify-backup out of the bundle/ }])
-  t.equal(lines.length, 1)
+  const sql = postgres({ max: 2 })
+  const told: string[] = []
+  const runner = createRunner(sql, true, undefined, (reason) => { told.push(reason) })
+  t.strictSame(told, ["the worker's file is not there, as in a bundle; keep fastify-backup out of the bundle"])
+  const failure = new Error('of open')
+  const hooks = { open: async () => { throw failure }, onProgress () {}, signal: new AbortController().signal }
+  const thrown = await runner.readThrough(null, hooks).catch((error) => error)
+  t.equal(thrown, failure, 'from another thread it would be a copy')
 })
 
 t.test('with worker: false it is the main thread, and nobody is warned', async (t) => {
@@ -85,5 +76,5 @@ t.test('the worker\'s file is looked for beside a module that is a file', async 
   t.equal(entryBeside(module), undefined)
   t.equal(entryBeside(undefined), undefined, 'a CommonJS bundle')
   t.equal(entryBeside('data:text/javascript,1'), undefined)
-  t.equal(findWorkerEntry(), undefined, 'as TypeScript, this library has none')
+  t.strictSame(findWorkerEntry(), builtWorker)
 })

@@ -34,6 +34,5 @@ export async function fail ({ how, at, time = 1, sent = false }) {
     if (isDue) ends[how]()
   }
 
-  const library = new URL('../../dist/lib/worker/backup-worker.js', import.meta.url)
-  await import(library.href)
+  await import('../../lib/worker/backup-worker.ts')
 }
