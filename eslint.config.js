@@ -1,3 +1,26 @@
 import neostandard, { resolveIgnoresFromGitignore } from 'neostandard'
 
-export default neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() })
+const inMatch = 'CallExpression[callee.property.name=/^(match|notMatch|rejects|throws|has|hasProps)$/]'
+const noArrayPattern = [2, 3].map((position) => ({
+  selector: `${inMatch} > :nth-child(${position}) ArrayExpression`,
+  message: 'An array in a pattern accepts further elements, and an empty one accepts anything; compare with strictSame.'
+}))
+
+export default [
+  ...neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() }),
+  {
+    rules: {
+      '@stylistic/max-len': ['error', { code: 120, ignoreRegExpLiterals: true }],
+      'max-lines-per-function': ['error', { max: 40, skipComments: true, skipBlankLines: true }]
+    }
+  },
+  {
+    // A test's function holds the whole test
+    files: ['test/**', 'examples/**', 'bench/**'],
+    rules: { 'max-lines-per-function': 'off' }
+  },
+  {
+    files: ['test/**'],
+    rules: { 'no-restricted-syntax': ['error', ...noArrayPattern] }
+  }
+]

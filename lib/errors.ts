@@ -58,7 +58,7 @@ export const ImportEncoded = define('IMPORT_ENCODED', 415)(
   'The body has a content-encoding, which an import does not accept; send the file as it was downloaded'
 )
 export const LimitExceeded = define('LIMIT_EXCEEDED', 413)<[string, string]>(
-  'The snapshot was not imported: %s is longer than the option limits.%s; raise the limit for a file that you trust'
+  'The snapshot was not imported: %s is longer than option limits.%s; raise the limit for a file that you trust'
 )
 export const SnapshotInvalid = define('SNAPSHOT_INVALID', 422)<[string]>(
   'The snapshot file is damaged or was changed: %s'

@@ -112,7 +112,7 @@ t.test('what a function raises is no loss of the database, whatever SQLSTATE it 
   for (const code of ['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25006']) {
     for (const raised of [{ where: `${where} at RAISE` }, { routine: 'exec_stmt_raise' }, { where: 'PL/Python function "g"' }]) {
       t.notOk(isUnavailable(fromServer(code, raised)))
-      t.match(publicDatabaseError(fromServer(code, raised)), { code: 'FST_BACKUP_DATABASE_FAILED', message: `The database refused: SQLSTATE ${code}`, cause: { code } })
+      t.match(publicDatabaseError(fromServer(code, raised)), { code: 'FST_BACKUP_DATABASE_FAILED', message: `The database reported an error: SQLSTATE ${code}`, cause: { code } })
     }
     t.ok(isUnavailable(fromServer(code, { where, severity: 'FATAL' })), 'a session that ends within a function')
     t.ok(isUnavailable(fromServer(code, { where: 'SQL statement "INSERT"' })))
@@ -120,7 +120,7 @@ t.test('what a function raises is no loss of the database, whatever SQLSTATE it 
   const { sql } = await useDatabase(t)
   for (const code of ['57P01', '53300', '25006']) {
     const raised: unknown = await sql.unsafe(`DO $$ BEGIN RAISE EXCEPTION 'hunter2' USING errcode = '${code}'; END $$`).catch((error: unknown) => error)
-    t.match(publicDatabaseError(raised), { code: 'FST_BACKUP_DATABASE_FAILED', message: `The database refused: SQLSTATE ${code}` })
+    t.match(publicDatabaseError(raised), { code: 'FST_BACKUP_DATABASE_FAILED', message: `The database reported an error: SQLSTATE ${code}` })
   }
 })
 

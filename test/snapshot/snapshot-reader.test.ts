@@ -387,7 +387,7 @@ t.test('what is longer than its limit is refused before it is gathered, wherever
     [Buffer.concat([head, Buffer.from('{"carts":[{"total":"\n')]), 'x\n', 'rowBytes', 110_000]
   ] as const) {
     const [outcome, taken] = await readBounded(start, filler, 5000)
-    t.match(outcome, new RegExp(`^FST_BACKUP_LIMIT_EXCEEDED The snapshot was not taken in: .* limits\\.${limit} allows`), filler)
+    t.match(outcome, new RegExp(`^FST_BACKUP_LIMIT_EXCEEDED The snapshot was not imported: .* limits\\.${limit} allows`), filler)
     t.ok(taken <= most, `${filler} ${taken}`)
   }
 })
