@@ -4,10 +4,10 @@
 // TEST_DATABASE_URL, type-checked, and judged by publint and attw.
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findProgram } from '../support/find-program.js'
 
@@ -24,11 +24,23 @@ const tarball = join(directory, packed.filename)
 /** @type {string[]} */
 const shipped = packed.files.map((/** @type {{ path: string }} */ { path }) => path)
 
-check('ships the library, its types and its documents, and nothing else', () => {
+check('ships the library, its types, its documents and the examples, and nothing else', () => {
   const documents = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']
   const missing = [...documents, 'dist/lib/index.js', 'dist/lib/index.d.ts'].filter((path) => !shipped.includes(path))
-  const foreign = shipped.filter((path) => !documents.includes(path) && !/^dist\/(lib|types)\/.*\.(js|d\.ts)$/.test(path))
-  if (missing.length > 0 || foreign.length > 0) throw new Error(`missing: ${missing.join(', ')}; foreign: ${foreign.join(', ')}`)
+  const known = /^(dist\/(lib|types)\/.*\.(js|d\.ts)|examples\/[\w-]+\.js|bench\/RESULTS\.md|[A-Z]+\.md)$/
+  const foreign = shipped.filter((path) => !documents.includes(path) && !known.test(path))
+  if (missing.length > 0 || foreign.length > 0) {
+    throw new Error(`missing: ${missing.join(', ')}; foreign: ${foreign.join(', ')}`)
+  }
+})
+
+check('ships every file that its documents link to', () => {
+  const broken = shipped.filter((path) => path.endsWith('.md')).flatMap((path) => {
+    const links = readFileSync(join(root, path), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)
+    return [...links].map(([, link = '']) => posix.join(posix.dirname(path), link))
+      .filter((target) => !shipped.includes(target)).map((target) => `${target} of ${path}`)
+  })
+  if (broken.length > 0) throw new Error(`missing: ${broken.join(', ')}`)
 })
 
 check('installs in an empty project, with fastify as its only peer', () => {
