@@ -1,9 +1,10 @@
 // @ts-check
-// Who may do what, by verify functions of your own: admins all but restore, the owner that too. It shows what each gets, and ends.
+// Who may do what, decided by your own functions: an admin may create backups, and only the owner may restore.
+// Prints what each caller gets, and ends.
 //
 //   DATABASE_URL=postgres://user:password@host/database node examples/auth.js
 //
-// It makes a schema of its own, example_auth, and drops it at its end. The snapshots go to ./backups.
+// Creates the schema example_auth, and drops it at the end. The snapshots go to ./backups.
 
 import Fastify from 'fastify'
 import backup from 'fastify-backup'
@@ -14,16 +15,19 @@ import postgres from 'postgres'
 const { DATABASE_URL } = process.env
 if (!DATABASE_URL) throw new Error('Set DATABASE_URL to the URL of a PostgreSQL database')
 const sql = postgres(DATABASE_URL, { onnotice () {} })
-await sql.unsafe("DROP SCHEMA IF EXISTS example_auth CASCADE; CREATE SCHEMA example_auth; CREATE TABLE example_auth.notes AS SELECT 'milk' AS note")
+await sql.unsafe(`
+  DROP SCHEMA IF EXISTS example_auth CASCADE;
+  CREATE SCHEMA example_auth;
+  CREATE TABLE example_auth.notes AS SELECT 'milk' AS note`)
 
-/** Stands for your sessions. @type {Map<string | undefined, User>} */
+/** In place of your sessions. @type {Map<string | undefined, User>} */
 const sessions = new Map([
   ['Bearer clerk', { id: 'Carl', roles: [] }],
   ['Bearer admin', { id: 'Ada', roles: ['admin'] }],
   ['Bearer owner', { id: 'Olga', roles: ['admin', 'owner'] }]
 ])
 
-/** Who calls; user.id is recorded as createdBy and restoredBy. @param {FastifyRequest} request */
+/** Finds the caller. Its id is recorded as createdBy and restoredBy. @param {FastifyRequest} request */
 async function verifyUser (request) {
   const user = sessions.get(request.headers.authorization)
   if (user === undefined) throw Object.assign(new Error('Log in first'), { statusCode: 401 })
@@ -40,9 +44,9 @@ await app.register(backup, {
   enabled: true,
   sql,
   schema: 'example_auth',
-  auth: [verifyUser, verifyRole('admin')], // all must pass; with @fastify/jwt: [app.verifyJWT, app.verifyAdmin]
+  auth: [verifyUser, verifyRole('admin')], // all must pass
   allowRestore: true,
-  restoreAuth: [verifyRole('owner')] // in addition, for restore, delete and unpin
+  restoreAuth: [verifyRole('owner')] // in addition, for restore, import, delete, unpin and accept
 })
 
 try {
@@ -58,6 +62,7 @@ try {
 }
 
 async function call (/** @type {string} */ token, /** @type {string} */ path) {
-  const response = await app.inject({ method: 'POST', url: `/admin/backup${path}`, headers: { authorization: `Bearer ${token}` } })
+  const headers = { authorization: `Bearer ${token}` }
+  const response = await app.inject({ method: 'POST', url: `/admin/backup${path}`, headers })
   return `${response.statusCode} ${response.json().message ?? `${response.json().rowCount} row`}`
 }

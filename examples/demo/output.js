@@ -1,8 +1,8 @@
 // @ts-check
 import { styleText } from 'node:util'
 
-/** @typedef {(line: string) => void} Say wraps what is longer than the terminal is wide */
-/** @typedef {(line: string) => void} Quote cuts it */
+/** @typedef {(line: string) => void} Say wraps a line that is wider than the terminal */
+/** @typedef {(line: string) => void} Quote cuts such a line */
 /** @typedef {<T>(title: string, work: (say: Say, quote: Quote) => Promise<T>) => Promise<T>} Step */
 
 const numbers = new Intl.NumberFormat('en')
@@ -17,13 +17,13 @@ export const formatBytes = (bytes) => bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)}
 export const formatDuration = (ms) => ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 
 /**
- * Coloured where a terminal shows it.
+ * In color if the stream is a terminal with colors.
  * @param {NodeJS.WriteStream} stream
- * @param {AbortSignal} signal of an interruption: no further step begins
+ * @param {AbortSignal} signal if it is aborted, no further step begins
  */
 export function createOutput (stream, signal) {
   const isColoured = stream.isTTY && stream.hasColors()
-  /** For the text of a detail, behind its indentation. */
+  /** Columns for the text of a detail, after its indentation. */
   const width = (stream.columns ?? 100) - 4
 
   /**
@@ -40,7 +40,7 @@ export function createOutput (stream, signal) {
     title: (/** @type {string} */ text) => print(`\n${paint('bold', text)}\n`),
 
     /**
-     * Does a step and tells of it: its title, how long it took, and what it has to say.
+     * Runs a step, and prints its title, its duration and its details.
      * @type {Step}
      */
     async step (title, work) {
@@ -54,7 +54,9 @@ export function createOutput (stream, signal) {
         for (const line of said) print(`    ${paint('dim', line)}`)
       }
       try {
-        const result = await work((line) => { said.push(...wrap(line, width)) }, (line) => { said.push(cut(`| ${line}`, width)) })
+        const say = (/** @type {string} */ line) => { said.push(...wrap(line, width)) }
+        const quote = (/** @type {string} */ line) => { said.push(cut(`| ${line}`, width)) }
+        const result = await work(say, quote)
         report(paint('green', '✓'))
         return result
       } catch (err) {
@@ -66,7 +68,7 @@ export function createOutput (stream, signal) {
 }
 
 /**
- * Between words, where there are any.
+ * Breaks a text between words.
  * @param {string} text
  * @param {number} width
  */

@@ -1,13 +1,15 @@
 // @ts-check
 
-/** Some 50,000 rows, the same ones each time, but for the time in audit_logs. */
+/** About 50,000 rows, the same ones each time, except the times in audit_logs. */
 export const shopData = `
 INSERT INTO customers (email, name, referred_by, interests, preferences, created_at)
 SELECT 'customer' || i || '@shop.example',
-  (ARRAY['Ada', 'Zoë', 'Bob', 'Łucja', 'Óscar', '美咲', 'D''Arcy', 'Mehmet'])[1 + i % 8] || ' ' || (ARRAY['Nguyễn', 'Smith', 'Şahin', 'O"Neil', 'García'])[1 + i % 5],
+  (ARRAY['Ada', 'Zoë', 'Bob', 'Łucja', 'Óscar', '美咲', 'D''Arcy', 'Mehmet'])[1 + i % 8] || ' ' ||
+    (ARRAY['Nguyễn', 'Smith', 'Şahin', 'O"Neil', 'García'])[1 + i % 5],
   CASE WHEN i % 3 = 0 THEN i / 3 END,
   (ARRAY['bikes', 'tents, large', 'maps', 'climbing'])[1 + i % 3 : 1 + i % 4],
-  jsonb_build_object('newsletter', i % 2 = 0, 'locale', (ARRAY['de-DE', 'en-GB', 'ja-JP'])[1 + i % 3], 'limit', i * 1.10),
+  jsonb_build_object(
+    'newsletter', i % 2 = 0, 'locale', (ARRAY['de-DE', 'en-GB', 'ja-JP'])[1 + i % 3], 'limit', i * 1.10),
   timestamptz '2025-01-01 08:00+00' + i * interval '97 minutes'
 FROM generate_series(1, 4000) i;
 
@@ -20,20 +22,26 @@ SELECT 9 + i % 32, 'SKU-' || lpad(i::text, 5, '0'),
   (199 + i * 7919 % 39800) / 100.0,
   CASE WHEN i % 7 > 0 THEN ARRAY[i % 900 + 10, i % 400 + 5, NULLIF(i % 50, 0)] END,
   i % 113 / 10.0,
-  CASE WHEN i % 11 > 0 THEN jsonb_build_object('colour', (ARRAY['red', 'grün', 'blue'])[1 + i % 3], 'ratings', jsonb_build_array(i % 5, NULL, 12345678901234567890.5)) END,
+  CASE WHEN i % 11 > 0 THEN jsonb_build_object(
+    'colour', (ARRAY['red', 'grün', 'blue'])[1 + i % 3],
+    'ratings', jsonb_build_array(i % 5, NULL, 12345678901234567890.5)) END,
   i % 20 > 0
 FROM generate_series(1, 1200) i;
 
 INSERT INTO warehouses VALUES
-  ('BER', 'Berlin', '2019-04-01', '(13.405,52.52)'), ('OSL', 'Oslo', '2021-09-15', '(10.7522,59.9139)'), ('LIS', 'Lisboa', '2024-02-29', '(-9.1393,38.7223)');
+  ('BER', 'Berlin', '2019-04-01', '(13.405,52.52)'),
+  ('OSL', 'Oslo', '2021-09-15', '(10.7522,59.9139)'),
+  ('LIS', 'Lisboa', '2024-02-29', '(-9.1393,38.7223)');
 
 INSERT INTO inventory
-SELECT id, code, id * 31 % 500, timestamptz '2026-06-30 22:00+00' + id * interval '1.5 seconds' FROM products, warehouses;
+SELECT id, code, id * 31 % 500, timestamptz '2026-06-30 22:00+00' + id * interval '1.5 seconds'
+FROM products, warehouses;
 
 INSERT INTO orders (customer_id, status, ship_to, coupons, delivery_time, placed_at)
 SELECT 1 + i * 7919 % 4000,
   (enum_range(NULL::order_status))[1 + i % 5],
-  jsonb_build_object('street', i % 200 || ' High Street', 'city', 'Town ' || i % 90, 'floor', CASE WHEN i % 4 = 0 THEN i % 12 END),
+  jsonb_build_object(
+    'street', i % 200 || ' High Street', 'city', 'Town ' || i % 90, 'floor', CASE WHEN i % 4 = 0 THEN i % 12 END),
   CASE WHEN i % 6 = 0 THEN ARRAY['SUMMER', 'code ' || i % 10] END,
   CASE WHEN i % 5 > 1 THEN i % 14 * interval '7 hours' END,
   timestamptz '2026-01-01 06:30:00.123456+00' + i * interval '41 minutes'
@@ -53,7 +61,8 @@ FROM orders o JOIN order_items i ON i.order_id = o.id WHERE o.status <> 'pending
 
 INSERT INTO reviews (product_id, customer_id, stars, body, votes, created_at)
 SELECT 1 + i * 37 % 1200, 1 + i * 7919 % 4000, 1 + i % 5,
-  CASE WHEN i % 9 > 0 THEN E'Bought for trip no. ' || i || E'.\\n"Would" buy again \\U0001F44D, see C:\\\\photos\\\\' || i END,
+  CASE WHEN i % 9 > 0 THEN
+    E'Bought for trip no. ' || i || E'.\\n"Would" buy again \\U0001F44D, see C:\\\\photos\\\\' || i END,
   ARRAY[i % 17, i % 5],
   timestamptz '2026-02-01 12:00+00' + i * interval '53 minutes'
 FROM generate_series(1, 3000) i;
@@ -61,7 +70,7 @@ FROM generate_series(1, 3000) i;
 ANALYZE;
 `
 
-/** A clean-up that was meant for the staging database. What it wrote to audit_logs tells of it. */
+/** A clean-up that was meant for the staging database. audit_logs records what it did. */
 export const damage = `
 UPDATE products SET price = 0, attributes = NULL;
 UPDATE customers SET email = 'test' || id || '@shop.example', interests = '{}' WHERE id % 2 = 0;

@@ -5,7 +5,7 @@ import { shopData } from './shop-data.js'
 import { shopSchema } from './shop-schema.js'
 
 /**
- * A database of the shop's own, with its tables and rows. Its role owns them and is no superuser, as a service's should be.
+ * Creates the database of the shop with its tables and rows. Its role owns them, and is no superuser.
  * @param {string} adminUrl
  * @returns {Promise<{ url: string, rows: number, tables: number, bytes: number }>}
  */
@@ -24,7 +24,8 @@ export async function createShopDatabase (adminUrl) {
     await sql.unsafe(shopSchema)
     await sql.unsafe(shopData)
     const [size] = await sql`
-      SELECT count(*)::integer AS tables, sum(reltuples)::integer AS rows, pg_database_size(current_database())::integer AS bytes
+      SELECT count(*)::integer AS tables, sum(reltuples)::integer AS rows,
+        pg_database_size(current_database())::integer AS bytes
       FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`
     return { url: url.href, tables: size?.tables, rows: size?.rows, bytes: size?.bytes }
   })

@@ -1,6 +1,6 @@
 // @ts-check
 
-/** The shop's tables, as a service's migrations would have left them. */
+/** The tables of the shop, as the migrations of a service create them. */
 export const shopSchema = `
 CREATE DOMAIN email AS text CHECK (VALUE ~ '^[^@\\s]+@[^@\\s]+$');
 CREATE TYPE order_status AS ENUM ('pending', 'paid', 'shipped', 'delivered', 'refunded');

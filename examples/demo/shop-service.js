@@ -6,7 +6,7 @@ import backup from 'fastify-backup'
 /** @import { Sql } from 'postgres' */
 
 /**
- * The shop's service: a public route of its own, and the backups' admin routes behind a bearer token.
+ * The service of the shop: a public route, and the admin routes of the backups behind a bearer token.
  * @param {{ url: string, sql: Sql, token: string, storagePath: string }} options
  */
 export async function createShopService ({ url, sql, token, storagePath }) {
@@ -23,8 +23,11 @@ export async function createShopService ({ url, sql, token, storagePath }) {
 
   app.get('/', async () => {
     const [figures] = await sql`
-      SELECT (SELECT count(*) FROM customers)::integer AS customers, (SELECT count(*) FROM orders)::integer AS orders,
-        (SELECT count(*) FROM reviews)::integer AS reviews, (SELECT coalesce(sum(amount), 0) FROM payments) AS revenue`
+      SELECT
+        (SELECT count(*) FROM customers)::integer AS customers,
+        (SELECT count(*) FROM orders)::integer AS orders,
+        (SELECT count(*) FROM reviews)::integer AS reviews,
+        (SELECT coalesce(sum(amount), 0) FROM payments) AS revenue`
     return figures
   })
   return app

@@ -12,7 +12,7 @@ import { damage } from './shop-data.js'
 export const adminPath = '/admin/backup'
 
 /**
- * From the first call to the proof, over HTTP but for the damage.
+ * From the first call to the proof. Everything goes over HTTP, except the damage.
  * @param {{ step: Step, request: Client, sql: Sql }} tools
  * @returns {Promise<Backup>} the snapshot that was restored
  */
@@ -24,7 +24,7 @@ export async function runSteps ({ step, request, sql }) {
 
   const before = await readContent(sql)
 
-  const backup = await step('A snapshot is taken', async (say) => {
+  const backup = await step('A backup is created', async (say) => {
     const response = await request('POST', adminPath, { body: { note: 'before the clean-up' }, expect: 201 })
     const backup = /** @type {Backup} */ (await response.json())
     say(`POST ${adminPath} → 201 ${response.headers.get('location')}`)
@@ -32,15 +32,18 @@ export async function runSteps ({ step, request, sql }) {
     return backup
   })
 
-  await step('It is listed', async (say) => {
+  await step('The backup is listed', async (say) => {
     const list = await listBackups(request)
-    say(`GET ${adminPath} → 200, ${list.backups.map(({ trigger, status, createdBy, note }) => `${trigger}, ${status}, by ${createdBy}: ${note}`).join('; ')}`)
+    const lines = list.backups.map((found) => `${found.trigger}, ${found.status}, by ${found.createdBy}: ${found.note}`)
+    say(`GET ${adminPath} → 200, ${lines.join('; ')}`)
   })
 
-  await step('It is downloaded, as JSON that people can read', async (say, quote) => {
+  await step('The snapshot is downloaded: one JSON file, one row per line', async (say, quote) => {
     const { lines, sizeBytes, checksum } = await download(request, backup.id)
-    if (checksum !== backup.checksum) throw new Error(`The download has the checksum ${checksum}, the log says ${backup.checksum}`)
-    say(`GET ${adminPath}/:id/download → 200, ${formatBytes(sizeBytes)}, ${checksum.slice(0, 19)}… as the log says. Its head:`)
+    if (checksum !== backup.checksum) {
+      throw new Error(`The download has the checksum ${checksum}, but the log has ${backup.checksum}`)
+    }
+    say(`GET ${adminPath}/:id/download → 200, ${formatBytes(sizeBytes)}, ${checksum.slice(0, 19)}… as in the log:`)
     for (const line of lines) quote(line)
   })
 
@@ -48,41 +51,49 @@ export async function runSteps ({ step, request, sql }) {
     await sql.unsafe(damage)
     const damaged = await readContent(sql)
     const changed = compareContent(before, damaged)
-    say(`Of ${before.tables.size} tables and ${before.sequences.size} sequences, ${changed.length} are not what they were: ${changed.join(', ')}`)
+    say(`Of ${before.tables.size} tables and ${before.sequences.size} sequences, ${changed.length} have changed: ` +
+      changed.join(', '))
     return damaged
   })
 
-  await step('The plan tells what a restore would do, and changes nothing', async (say) => {
-    const plan = /** @type {RestorePlan} */ (await (await request('POST', `${adminPath}/${backup.id}/plan`)).json())
+  await step('The plan shows what a restore would change', async (say) => {
+    const response = await request('POST', `${adminPath}/${backup.id}/plan`)
+    const plan = /** @type {RestorePlan} */ (await response.json())
     const changing = plan.tables.filter(({ rowsNow, rowsAfter }) => rowsNow !== rowsAfter)
-    say(changing.map(({ name, rowsNow, rowsAfter }) => `${name} ${formatCount(rowsNow)} → ${formatCount(rowsAfter)}`).join(', '))
-    say(`untouched: ${plan.untouched.join(', ')}; drift: ${plan.drift.length === 0 ? 'none' : JSON.stringify(plan.drift)}`)
+    say(changing.map(({ name, rowsNow, rowsAfter }) =>
+      `${name} ${formatCount(rowsNow)} → ${formatCount(rowsAfter)}`).join(', '))
+    const drift = plan.drift.length === 0 ? 'none' : JSON.stringify(plan.drift)
+    say(`untouched: ${plan.untouched.join(', ')}; drift: ${drift}`)
   })
 
   await step('The snapshot is restored, in one transaction', async (say) => {
-    const result = /** @type {RestoreResult} */ (await (await request('POST', `${adminPath}/${backup.id}/restore`)).json())
+    const response = await request('POST', `${adminPath}/${backup.id}/restore`)
+    const result = /** @type {RestoreResult} */ (await response.json())
     const { verifyMs, snapshotMs, loadMs } = result.phases
     say(`${formatCount(result.rowCount)} rows in ${formatDuration(result.durationMs)}: ` +
       `verify ${formatDuration(verifyMs)}, snapshot ${formatDuration(snapshotMs)}, load ${formatDuration(loadMs)}`)
     const saved = (await listBackups(request)).backups.find(({ id }) => id === result.preRestoreId)
     if (saved === undefined) throw new Error(`The list lacks the pre_restore snapshot ${result.preRestoreId}`)
-    say(`The damaged rows are a snapshot too, ${saved.trigger}: ${describeSize(saved)}`)
+    say(`The damaged rows were saved first, as a ${saved.trigger} snapshot: ${describeSize(saved)}`)
   })
 
-  const after = await step('Every table and every sequence is what it was', async (say) => {
+  const after = await step('Every table and every sequence is as it was', async (say) => {
     const after = await readContent(sql)
     prove({ before, damaged, after, say })
     return after
   })
 
-  await step('audit_logs is excluded by default, so it still tells of the damage', async (say) => {
+  await step('audit_logs is excluded by default, so it still records the damage', async (say) => {
     const hashes = [damaged, after].map(({ tables }) => tables.get('audit_logs')?.hash.slice(0, 8))
     const [audit] = await sql`
       SELECT count(*)::integer AS rows, (count(*) FILTER (WHERE operation = 'DELETE'))::integer AS deleted,
-        (count(*) FILTER (WHERE operation = 'UPDATE'))::integer AS updated, (count(*) FILTER (WHERE operation = 'TRUNCATE'))::integer AS truncated
+        (count(*) FILTER (WHERE operation = 'UPDATE'))::integer AS updated,
+        (count(*) FILTER (WHERE operation = 'TRUNCATE'))::integer AS truncated
       FROM audit_logs`
-    say(`${formatCount(audit?.rows)} entries, hash ${hashes[0]} before the restore and ${hashes[1]} after it; among them the damage: ` +
-      `${formatCount(audit?.updated)} rows updated, ${formatCount(audit?.deleted)} deleted, ${formatCount(audit?.truncated)} tables truncated`)
+    say(`${formatCount(audit?.rows)} entries, hash ${hashes[0]} before the restore and ${hashes[1]} after it. ` +
+      'The damage: ' +
+      `${formatCount(audit?.updated)} rows updated, ${formatCount(audit?.deleted)} deleted, ` +
+      `${formatCount(audit?.truncated)} tables truncated`)
   })
 
   return backup
@@ -90,7 +101,7 @@ export async function runSteps ({ step, request, sql }) {
 
 /**
  * @param {{ before: Content, damaged: Content, after: Content, say: Say }} contents
- * @throws when the content is not the one from before the damage, or when there was no damage to undo
+ * @throws if the content differs from that before the damage, or if there was no damage
  */
 export function prove ({ before, damaged, after, say }) {
   const expected = expectContent(before, damaged, ['audit_logs'])
@@ -99,8 +110,10 @@ export function prove ({ before, damaged, after, say }) {
   say(`${'table'.padEnd(14)}${'rows'.padStart(8)}   before     damaged    restored`)
   for (const [name, { rows, hash }] of after.tables) {
     const hashes = [before.tables.get(name)?.hash, damaged.tables.get(name)?.hash, hash]
-    const verdict = different.includes(name) ? 'DIFFERENT' : expected.tables.get(name) === before.tables.get(name) ? 'as before' : 'kept as it is'
-    say(`${name.padEnd(14)}${formatCount(rows).padStart(8)}   ${hashes.map((text) => (text ?? 'missing').slice(0, 8).padEnd(11)).join('')}${verdict}`)
+    const isRestored = expected.tables.get(name) === before.tables.get(name)
+    const verdict = different.includes(name) ? 'DIFFERENT' : isRestored ? 'as before' : 'kept as it is'
+    const columns = hashes.map((text) => (text ?? 'missing').slice(0, 8).padEnd(11)).join('')
+    say(`${name.padEnd(14)}${formatCount(rows).padStart(8)}   ${columns}${verdict}`)
   }
   say(`sequences: ${[...after.sequences].map(([name, state]) => `${name.replace(/_seq$/, '')} ${state}`).join(', ')}`)
 

@@ -54,7 +54,7 @@ t.test('own-sql.js takes a snapshot by code', async (t) => {
 t.test('schedule.js stays up, and knows when it runs next', async (t) => {
   const { example } = await start(t, 'schedule.js')
   await example.says('\n')
-  t.match(example.output(), /^The newest snapshot is of never, the next one runs at \d{4}-\d\d-\d\dT(00|06|12|18):00:00\.000Z\n$/)
+  t.match(example.output(), /^The newest snapshot: none yet\. The next backup: \d{4}-\d\d-\d\dT(00|06|12|18):00:00\.000Z\n$/)
   example.kill('SIGTERM')
   t.equal(await example.ended, 0)
 })
