@@ -20,3 +20,16 @@ export const systemClock: Clock = {
     await setTimeout(Math.min(ms, longestWaitMs), undefined, { ref: false, signal })
   }
 }
+
+/**
+ * Waits `ms` milliseconds by this clock, and no longer when the clock is set back meanwhile. Resolves early when `signal`
+ * aborts.
+ */
+export async function pause ({ now, wait }: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const begin = now().getTime()
+  for (;;) {
+    const passed = now().getTime() - begin
+    if (signal.aborted || passed < 0 || passed >= ms) return
+    await wait(ms - passed, signal).catch(() => {})
+  }
+}

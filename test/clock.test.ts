@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events'
 import { spawnSync } from 'node:child_process'
 import t, { type Test } from 'tap'
-import { systemClock } from '../lib/clock.ts'
+import { pause, systemClock } from '../lib/clock.ts'
+import { createManualClock } from './support/manual-clock.ts'
 
 /** The clock's own timers don't. */
 function keepAlive (t: Test): void {
@@ -44,4 +45,28 @@ t.test('a wait does not keep the process alive', async (t) => {
     process.on('exit', () => console.log('left'))`], { encoding: 'utf8', timeout: 20_000 })
   t.equal(stdout.trim(), 'left')
   t.equal(status, 0)
+})
+
+t.test('a pause lasts as long as it was asked to, however early the waits end', async (t) => {
+  const clock = createManualClock('2026-11-22T10:00:00.000Z')
+  let ended = false
+  const pausing = pause(clock, 60_000, new AbortController().signal).then(() => { ended = true })
+  await clock.set('2026-11-22T10:00:59.999Z')
+  t.equal(ended, false)
+  t.strictSame(clock.waits, [60_000, 1])
+  await clock.advance(1)
+  await pausing
+  t.ok(ended)
+})
+
+t.test('a pause ends when the clock is set back, or the signal aborts', async (t) => {
+  const clock = createManualClock('2026-11-22T10:00:00.000Z')
+  const pausing = pause(clock, 60_000, new AbortController().signal)
+  await clock.set('2026-11-22T09:59:59.999Z')
+  await pausing
+  const aborting = new AbortController()
+  const aborted = pause(clock, 60_000, aborting.signal)
+  aborting.abort()
+  await aborted
+  t.strictSame(clock.waits, [60_000, 60_000])
 })

@@ -1,3 +1,4 @@
+import { pause } from '../clock.ts'
 import { compareStorage } from '../consistency/compare-storage.ts'
 import { createStorageClaim } from '../consistency/storage-claim.ts'
 import { renewalMs } from '../consistency/storage-ownership.ts'
@@ -28,7 +29,7 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
 
   async function work (): Promise<void> {
     while (!signal.aborted) {
-      let pause = renewalMs
+      let pauseMs = renewalMs
       try {
         await claim.renew()
         if (!adopted) adopting ??= adopt()
@@ -36,9 +37,9 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
       } catch (error) {
         report.add(error, 'this service could not claim the storage of backups; while it belongs to another service, ' +
           'nothing is scheduled, pruned or adopted; retrying')
-        pause = (isOwnError(error, 'STORAGE_MISSING') ? missingMs : retryMs) * (1 + Math.random()) / 2
+        pauseMs = (isOwnError(error, 'STORAGE_MISSING') ? missingMs : retryMs) * (1 + Math.random()) / 2
       }
-      await clock.wait(pause, signal).catch(() => {})
+      await pause(clock, pauseMs, signal)
     }
   }
 

@@ -28,9 +28,12 @@ async function pass ({ clock }: Replica, ms: number): Promise<void> {
   await waiting(clock)
 }
 
-/** The scheduler's work takes real time with a real database; when it is done, each of its two lanes waits. */
+/**
+ * The work of an engine takes real time with a real database. When it is done, three wait: the two lanes of the scheduler, and what
+ * keeps the storage.
+ */
 async function waiting (clock: ManualClock): Promise<void> {
-  while (clock.waiting() < 2) await new Promise((resolve) => { setTimeout(resolve, 1) })
+  while (clock.waiting() < 3) await new Promise((resolve) => { setTimeout(resolve, 1) })
 }
 
 const slotsOf = async ({ sql }: Place): Promise<Array<{ schema: string, slot: string | null, status: string }>> =>
