@@ -22,27 +22,11 @@ const imports = ['lib', 'types'].flatMap((directory) => readdirSync(new URL(dire
 /** Of the project; packages are looked at below. */
 const own = imports.filter(({ target }) => /^(?:lib|types)\//.test(target))
 
-/** What each room may import, from the top to the bottom. Every room may import itself and what is common to all. */
-const rooms: Record<string, string[]> = {
-  http: ['options', 'arguments', 'service'],
-  background: ['options', 'consistency', 'log', 'runs', 'schedule', 'service', 'storage'],
-  service: ['options', 'arguments', 'callers', 'health', 'consistency', 'runs', 'restore', 'retention', 'snapshot', 'storage', 'log', 'postgres'],
-  callers: ['options', 'arguments', 'consistency', 'runs', 'log'],
-  health: ['consistency', 'log'],
-  consistency: ['options', 'arguments', 'runs', 'retention', 'snapshot', 'storage', 'log', 'postgres'],
-  runs: ['options', 'worker', 'log', 'storage', 'snapshot', 'postgres'],
-  worker: ['backup', 'restore', 'snapshot', 'storage', 'postgres'],
-  restore: ['backup', 'snapshot', 'storage', 'postgres'],
-  backup: ['snapshot', 'postgres'],
-  snapshot: ['storage', 'postgres'],
-  log: ['retention', 'postgres'],
-  schedule: [],
-  retention: [],
-  storage: [],
-  options: ['postgres'],
-  arguments: ['postgres'],
-  postgres: []
-}
+/** What each room may import, from the table in ARCHITECTURE.md. Every room may import itself and what is common to all. */
+const rooms: Record<string, string[]> = Object.fromEntries(
+  [...readFileSync(new URL('ARCHITECTURE.md', projectRoot), 'utf8').matchAll(/^\| (?<names>`\w+`(?:, `\w+`)*) \| (?<imports>[\w, ]+) \|$/gm)]
+    .flatMap(({ groups: { names = '', imports = '' } = {} }) => names.split(', ').map((name) =>
+      [name.replaceAll('`', ''), imports === 'nothing' ? [] : imports.split(', ')] as const)))
 
 /** Errors, the clock, and the times of a shutdown. */
 const common = ['lib/errors.ts', 'lib/own-error.ts', 'lib/clock.ts', 'lib/shutdown.ts']
@@ -57,6 +41,7 @@ const roomOf = (file: string): string | undefined => /^lib\/([^/]+)\//.exec(file
 const show = ({ file, target }: Import): string => `${file} -> ${target}`
 
 t.test('imports are found', async (t) => {
+  t.strictSame(Object.keys(rooms).sort(), readdirSync(new URL('lib', projectRoot), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort())
   t.ok(own.length > 100)
   t.ok(own.some((found) => show(found) === 'lib/service/create-backup.ts -> lib/snapshot/file-format.ts'))
   t.ok(own.some((found) => show(found) === 'types/restore.ts -> types/backup.ts'))
@@ -118,4 +103,10 @@ t.test('no files import each other in a circle, types aside', async (t) => {
   }
   for (const file of graph.keys()) visit(file, [])
   t.strictSame(circles, [])
+})
+
+t.test('every import that ARCHITECTURE.md allows is made', async (t) => {
+  const made = new Set(own.map(({ file, target }) => `${roomOf(file)} -> ${roomOf(target)}`))
+  const allowed = Object.entries(rooms).flatMap(([from, targets]) => targets.map((to) => `${from} -> ${to}`))
+  t.strictSame(allowed.filter((arrow) => !made.has(arrow)), [])
 })
