@@ -32,13 +32,15 @@ export async function useDatabase (t: TestScope, { owner, schema = testSchema, e
   const url = urlOf(name)
 
   // template0 rather than the server's own template: any encoding, and no connection can be in its way
-  await asAdmin((admin) => admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING ${admin.unsafe(`'${encoding}'`)} LC_COLLATE 'C' LC_CTYPE 'C'`)
-  await asAdmin((admin) => admin`ALTER DATABASE ${admin(name)} SET search_path = ${admin(schema)}`)
+  const admin = postgres(serverUrl(), { max: 1, onnotice: () => {} })
+  await admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING ${admin.unsafe(`'${encoding}'`)} LC_COLLATE 'C' LC_CTYPE 'C'`
+  await admin`ALTER DATABASE ${admin(name)} SET search_path = ${admin(schema)}`
   const sql = postgres(url, { onnotice: () => {} })
   t.after(async () => {
     await sql.end({ timeout: 1 })
-    await asAdmin((admin) => admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`)
-    if (owner === 'plain') await asAdmin((admin) => admin`DROP ROLE IF EXISTS ${admin(name)}`)
+    await admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`
+    if (owner === 'plain') await admin`DROP ROLE IF EXISTS ${admin(name)}`
+    await admin.end({ timeout: 1 })
   })
   if (schema !== 'public') await sql`ALTER SCHEMA public RENAME TO ${sql(schema)}`
   if (owner === undefined) return { url, sql }
@@ -66,13 +68,4 @@ function serverUrl (): string {
     throw new Error('TEST_DATABASE_URL is not set, so there is no PostgreSQL to test on; run npm test, or npm run test:unit -- restore/refusals')
   }
   return url
-}
-
-async function asAdmin (work: (admin: Sql) => Promise<unknown>): Promise<void> {
-  const admin = postgres(serverUrl(), { max: 1, onnotice: () => {} })
-  try {
-    await work(admin)
-  } finally {
-    await admin.end({ timeout: 1 })
-  }
 }
