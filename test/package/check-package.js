@@ -132,8 +132,8 @@ function run (command, args, cwd) {
  * @param {string} [name]
  */
 function program (dependency, name) {
-  const script = findProgram(dependency, name)
-  if (script === undefined) throw new Error(`${dependency} is not installed; run npm install`)
+  const script = findProgram(dependency, name, new URL('.', import.meta.url))
+  if (script === undefined) throw new Error(`${dependency} is not installed; run npm ci --prefix test/package`)
   return script
 }
 

@@ -7,10 +7,11 @@ import { projectRoot } from './project-root.js'
  * spawned without a shell on Windows.
  * @param {string} dependency
  * @param {string} [name] of the program, when it is another one
+ * @param {URL} [project] the directory of the package.json that depends on it
  * @returns {string | undefined}
  */
-export function findProgram (dependency, name = dependency) {
-  const directory = new URL(`node_modules/${dependency}/`, projectRoot)
+export function findProgram (dependency, name = dependency, project = projectRoot) {
+  const directory = new URL(`node_modules/${dependency}/`, project)
   const manifest = new URL('package.json', directory)
   if (!existsSync(manifest)) return undefined
   const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))

