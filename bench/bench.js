@@ -9,11 +9,11 @@ import { withService } from './service/with-service.js'
 /**
  * @typedef {object} Scenario
  * @property {string} name
- * @property {string} schema that it measures on
+ * @property {string} schema with the tables to measure
  * @property {(bench: Bench) => Promise<Result[]>} run
  */
 
-/** What scenarios have at hand. @typedef {ReturnType<typeof createBench>} Bench */
+/** What each scenario is passed. @typedef {ReturnType<typeof createBench>} Bench */
 
 /**
  * @param {object} options
@@ -21,11 +21,11 @@ import { withService } from './service/with-service.js'
  * @param {Sql} options.sql
  * @param {number} options.rounds
  * @param {string} options.directory for snapshots and dumps
- * @param {boolean} options.hasPgPrograms whether pg_dump and pg_restore fit the server
+ * @param {boolean} options.hasPgPrograms whether pg_dump and pg_restore support the server's version
  * @param {AbortSignal} options.signal
- * @param {(line: string) => void} options.say
+ * @param {(line: string) => void} options.log
  */
-export function createBench ({ url, sql, rounds, directory, hasPgPrograms, signal, say }) {
+export function createBench ({ url, sql, rounds, directory, hasPgPrograms, signal, log }) {
   const storagePath = join(directory, 'snapshots')
 
   return {
@@ -34,7 +34,7 @@ export function createBench ({ url, sql, rounds, directory, hasPgPrograms, signa
     rounds,
     hasPgPrograms,
     signal,
-    say,
+    log,
     settle: () => settle(sql),
 
     /** @param {string} name */

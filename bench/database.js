@@ -10,7 +10,7 @@ import postgres from 'postgres'
  */
 
 /**
- * A database of the benchmark's own, so that whatever else the server holds is neither read nor touched.
+ * Creates a database for the benchmark, so that it neither reads nor changes other databases of the server.
  * @param {string} serverUrl
  * @returns {Promise<BenchDatabase>}
  */
@@ -18,7 +18,7 @@ export async function createDatabase (serverUrl) {
   const name = `fastify_backup_bench_${randomBytes(4).toString('hex')}`
   const url = new URL(serverUrl)
   url.pathname = `/${name}`
-  await administer(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
+  await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
   const sql = postgres(url.href, { max: 2, onnotice () {} })
 
   return {
@@ -26,8 +26,8 @@ export async function createDatabase (serverUrl) {
     sql,
     async drop () {
       await sql.end({ timeout: 0 })
-      // What was interrupted may still be connected
-      await administer(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`)
+      // An interrupted run may still be connected
+      await execute(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`)
     }
   }
 }
@@ -36,7 +36,7 @@ export async function createDatabase (serverUrl) {
  * @param {string} url
  * @param {string} statement
  */
-async function administer (url, statement) {
+async function execute (url, statement) {
   const sql = postgres(url, { max: 1, onnotice () {} })
   try {
     await sql.unsafe(statement)
@@ -46,14 +46,14 @@ async function administer (url, statement) {
 }
 
 /**
- * Before each measured run: nobody pays for what another one left to be written.
+ * Runs before each measurement: a checkpoint writes the pages that the run before has changed.
  * @param {Sql} sql
  */
 export async function settle (sql) {
   try {
     await sql`CHECKPOINT`
   } catch (err) {
-    // Only superusers and pg_checkpoint may; a server given by --url is measured without
+    // Only superusers and pg_checkpoint may; on a server given by --url other roles measure without checkpoints
     if (!(err instanceof postgres.PostgresError) || err.code !== '42501') throw err
   }
 }

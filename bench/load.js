@@ -10,7 +10,8 @@ import { percentile } from './statistics.js'
  */
 
 /**
- * Requests a second that a route serves to this process, which sends the next one when one has been answered.
+ * Requests per second that a route serves to this process: 32 clients each send a request when the last one has been
+ * answered.
  * @param {string} url
  * @param {number} ms
  */
@@ -29,11 +30,11 @@ export async function measureCapacity (url, ms) {
 }
 
 /**
- * Sends at a fixed rate while the work lasts, no matter whether answers come: a service that stalls is seen by every request
- * that it keeps waiting.
+ * Sends requests at a fixed rate while the work runs, whether or not earlier ones have been answered. A service that
+ * stalls thus delays every request that is due in the meantime.
  * @template T
  * @param {string} url
- * @param {number} rate requests a second
+ * @param {number} rate requests per second
  * @param {() => Promise<T>} work
  * @returns {Promise<Load & { result: T }>}
  */
@@ -52,7 +53,8 @@ export async function applyLoad (url, rate, work) {
     const due = (performance.now() - startedAt) / 1000 * rate
     while (requests.length < due) {
       const sentAt = performance.now()
-      requests.push(request(url, agent).then(() => { latencies.push(performance.now() - sentAt) }, () => { failed++ }))
+      const answered = request(url, agent)
+      requests.push(answered.then(() => { latencies.push(performance.now() - sentAt) }, () => { failed++ }))
     }
     await sleep(1)
   }

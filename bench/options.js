@@ -5,9 +5,9 @@ import { versions } from '../test/support/postgres-binaries.js'
  * @typedef {object} BenchOptions
  * @property {string} [url] of a server to use instead of an embedded one
  * @property {number} [version] major version of the embedded server
- * @property {number} rows of the narrow table
+ * @property {number} rows in the narrow table
  * @property {number} rounds
- * @property {string[]} [only] names of scenarios; all without it
+ * @property {string[]} [only] names of scenarios; default: all
  * @property {boolean} json
  */
 
@@ -18,21 +18,23 @@ export class UsageError extends Error {}
  */
 export const usage = (names) => `Usage: npm run bench -- [options]
 
-  --url <url>        a server to use; its role must be allowed to create databases. Without it an embedded one is started
-  --postgres <${versions.join('|')}>  the embedded server's version; the newest that the pg_dump on PATH can dump unless told
-  --rows <n>         rows of the narrow table, 3000000 unless told: a snapshot of about 1 GB. The other tables follow it: a sixth
-                     as many mixed rows, one large text for each 200, one file for each 1,000. The temporary directory and the
-                     server need some ten times the snapshot
-  --rounds <n>       how often each pair is measured, 3 unless told
-  --only <names>     some scenarios, with commas: ${names.join(', ')}.
-                     bench/RESULTS.md is written only when all have run
-  --json             print the results as JSON; progress goes to stderr in any case
-  --help`
+  --url <url>        use this server; the role needs CREATEDB. Default: start an embedded server
+  --postgres <${versions.join('|')}>
+                     version of the embedded server. Default: the newest that pg_dump on PATH supports
+  --rows <n>         rows in the narrow table. Default: 3000000, which makes a snapshot of about 1 GB. The other
+                     tables have a sixth as many mixed rows, one large text for each 200 rows and one file for
+                     each 1,000. The temporary directory and the server need about ten times the snapshot's size
+  --rounds <n>       number of measurements of each pair. Default: 3
+  --only <names>     run only these scenarios, separated by commas:
+                     ${names.join(', ')}.
+                     Only a run of all scenarios writes bench/RESULTS.md
+  --json             print the results as JSON; progress always goes to stderr
+  --help             print this text`
 
 /**
  * @param {string[]} args
  * @param {string[]} names of all scenarios
- * @returns {BenchOptions | undefined} nothing when help is asked for
+ * @returns {BenchOptions | undefined} undefined with --help
  * @throws {UsageError}
  */
 export function readOptions (args, names) {
@@ -40,11 +42,15 @@ export function readOptions (args, names) {
   if (help) return undefined
 
   const version = postgres === undefined ? undefined : Number(postgres)
-  if (version !== undefined && !versions.includes(version)) throw new UsageError(`--postgres must be one of ${versions.join(', ')}`)
-  if (version !== undefined && url !== undefined) throw new UsageError('--postgres is for the embedded server; leave out --url')
+  if (version !== undefined && !versions.includes(version)) {
+    throw new UsageError(`--postgres must be one of ${versions.join(', ')}`)
+  }
+  if (version !== undefined && url !== undefined) {
+    throw new UsageError('--postgres applies to the embedded server only, and cannot be combined with --url')
+  }
   const chosen = only?.split(',')
   const unknown = chosen?.filter((name) => !names.includes(name)) ?? []
-  if (unknown.length > 0) throw new UsageError(`There is no scenario ${unknown.join(', ')}`)
+  if (unknown.length > 0) throw new UsageError(`Unknown scenario: ${unknown.join(', ')}`)
 
   return {
     ...url !== undefined && { url },
@@ -79,10 +85,12 @@ function parse (args) {
 /**
  * @param {string} option
  * @param {string} text
- * @param {number} least
+ * @param {number} minimum
  */
-function readCount (option, text, least) {
+function readCount (option, text, minimum) {
   const count = Number(text)
-  if (!Number.isSafeInteger(count) || count < least) throw new UsageError(`${option} must be a whole number of at least ${least}`)
+  if (!Number.isSafeInteger(count) || count < minimum) {
+    throw new UsageError(`${option} must be an integer of at least ${minimum}`)
+  }
   return count
 }

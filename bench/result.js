@@ -1,16 +1,16 @@
 import { median } from './statistics.js'
 
 /**
- * One line of the report.
+ * A row of the report.
  * @typedef {object} Result
  * @property {string} scenario
  * @property {string} metric
  * @property {'s' | 'ms' | 'MB' | 'requests'} unit of `ours` and `peer`
- * @property {number} ours
- * @property {string | null} against what the peer is
+ * @property {number} ours value of fastify-backup
+ * @property {string | null} against name of the peer
  * @property {number | null} peer
- * @property {number | null} ratio the median of each round's ours / peer
- * @property {number | null} target the most that the ratio may be; without a peer, the most that `ours` may be
+ * @property {number | null} ratio ours / peer: the median of all rounds
+ * @property {number | null} target upper limit of the ratio, or of `ours` without a peer
  * @property {boolean | null} reached
  */
 
@@ -19,8 +19,8 @@ import { median } from './statistics.js'
  * @property {string} scenario
  * @property {string} metric
  * @property {Result['unit']} unit
- * @property {number[]} ours of each round
- * @property {{ name: string, values: number[] }} [against] of the same rounds
+ * @property {number[]} ours one value per round
+ * @property {{ name: string, values: number[] }} [against] the peer, with its values in the same rounds
  * @property {number} [target]
  */
 
@@ -29,7 +29,9 @@ import { median } from './statistics.js'
  * @returns {Result}
  */
 export function createResult ({ scenario, metric, unit, ours, against, target }) {
-  const ratio = against === undefined ? null : median(ours.map((value, round) => value / (against.values[round] ?? NaN)))
+  const ratio = against === undefined
+    ? null
+    : median(ours.map((value, round) => value / (against.values[round] ?? NaN)))
   return {
     scenario,
     metric,

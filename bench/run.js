@@ -1,14 +1,14 @@
 // npm run bench -- --help
 //
-// Measures creating and restoring side by side with what else does it, and what both cost the service that hosts them. Needs
-// nothing but Node: without pg_dump and pg_restore on PATH their rows are left out.
+// Compares backups and restores with other programs that dump and load tables, and measures their effect on the service
+// that runs them. Requires only Node: without pg_dump and pg_restore on PATH the report omits them.
 
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBench } from './bench.js'
-import { makeSchema } from './data/schemas.js'
+import { createSchema } from './data/schemas.js'
 import { createDatabase } from './database.js'
 import { readOptions, usage, UsageError } from './options.js'
 import { findPgPrograms } from './pg-programs.js'
@@ -18,18 +18,19 @@ import { writeMarkdown } from './report/write-markdown.js'
 import { scenarios } from './scenarios/index.js'
 import { openServer } from './server.js'
 /** @import { BenchOptions } from './options.js' */
+/** @import { PgPrograms } from './pg-programs.js' */
 /** @import { Result } from './result.js' */
 
 const names = scenarios.map(({ name }) => name)
 const options = readArguments()
 
-// A second Ctrl-C, or the one that npm passes on, must not cut the end short
+// Without handlers a second Ctrl-C, or the signal that npm forwards, would end this process before it has cleaned up
 const interruption = new AbortController()
 const { signal } = interruption
 const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 for (const name of signals) process.on(name, () => interruption.abort(name))
 
-/** What is open, the last one first. @type {Array<() => unknown>} */
+/** Close what has been opened, the last one first. @type {Array<() => unknown>} */
 const closers = []
 
 try {
@@ -55,41 +56,59 @@ async function run (options) {
   const server = await openServer(options, programs)
   closers.unshift(server.stop)
   const hasPgPrograms = programs !== undefined && programs.major >= server.major
-  const leftOut = hasPgPrograms
-    ? []
-    : [`Left out: pg_dump and pg_restore, ${programs === undefined ? 'which are not on PATH' : `of version ${programs.version}, which don't dump PostgreSQL ${server.version}`}.`]
-  for (const sentence of leftOut) say(sentence)
+  const leftOut = hasPgPrograms ? [] : [explainMissingPrograms(programs, server.version)]
+  for (const sentence of leftOut) log(sentence)
 
   const directory = await mkdtemp(join(tmpdir(), 'fastify-backup-bench-'))
   closers.unshift(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }))
   const { url, sql, drop } = await createDatabase(server.url)
   closers.unshift(drop)
 
-  // What has been opened by now is known to be closed; from here on nothing has to be waited for
-  const interrupted = signal.aborted ? Promise.reject(signal.reason) : once(signal, 'abort').then(() => { throw signal.reason })
+  // Not earlier: a call above that was still running would open something after the closers have run
+  const interrupted = signal.aborted
+    ? Promise.reject(signal.reason)
+    : once(signal, 'abort').then(() => { throw signal.reason })
   const report = await Promise.race([measure(), interrupted])
   console.log(json ? JSON.stringify(report, null, 2) : `\n${formatForTerminal(report)}`)
   if (only === undefined) await writeMarkdown(report)
 
   async function measure () {
     for (const schema of new Set(chosen.map(({ schema }) => schema))) {
-      say(`PostgreSQL ${server.version}: filling the schema ${schema}`)
-      await makeSchema(sql, schema, rows)
+      log(`PostgreSQL ${server.version}: filling the schema ${schema}`)
+      await createSchema(sql, schema, rows)
     }
     const [size] = await sql`SELECT pg_database_size(current_database())::float8 AS bytes`
 
-    const bench = createBench({ url, sql, rounds, directory, hasPgPrograms, signal, say })
+    const bench = createBench({ url, sql, rounds, directory, hasPgPrograms, signal, log })
     /** @type {Result[]} */
     const results = []
     for (const scenario of chosen) {
-      say(`== ${scenario.name}`)
+      log(`== ${scenario.name}`)
       results.push(...await scenario.run(bench))
     }
 
     return createReport({
-      server: server.version, isEmbedded: options.url === undefined, pgDump: programs?.version, rows, rounds, databaseBytes: size?.bytes, leftOut, results
+      server: server.version,
+      isEmbedded: options.url === undefined,
+      pgDump: programs?.version,
+      rows,
+      rounds,
+      databaseBytes: size?.bytes,
+      leftOut,
+      results
     })
   }
+}
+
+/**
+ * @param {PgPrograms | undefined} programs
+ * @param {string} version of the server
+ */
+function explainMissingPrograms (programs, version) {
+  const reason = programs === undefined
+    ? 'they are not on PATH'
+    : `version ${programs.version} does not support PostgreSQL ${version}`
+  return `Not measured: pg_dump and pg_restore, because ${reason}.`
 }
 
 /** @returns {BenchOptions} */
@@ -107,7 +126,7 @@ function readArguments () {
 }
 
 /** @param {string} line */
-function say (line) {
+function log (line) {
   console.error(`${new Date().toISOString().slice(11, 19)} ${line}`)
 }
 

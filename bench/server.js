@@ -5,10 +5,17 @@ import { versions } from '../test/support/postgres-binaries.js'
 /** @import { PgPrograms } from './pg-programs.js' */
 
 /**
- * The tests' server forgets what a crash would take; a benchmark must pay for what production pays for. Checkpoints and
- * autovacuum would hit one contender of a pair and not the other.
+ * The tests turn fsync, full-page writes and synchronous commit off; the benchmark needs them, as in production.
+ * Checkpoints and autovacuum could slow one of the compared programs and not the other.
  */
-const settings = { fsync: true, full_page_writes: true, synchronous_commit: true, max_wal_size: '8GB', checkpoint_timeout: '30min', autovacuum: false }
+const settings = {
+  fsync: true,
+  full_page_writes: true,
+  synchronous_commit: true,
+  max_wal_size: '8GB',
+  checkpoint_timeout: '30min',
+  autovacuum: false
+}
 
 /**
  * @param {BenchOptions} options
@@ -17,7 +24,7 @@ const settings = { fsync: true, full_page_writes: true, synchronous_commit: true
  */
 export async function openServer (options, programs) {
   const server = options.url === undefined
-    ? await startPostgres({ version: options.version ?? newestFor(programs), settings })
+    ? await startPostgres({ version: options.version ?? newestSupported(programs), settings })
     : { url: options.url, stop: async () => {} }
   const sql = postgres(server.url, { max: 1, onnotice () {} })
   try {
@@ -32,7 +39,7 @@ export async function openServer (options, programs) {
 }
 
 /** @param {PgPrograms | undefined} programs */
-function newestFor (programs) {
-  const fitting = versions.filter((version) => programs === undefined || version <= programs.major)
-  return Math.max(...fitting.length > 0 ? fitting : versions)
+function newestSupported (programs) {
+  const supported = versions.filter((version) => programs === undefined || version <= programs.major)
+  return Math.max(...supported.length > 0 ? supported : versions)
 }

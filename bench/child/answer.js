@@ -1,5 +1,6 @@
 /**
- * In a child process: answers what `startChild` asks. Ends with its parent.
+ * Runs in a child process: answers the calls that its parent makes through `startChild`. The process exits when its
+ * parent disconnects or exits.
  * @param {Record<string, (args: any) => Promise<unknown>>} commands
  */
 export function answer (commands) {

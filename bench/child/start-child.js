@@ -5,17 +5,17 @@ import { fileURLToPath } from 'node:url'
 /** @typedef {ReturnType<typeof startChild>} Child */
 
 /**
- * A process of its own for each measured run: memory and event loop are that run's alone.
+ * Starts a process. Each measured run gets a new one, so that its memory and event loop belong to that run only.
  * @param {URL} script that calls `answer`
  * @param {AbortSignal} signal
  */
 export function startChild (script, signal) {
   signal.throwIfAborted()
   const child = fork(fileURLToPath(script), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  const ended = once(child, 'exit')
+  const exited = once(child, 'exit')
   const kill = () => child.kill()
   signal.addEventListener('abort', kill)
-  let requests = 0
+  let calls = 0
 
   return {
     /**
@@ -23,23 +23,23 @@ export function startChild (script, signal) {
      * @param {unknown} [args]
      * @returns {Promise<any>}
      */
-    ask (command, args) {
-      const id = ++requests
+    call (command, args) {
+      const id = ++calls
       return new Promise((resolve, reject) => {
         child.on('message', receive)
-        child.once('exit', gone)
+        child.once('exit', onExit)
         child.send({ id, command, args })
 
         function receive (/** @type {any} */ message) {
           if (message.id !== id) return
           child.off('message', receive)
-          child.off('exit', gone)
+          child.off('exit', onExit)
           if (message.error === undefined) resolve(message.result)
           else reject(new Error(message.error))
         }
 
-        function gone () {
-          reject(new Error(`The process of ${script.pathname.split('/').at(-1)} has ended during ${command}`))
+        function onExit () {
+          reject(new Error(`The process of ${script.pathname.split('/').at(-1)} exited during ${command}`))
         }
       })
     },
@@ -47,22 +47,22 @@ export function startChild (script, signal) {
     async end () {
       signal.removeEventListener('abort', kill)
       if (child.connected) child.disconnect()
-      await ended
+      await exited
     }
   }
 }
 
 /**
- * One question to a process that lives for it only.
+ * Starts a process for one call.
  * @param {URL} script
  * @param {string} command
  * @param {unknown} args
  * @param {AbortSignal} signal
  */
-export async function askOnce (script, command, args, signal) {
+export async function callOnce (script, command, args, signal) {
   const child = startChild(script, signal)
   try {
-    return await child.ask(command, args)
+    return await child.call(command, args)
   } finally {
     await child.end()
   }

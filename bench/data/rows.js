@@ -1,10 +1,10 @@
 /** @import { Sql } from 'postgres' */
 
 /**
- * Fills the tables of a schema. Every value comes from the row's number, so each run has the same rows.
+ * Fills the tables of a schema. Every value depends only on the number of its row, so each run has the same rows.
  * @param {Sql} sql
  * @param {string} schema
- * @param {number} count rows of the narrow table
+ * @param {number} count of rows in the narrow table
  */
 export async function fillTables (sql, schema, count) {
   const fill = (/** @type {string} */ table, /** @type {number} */ rows, /** @type {string} */ values) =>
@@ -19,16 +19,20 @@ export async function fillTables (sql, schema, count) {
     CASE WHEN i % 10 > 0 THEN ((i * 7919::bigint) % 100000000) / 10000.0 END,
     i % 3 = 0,
     CASE WHEN i % 5 > 0 THEN ARRAY['label ' || i % 50, 'a "quoted" one', 'plain'] END,
-    jsonb_build_object('customer', 'C' || i, 'items', jsonb_build_array(i % 7, i % 11, null), 'address', jsonb_build_object('city', 'Köln', 'zip', i % 90000)),
+    jsonb_build_object(
+      'customer', 'C' || i,
+      'items', jsonb_build_array(i % 7, i % 11, null),
+      'address', jsonb_build_object('city', 'Köln', 'zip', i % 90000)),
     sqrt(i::float8),
     CASE WHEN i % 4 > 0 THEN 'Delivered to "' || md5(i::text) || '"' END`)
   await fill('articles', count / 200, `
     i, ${keys}, 'Article "' || i || '"',
-    (SELECT string_agg(md5(i || ':' || j) || E' — "it''s naïve", she said:\\t東京 🚀 \\\\\\n', '') FROM generate_series(1, 120) AS j)`)
+    (SELECT string_agg(md5(i || ':' || j) || E' — "it''s naïve", she said:\\t東京 🚀 \\\\\\n', '')
+      FROM generate_series(1, 120) AS j)`)
   await fill('files', count / 1000, `
     i, ${keys}, i || '.bin',
     (SELECT string_agg(sha512((i || ':' || j)::bytea), '') FROM generate_series(1, 512) AS j)`)
 }
 
-/** branch_id and kind_id */
+/** The values of branch_id and kind_id. */
 const keys = 'i % 1000 + 1, i % 100 + 1'

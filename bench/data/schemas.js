@@ -2,16 +2,16 @@ import { fillTables } from './rows.js'
 import { constrainTables, createTables, tableNames } from './tables.js'
 /** @import { Sql, TransactionSql } from 'postgres' */
 
-/** Of text in one value; PostgreSQL's own limit is 1 GB. */
+/** Length of the text in one value. PostgreSQL's limit is 1 GB. */
 export const largeValueBytes = 200e6
 
 export const manyTables = 2000
 
 /**
- * What scenarios measure on, made by those that need it first.
+ * Creates and fills the schemas that the scenarios name.
  * @type {Record<string, (sql: Sql, rows: number) => Promise<void>>}
  */
-const makers = {
+const creators = {
   async bare (sql, rows) {
     await createTables(sql, 'bare')
     await fillTables(sql, 'bare', rows)
@@ -32,11 +32,16 @@ const makers = {
 
   async many_tables (sql) {
     await sql`CREATE SCHEMA many_tables`
-    // Each table stays locked until its transaction ends: too many at once exceed what the server has room for
+    // Each table stays locked until its transaction ends, and the server's lock table is limited
     for (let first = 1; first <= manyTables; first += 250) {
       await sql.unsafe(`DO $$ BEGIN FOR n IN ${first}..${Math.min(first + 249, manyTables)} LOOP
-        EXECUTE format('CREATE TABLE many_tables.%I (id integer PRIMARY KEY, name text NOT NULL, at timestamptz)', 'table_' || n);
-        EXECUTE format('INSERT INTO many_tables.%I SELECT i, md5(i::text), timestamptz ''2024-01-01+00'' FROM generate_series(1, 5) AS i', 'table_' || n);
+        EXECUTE format(
+          'CREATE TABLE many_tables.%I (id integer PRIMARY KEY, name text NOT NULL, at timestamptz)',
+          'table_' || n);
+        EXECUTE format(
+          'INSERT INTO many_tables.%I
+            SELECT i, md5(i::text), timestamptz ''2024-01-01+00'' FROM generate_series(1, 5) AS i',
+          'table_' || n);
       END LOOP; END $$`)
     }
   }
@@ -45,20 +50,20 @@ const makers = {
 /**
  * @param {Sql} sql
  * @param {string} schema
- * @param {number} rows of the narrow table
+ * @param {number} rows in the narrow table
  */
-export async function makeSchema (sql, schema, rows) {
-  const make = makers[schema]
-  if (make === undefined) throw new Error(`There is no schema ${schema}`)
-  await make(sql, rows)
-  // The first one to read new rows would write their hint bits
+export async function createSchema (sql, schema, rows) {
+  const create = creators[schema]
+  if (create === undefined) throw new Error(`The benchmark has no schema ${schema}`)
+  await create(sql, rows)
+  // Without it the first reader of new rows would set their hint bits, and write the pages again
   await sql`VACUUM (ANALYZE)`
 }
 
 /**
- * In one statement, since they refer to each other.
+ * Truncates all tables in one statement, because foreign keys refer to some of them.
  * @param {Sql | TransactionSql} sql
- * @param {string} schema of the large tables
+ * @param {string} schema that contains the large tables
  */
 export async function truncateTables (sql, schema) {
   await sql.unsafe(`TRUNCATE ${tableNames.map((name) => `${schema}.${name}`).join(', ')}`)

@@ -1,4 +1,4 @@
-// What one writes without a library: a cursor for each table, JSON.stringify for each row.
+// A backup without a library: a cursor for each table, JSON.stringify for each row.
 
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
@@ -13,7 +13,7 @@ answer({
   async dump ({ url, schema, tables, file }) {
     const sql = postgres(url, {
       max: 1,
-      // A Buffer would become an array of numbers
+      // JSON.stringify turns a Buffer into an array of numbers
       types: { bytea: { to: 17, from: [17], serialize: String, parse: (/** @type {string} */ hex) => hex } }
     })
     await sql`SELECT 1`
@@ -26,9 +26,9 @@ answer({
         output.write(`${index === 0 ? '' : ','}\n${JSON.stringify(table)}:[`)
         let separator = '\n'
         for await (const rows of tx`SELECT * FROM ${tx(schema)}.${tx(table)}`.cursor(500)) {
-          const isRoomy = output.write(separator + rows.map((row) => JSON.stringify(row)).join(',\n'))
+          const canContinue = output.write(separator + rows.map((row) => JSON.stringify(row)).join(',\n'))
           separator = ',\n'
-          if (!isRoomy) await once(output, 'drain')
+          if (!canContinue) await once(output, 'drain')
         }
         output.write('\n]')
       }

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises'
-import { askOnce } from '../child/start-child.js'
+import { callOnce } from '../child/start-child.js'
 import { time } from '../stopwatch.js'
 /** @import { Bench } from '../bench.js' */
 
 /**
- * Seconds that pg_dump needs for a schema's rows.
+ * Seconds that pg_dump takes for the rows of a schema.
  * @param {Bench} bench
  * @param {string} schema
  * @param {'p' | 'c'} format plain or custom
@@ -17,13 +17,15 @@ export async function timePgDump (bench, schema, format) {
 }
 
 /**
+ * Seconds that a cursor and JSON.stringify take.
  * @param {Bench} bench
  * @param {string} schema
  * @param {string[]} tables
  */
 export async function timeCursor (bench, schema, tables) {
   const file = bench.pathOf('cursor.json')
-  const ms = await askOnce(new URL('cursor.js', import.meta.url), 'dump', { url: bench.url, schema, tables, file }, bench.signal)
+  const script = new URL('cursor.js', import.meta.url)
+  const ms = await callOnce(script, 'dump', { url: bench.url, schema, tables, file }, bench.signal)
   await rm(file)
   return ms / 1000
 }

@@ -1,4 +1,4 @@
-// What one writes without a library: INSERTs of 500 rows each, which PostgreSQL takes from JSON by itself.
+// A restore without a library: INSERTs of 500 rows each, which PostgreSQL reads from JSON.
 
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -8,7 +8,7 @@ import { answer } from '../child/answer.js'
 
 answer({
   /**
-   * @param {{ url: string, schema: string, file: string }} args a snapshot of the plugin: it has a row a line
+   * @param {{ url: string, schema: string, file: string }} args file: a snapshot of the plugin, with one row per line
    * @returns {Promise<number>} milliseconds
    */
   async load ({ url, schema, file }) {
@@ -20,7 +20,8 @@ answer({
       await truncateTables(tx, schema)
       for await (const { table, rows } of readBatches(file, 500)) {
         const target = tx`${tx(schema)}.${tx(table)}`
-        await tx`INSERT INTO ${target} SELECT * FROM json_populate_recordset(NULL::${target}, ${`[${rows.join(',')}]`}::text::json)`
+        const json = `[${rows.join(',')}]`
+        await tx`INSERT INTO ${target} SELECT * FROM json_populate_recordset(NULL::${target}, ${json}::text::json)`
       }
     })
     const ms = performance.now() - startedAt

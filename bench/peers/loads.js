@@ -1,12 +1,13 @@
 import { truncateTables } from '../data/schemas.js'
-import { askOnce } from '../child/start-child.js'
+import { callOnce } from '../child/start-child.js'
 import { time } from '../stopwatch.js'
 /** @import { Bench } from '../bench.js' */
 
 /**
+ * Seconds that TRUNCATE and pg_restore take.
  * @param {Bench} bench
  * @param {string} schema
- * @param {string} dump of pg_dump -Fc -a
+ * @param {string} dump made by pg_dump -Fc -a
  */
 export async function timePgRestore (bench, schema, dump) {
   const database = new URL(bench.url).pathname.slice(1)
@@ -17,10 +18,13 @@ export async function timePgRestore (bench, schema, dump) {
 }
 
 /**
+ * Seconds that TRUNCATE and INSERTs take.
  * @param {Bench} bench
  * @param {string} schema
  * @param {string} file a snapshot
  */
 export async function timeInserts (bench, schema, file) {
-  return await askOnce(new URL('inserts.js', import.meta.url), 'load', { url: bench.url, schema, file }, bench.signal) / 1000
+  const script = new URL('inserts.js', import.meta.url)
+  const ms = await callOnce(script, 'load', { url: bench.url, schema, file }, bench.signal)
+  return ms / 1000
 }

@@ -1,16 +1,17 @@
 /** @import { Result } from '../result.js' */
 
-export const headings = ['what', 'ours', 'peer', 'its value', 'ratio', 'target', 'reached']
+export const headings = ['measurement', 'fastify-backup', 'peer', 'value of the peer', 'ratio', 'target', 'reached']
 
 const digits = { s: 2, ms: 1, MB: 0, requests: 0 }
 
 /**
- * A result as a row of a table.
+ * Formats a result as the cells of a table row.
  * @param {Result} result
  * @returns {string[]}
  */
 export function formatCells ({ metric, unit, ours, against, peer, ratio, target, reached }) {
-  const show = (/** @type {number} */ value) => unit === 'requests' ? String(value) : `${value.toFixed(digits[unit])} ${unit}`
+  const show = (/** @type {number} */ value) =>
+    unit === 'requests' ? String(value) : `${value.toFixed(digits[unit])} ${unit}`
   return [
     metric,
     show(ours),
@@ -18,6 +19,6 @@ export function formatCells ({ metric, unit, ours, against, peer, ratio, target,
     peer === null ? '' : show(peer),
     ratio === null ? '' : ratio.toFixed(2),
     target === null ? '' : `at most ${ratio === null ? show(target).replace(/\.0+(?= )/, '') : target}`,
-    reached === null ? '' : reached ? 'yes' : 'NO'
+    reached === null ? '' : reached ? 'yes' : 'no'
   ]
 }

@@ -5,11 +5,11 @@ import { cpus, totalmem } from 'node:os'
 /**
  * @typedef {object} Report
  * @property {string} date
- * @property {Record<string, string>} machine and versions
- * @property {number} rows of the narrow table
+ * @property {Record<string, string>} machine hardware and versions
+ * @property {number} rows in the narrow table
  * @property {number} rounds
  * @property {number} databaseBytes
- * @property {string[]} leftOut sentences on what could not be measured
+ * @property {string[]} leftOut one sentence for each part that could not be measured
  * @property {Result[]} results
  */
 

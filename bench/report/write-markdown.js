@@ -8,14 +8,20 @@ export async function writeMarkdown ({ date, machine, rows, rounds, databaseByte
   const others = results.filter(({ target }) => target === null)
   const findings = await readFile(new URL('../findings.md', import.meta.url), 'utf8')
   const reached = targets.filter((result) => result.reached).length
+  const environment = {
+    ...machine,
+    Rows: `${rows} in the narrow table; the other tables have wide, large and binary rows`,
+    Database: `${(databaseBytes / 1e6).toFixed(0)} MB`,
+    Rounds: String(rounds)
+  }
 
   await writeFile(new URL('../RESULTS.md', import.meta.url), `# Results of \`npm run bench\`
 
-Written by the benchmark on ${date}. Absolute numbers mean little on a machine that others use too: what counts is the ratio. All
-contenders take turns in each of ${rounds} rounds, ours in a fresh process each time, peers as processes of their own on the same TCP
-connection; a ratio is the median of the ratios within the rounds, and less is better.
+The benchmark wrote this file on ${date}. On a machine that runs other programs too, compare the ratios and not the
+absolute values. Each of ${rounds} rounds measures fastify-backup and then each peer, over TCP. fastify-backup runs in
+a new process each time. A ratio is the median of the ratios of the rounds; lower is better.
 
-${toTable(['', ''], Object.entries({ ...machine, Rows: `${rows} narrow ones, and wide, large and binary ones beside them`, Database: `${(databaseBytes / 1e6).toFixed(0)} MB`, Rounds: String(rounds) }))}
+${toTable(['', ''], Object.entries(environment))}
 
 ## Targets: ${reached} of ${targets.length} reached
 
@@ -27,14 +33,18 @@ ${others.length === 0 ? 'None.' : toTable(headings, others.map(formatCells))}
 ${leftOut.map((sentence) => `\n${sentence}\n`).join('')}
 ## How it is measured
 
-- The embedded server runs with fsync and full-page writes, as in production, but without autovacuum and with checkpoints only
-  between the runs, so that they hit nobody by chance.
-- restore is \`phases.loadMs\` of its result: TRUNCATE, the rows, foreign keys and COMMIT; not the reading of the snapshot before, and not the
-  pre_restore snapshot, neither of which pg_restore does. 2,000 tables are not restored.
-- Memory is the highest RSS of the process less the RSS before the run, with the app ready; 1 MB is 1,000,000 bytes.
-- The event-loop delay is that of \`perf_hooks.monitorEventLoopDelay\` with a resolution of 1 ms, which itself is part of the value.
-- Requests go to a trivial route at a third of the rate that it serves to the generator alone, and are sent whether or not earlier
-  ones have been answered.
+- The embedded server runs with fsync and full-page writes, as in production, but without autovacuum, and with
+  checkpoints only between the runs. Otherwise either could slow one of the compared programs and not the other.
+- The value of a restore is \`phases.loadMs\` of its result: TRUNCATE, the rows, foreign keys and COMMIT. It includes
+  neither the check of the snapshot nor the pre_restore snapshot, because pg_restore has no equivalent of them. The
+  benchmark does not restore the 2,000 tables.
+- Both downloads come from one process. Each round takes five pairs of them, after one of each that is not counted.
+- Memory is the highest RSS of the process minus its RSS before the run, when the app is ready. 1 MB is 1,000,000
+  bytes.
+- The event-loop delay is that of \`perf_hooks.monitorEventLoopDelay\` with a resolution of 1 ms. The resolution is
+  part of the value.
+- The requests go to a trivial route, at a third of the rate that it serves when nothing else runs. The generator
+  sends them whether or not earlier ones have been answered.
 
 ${findings}`)
 }

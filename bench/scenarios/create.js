@@ -31,7 +31,9 @@ export const manyTables = {
     scenario: 'many-tables',
     metric: 'create of 2,000 tables with 5 rows each, wall time',
     ours: () => timeCreate(bench, 'many_tables'),
-    peers: bench.hasPgPrograms ? [{ name: 'pg_dump -Fp -a', target: 1, run: () => timePgDump(bench, 'many_tables', 'p') }] : []
+    peers: bench.hasPgPrograms
+      ? [{ name: 'pg_dump -Fp -a', target: 1, run: () => timePgDump(bench, 'many_tables', 'p') }]
+      : []
   })
 }
 

@@ -5,7 +5,7 @@ import { median } from '../statistics.js'
 import { time } from '../stopwatch.js'
 /** @import { Bench, Scenario } from '../bench.js' */
 
-const pairsARound = 5
+const pairsPerRound = 5
 
 /** @type {Scenario} */
 export const download = {
@@ -18,7 +18,8 @@ export const download = {
       const { ours, fastifyStatic } = await runRound(bench)
       seconds.ours.push(...ours)
       seconds.fastifyStatic.push(...fastifyStatic)
-      bench.say(`round ${round}: ours ${median(ours).toFixed(2)} s, @fastify/static ${median(fastifyStatic).toFixed(2)} s`)
+      const [own, peer] = [ours, fastifyStatic].map((values) => median(values).toFixed(2))
+      bench.log(`round ${round}: ours ${own} s, @fastify/static ${peer} s`)
     }
     return [createResult({
       scenario: 'download',
@@ -38,21 +39,21 @@ async function runRound (bench) {
   return await bench.withService('bare', async ({ origin }) => {
     const ours = `${origin}/admin/backup/${snapshot.id}/download`
     const fastifyStatic = `${origin}/static/${snapshot.filename}`
-    // Once for the page cache, and once for each route's code
-    for (const url of [ours, fastifyStatic]) await fetchAway(url)
+    // Not counted: the first reads fill the page cache and compile the code of both routes
+    for (const url of [ours, fastifyStatic]) await fetchAndDiscard(url)
 
     /** @type {{ ours: number[], fastifyStatic: number[] }} */
     const seconds = { ours: [], fastifyStatic: [] }
-    for (let pair = 0; pair < pairsARound; pair++) {
-      seconds.ours.push(await time(() => fetchAway(ours)))
-      seconds.fastifyStatic.push(await time(() => fetchAway(fastifyStatic)))
+    for (let pair = 0; pair < pairsPerRound; pair++) {
+      seconds.ours.push(await time(() => fetchAndDiscard(ours)))
+      seconds.fastifyStatic.push(await time(() => fetchAndDiscard(fastifyStatic)))
     }
     return seconds
   })
 }
 
 /** @param {string} url */
-async function fetchAway (url) {
+async function fetchAndDiscard (url) {
   const [response] = /** @type {[import('node:http').IncomingMessage]} */ (await once(get(url), 'response'))
   if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}`)
   response.resume()

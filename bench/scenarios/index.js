@@ -5,5 +5,8 @@ import { host } from './host.js'
 import { restore, restoreConstrained } from './restore.js'
 /** @import { Scenario } from '../bench.js' */
 
-/** Those that read first: a restore leaves rows that have not been read since they were written. @type {Scenario[]} */
+/**
+ * Restores come last: the first read of the rows that they write is slower, because it sets hint bits.
+ * @type {Scenario[]}
+ */
 export const scenarios = [create, manyTables, download, footprint, largeValue, host, restore, restoreConstrained]

@@ -2,17 +2,17 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * What a run costs the process that hosts it.
+ * Memory and event-loop delay of the process that runs a backup or a restore.
  * @typedef {object} Footprint
- * @property {number} idleBytes resident when it began
- * @property {number} peakBytes the most that was ever resident
+ * @property {number} idleBytes RSS at the start of the run
+ * @property {number} peakBytes the process's highest RSS
  * @property {number} delayP99Ms of the event loop
  * @property {number} delayMaxMs of the event loop
  */
 
-/** @returns {Promise<() => Footprint>} ends the watch */
+/** @returns {Promise<() => Footprint>} ends the measurement */
 export async function watchFootprint () {
-  // What starting the app left to do is none of the run's
+  // Work left from the start of the app must not count as the run's
   await sleep(250)
   const idleBytes = process.memoryUsage().rss
   const delay = monitorEventLoopDelay({ resolution: 1 })

@@ -21,7 +21,7 @@ answer({
       schema,
       logSchema: 'public',
       storagePath,
-      // Each restore leaves a pre_restore snapshot of everything
+      // Each restore adds a pre_restore snapshot of the complete schema
       maxBackups: 1,
       auth: false,
       allowRestore: true,

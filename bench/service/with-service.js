@@ -10,14 +10,14 @@ import { startChild } from '../child/start-child.js'
 
 /**
  * @typedef {object} Service
- * @property {string} origin where it listens
+ * @property {string} origin of its URLs
  * @property {(ms: number) => Promise<Measured<undefined>>} idle
  * @property {() => Promise<Measured<Backup>>} create
  * @property {(id: string) => Promise<Measured<RestoreResult>>} restore
  */
 
 /**
- * A service with the plugin on it, in a fresh process, for as long as the work takes.
+ * Runs a service with the plugin in a new process until the work has ended.
  * @template T
  * @param {ServiceOptions} options
  * @param {AbortSignal} signal
@@ -26,14 +26,14 @@ import { startChild } from '../child/start-child.js'
 export async function withService (options, signal, work) {
   const child = startChild(new URL('service.js', import.meta.url), signal)
   try {
-    const origin = await child.ask('start', options)
+    const origin = await child.call('start', options)
     const result = await work({
       origin,
-      idle: (ms) => child.ask('idle', ms),
-      create: () => child.ask('create'),
-      restore: (id) => child.ask('restore', id)
+      idle: (ms) => child.call('idle', ms),
+      create: () => child.call('create'),
+      restore: (id) => child.call('restore', id)
     })
-    await child.ask('stop')
+    await child.call('stop')
     return result
   } finally {
     await child.end()
