@@ -16,9 +16,11 @@ import { beginRestore } from './service/restore-backup.ts'
 import { updateBackup } from './service/update-backup.ts'
 import { verifyBackup } from './service/verify-backup.ts'
 
-/** The use cases as the calls of a service: refused after a shutdown, tracked, and rejecting with public errors only. */
+/**
+ * Turns the use cases into the calls of a service. They are tracked, reject after a shutdown, and reject with public
+ * errors only.
+ */
 export function bindCalls (context: Context, schedule: ScheduleView | undefined, pending: PendingCalls): BackupCalls {
-  /** Every call goes through this. */
   function whileOpen<A extends unknown[], T> (call: (...values: A) => Promise<T>): (...values: A) => Promise<T> {
     return async (...values) => {
       try {

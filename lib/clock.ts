@@ -1,19 +1,23 @@
 import { setTimeout } from 'node:timers/promises'
 
-/** Time, as the scheduler sees it; tests put their own in its place. */
+/** The source of time. Tests inject their own. */
 export interface Clock {
   now: () => Date
-  /** Resolves after `ms` milliseconds or earlier, so look at now() again. Rejects as soon as `signal` aborts, and leaves nothing behind. */
+  /**
+   * Resolves after `ms` milliseconds or earlier, so check now() again. Rejects as soon as `signal` aborts, and leaves
+   * no timer or listener.
+   */
   wait: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 /**
- * Far below 2^31 ms, above which a timer fires at once. And since timers stand still while the machine sleeps, and know nothing of a
- * clock that was set, this is also how late either is noticed.
+ * Milliseconds. A timer of 2^31 ms or more fires at once (Node.js documentation, setTimeout), and this is far below.
+ * Timers stop while the machine sleeps and do not notice that the system clock was set, so this is also the maximum
+ * delay until either is detected.
  */
 const longestWaitMs = 60_000
 
-/** The machine's clock. Its timers don't keep the process alive. */
+/** The system clock. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => new Date(),
   async wait (ms, signal) {

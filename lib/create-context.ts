@@ -12,19 +12,23 @@ import { createFileSystemStorage } from './storage/file-system-storage.ts'
 import { guardStorage } from './storage/guard-storage.ts'
 import { createRunner } from './worker/create-runner.ts'
 
-/** What depends on the engine rather than on the options. */
+/** The functions that the engine provides; the options do not determine them. */
 export type EngineCallbacks = Pick<Context, 'adoptLost' | 'requestHealing'>
 
 /** The pools of an engine. */
 export interface Pools {
   sql: Sql
-  /** Those that the engine opened itself and has to end. */
+  /** The pools that the engine opened and must end. */
   own: Sql[]
 }
 
-/** Everything that the use cases work with. Nothing connects yet. */
+/** Creates everything that the use cases depend on. Does not connect. */
 export function createContext (
-  options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock, workerEntry: URL | undefined, callbacks: EngineCallbacks
+  options: ResolvedOptions,
+  logger: FastifyBaseLogger,
+  clock: Clock,
+  workerEntry: URL | undefined,
+  callbacks: EngineCallbacks
 ): { context: Context, pools: Pools } {
   const sql = options.sql === undefined ? createPool(options.connection) : acceptPool(options.sql)
   const logSql = createLogPool(sql)
@@ -33,7 +37,7 @@ export function createContext (
   const { now } = clock
   const context: Context = {
     options,
-    // Calls in code have no request
+    // Calls by code have no request
     isAllowed: (schema) => options.isSchemaAllowed(schema),
     sql,
     log,

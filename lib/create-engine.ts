@@ -16,7 +16,7 @@ import type { BackupEngine } from './service/backup-engine.ts'
 import { shutdownMs, within } from './shutdown.ts'
 import { findWorkerEntry } from './worker/create-runner.ts'
 
-/** The service behind `fastify.backup`. Nothing connects before the first call or start(). */
+/** Creates the service behind `fastify.backup`. It does not connect before the first call or start(). */
 export function createEngine (
   options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock = systemClock, workerEntry = findWorkerEntry()
 ): BackupEngine {
@@ -58,7 +58,7 @@ export function createEngine (
 interface Background {
   healer: ReturnType<typeof createHealer>
   keeper: ReturnType<typeof createStorageKeeper>
-  /** Undefined without a schedule. */
+  /** Undefined when the schedule is disabled. */
   scheduler: ReturnType<typeof scheduleBackups> | undefined
   start: () => void
 }
@@ -81,7 +81,9 @@ function createBackground (context: Context, signal: AbortSignal): Background {
   }
 }
 
-async function stop ({ runs }: Context, { healer, keeper, scheduler }: Background, pending: PendingCalls): Promise<void> {
+async function stop (
+  { runs }: Context, { healer, keeper, scheduler }: Background, pending: PendingCalls
+): Promise<void> {
   await within(shutdownMs.runs, Promise.all([
     runs.stop(), scheduler?.stop(), keeper.stop(), healer.idle(), pending.settled()
   ]))

@@ -2,8 +2,8 @@ import type { BackupService } from '../types/index.ts'
 import { Disabled } from './errors.ts'
 
 /**
- * What `fastify.backup` is while the plugin is switched off, so that callers need not ask first: every call rejects with
- * FST_BACKUP_DISABLED. Listeners may be added; there is nothing to hear.
+ * The service that `fastify.backup` is while the plugin is disabled, so that the application need not check for it:
+ * every call rejects with FST_BACKUP_DISABLED. Listeners are accepted and never called.
  */
 export function createDisabledService (): BackupService {
   const refuse = async (): Promise<never> => { throw new Disabled() }

@@ -1,13 +1,13 @@
 import createError from '@fastify/error'
 
-/** An error's code and status, then its message with the details that this takes: one for each `%s` or `%d`. */
+/** Defines a code and a status first, then a message that takes one detail for each `%s` or `%d`. */
 const define = <const Code extends string>(code: Code, statusCode: number, Base?: ErrorConstructor) =>
   <Details extends unknown[] = []>(message: string) =>
     createError<`FST_BACKUP_${Code}`, Details>(`FST_BACKUP_${code}`, message, statusCode, Base)
 
 /**
- * Every error that leaves this library, in one table: a code, an HTTP status, and a sentence that says what happened
- * and what to do next. Details that a caller needs to act on are properties: `problems`, `drift`. None ever holds row data.
+ * All errors that this library throws. Each has a code, an HTTP status, and a message that says what happened and
+ * what to do next. Details that the caller needs are properties: `problems`, `drift`. No error contains row data.
  */
 
 // Registration
@@ -22,7 +22,7 @@ export const Disabled = define('DISABLED', 503)('Backups are disabled; register 
 export const ArgumentInvalid = define('ARGUMENT_INVALID', 400)<[string]>('%s')
 export const NotAuthorized = define('NOT_AUTHORIZED', 401)<[string]>('%s')
 export const CrossSite = define('CROSS_SITE', 403)(
-  'Refused, because the request comes from another site; call from the same origin, or from outside a browser'
+  'The request comes from another site and was refused; call from the same origin, or from outside a browser'
 )
 export const RestoreNotAllowed = define('RESTORE_NOT_ALLOWED', 403)(
   'Restores are disabled; register fastify-backup with allowRestore: true'
@@ -30,7 +30,7 @@ export const RestoreNotAllowed = define('RESTORE_NOT_ALLOWED', 403)(
 export const SchemaNotAllowed = define('SCHEMA_NOT_ALLOWED', 403)<[string]>(
   'The caller may not use the schema %s; see the option schemas'
 )
-export const RouteNotFound = define('ROUTE_NOT_FOUND', 404)('There is no such route')
+export const RouteNotFound = define('ROUTE_NOT_FOUND', 404)('The route does not exist')
 export const NotFound = define('NOT_FOUND', 404)<[string]>('There is no backup %s')
 export const SchemaNotFound = define('SCHEMA_NOT_FOUND', 404)<[string]>('The database has no schema %s')
 
@@ -40,8 +40,8 @@ export const NotCompleted = define('NOT_COMPLETED', 409)<[string, string]>(
   'The backup %s is %s; only a completed backup has a snapshot'
 )
 export const StorageTaken = define('STORAGE_TAKEN', 409)<[string, string]>(
-  'The storage belongs to another backup log, which renewed its marker %s at %s; give this service a storage of its ' +
-  'own, or delete the marker if that other service no longer exists'
+  'The storage belongs to another backup log, which renewed its marker %s at %s; use a different storage for this ' +
+  'service, or delete the marker if the other service no longer exists'
 )
 export const FileGone = define('FILE_GONE', 410)<[string]>(
   'The snapshot file %s is no longer in the storage; put it back, or delete the backup'
@@ -74,7 +74,7 @@ export const RestoreFailed = define('RESTORE_FAILED', 422)<[string]>(
   'The restore failed and was rolled back; the data is unchanged: %s'
 )
 export const RestoreUncertain = define('RESTORE_UNCERTAIN', 500)<[string]>(
-  'The outcome of the COMMIT is unknown, so the restore is either complete or rolled back as a whole: %s; compare ' +
+  'The outcome of the COMMIT is unknown, so the restore is either complete or completely rolled back: %s; compare ' +
   'the data before you try again'
 )
 export const LockTimeout = define('LOCK_TIMEOUT', 409)<[string]>(
@@ -82,7 +82,7 @@ export const LockTimeout = define('LOCK_TIMEOUT', 409)<[string]>(
   'try again later'
 )
 export const CatalogUnstable = define('CATALOG_UNSTABLE', 409)(
-  'The schema kept changing while it was read; try again when the migration has ended'
+  'The schema kept changing while it was read; try again when the migration has finished'
 )
 
 // Environment
@@ -91,23 +91,23 @@ export const WorkerFailed = define('WORKER_FAILED', 500)<[string]>(
   'or set the option worker to false'
 )
 export const DatabaseUnavailable = define('DATABASE_UNAVAILABLE', 503)<[string]>(
-  'The database is not available (%s); the service recovers by itself when it is'
+  'The database is not available (%s); the service recovers when the database is available again'
 )
 export const DatabaseInsecure = define('DATABASE_INSECURE', 500)<[string, string]>(
   'No secure connection to the database could be made (%s): %s'
 )
 export const DatabaseFailed = define('DATABASE_FAILED', 500)<[string]>('The database reported an error: %s')
-export const LogUnusable = define('LOG_UNUSABLE', 500)<[string]>('The log table can not be used: %s')
+export const LogUnusable = define('LOG_UNUSABLE', 500)<[string]>('The log table cannot be used: %s')
 export const StorageFailed = define('STORAGE_FAILED', 500)<[string, string]>(
   'The storage failed to %s (%s); check that storagePath is a directory that the service may write to'
 )
 export const StorageMissing = define('STORAGE_MISSING', 503)(
-  'The storage is not the one that this backup log knows: it holds neither its marker nor any of its snapshots, so ' +
-  'nothing is written to it; mount it again, or call fastify.backup.rescan() to accept it as it is'
+  'The storage of this backup log is missing: the present one contains neither the marker of the log nor any of its ' +
+  'snapshots, so nothing is written; mount it again, or call fastify.backup.rescan() to accept the present one'
 )
 export const StorageFull = define('STORAGE_FULL', 507)<[string]>(
-  'The storage is full: could not %s; free some space, or lower maxBackups'
+  'The storage is full: could not %s; free some space, or reduce maxBackups'
 )
 
-/** A fault of this library, or of a function that the application passed to it. */
+/** A bug in this library, or an exception in a function that the application passed to it. */
 export const Unexpected = define('UNEXPECTED', 500)<[string]>('An unexpected error occurred (%s); see its stack')

@@ -8,13 +8,16 @@ export type ErrorCode = CodeOf<(typeof errors)[keyof typeof errors]> extends `FS
 const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
 
-/** Whether it is an error of this library; with `code`, whether it is that one. */
+/** Whether `error` is an error of this library and, if `code` is given, has that code. */
 export const isOwnError = (error: unknown, code?: ErrorCode): boolean =>
   code === undefined ? codeOf(error).startsWith('FST_BACKUP_') : codeOf(error) === `FST_BACKUP_${code}`
 
-/** Whether it is one of this library's errors of the storage: full, failed, missing, taken. */
+/** Whether `error` is an FST_BACKUP_STORAGE_* error: full, failed, missing or taken. */
 export const isStorageError = (error: unknown): boolean => codeOf(error).startsWith('FST_BACKUP_STORAGE_')
 
-/** What is safe to report of an error whose message may hold anything: `TypeError ERR_INVALID_ARG_TYPE`. */
+/**
+ * The part of an error that can be reported without disclosing data, since its message may contain any:
+ * `TypeError ERR_INVALID_ARG_TYPE`.
+ */
 export const kindOf = (error: unknown): string =>
   error instanceof Error ? `${error.name} ${codeOf(error)}`.trim() : typeof error

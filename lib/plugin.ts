@@ -7,7 +7,7 @@ import { mountBackup } from './mount-backup.ts'
 import { resolveOptions } from './options/resolve-options.ts'
 import { createEngine } from './create-engine.ts'
 
-// Here and nowhere else: of what this file imports, only types are in the package's declarations
+// In this file, because the declarations of the package include nothing else that this file imports, except types
 declare module 'fastify' {
   interface FastifyInstance {
     /** Snapshots of the service's PostgreSQL data, by fastify-backup. */
@@ -17,20 +17,20 @@ declare module 'fastify' {
 
 const plugin: FastifyPluginAsync<BackupOptions> = async (fastify, given) => {
   const options = resolveOptions(given)
-  // An own property: a child scope may have a backup of its own beside the one that it inherits
+  // Only an own property counts: a child scope may register the plugin although it inherits `backup`
   if (Object.hasOwn(fastify, 'backup')) throw new AlreadyRegistered()
 
   if (!options.enabled) {
     fastify.decorate('backup', createDisabledService())
-    fastify.log.info('backups are disabled; register fastify-backup with enabled: true to have them')
+    fastify.log.info('backups are disabled; register fastify-backup with enabled: true to enable them')
     return
   }
   await mountBackup(fastify, options, createEngine(options, fastify.log))
 }
 
 /**
- * Snapshots of a service's PostgreSQL tables: `fastify.backup` to take and restore them by code, the same over HTTP below `basePath`,
- * and on a schedule.
+ * Takes and restores snapshots of a service's PostgreSQL tables: by code through `fastify.backup`, over HTTP below
+ * `basePath`, and on a schedule.
  * @throws FST_BACKUP_OPTION_INVALID, FST_BACKUP_AUTH_REQUIRED, FST_BACKUP_ALREADY_REGISTERED
  */
 export const backupPlugin = fp(plugin, { name: 'fastify-backup', fastify: '5.x' })

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 
-/** A value or null, as JSON and the log table hold it. */
+/** A value or null. */
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
 
 /** ISO 8601 in UTC with milliseconds: `2026-11-22T17:45:00.123Z`. */
@@ -11,21 +11,21 @@ export const BackupIdSchema = Type.String({
   description: 'A backup id: a UUID in lower case'
 })
 
-/** `restored` counts as completed everywhere: download, restore again, retention. */
+/** `restored` counts as completed everywhere: in downloads, restores, verification and retention. */
 export const BackupStatusSchema = Type.Enum(['running', 'completed', 'failed', 'restored'])
 export type BackupStatus = Static<typeof BackupStatusSchema>
 
 export const BackupTriggerSchema = Type.Enum(['manual', 'scheduled', 'pre_restore', 'import'])
 export type BackupTrigger = Static<typeof BackupTriggerSchema>
 
-/** How far a running backup or restore is. */
+/** The progress of a running backup or restore. */
 export const ProgressSchema = Type.Object({
   phase: Type.Enum(['snapshot', 'verify', 'load']),
-  table: Nullable(Type.String({ description: 'The table at hand' })),
-  tables: Type.Integer({ description: 'Tables to do' }),
+  table: Nullable(Type.String({ description: 'The current table; null if there is none' })),
+  tables: Type.Integer({ description: 'The number of tables' }),
   tablesDone: Type.Integer(),
-  rows: Type.Integer({ description: 'Rows done, all tables together' }),
-  bytes: Type.Integer({ description: 'Bytes of the snapshot file done' })
+  rows: Type.Integer({ description: 'Processed rows of all tables' }),
+  bytes: Type.Integer({ description: 'Processed bytes of the snapshot file' })
 }, { additionalProperties: false })
 export type Progress = Static<typeof ProgressSchema>
 
@@ -42,13 +42,13 @@ export type RestoreRecord = Static<typeof RestoreRecordSchema>
 
 /** A table that lost more rows than the option `guard` allows. */
 export const SuspectTableSchema = Type.Object({
-  table: Nullable(Type.String({ description: 'Null: all tables together' })),
-  rowsBefore: Type.Integer({ description: 'The smallest number of rows in the snapshots that it was compared with' }),
-  rows: Type.Integer({ description: '0 as well when the table no longer exists' })
+  table: Nullable(Type.String({ description: 'Null for the total of all tables' })),
+  rowsBefore: Type.Integer({ description: 'The smallest number of rows in the snapshots of the comparison' }),
+  rows: Type.Integer({ description: 'Also 0 when the table no longer exists' })
 }, { additionalProperties: false })
 export type SuspectTable = Static<typeof SuspectTableSchema>
 
-/** One run that made a snapshot: a row of `backup_logs`. Sizes are bytes, durations milliseconds. */
+/** One run that takes a snapshot: a row of `backup_logs`. Sizes are in bytes, durations in milliseconds. */
 export const BackupSchema = Type.Object({
   id: BackupIdSchema,
   schema: Type.String(),
@@ -59,17 +59,23 @@ export const BackupSchema = Type.Object({
   sizeBytes: Nullable(Type.Integer()),
   tableCount: Nullable(Type.Integer()),
   rowCount: Nullable(Type.Integer()),
-  checksum: Nullable(Type.String({ description: 'sha256: and the hex digest of the whole file' })),
-  available: Type.Boolean({ description: 'Whether the snapshot file is there' }),
-  error: Nullable(Type.String({ description: 'Why it failed; never row data' })),
+  checksum: Nullable(Type.String({ description: '`sha256:` and the hexadecimal digest of the complete file' })),
+  available: Type.Boolean({ description: 'Whether the snapshot file is in the storage' }),
+  error: Nullable(Type.String({ description: 'Why the run failed; never contains row data' })),
   createdBy: Nullable(Type.String()),
-  cron: Nullable(Type.String({ description: 'The schedule that asked for it' })),
+  cron: Nullable(Type.String({ description: 'The cron expression of the schedule that started the run' })),
   note: Nullable(Type.String()),
   pinned: Type.Boolean(),
-  suspect: Nullable(Type.Array(SuspectTableSchema, { description: 'Tables that shrank; null when none did' })),
-  accepted: Type.Boolean({ description: 'Somebody looked at the snapshot and found it good, although it is suspect or was adopted' }),
-  held: Type.Boolean({ description: 'Not pruned, because a later snapshot is suspect, or because it was adopted and nobody accepted it yet' }),
-  warnings: Type.Array(Type.String(), { description: 'What the snapshot does not hold and a reader might expect' }),
+  suspect: Nullable(Type.Array(SuspectTableSchema, {
+    description: 'Tables that lost too many rows; null if there are none'
+  })),
+  accepted: Type.Boolean({
+    description: 'Whether an administrator accepted the snapshot, although it is suspect or was adopted'
+  }),
+  held: Type.Boolean({
+    description: 'Not pruned, because a later snapshot is suspect, or because it was adopted and is not yet accepted'
+  }),
+  warnings: Type.Array(Type.String(), { description: 'What the snapshot does not contain and users may expect' }),
   startedAt: Instant,
   finishedAt: Nullable(Instant),
   durationMs: Nullable(Type.Integer()),

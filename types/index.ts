@@ -1,7 +1,7 @@
 /**
- * Terms: a **snapshot** is one JSON file; a **backup** is the run that made it, one row of `backup_logs`;
- * a **restore** puts a snapshot's rows back; the **storage** is where snapshot files live; a **slot** is a moment at
- * which the schedule wants a backup.
+ * Terms: a **snapshot** is one JSON file; a **backup** is the run that takes a snapshot, one row of `backup_logs`; a
+ * **restore** replaces the rows of a schema by those of a snapshot; the **storage** contains the snapshot files; a
+ * **slot** is a time at which the schedule requires a backup.
  */
 export * from './backup.ts'
 export * from './manifest.ts'

@@ -3,13 +3,19 @@ import { BackupIdSchema, BackupTriggerSchema } from './backup.ts'
 
 export const ManifestColumnSchema = Type.Object({
   name: Type.String({ minLength: 1 }),
-  /** As `format_type()` writes it, relative to the snapshot's schema. */
+  /** The output of `format_type()`, relative to the schema of the snapshot. */
   type: Type.String({ minLength: 1 }),
-  /** How its values are written in JSON; said only where the type's name does not tell: `number` for a domain over integer, say. */
+  /**
+   * How the values are written in JSON. Only present if the name of the type does not determine it: `number` for a
+   * domain over integer, for example.
+   */
   encoding: Type.Optional(Type.Enum(['boolean', 'number', 'text', 'jsonb', 'boolean[]', 'number[]', 'text[]'])),
-  /** Between the elements of an array, where it is no comma: `;` for box (pg_type.typdelim). */
+  /** The delimiter of array elements, if it is not a comma: `;` for box (pg_type.typdelim). */
   delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
-  /** The table generates its values by a function; a restore compares them with those that it generates then. */
+  /**
+   * The table generates the values by a function. A restore compares them with the values that the table then
+   * generates.
+   */
   generated: Type.Optional(Type.Boolean())
 }, { additionalProperties: false })
 export type ManifestColumn = Static<typeof ManifestColumnSchema>
@@ -17,7 +23,7 @@ export type ManifestColumn = Static<typeof ManifestColumnSchema>
 export const ManifestTableSchema = Type.Object({
   name: Type.String({ minLength: 1 }),
   rows: Type.Integer({ minimum: 0 }),
-  /** Partitions that held rows, with their schema in front where it is not the snapshot's. */
+  /** Partitions that contained rows; schema-qualified if they are not in the schema of the snapshot. */
   partitions: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
   columns: Type.Array(ManifestColumnSchema)
 }, { additionalProperties: false })
@@ -25,17 +31,17 @@ export type ManifestTable = Static<typeof ManifestTableSchema>
 
 export const ManifestSequenceSchema = Type.Object({
   name: Type.String({ minLength: 1 }),
-  /** Only where it lies in another schema than the snapshot's. */
+  /** Only present if it is not the schema of the snapshot. */
   schema: Type.Optional(Type.String({ minLength: 1 })),
   ownedBy: Type.Union([Type.String(), Type.Null()], { description: '`table.column`, or null' }),
-  /** Of the table that owns it; only where that lies in another schema than the snapshot's. */
+  /** The schema of the owning table. Only present if it is not the schema of the snapshot. */
   ownerSchema: Type.Optional(Type.String({ minLength: 1 })),
   lastValue: Type.String({ pattern: '^-?[0-9]{1,19}$' }),
   isCalled: Type.Boolean()
 }, { additionalProperties: false })
 export type ManifestSequence = Static<typeof ManifestSequenceSchema>
 
-/** The head of a snapshot file: what it holds, in which order, and the checksum of its data part. */
+/** The head of a snapshot file: its contents, in order, and the checksum of its data part. */
 export const ManifestSchema = Type.Object({
   version: Type.Literal(1),
   id: BackupIdSchema,
@@ -43,7 +49,7 @@ export const ManifestSchema = Type.Object({
   createdAt: Type.String(),
   trigger: BackupTriggerSchema,
   note: Type.Union([Type.String(), Type.Null()]),
-  /** The call itself left tables out, besides those of the configuration. */
+  /** The call excluded tables in addition to those of the configuration. */
   partial: Type.Optional(Type.Boolean()),
   database: Type.String(),
   postgres: Type.String(),

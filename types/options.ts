@@ -8,35 +8,39 @@ export type AuthFunctions = Array<FastifyAuthFunction | FastifyAuthFunction[]>
 export interface ScheduleOptions {
   /** Run the scheduler. @defaultValue false */
   enabled?: boolean
-  /** Five fields of cron. In interval mode only a step in the hour or the minute field counts. @defaultValue '0 2 * * *' */
+  /** Five cron fields. In interval mode, only a step in the hour or minute field is used. @defaultValue '0 2 * * *' */
   cron?: string
-  /** Days that scheduled snapshots are kept. @defaultValue 30 */
+  /** How long scheduled snapshots are kept, in days. @defaultValue 30 */
   retentionDays?: number
-  /** `interval`: every N hours, every N minutes, or daily, counted from the Unix epoch. `calendar`: real cron. @defaultValue 'interval' */
+  /**
+   * `interval`: every N hours, every N minutes, or daily, counted from the Unix epoch. `calendar`: full cron semantics.
+   * @defaultValue 'interval'
+   */
   mode?: 'interval' | 'calendar'
   /** IANA time zone of the calendar mode. @defaultValue 'UTC' */
   timezone?: string
-  /** Schemas to back up at each slot, or a function that names them. @defaultValue [schema] */
+  /** Schemas to back up at each slot, or a function that returns them. @defaultValue [schema] */
   schemas?: string[] | (() => string[] | Promise<string[]>)
   /** Schemas backed up at the same time. @defaultValue 2 */
   concurrency?: number
 }
 
-/** What makes a snapshot suspect, compared with the full snapshots before it. */
+/** When a snapshot is suspect, compared with the earlier full snapshots. */
 export interface GuardOptions {
-  /** The share of its rows that a table may lose: 0.5 is half of them. From 0 to 1, without 1. @defaultValue 0.5 */
+  /** The fraction of its rows that a table may lose, from 0 to less than 1: 0.5 is half of them. @defaultValue 0.5 */
   shrink?: number
   /** Tables with fewer rows than this are not compared. @defaultValue 100 */
   minRows?: number
-  /** Snapshots that a new one is compared with. @defaultValue 7 */
+  /** The number of snapshots that a new one is compared with. @defaultValue 7 */
   window?: number
-  /** Tables that may shrink: job queues, caches. @defaultValue [] */
+  /** Tables that may lose any number of rows, such as job queues and caches. @defaultValue [] */
   ignoreTables?: string[]
 }
 
 /**
- * Periods of each kind whose newest snapshot stays, beside `maxBackups` and whatever its age: those of the last N periods, in UTC, that have a
- * snapshot. The keep rules of restic (restic's manual, "Removing backup snapshots").
+ * For each kind of period, the number N of periods whose newest snapshot is kept, in addition to `maxBackups` and
+ * regardless of its age. Only periods that have a snapshot count, and periods are in UTC. These are the keep rules of
+ * restic (restic manual, "Removing backup snapshots").
  */
 export interface KeepRules {
   hourly?: number
@@ -46,11 +50,16 @@ export interface KeepRules {
   yearly?: number
 }
 
-/** What a file from elsewhere may cost: an import, or a file in the storage that has no row. Own snapshots are not bounded. */
+/**
+ * Limits for files that this service did not write: an import, or a file in the storage without a log row. Snapshots
+ * that the service takes are not limited.
+ */
 export interface LimitOptions {
-  /** Longest row, in bytes of the file. Memory for about three of them is taken. @defaultValue 256 MiB */
+  /**
+   * Maximum size of a row in the file, in bytes. The service needs memory for about three rows. @defaultValue 256 MiB
+   */
   rowBytes?: number
-  /** Longest manifest, in bytes. @defaultValue 16 MiB */
+  /** Maximum size of the manifest, in bytes. @defaultValue 16 MiB */
   manifestBytes?: number
 }
 
@@ -61,45 +70,56 @@ export interface BackupOptions {
   basePath?: string
   /** Directory of the snapshot files. @defaultValue './backups' */
   storagePath?: string
-  /** The format of the snapshots; there is one. @defaultValue 'json' */
+  /** The format of the snapshots. Only `json` is supported. @defaultValue 'json' */
   format?: 'json'
   /** Snapshots kept per schema; older ones are pruned. @defaultValue 50 */
   maxBackups?: number
-  /** Keep more than `maxBackups`: the newest snapshot of each of the last N periods. @defaultValue none */
+  /** Keeps, in addition to `maxBackups`, the newest snapshot of each of the last N periods. @defaultValue none */
   retention?: KeepRules
-  /** What makes a snapshot suspect, so that those before it are held. `false`: nothing is compared or held. @defaultValue see GuardOptions */
+  /**
+   * When a snapshot is suspect, in which case earlier snapshots are held. `false`: no snapshot is compared or held.
+   * @defaultValue see GuardOptions
+   */
   guard?: GuardOptions | false
-  /** Whether snapshots may be restored at all, by anybody. @defaultValue false */
+  /** Whether any caller may restore snapshots. @defaultValue false */
   allowRestore?: boolean
-  /** Tables left out, `name` or `schema.name`. @defaultValue ['audit_logs', 'backup_logs'] */
+  /** Excluded tables, `name` or `schema.name`. @defaultValue ['audit_logs', 'backup_logs'] */
   excludeTables?: string[]
   schedule?: ScheduleOptions
-  /** A postgres.js instance that the caller owns and closes; its `max` must be 2 or more. */
+  /** A postgres.js instance that the application owns and closes; its `max` must be 2 or more. */
   sql?: Sql
-  /** A URL or postgres.js options; the plugin connects lazily and closes. @defaultValue DATABASE_URL, then PG* */
+  /**
+   * A URL or postgres.js options. The plugin connects on demand and closes the connections.
+   * @defaultValue DATABASE_URL, then PG*
+   */
   connection?: string | PostgresOptions<Record<string, PostgresType>>
-  /** Schema backed up when a call names none. @defaultValue 'public' */
+  /** The schema to back up when a call specifies none. @defaultValue 'public' */
   schema?: string
   /**
-   * Schemas that callers may name, and whose backups they may see, read, restore from and delete; a backup of any other schema is 404 to them. A
-   * function is asked for each schema, with the request over HTTP and without one for calls by code. Any answer but `true` is a no, a promise too.
-   * The schedule, retention and rescans are not bounded. @defaultValue any but system ones
+   * Schemas that callers may name, and whose backups they may see, read, restore and delete. A call for a backup of
+   * any other schema fails with 404. A function is called for each schema: with the request over HTTP, without one
+   * for calls by code. Any result except `true` denies access, including a promise. The schedule, retention and
+   * rescans are not restricted.
+   * @defaultValue all schemas except system schemas
    */
   schemas?: string[] | ((name: string, request?: FastifyRequest) => boolean)
-  /** The existing schema that holds `backup_logs`. @defaultValue schema */
+  /** The existing schema that contains `backup_logs`. @defaultValue schema */
   logSchema?: string
-  /** @fastify/auth functions, all of which must pass. `false`: something else guards the routes. */
+  /** @fastify/auth functions, all of which must pass. `false`: something else protects the routes. */
   auth?: AuthFunctions | false
-  /** Further functions for restore, delete and unpin. */
+  /**
+   * Further functions, required in addition to `auth` to restore, import, delete, unpin, and to change `accepted`.
+   */
   restoreAuth?: AuthFunctions
-  /** Who calls. @defaultValue id, sub or email of request.user */
+  /** Returns the name of the caller. @defaultValue id, sub or email of request.user */
   actor?: (request: FastifyRequest) => string
   /**
-   * Take snapshots and restore them in a worker thread, so that the service's event loop stays free. Where the connection can't be rebuilt there
-   * (it has a `socket`, or a function in `ssl`), and in a bundle, the main thread does it, with a warning. @defaultValue true
+   * Whether to take and restore snapshots in a worker thread, so that the event loop of the service is not blocked.
+   * The main thread is used, with a warning, in a bundle, and if the connection cannot be recreated in a worker (it
+   * has a `socket`, or a function in `ssl`). @defaultValue true
    */
   worker?: boolean
   limits?: LimitOptions
-  /** Where snapshot files live. @defaultValue the file system, below storagePath */
+  /** The storage of the snapshot files. @defaultValue the file system, below storagePath */
   storage?: SnapshotStorage
 }

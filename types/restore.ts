@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { BackupIdSchema } from './backup.ts'
 
-/** One difference between a snapshot and the schema that it is to be restored into. */
+/** One difference between a snapshot and the schema to restore it into. */
 export const DriftSchema = Type.Object({
   table: Type.String(),
   column: Type.Optional(Type.String()),
@@ -9,15 +9,15 @@ export const DriftSchema = Type.Object({
 }, { additionalProperties: false })
 export type Drift = Static<typeof DriftSchema>
 
-/** What a restore does to a sequence. Values are text: they may exceed what a JSON number holds exactly. */
+/** The change of a sequence by a restore. Values are strings, since a JSON number may not represent them exactly. */
 export const SequenceChangeSchema = Type.Object({
-  name: Type.String({ description: 'With its schema in front where it lies in another one' }),
+  name: Type.String({ description: 'Schema-qualified if it is in another schema' }),
   now: Type.String({ description: 'last_value when the plan was made' }),
   after: Type.String({ description: 'last_value after the restore' })
 }, { additionalProperties: false })
 export type SequenceChange = Static<typeof SequenceChangeSchema>
 
-/** What a restore would do. `rowsNow` is exact and was counted when the plan was made. */
+/** What a restore would do. `rowsNow` is exact, counted when the plan was made. */
 export const RestorePlanSchema = Type.Object({
   id: BackupIdSchema,
   schema: Type.String(),
@@ -28,9 +28,11 @@ export const RestorePlanSchema = Type.Object({
   }, { additionalProperties: false })),
   untouched: Type.Array(Type.String(), { description: 'Tables of the schema that keep their rows' }),
   drift: Type.Array(DriftSchema),
-  sequences: Type.Array(SequenceChangeSchema, { description: 'Sequences that the restore sets or may move forward' }),
-  warnings: Type.Array(Type.String(), { description: 'What may make the restore fail, or change more than the rows of the snapshot tell, although the plan is ok' }),
-  ok: Type.Boolean({ description: 'Whether a restore without allowSchemaDrift would go ahead' })
+  sequences: Type.Array(SequenceChangeSchema, { description: 'Sequences that the restore sets or may advance' }),
+  warnings: Type.Array(Type.String(), {
+    description: 'Why the restore may fail, or may change more than the rows of the snapshot, although `ok` is true'
+  }),
+  ok: Type.Boolean({ description: 'Whether a restore without allowSchemaDrift would be accepted' })
 }, { additionalProperties: false, title: 'RestorePlan' })
 export type RestorePlan = Static<typeof RestorePlanSchema>
 
@@ -40,7 +42,7 @@ export const RestoreResultSchema = Type.Object({
   schema: Type.String(),
   tables: Type.Array(Type.Object({ name: Type.String(), rows: Type.Integer() }, { additionalProperties: false })),
   rowCount: Type.Integer(),
-  drift: Type.Array(DriftSchema, { description: 'What allowSchemaDrift passed over' }),
+  drift: Type.Array(DriftSchema, { description: 'The differences that allowSchemaDrift ignored' }),
   durationMs: Type.Integer(),
   phases: Type.Object({
     verifyMs: Type.Integer(),
@@ -50,7 +52,7 @@ export const RestoreResultSchema = Type.Object({
 }, { additionalProperties: false, title: 'RestoreResult' })
 export type RestoreResult = Static<typeof RestoreResultSchema>
 
-/** What a look through a whole snapshot file found. */
+/** The result of reading a complete snapshot file. */
 export const VerificationSchema = Type.Object({
   ok: Type.Boolean({ description: 'Whether a restore would accept the file' }),
   problems: Type.Array(Type.String())

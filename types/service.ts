@@ -4,16 +4,18 @@ import type { RestorePlan, RestoreResult, Verification } from './restore.ts'
 import type { Status } from './status.ts'
 import type { ByteRange } from './storage.ts'
 
-/** For long calls: `signal` aborts them, `onProgress` follows them. */
+/** The options of long calls. */
 export interface LongCall {
+  /** Aborts the call. */
   signal?: AbortSignal
+  /** Called with the progress. */
   onProgress?: (progress: Progress) => void
 }
 
 export interface CreateOptions extends LongCall {
   /** @defaultValue the plugin's `schema` */
   schema?: string
-  /** Tables to leave out besides the configured ones. */
+  /** Tables to exclude in addition to the configured ones. */
   excludeTables?: string[]
   /** At most 1,000 characters. */
   note?: string
@@ -27,55 +29,55 @@ export interface ListQuery {
   trigger?: BackupTrigger
   /** 1 to 1000. @defaultValue 100 */
   limit?: number
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   before?: string
 }
 
-/** Which of the newest backups a status tells of. */
+/** Which of the newest backups a status contains. */
 export interface StatusQuery {
-  /** Only that of this schema. */
+  /** Only the newest backup of this schema. */
   schema?: string
   /** 1 to 1000. @defaultValue 100 */
   limit?: number
-  /** `newestNext` of the page before. */
+  /** `newestNext` of the previous page. */
   after?: string
 }
 
 export interface PlanOptions {
-  /** The schema to restore into. @defaultValue the snapshot's own */
+  /** The schema to restore into. @defaultValue the schema of the snapshot */
   schema?: string
   /** Only these tables. @defaultValue every table of the snapshot */
   tables?: string[]
 }
 
 export interface RestoreOptions extends PlanOptions, LongCall {
-  /** Go ahead in spite of schema drift; what is missing is passed over. @defaultValue false */
+  /** Restore despite schema drift; skip tables and columns that no longer exist. @defaultValue false */
   allowSchemaDrift?: boolean
-  /** Accept a file that no longer matches its checksum. @defaultValue false */
+  /** Restore a file that does not match its checksum. @defaultValue false */
   allowModified?: boolean
   /** Recorded as `restoredBy`. */
   actor?: string
 }
 
 export interface ImportOptions extends LongCall {
-  /** At most 1,000 characters. @defaultValue that of the snapshot */
+  /** At most 1,000 characters. @defaultValue the note of the snapshot */
   note?: string
   /** Recorded as `createdBy`. */
   actor?: string
 }
 
 export interface Download {
-  /** The file's bytes, or those of the range. Destroy it when you don't read it to its end. */
+  /** The bytes of the file or of the range. Destroy the stream if you do not read it to its end. */
   stream: Readable
   filename: string
-  /** Of the whole file. */
+  /** The size of the complete file, in bytes. */
   sizeBytes: number
-  /** Of the whole file: `sha256:` and 64 hex digits. */
+  /** The checksum of the complete file: `sha256:` and 64 hexadecimal digits. */
   checksum: string
 }
 
 export interface Rescan {
-  /** Snapshots that were in the storage and had no row. */
+  /** Snapshots that were in the storage without a log row, and now have one. */
   adopted: Backup[]
   /** Completed backups whose file is not in the storage. */
   missing: Backup[]
@@ -87,7 +89,7 @@ export interface BackupEvents {
   'backup:started': (backup: Backup) => void
   'backup:progress': (event: { id: string, progress: Progress }) => void
   'backup:completed': (backup: Backup) => void
-  /** After `backup:completed`, when the snapshot lost more rows than the option `guard` allows. */
+  /** After `backup:completed`, if a table lost more rows than the option `guard` allows. */
   'backup:suspect': (backup: Backup) => void
   'backup:failed': (event: { id: string, schema: string, error: Error }) => void
   'restore:started': (event: { id: string, schema: string }) => void
@@ -98,44 +100,46 @@ export interface BackupEvents {
 }
 
 /**
- * What `fastify.backup` is. Values are the same as over HTTP: JS numbers and ISO strings.
- * Every method rejects with an error that has a `FST_BACKUP_*` code and a `statusCode`.
+ * The type of `fastify.backup`. Values are the same as over HTTP: numbers and ISO 8601 strings. Every method rejects
+ * with an error that has an `FST_BACKUP_*` code and a `statusCode`.
  */
 export interface BackupService {
   /** Takes a snapshot and resolves when it is completed. */
   create: (options?: CreateOptions) => Promise<Backup>
-  /** Newest first. */
+  /** Lists backups, newest first. */
   list: (query?: ListQuery) => Promise<BackupList>
   get: (id: string) => Promise<Backup>
   download: (id: string, range?: ByteRange) => Promise<Download>
-  /** What a restore would do; changes nothing. */
+  /** Returns what a restore would do. Changes nothing. */
   plan: (id: string, options?: PlanOptions) => Promise<RestorePlan>
-  /** Puts the rows of a snapshot back, in one transaction, after a `pre_restore` snapshot. */
+  /** Takes a `pre_restore` snapshot and then replaces the rows by those of the snapshot, in one transaction. */
   restore: (id: string, options?: RestoreOptions) => Promise<RestoreResult>
-  /** Reads a snapshot through and loads nothing: checksums, structure, counts. */
+  /** Reads a complete snapshot file and checks its checksums, structure and counts. Loads nothing. */
   verify: (id: string, options?: LongCall) => Promise<Verification>
   /**
-   * Takes in a snapshot of this or another service, from the bytes of its file, under an id of its own. Nothing is kept when it is not a whole
-   * and sound one: FST_BACKUP_SNAPSHOT_INVALID, or FST_BACKUP_IMPORT_INTERRUPTED when `source` fails. `source` is not destroyed when it is not
-   * read to its end.
+   * Imports a snapshot of this or another service from the bytes of its file, under a new id. Keeps nothing and
+   * rejects with FST_BACKUP_SNAPSHOT_INVALID if the snapshot is not complete and valid, or with
+   * FST_BACKUP_IMPORT_INTERRUPTED if `source` fails. Does not destroy a `source` that it does not read to its end.
    */
   import: (source: Readable, options?: ImportOptions) => Promise<Backup>
-  /** Deletes a snapshot and its row. */
+  /** Deletes a snapshot and its log row. */
   remove: (id: string) => Promise<void>
   /**
-   * `accepted: true` makes a suspect snapshot the baseline of later ones and ends the hold of those before it, also of adopted ones. Pins, notes and
-   * acceptances are kept in the storage as well, so that they survive the log.
+   * Changes the pin, the note or the acceptance of a snapshot. `accepted: true` makes a suspect snapshot the baseline
+   * of later ones and releases the held earlier ones, including adopted ones. Pins, notes and acceptances are also
+   * kept in the storage, so that they survive a loss of the log.
    */
   update: (id: string, changes: { pinned?: boolean, note?: string | null, accepted?: boolean }) => Promise<Backup>
-  /** Applies the retention policy to every schema, and says what went and why. */
+  /** Applies the retention policy to every schema. Resolves with the removed backups and the reasons. */
   prune: () => Promise<PrunedBackup[]>
   /**
-   * Compares the storage with the log: sound snapshots without a row are read through and get one, as they were at creation. Damaged ones are logged and
-   * left alone. Missing files are not expected any more from then on, so that status() can be healthy again, and the storage is accepted as it is after
-   * FST_BACKUP_STORAGE_MISSING. FST_BACKUP_STORAGE_TAKEN when the storage is another service's.
+   * Compares the storage with the log. Each snapshot without a log row is read completely: a valid one gets a row, as
+   * it was at creation; a damaged one is reported in the service's log and not changed. Missing files are accepted as
+   * lost, so that status() can be healthy again. After FST_BACKUP_STORAGE_MISSING, the present storage is accepted.
+   * Rejects with FST_BACKUP_STORAGE_TAKEN if the storage belongs to another service.
    */
   rescan: (options?: LongCall) => Promise<Rescan>
-  /** Answers while the database is down, too, with what is known then. */
+  /** Resolves also while the database is not available, with the parts that are known. */
   status: (query?: StatusQuery) => Promise<Status>
   on: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
   once: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService

@@ -6,24 +6,29 @@ export interface ByteRange { start: number, end: number }
 export interface StoredSnapshot { name: string, sizeBytes: number }
 
 /**
- * Where snapshot files live, and empty markers beside them that say whose they are (their names begin with `.fastify-backup-log.`). Names are
- * bare file names, made by the plugin; an implementation refuses all others before it touches anything.
+ * Stores snapshot files, and empty marker files that identify the log that the storage belongs to (their names begin
+ * with `.fastify-backup-log.`). Names are bare file names that the plugin creates; an implementation must reject all
+ * other names before any access.
  */
 export interface SnapshotStorage {
   /**
-   * Moves the finished file at `spoolPath` (local, already fsynced) to `name`. Atomic and durable when it resolves:
-   * the whole file is there, or nothing. Rejects when `name` exists. The spool file is gone afterwards, or on failure left to the caller.
+   * Moves the finished file at `spoolPath` (local, already fsynced) to `name`. Atomic and durable: when it resolves,
+   * the complete file is stored, and when it rejects, nothing is. Rejects if `name` exists. Removes the spool file on
+   * success; on failure, the caller removes it.
    */
   publish: (spoolPath: string, name: string) => Promise<void>
-  /** A stream over the file or a part of it. Rejects with code `ENOENT` when it is not there. Destroying the stream frees everything. */
+  /**
+   * Returns a stream of the file or of a range. Rejects with code `ENOENT` if the file does not exist. Destroying the
+   * stream releases all resources.
+   */
   open: (name: string, range?: ByteRange) => Promise<Readable>
-  /** Size in bytes, or null when there is no such file. */
+  /** Returns the size in bytes, or null if the file does not exist. */
   stat: (name: string) => Promise<StoredSnapshot | null>
-  /** Idempotent: resolves as well when there is no such file. */
+  /** Deletes the file. Idempotent: also resolves if the file does not exist. */
   remove: (name: string) => Promise<void>
   /**
-   * The names of every file held, in no particular order: the snapshots, and the markers that say whose they are. With a prefix, those that
-   * begin with it are enough; a storage that can't tell them apart gives all.
+   * Returns the names of all files, snapshots and markers, in any order. With a prefix, the names that begin with it
+   * are sufficient; a storage that cannot filter may return all names.
    */
   list: (prefix?: string) => Promise<Array<Pick<StoredSnapshot, 'name'>>>
 }

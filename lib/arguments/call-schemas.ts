@@ -2,16 +2,16 @@ import { Type } from 'typebox'
 import { BackupIdSchema, BackupStatusSchema, BackupTriggerSchema } from '../../types/index.ts'
 
 /**
- * What the calls of the service take: one schema each, for the body or query over HTTP and for the arguments in code. Lengths
- * count Unicode code points.
+ * The arguments of the calls of the service. One schema per call validates both the body or query over HTTP and the
+ * arguments by code. Lengths are in Unicode code points.
  */
 
-/** The largest lengths and sizes. */
+/** The maximum lengths and sizes. */
 export const limits = { actor: 200, note: 1000, name: 127, schemaName: 63, list: 1000, page: 1000, cursor: 500 }
 
 const strict = { additionalProperties: false }
 
-/** PostgreSQL's text cannot hold NUL. */
+/** PostgreSQL's type text cannot contain NUL. */
 const withoutNul = '^[^\\u0000]*$'
 
 /** At most 63 bytes in PostgreSQL (manual, 4.1.1), which checkArguments() counts. */
@@ -25,7 +25,7 @@ export const ActorSchema = Type.String({ maxLength: limits.actor, pattern: witho
 
 export const IdParams = Type.Object({ id: BackupIdSchema }, strict)
 
-/** For routes without a query, so that an option in the wrong place is refused rather than ignored. */
+/** For routes without a query, so that an argument in the query instead of the body is an error and not ignored. */
 export const NoQuery = Type.Object({}, strict)
 
 /** For routes without a body. */
@@ -37,7 +37,7 @@ export const ListArguments = Type.Object({
   trigger: Type.Optional(BackupTriggerSchema),
   limit: Type.Optional(Page),
   before: Type.Optional(Type.String({
-    minLength: 1, maxLength: limits.cursor, description: '`next` of the page before'
+    minLength: 1, maxLength: limits.cursor, description: '`next` of the previous page'
   }))
 }, strict)
 
@@ -45,7 +45,7 @@ export const StatusArguments = Type.Object({
   schema: Type.Optional(SchemaName),
   limit: Type.Optional(Page),
   after: Type.Optional(Type.String({
-    minLength: 1, maxLength: limits.schemaName, pattern: withoutNul, description: '`newestNext` of the page before'
+    minLength: 1, maxLength: limits.schemaName, pattern: withoutNul, description: '`newestNext` of the previous page'
   }))
 }, strict)
 
@@ -61,7 +61,7 @@ export const UpdateArguments = Type.Object({
   pinned: Type.Optional(Type.Boolean({ description: 'A pinned snapshot is never pruned' })),
   note: Type.Optional(Type.Union([NoteSchema, Type.Null()])),
   accepted: Type.Optional(Type.Boolean({
-    description: 'Later snapshots are compared with an accepted one, and those before it are no longer held'
+    description: 'Later snapshots are compared with an accepted one, and earlier snapshots are no longer held'
   }))
 }, strict)
 
@@ -75,6 +75,6 @@ export const PlanArguments = Type.Object({
 export const RestoreArguments = Type.Object({
   ...PlanArguments.properties,
   allowSchemaDrift: Type.Optional(Type.Boolean({
-    description: 'Restore although the schema has changed, without what no longer exists'
+    description: 'Restore although the schema has changed; skip tables and columns that no longer exist'
   }))
 }, strict)

@@ -8,14 +8,14 @@ import {
   UpdateArguments
 } from './call-schemas.ts'
 
-/** Values that only code can give. */
+/** Arguments that only calls by code have. */
 const Signal = Type.Refine(Type.Unknown(), (value) => value instanceof AbortSignal)
 const Callback = Type.Refine(Type.Unknown(), (value) => typeof value === 'function')
 
 const longCall = { signal: Signal, onProgress: Callback }
 const actorCall = { actor: ActorSchema, ...longCall }
 
-/** What each call takes in code: what it takes over HTTP, and values that only code can give. */
+/** The arguments of each call by code: those over HTTP, and some that only code can pass. */
 const calls = {
   create: { ...CreateArguments.properties, ...actorCall },
   plan: PlanArguments.properties,
@@ -30,7 +30,7 @@ const calls = {
 
 const aFlag = 'true or false'
 
-/** For messages. */
+/** The expected values, for error messages. */
 const expectations: Record<string, string> = {
   schema: `the name of a schema: 1 to ${limits.schemaName} bytes`,
   tables: `a list of 1 to ${limits.list} table names`,
@@ -54,8 +54,8 @@ const isValid = (name: string, schema: TSchema, value: unknown): boolean =>
   Value.Check(schema, value) && (name !== 'schema' || (typeof value === 'string' && isPossibleName(value)))
 
 /**
- * Throws FST_BACKUP_ARGUMENT_INVALID for an argument of a wrong type, and for one that the call does not take: a misspelt
- * `tables` must not restore all of them.
+ * Throws FST_BACKUP_ARGUMENT_INVALID for an argument of the wrong type and for an unknown argument: a misspelt
+ * `tables` must not restore all tables.
  */
 export function checkArguments (call: keyof typeof calls, given: unknown): void {
   const schemas: Record<string, TSchema> = calls[call]

@@ -8,10 +8,12 @@ import type { Context } from '../runs/context.ts'
 import { findHolds, toGuarded } from '../consistency/holds.ts'
 
 /**
- * What the caller may know of a backup: nothing of its restores into a schema that he may not name. Their errors name tables, and their runs show
- * those of the snapshot that is taken before.
+ * Hides restores into a schema that the caller may not name. The error of a restore contains table names, and its
+ * progress contains those of the pre_restore snapshot.
  */
-export function toVisible (context: Context, { backup, restoreSchema, restoredInto }: LoggedBackup): LoggedBackup['backup'] {
+export function toVisible (
+  context: Context, { backup, restoreSchema, restoredInto }: LoggedBackup
+): LoggedBackup['backup'] {
   if (!context.options.areCallersBounded) return backup
   const isHidden = (schema: string | null): boolean => schema === null || !isVisible(context, schema)
   const visible = { ...backup }
@@ -19,29 +21,35 @@ export function toVisible (context: Context, { backup, restoreSchema, restoredIn
     visible.restore = null
     if (backup.status !== 'running') delete visible.progress
   }
-  if (backup.status === 'restored' && isHidden(restoredInto)) Object.assign(visible, { status: 'completed', restoredAt: null, restoredBy: null })
+  if (backup.status === 'restored' && isHidden(restoredInto)) {
+    Object.assign(visible, { status: 'completed', restoredAt: null, restoredBy: null })
+  }
   return visible
 }
 
 async function withAvailability (context: Context, logged: LoggedBackup): Promise<Omit<Backup, 'held'>> {
   const backup = toVisible(context, logged)
-  // A storage that can't be asked has nothing to give either
-  const available = hasSnapshot(backup) && await context.storage.stat(backup.filename).then((found) => found !== null, () => false)
-  return { ...backup, available }
+  if (!hasSnapshot(backup)) return { ...backup, available: false }
+  // While the storage fails, no snapshot in it is available
+  const stored = await context.storage.stat(backup.filename).catch(() => null)
+  return { ...backup, available: stored !== null }
 }
 
-/** As callers see them: whether their files are there, and whether they are held. */
+type Holds = Awaited<ReturnType<typeof findHolds>>
+
+async function describe (context: Context, logged: LoggedBackup, holds: Holds): Promise<Backup> {
+  const held = hasSnapshot(logged.backup) && holds(logged.backup.schema).isHeld(toGuarded(logged))
+  return { ...await withAvailability(context, logged), held }
+}
+
+/** The backups as the caller sees them, with `available` and `held`. */
 export async function describeBackups (context: Context, backups: LoggedBackup[]): Promise<Backup[]> {
   const holds = await findHolds(context, backups.map(({ backup }) => backup.schema))
-  return await Promise.all(backups.map(async (logged) => {
-    const { schema } = logged.backup
-    return { ...await withAvailability(context, logged), held: hasSnapshot(logged.backup) && holds(schema).isHeld(toGuarded(logged)) }
-  }))
+  return await Promise.all(backups.map(async (logged) => await describe(context, logged, holds)))
 }
 
 export async function describeBackup (context: Context, logged: LoggedBackup): Promise<Backup> {
-  const [backup] = await describeBackups(context, [logged])
-  return backup as Backup
+  return await describe(context, logged, await findHolds(context, [logged.backup.schema]))
 }
 
 /** Throws FST_BACKUP_NOT_FOUND also for a backup that the caller may not see. */
@@ -52,13 +60,16 @@ export async function getLogged (context: Context, id: string): Promise<LoggedBa
   return logged
 }
 
-/** The schemas of the log that the caller may see; null when there is no bound. */
+/** The schemas of the log that the caller may see; null if the caller may see all. */
 export async function visibleSchemas (context: Context): Promise<string[] | null> {
   if (!context.options.areCallersBounded) return null
   return (await context.log.schemas()).filter((schema) => isVisible(context, schema))
 }
 
-/** A backup whose snapshot can be read; `sizeBytes` is that of the file as it is. Throws FST_BACKUP_NOT_COMPLETED or FST_BACKUP_FILE_GONE. */
+/**
+ * A backup whose snapshot can be read; `sizeBytes` is the current size of the file. Throws FST_BACKUP_NOT_FOUND,
+ * FST_BACKUP_NOT_COMPLETED or FST_BACKUP_FILE_GONE.
+ */
 export async function getAvailable (context: Context, id: string): Promise<Completed> {
   const { backup } = await getLogged(context, id)
   if (!hasSnapshot(backup)) throw new NotCompleted(id, backup.status)

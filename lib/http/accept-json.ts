@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 
 /**
- * Takes JSON only, and no body, or one of zero bytes, for `{}`: a client that always sends the content type is no reason for a 400.
- * Other types are 415, among them those that an HTML form can send.
+ * Accepts JSON only. A missing or empty body counts as `{}`, because some clients always send the content type, and
+ * that should not cause a 400. Any other content type is answered with 415, including those that an HTML form can
+ * send.
  */
 export function acceptJson (scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser('error', 'error')
-  // The app may have a parser of its own for JSON, which can't be replaced but by removing it
+  // The app may have added its own JSON parser. It cannot be replaced, only removed
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, {})

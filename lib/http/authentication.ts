@@ -7,27 +7,34 @@ const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 
 /**
- * Settles once, by whichever comes first: done, or the promise. As with @fastify/auth, that a function returned means nothing: it may
- * call done later, and its length does not tell whether (`(request, ...rest) => verify(request, ...rest)`). One that does not even name done is
- * refused rather than waited for.
+ * Calls an auth function. The returned promise settles once, by the first of the two: done, or the promise that the
+ * function returns. As with @fastify/auth, returning does not mean that the function has finished: it may call done
+ * later, and its `length` does not show whether it will (`(request, ...rest) => verify(request, ...rest)`). A
+ * function that does not declare done and returns no promise is an error, because waiting for it might never end.
  */
-function verdictOf (authenticate: FastifyAuthFunction, scope: FastifyInstance, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+function callAuthFunction (
+  authenticate: FastifyAuthFunction, scope: FastifyInstance, request: FastifyRequest, reply: FastifyReply
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const done = (error?: unknown): void => error === undefined || error === null ? resolve(undefined) : reject(error)
     const result: unknown = Reflect.apply(authenticate, scope, [request, reply, done])
     if (isPromise(result)) {
-      // Not resolve(result): that would bind the promise, and a done(error) that comes first would be lost
+      // Not resolve(result): it would follow `result` alone, and an earlier done(error) would be lost
       result.then(resolve, reject)
     } else if (result === false) {
       resolve(false)
     } else if (authenticate.length < 3) {
-      reject(new OptionInvalid('an auth function neither returned a promise nor called done; make it async, or write it as (request, reply, done)'))
+      reject(new OptionInvalid('an auth function neither returned a promise nor called done; make it async, or write ' +
+        'it as (request, reply, done)'))
     }
   })
 }
 
-/** What the caller is told. An error that names its status was made to be seen; of others, one with a code may come from a database. */
-function refusalOf (reason: unknown, reply: FastifyReply): Error {
+/**
+ * The error that the caller receives. An error with a `statusCode` was created to be shown. The message of any other
+ * error is shown only if it has no `code`: an error with a code may come from a database and quote rows.
+ */
+function toPublicError (reason: unknown, reply: FastifyReply): Error {
   const isError = reason instanceof Error
   if (isError && 'statusCode' in reason && typeof reason.statusCode === 'number') return reason
   const refusal = new NotAuthorized(isError && !('code' in reason) ? reason.message : 'Not authorized')
@@ -36,10 +43,13 @@ function refusalOf (reason: unknown, reply: FastifyReply): Error {
 }
 
 /**
- * A function of the caller's, made so that it can't be misread as a pass. @fastify/auth by itself lets go by: one that replies
- * and then resolves (`catch (err) { reply.send(err) }`, as READMEs show it; with an async onSend hook not even `reply.sent`
- * is true by then), one that rejects with undefined, one that resolves to false, and one that calls done and returns a promise,
- * which counts twice (fastify/fastify-auth#255).
+ * Wraps an auth function of the application, so that a failed authentication never passes. @fastify/auth alone
+ * accepts
+ * - a function that replies and then resolves (`catch (err) { reply.send(err) }`, as READMEs show it; with an async
+ *   onSend hook, `reply.sent` is still false at that time)
+ * - a function that rejects with undefined
+ * - a function that resolves to false
+ * - a function that both calls done and returns a promise, which counts twice (fastify/fastify-auth#255)
  */
 export function guard (authenticate: FastifyAuthFunction): FastifyAuthFunction {
   return async function guarded (request, reply) {
@@ -47,25 +57,29 @@ export function guard (authenticate: FastifyAuthFunction): FastifyAuthFunction {
     let replied = false
     reply.send = function (payload) {
       replied = true
-      return send.call(this, payload instanceof Error ? refusalOf(payload, this) : payload)
+      return send.call(this, payload instanceof Error ? toPublicError(payload, this) : payload)
     }
 
     let refusal: Error | undefined
     try {
-      if (await verdictOf(authenticate, this, request, reply) === false) refusal = refusalOf(undefined, reply)
+      const result = await callAuthFunction(authenticate, this, request, reply)
+      if (result === false) refusal = toPublicError(undefined, reply)
     } catch (reason) {
-      refusal = refusalOf(reason, reply)
+      refusal = toPublicError(reason, reply)
     }
 
-    // The answer is on its way. Neither another function nor the handler may follow, so this never settles.
-    // (A hijacked reply may not have begun; Fastify itself stops there)
+    // The function has sent a response. Never settle, so that neither another function nor the handler runs.
+    // (The response of a hijacked reply may not have started; Fastify itself stops in that case)
     if (replied || reply.raw.headersSent) await new Promise(() => {})
     reply.send = send
     if (refusal !== undefined) throw refusal
   }
 }
 
-/** A hook that lets a request go on only when all of the functions pass; of an inner list, one has to. The list is left as it was. */
+/**
+ * Creates a hook that requires all of the functions to pass, and of each inner list at least one. Does not change the
+ * list.
+ */
 export function requireAll (scope: FastifyInstance, functions: AuthFunctions): onRequestHookHandler {
   const guarded = functions.map((entry) => Array.isArray(entry) ? entry.map(guard) : guard(entry))
   return scope.auth(guarded, { relation: 'and' })

@@ -1,10 +1,12 @@
 import type { ByteRange } from '../../types/index.ts'
 
 /**
- * The bytes that a Range header asks for (RFC 9110, 14.1.2 and 14.2), `null` when there are none of them in the file, or `undefined` when
- * the header is to be ignored: it is malformed, in another unit, or asks for several ranges, which a server may answer with the whole.
+ * Parses a Range header (RFC 9110, 14.1.2 and 14.2) for a file of `size` bytes. Returns `null` when the file contains
+ * none of the requested bytes. Returns `undefined` when the header must be ignored: it is malformed, in another unit,
+ * or requests several ranges, in which case a server may send the complete file.
  *
- * By hand, because range-parser 1.3.0 calls a suffix longer than the file unsatisfiable (jshttp/range-parser#66).
+ * Does not use range-parser, whose version 1.3.0 rejects a suffix longer than the file as unsatisfiable
+ * (jshttp/range-parser#66).
  */
 export function parseRange (header: string, size: number): ByteRange | null | undefined {
   const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header)

@@ -6,14 +6,15 @@ const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 function isSameHost (origin: string, host: string): boolean {
   if (!URL.canParse(origin)) return false
   const from = new URL(origin)
-  // Read with the origin's scheme, so that its default port is left out of both
+  // Parsed with the scheme of the origin, so that the default port is removed from both
   const to = `${from.protocol}//${host}`
   return URL.canParse(to) && new URL(to).host === from.host
 }
 
 /**
- * Keeps a page of another site from using an admin's cookies. Browsers say where a request comes from in Sec-Fetch-Site, or, when they
- * are old or the connection is not secure, in Origin; programs send neither.
+ * Prevents cross-site request forgery: a page of another site must not use the cookies of an administrator. Browsers
+ * send Sec-Fetch-Site, or only Origin if they are old or the connection is not secure. Other HTTP clients send
+ * neither.
  * @throws FST_BACKUP_CROSS_SITE
  */
 export function refuseCrossSite (request: FastifyRequest): void {

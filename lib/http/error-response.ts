@@ -5,9 +5,13 @@ import type { RefusalSchema } from './response-schemas.ts'
 
 type Refusal = Static<typeof RefusalSchema>
 
-const property = (value: unknown, name: string): unknown => typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
+const property = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 
-/** What went wrong, in Fastify's words and with the lists that help to act. `null` when the error was not made to be shown. */
+/**
+ * The body for an error: the properties of Fastify's own error body, and the lists that the caller needs. Returns
+ * `null` when the error must not be shown.
+ */
 export function refusalBody (error: unknown): Refusal | null {
   const code = property(error, 'code')
   const status = property(error, 'statusCode')
@@ -30,17 +34,18 @@ export function refusalBody (error: unknown): Refusal | null {
 const unexpected: Refusal = {
   statusCode: 500,
   error: 'Internal Server Error',
-  message: 'Something unexpected went wrong; the log of the service has its code'
+  message: 'An unexpected error occurred; the log of the service contains its code'
 }
 
 /**
- * Answers every error of the scope. Of an unexpected one only code and name are told, and only to the log: the message and
- * the detail of a database error may quote rows.
+ * The error handler of the scope. Of an unexpected error, only its code and name are reported, and only to the log: the
+ * message and the detail of a database error may quote rows.
  */
-export function answerError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+export function sendError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const refusal = refusalBody(error)
   if (refusal === null) {
-    request.log.error({ code: property(error, 'code'), name: property(error, 'name') }, 'unexpected error in a backup route')
+    const details = { code: property(error, 'code'), name: property(error, 'name') }
+    request.log.error(details, 'unexpected error in a backup route')
   } else {
     const level = refusal.statusCode < 500 ? 'info' : 'error'
     request.log[level]({ code: refusal.code }, refusal.message)

@@ -1,9 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 
-/** A token, with what may follow it, or a quoted value (RFC 9110, 5.6.4). Sticky, and each alternative begins with another character: no backtracking. */
+/**
+ * One part of the header: a quoted string (RFC 9110, 5.6.4), a separator, a token or white space. The expression is
+ * sticky, and each alternative starts with different characters, so it does not backtrack.
+ */
 const part = /"(?:[^"\\]|\\[^])*(?:"|$)|[,;=]|[^\s",;=]+|\s+/y
 
-/** The preferences of the header, each as its parts. One pass, however long the header is. */
+/** Yields the parts of each preference. Reads the header once, so the time is linear in its length. */
 function * preferencesIn (header: string): Generator<string[]> {
   let parts: string[] = []
   part.lastIndex = 0
@@ -20,14 +23,14 @@ function * preferencesIn (header: string): Generator<string[]> {
 }
 
 /**
- * Whether the client would rather not wait: `Prefer: respond-async` (RFC 7240, 4.1), be it among other preferences or with parameters. An empty value
- * counts as none (RFC 7240, 2).
+ * Whether the client prefers not to wait: `Prefer: respond-async` (RFC 7240, 4.1), also with parameters or among other
+ * preferences. An empty value counts as no value (RFC 7240, 2).
  */
 export function prefersAsync (request: FastifyRequest): boolean {
   for (const [name, ...rest] of preferencesIn([request.headers.prefer ?? []].flat().join(','))) {
     if (name?.toLowerCase() !== 'respond-async') continue
-    const behind = rest[0] === '=' ? rest.slice(rest[1] === '""' ? 2 : 1) : rest
-    if (behind[0] === undefined || behind[0] === ';') return true
+    const afterValue = rest[0] === '=' ? rest.slice(rest[1] === '""' ? 2 : 1) : rest
+    if (afterValue[0] === undefined || afterValue[0] === ';') return true
   }
   return false
 }

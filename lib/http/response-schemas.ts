@@ -1,7 +1,9 @@
 import { Type, type TSchema } from 'typebox'
 import { DriftSchema } from '../../types/index.ts'
 
-/** The body of every answer that is no success: Fastify's own, and the lists that some errors have. */
+/**
+ * The body of every error response: the properties of Fastify's own error body, and the lists that some errors have.
+ */
 export const RefusalSchema = Type.Object({
   statusCode: Type.Integer(),
   code: Type.Optional(Type.String({ description: 'FST_BACKUP_* for the errors of this plugin' })),
@@ -11,40 +13,43 @@ export const RefusalSchema = Type.Object({
   drift: Type.Optional(Type.Array(DriftSchema))
 }, { additionalProperties: false, title: 'Refusal' })
 
-/** A schema with the words that an OpenAPI document needs for each answer. */
-export function answer<Schema extends TSchema> (description: string, schema: Schema): Schema & { description: string } {
+/** Adds the description that an OpenAPI document requires for each response. */
+export function response<Schema extends TSchema> (
+  description: string, schema: Schema
+): Schema & { description: string } {
   return { ...schema, description }
 }
 
-/** An answer without a body. */
+/** A response without a body. */
 export const empty = (description: string) => Type.Unsafe<void>({ type: 'null', description })
 
-const refusal = (description: string) => answer(description, RefusalSchema)
+const refusal = (description: string) => response(description, RefusalSchema)
 
-/** What any route may answer. */
+/** The errors of every route. */
 const always = {
-  400: refusal('The request is not as described here: a misspelt key, a value of a wrong type, an id that is not one'),
-  401: refusal('Nobody is signed in'),
-  403: refusal('The caller may not do that, or the request comes from another site'),
-  500: refusal('Something unexpected; the log of the service has its code'),
-  503: refusal('The database is not available, the storage is not the one that the log knows, or the service is shutting down')
+  400: refusal('The request is invalid: an unknown key, a value of the wrong type, or a malformed id'),
+  401: refusal('The caller is not authenticated'),
+  403: refusal('The caller is not allowed to do this, or the request comes from another site'),
+  500: refusal('An unexpected error occurred; the log of the service contains its code'),
+  503: refusal('The database is not available, the storage of this backup log is missing, or the service is shutting ' +
+    'down')
 }
 
-/** The answers of routes that take a body. */
+/** The further errors of routes that accept a body. */
 const body = {
-  413: refusal('The body is too large, or a part of the file is'),
-  415: refusal('The body is no JSON, or it is encoded')
+  413: refusal('The body, or a part of the file, is too large'),
+  415: refusal('The body is not JSON, or has a content-encoding')
 }
 
-const missing = { 404: refusal('There is no such backup') }
+const missing = { 404: refusal('The backup does not exist') }
 
-const missingSchema = { 404: refusal('The database has no such schema') }
+const missingSchema = { 404: refusal('The schema does not exist in the database') }
 
-const busy = { 409: refusal('Another run holds the schema, or the backup is in use or not completed; try again later') }
+const busy = { 409: refusal('Another run uses the schema, or the backup is in use or not completed; try again later') }
 
-const gone = { 410: refusal('The snapshot file is not in the storage any more') }
+const gone = { 410: refusal('The snapshot file is no longer in the storage') }
 
-const unusable = { 422: refusal('Not possible with this snapshot and this schema; `problems` and `drift` list why') }
+const unusable = { 422: refusal('Not possible with this snapshot and schema; `problems` and `drift` list the reasons') }
 
 const full = { 507: refusal('The storage is full') }
 

@@ -1,46 +1,56 @@
 import type {
-  FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault, onRequestHookHandler
+  FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression,
+  RawServerDefault, onRequestHookHandler
 } from 'fastify'
 import type { TypeBoxTypeProvider } from './validation.ts'
 import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
 import type { BackupCalls } from '../service/backup-engine.ts'
 
 /** The encapsulated scope that holds the routes. */
-export type Scope = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>
+export type Scope = FastifyInstance<
+  RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider
+>
 
-/** What the routes work with. */
+/** The dependencies of the routes. */
 export interface RouteContext {
-  /** The calls of the service, bounded to the schemas that this request's caller may name. */
+  /** The calls of the service, restricted to the schemas that the caller of this request may name. */
   engineFor: (request: FastifyRequest) => BackupCalls
   options: ResolvedPluginOptions
-  /** Lets by only whom `restoreAuth` lets by; everybody when there is none. */
+  /** Requires the functions of `restoreAuth` to pass; accepts every request without them. */
   requireRestoreAuth: onRequestHookHandler
-  /** How long a download may stand still, in ms: all the while it holds the file open and its backup in use. */
+  /**
+   * How long a download or an upload may make no progress, in milliseconds. A stalled download keeps the file open
+   * and its backup in use.
+   */
   stallTimeoutMs: number
 }
 
 /**
- * For routes that take as long as the data takes: no limit of the app's on the time of a handler, which would end them with a 503
- * while the run goes on (2 ** 31 - 1 ms is the longest timer; 0 throws), and no @fastify/compress, which would take the length away.
+ * Options of routes whose duration depends on the amount of data. The `handlerTimeout` of the app would end them with
+ * a 503 while the run continues, so it is overridden by the longest timer, 2 ** 31 - 1 ms (0 throws).
+ * @fastify/compress is disabled, because it removes the Content-Length.
  */
 export const longRoute = { handlerTimeout: 2 ** 31 - 1, compress: false as const }
 
 /**
- * The addresses of the collection: with a slash at the end as without, since both are typed. Only one is in the OpenAPI document.
- * A router that ignores trailing slashes would take the second for a duplicate.
+ * The addresses of the collection: without and with a trailing slash, since users type both. Only the first is in the
+ * OpenAPI document. A router with `ignoreTrailingSlash` rejects the second as a duplicate.
  */
-export function collectionAddresses ({ initialConfig }: Scope): Array<{ prefixTrailingSlash: 'slash' | 'no-slash', hide: boolean }> {
-  const ignoresSlash = initialConfig.ignoreTrailingSlash === true || initialConfig.routerOptions?.ignoreTrailingSlash === true
+export function collectionAddresses (
+  { initialConfig }: Scope
+): Array<{ prefixTrailingSlash: 'slash' | 'no-slash', hide: boolean }> {
+  const ignoresSlash = initialConfig.ignoreTrailingSlash === true ||
+    initialConfig.routerOptions?.ignoreTrailingSlash === true
   return [
     { prefixTrailingSlash: 'no-slash', hide: false },
     ...ignoresSlash ? [] : [{ prefixTrailingSlash: 'slash' as const, hide: true }]
   ]
 }
 
-/** Where a backup is found, for the header Location. */
+/** The address of a backup, for the Location header. */
 export const locationOf = (scope: Scope, id: string): string => encodeURI(`${scope.prefix}/${id}`)
 
-/** The part of a call's options that says who calls. */
+/** The call option that identifies the caller. */
 export function callerOf (request: FastifyRequest, options: ResolvedPluginOptions): { actor?: string } {
   const actor = options.actor(request)
   return actor === null ? {} : { actor }

@@ -2,13 +2,15 @@ import type { FastifyInstance, FastifySchemaCompiler, FastifyTypeProvider } from
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 
-/** Gives handlers the types of their schemas. */
+/** Infers the types of a handler's request and reply from the schemas. */
 export interface TypeBoxTypeProvider extends FastifyTypeProvider {
   validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown
   serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown
 }
 
-/** All values in a query are text. Digits become a number where the schema has an integer; nothing else is converted. */
+/**
+ * The values of a query are strings. Converts digits to a number if the schema requires an integer, and nothing else.
+ */
 function readIntegers (schema: TSchema, query: object): object {
   const values: Array<[string, unknown]> = Object.entries(query)
   const isInteger = (name: string): boolean => Type.IsObject(schema) && Type.IsInteger(schema.properties[name])
@@ -16,7 +18,7 @@ function readIntegers (schema: TSchema, query: object): object {
     [name, isInteger(name) && typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value]))
 }
 
-/** Checks values as they are: without the usual conversions, which read 1 from "true" and 0 from "". */
+/** Validates without the usual type coercion, which converts `true` to 1 and `""` to 0. */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema)
   return (given) => {
@@ -25,10 +27,10 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   }
 }
 
-/** Names the part of the request, the key, and what is wrong with it. */
+/** Formats each validation error as the part of the request, the key and the problem. */
 export const describeInvalid: Parameters<FastifyInstance['setSchemaErrorFormatter']>[0] = (errors, part) => {
   const problems = errors
-    // A forbidden key is reported a second time, by its name, by the object that forbids it
+    // A forbidden key is reported twice; the object that forbids it also reports its name
     .filter((error) => error.keyword !== 'boolean')
     .map(({ instancePath, message, params }) => {
       const keys = Array.isArray(params.additionalProperties) ? `: ${params.additionalProperties.join(', ')}` : ''

@@ -4,17 +4,18 @@ import type { BackupOptions, GuardOptions, KeepRules, LimitOptions, ScheduleOpti
 import { OptionInvalid } from '../errors.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
 
-/** What an option takes, as a schema to check it and as words to name it in the error. */
-interface OptionCheck { schema: TSchema, takes: string }
+/** The valid values of an option: a schema, and its description for the error message. */
+interface OptionCheck { schema: TSchema, expected: string }
 
-const takes = (words: string, schema: TSchema): OptionCheck => ({ schema, takes: words })
+const expect = (expected: string, schema: TSchema): OptionCheck => ({ schema, expected })
 
-/** PostgreSQL keeps names that begin with pg_ for itself (manual, 5.10.6). */
+/** PostgreSQL reserves schema names that begin with pg_ (manual, 5.10.6). */
 export function isSystemSchema (name: string): boolean {
   return name.startsWith('pg_') || name === 'information_schema'
 }
 
-const isSchemaName = (value: unknown): boolean => typeof value === 'string' && isPossibleName(value) && !isSystemSchema(value)
+const isSchemaName = (value: unknown): boolean =>
+  typeof value === 'string' && isPossibleName(value) && !isSystemSchema(value)
 
 export function isPlainObject (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -22,19 +23,22 @@ export function isPlainObject (value: unknown): value is Record<string, unknown>
 
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 
-/** The promise of an async one says neither yes nor no, and the object of a generator neither. */
+/** Excludes async and generator functions: a promise or a generator object is neither true nor false. */
 const isSyncFunction = (value: unknown): boolean => typeof value === 'function' && value.constructor.name === 'Function'
 
-/** Fastify refuses such hooks as well (FST_ERR_HOOK_INVALID_ASYNC_HANDLER): the promise would pass the caller before done has its say. */
+/**
+ * Excludes async functions that declare done: their promise would let the caller pass before done is called. Fastify
+ * rejects such hooks as well (FST_ERR_HOOK_INVALID_ASYNC_HANDLER).
+ */
 const isAuthFunction = (value: unknown): boolean =>
   typeof value === 'function' && !(value.constructor.name === 'AsyncFunction' && value.length > 2)
 
-/** Spread first, because every() passes over the holes of an array. An empty inner list would let everybody in. */
+/** Spreads the array because every() skips its holes. An empty inner list would let every caller pass. */
 const isAuthList = (value: unknown): boolean => Array.isArray(value) && [...value].every((entry: unknown) =>
   Array.isArray(entry) ? entry.length > 0 && [...entry].every(isAuthFunction) : isAuthFunction(entry))
 
 function isPool (value: unknown): boolean {
-  return typeof value === 'function' && 'begin' in value && 'reserve' in value && 'unsafe' in value && 'options' in value
+  return typeof value === 'function' && ['begin', 'reserve', 'unsafe', 'options'].every((name) => name in value)
 }
 
 const isConnection = (value: unknown): boolean =>
@@ -53,7 +57,7 @@ function isTimeZone (value: unknown): boolean {
   }
 }
 
-// Over Unknown, and never inside a Union: elsewhere TypeBox passes over a refinement
+// TypeBox ignores a refinement of other types than Unknown, and inside a Union
 const checkedBy = (check: (value: unknown) => boolean): TSchema => Type.Refine(Type.Unknown(), check)
 
 const Text = Type.String({ minLength: 1, pattern: '^[^\\u0000]*$' })
@@ -62,53 +66,71 @@ const SchemaNames = Type.Array(checkedBy(isSchemaName))
 const TableNames = Type.Array(Type.String({ minLength: 1, maxLength: 127, pattern: '^[^\\u0000]*$' }))
 
 const aSchema = 'the name of a schema that is no system schema, 1 to 63 bytes'
-const authFunctions = 'a list of @fastify/auth functions, or of non-empty lists of them; async ones must not take done as well, and an undefined one is decorated only when its plugin was awaited'
+const authFunctions = 'a list of @fastify/auth functions, or of non-empty lists of them; async ones must not take ' +
+  'done as well, and an undefined one is decorated only when its plugin was awaited'
+const schemaBounds = 'a list of schemas that are no system schemas, or a function (name, request) => boolean that ' +
+  'is not async'
+const scheduledSchemas = 'a list of at least one schema, none of them a system schema, or a function that returns one'
+
+const BasePath = Type.String({ pattern: '^(?:/[^/:*?#%\\\\\\s]+)+/?$' })
+const AuthList = checkedBy(isAuthList)
+const AuthListOrFalse = checkedBy((value) => value === false || isAuthList(value))
+const SchemaBounds = checkedBy((value) => isSyncFunction(value) || Value.Check(SchemaNames, value))
+const NonEmptySchemaNames = Type.Array(checkedBy(isSchemaName), { minItems: 1 })
+const ScheduledSchemas = checkedBy((value) => isFunction(value) || Value.Check(NonEmptySchemaNames, value))
+const Count = Type.Integer({ minimum: 1, maximum: 100_000 })
 
 const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
-  enabled: takes('true or false', Type.Boolean()),
-  basePath: takes("a path such as '/admin/backup', without ':' and '*', and not '/' itself", Type.String({ pattern: '^(?:/[^/:*?#%\\\\\\s]+)+/?$' })),
-  storagePath: takes('the path of a directory', Text),
-  format: takes("'json'", Type.Literal('json')),
-  maxBackups: takes('a whole number from 1 to 100000', Type.Integer({ minimum: 1, maximum: 100_000 })),
-  retention: takes('an object', checkedBy(isPlainObject)),
-  guard: takes('an object, or false', checkedBy((value) => value === false || isPlainObject(value))),
-  allowRestore: takes('true or false', Type.Boolean()),
-  excludeTables: takes("a list of tables, 'name' or 'schema.name'", TableNames),
-  schedule: takes('an object', checkedBy(isPlainObject)),
-  sql: takes('a postgres.js instance', checkedBy(isPool)),
-  connection: takes("a URL such as 'postgres://user:password@host:5432/database', or the options of postgres.js", checkedBy(isConnection)),
-  schema: takes(aSchema, checkedBy(isSchemaName)),
-  schemas: takes('a list of schemas that are no system schemas, or a function (name, request) => boolean that is not async', checkedBy((value) => isSyncFunction(value) || Value.Check(SchemaNames, value))),
-  logSchema: takes(aSchema, checkedBy(isSchemaName)),
-  auth: takes(`${authFunctions}; or false`, checkedBy((value) => value === false || isAuthList(value))),
-  restoreAuth: takes(authFunctions, checkedBy(isAuthList)),
-  actor: takes('a function (request) => string', checkedBy(isFunction)),
-  worker: takes('true or false', Type.Boolean()),
-  limits: takes('an object', checkedBy(isPlainObject)),
-  storage: takes('an object with the functions publish, open, stat, remove and list', checkedBy(isStorage))
+  enabled: expect('true or false', Type.Boolean()),
+  basePath: expect("a path such as '/admin/backup', without ':' and '*', and not '/' itself", BasePath),
+  storagePath: expect('the path of a directory', Text),
+  format: expect("'json'", Type.Literal('json')),
+  maxBackups: expect('a whole number from 1 to 100000', Count),
+  retention: expect('an object', checkedBy(isPlainObject)),
+  guard: expect('an object, or false', checkedBy((value) => value === false || isPlainObject(value))),
+  allowRestore: expect('true or false', Type.Boolean()),
+  excludeTables: expect("a list of tables, 'name' or 'schema.name'", TableNames),
+  schedule: expect('an object', checkedBy(isPlainObject)),
+  sql: expect('a postgres.js instance', checkedBy(isPool)),
+  connection: expect(
+    "a URL such as 'postgres://user:password@host:5432/database', or the options of postgres.js",
+    checkedBy(isConnection)
+  ),
+  schema: expect(aSchema, checkedBy(isSchemaName)),
+  schemas: expect(schemaBounds, SchemaBounds),
+  logSchema: expect(aSchema, checkedBy(isSchemaName)),
+  auth: expect(`${authFunctions}; or false`, AuthListOrFalse),
+  restoreAuth: expect(authFunctions, AuthList),
+  actor: expect('a function (request) => string', checkedBy(isFunction)),
+  worker: expect('true or false', Type.Boolean()),
+  limits: expect('an object', checkedBy(isPlainObject)),
+  storage: expect('an object with the functions publish, open, stat, remove and list', checkedBy(isStorage))
 }
 
 const scheduleChecks: Record<keyof ScheduleOptions, OptionCheck> = {
-  enabled: takes('true or false', Type.Boolean()),
-  cron: takes("a cron expression such as '0 2 * * *'", Text),
-  retentionDays: takes('a whole number from 1 to 36500', Type.Integer({ minimum: 1, maximum: 36_500 })),
-  mode: takes("'interval' or 'calendar'", Type.Enum(['interval', 'calendar'])),
-  timezone: takes("an IANA time zone such as 'Europe/Berlin'", checkedBy(isTimeZone)),
-  schemas: takes('a list of at least one schema, none of them a system schema, or a function that returns one', checkedBy((value) => isFunction(value) || Value.Check(Type.Array(checkedBy(isSchemaName), { minItems: 1 }), value))),
-  concurrency: takes('a whole number from 1 to 64', Type.Integer({ minimum: 1, maximum: 64 }))
+  enabled: expect('true or false', Type.Boolean()),
+  cron: expect("a cron expression such as '0 2 * * *'", Text),
+  retentionDays: expect('a whole number from 1 to 36500', Type.Integer({ minimum: 1, maximum: 36_500 })),
+  mode: expect("'interval' or 'calendar'", Type.Enum(['interval', 'calendar'])),
+  timezone: expect("an IANA time zone such as 'Europe/Berlin'", checkedBy(isTimeZone)),
+  schemas: expect(scheduledSchemas, ScheduledSchemas),
+  concurrency: expect('a whole number from 1 to 64', Type.Integer({ minimum: 1, maximum: 64 }))
 }
 
 const guardChecks: Record<keyof GuardOptions, OptionCheck> = {
-  shrink: takes('a number from 0 to less than 1', Type.Number({ minimum: 0, exclusiveMaximum: 1 })),
-  minRows: takes('a whole number of 1 or more', Type.Integer({ minimum: 1 })),
-  window: takes('a whole number from 1 to 1000', Type.Integer({ minimum: 1, maximum: 1000 })),
-  ignoreTables: takes('a list of tables', TableNames)
+  shrink: expect('a number from 0 to less than 1', Type.Number({ minimum: 0, exclusiveMaximum: 1 })),
+  minRows: expect('a whole number of 1 or more', Type.Integer({ minimum: 1 })),
+  window: expect('a whole number from 1 to 1000', Type.Integer({ minimum: 1, maximum: 1000 })),
+  ignoreTables: expect('a list of tables', TableNames)
 }
 
-const aCount = takes('a whole number from 1 to 100000', Type.Integer({ minimum: 1, maximum: 100_000 }))
-const retentionChecks: Record<keyof KeepRules, OptionCheck> = { hourly: aCount, daily: aCount, weekly: aCount, monthly: aCount, yearly: aCount }
+const aCount = expect('a whole number from 1 to 100000', Count)
+const retentionChecks: Record<keyof KeepRules, OptionCheck> = {
+  hourly: aCount, daily: aCount, weekly: aCount, monthly: aCount, yearly: aCount
+}
 
-const aSize = takes('a whole number of bytes from 1 on', Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }))
+const Size = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+const aSize = expect('a whole number of bytes, 1 or more', Size)
 const limitChecks: Record<keyof LimitOptions, OptionCheck> = { rowBytes: aSize, manifestBytes: aSize }
 
 function checkAll (options: object, checks: Record<string, OptionCheck>, path: string): void {
@@ -119,17 +141,17 @@ function checkAll (options: object, checks: Record<string, OptionCheck>, path: s
       throw new OptionInvalid(`there is no option '${path}${name}'; there are ${Object.keys(checks).join(', ')}`)
     }
     if (value !== undefined && !Value.Check(check.schema, value)) {
-      throw new OptionInvalid(`option '${path}${name}' must be ${check.takes}`)
+      throw new OptionInvalid(`option '${path}${name}' must be ${check.expected}`)
     }
   }
 }
 
 /**
- * Throws FST_BACKUP_OPTION_INVALID for an option that does not exist or has a wrong type. The message never has the value,
- * which may be a password.
+ * Throws FST_BACKUP_OPTION_INVALID for an unknown option or a value of the wrong type. The message never contains the
+ * value, which may be a password.
  */
 export function assertOptions (options: object): asserts options is BackupOptions {
-  // fastify.register() has an option of this name, which the plugin would see and Fastify ignore
+  // An option of fastify.register(), which has no effect on a plugin that is not encapsulated (fastify-plugin)
   if ('prefix' in options) throw new OptionInvalid("there is no option 'prefix'; use basePath")
   checkAll(options, optionChecks, '')
   const { schedule, guard, retention, limits } = options as BackupOptions

@@ -3,18 +3,18 @@ import type { AuthFunctions, BackupOptions } from '../../types/index.ts'
 import { AuthRequired } from '../errors.ts'
 import { resolveActor } from './actor.ts'
 
-/** The options of the routes, with every default decided. */
+/** The options of the routes, with their defaults. */
 export interface ResolvedHttpOptions {
-  /** Begins with a slash and ends without one. */
+  /** With a leading slash and without a trailing one. */
   readonly basePath: string
   readonly auth: AuthFunctions | false
   /** Empty when a restore needs no further authentication. */
   readonly restoreAuth: AuthFunctions
-  /** The name of the caller, or null. Throws when the application's own function returns none. */
+  /** The name of the caller, or null. Throws if the application's function returns no name. */
   readonly actor: (request: FastifyRequest) => string | null
 }
 
-/** Lists are copied on both levels: @fastify/auth changes the one that it is given. */
+/** Copies the list and its inner lists, because @fastify/auth modifies its argument. */
 function copyFunctions (functions: AuthFunctions): AuthFunctions {
   return functions.map((entry) => Array.isArray(entry) ? [...entry] : entry)
 }
@@ -23,7 +23,7 @@ function resolveAuth (
   { auth, restoreAuth = [], allowRestore = false }: BackupOptions
 ): Pick<ResolvedHttpOptions, 'auth' | 'restoreAuth'> {
   if (auth === undefined || (auth !== false && auth.length === 0)) {
-    throw new AuthRequired("option 'auth' is required: give the @fastify/auth functions that must all pass, or false " +
+    throw new AuthRequired("option 'auth' is required: pass the @fastify/auth functions that must all pass, or false " +
       'when something else protects the routes')
   }
   if (auth === false && allowRestore && restoreAuth.length === 0) {

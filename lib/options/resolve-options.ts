@@ -7,8 +7,8 @@ import { type ResolvedOptions, resolveServiceOptions } from './resolve-service-o
 export interface ResolvedPluginOptions extends ResolvedOptions, ResolvedHttpOptions { readonly enabled: true }
 
 /**
- * Validates the options of the plugin and decides their defaults. Does not change what it is given. A plugin that is switched
- * off needs no `auth`, so its functions are not checked: the plugins that provide them may be off as well.
+ * Validates the options of the plugin and applies the defaults. Does not modify its argument. A disabled plugin needs
+ * no `auth`, so its functions are not checked: the plugins that provide them may be disabled as well.
  * @throws FST_BACKUP_OPTION_INVALID, FST_BACKUP_AUTH_REQUIRED
  */
 export function resolveOptions (options: unknown): ResolvedPluginOptions | { enabled: false } {

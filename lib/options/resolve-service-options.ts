@@ -20,29 +20,32 @@ export interface ResolvedLimits {
   readonly manifestBytes: number
 }
 
-/** The options of the service behind `fastify.backup`, with every default decided. A script needs no others. */
+/** The options of the service behind `fastify.backup`, with their defaults. A script needs no others. */
 export interface ResolvedOptions {
   /** Absolute. */
   readonly storagePath: string
   readonly maxBackups: number
   readonly retention: KeepRules
-  /** Undefined: nothing is compared or held. */
+  /** Undefined: no snapshot is compared or held. */
   readonly guard: Required<GuardOptions> | undefined
   readonly allowRestore: boolean
   readonly excludeTables: string[]
   readonly schedule: ResolvedSchedule
-  /** The application's own pool. Without it and without `connection`, the environment names the database. */
+  /** The application's pool. Without `sql` and `connection`, environment variables define the connection. */
   readonly sql: Sql | undefined
   readonly connection: BackupOptions['connection']
   readonly schema: string
-  /** Whether a caller may name this schema and see its backups. Never a system schema. A call in code has no request. */
+  /**
+   * Whether a caller may name this schema and see its backups. False for system schemas. A call by code has no
+   * request.
+   */
   readonly isSchemaAllowed: (name: string, request?: FastifyRequest) => boolean
   /** False without the option `schemas`: every caller sees the backups of every schema. */
   readonly areCallersBounded: boolean
   readonly logSchema: string
   readonly storage: SnapshotStorage | undefined
   readonly worker: boolean
-  /** Of files from elsewhere. */
+  /** For imported files and files without a log row. */
   readonly limits: ResolvedLimits
 }
 
@@ -50,10 +53,17 @@ const mebibyte = 1024 * 1024
 
 function resolveSchedule (schedule: ScheduleOptions, schema: string): ResolvedSchedule {
   const {
-    enabled = false, cron = '0 2 * * *', retentionDays = 30, mode = 'interval', timezone = 'UTC', schemas = [schema], concurrency = 2
+    enabled = false,
+    cron = '0 2 * * *',
+    retentionDays = 30,
+    mode = 'interval',
+    timezone = 'UTC',
+    schemas = [schema],
+    concurrency = 2
   } = schedule
   const names = Array.isArray(schemas) ? [...schemas] : schemas
-  return { enabled, cron, retentionDays, mode, timezone, schemas: Array.isArray(names) ? () => [...names] : names, concurrency }
+  const listSchemas = Array.isArray(names) ? () => [...names] : names
+  return { enabled, cron, retentionDays, mode, timezone, schemas: listSchemas, concurrency }
 }
 
 function resolveGuard (guard: GuardOptions | false = {}): Required<GuardOptions> | undefined {
@@ -68,18 +78,22 @@ function resolveBounds (schemas: BackupOptions['schemas']): ResolvedOptions['isS
     if (isSystemSchema(name)) return false
     if (names !== undefined) return names.has(name)
     if (typeof schemas !== 'function') return true
-    // Anything but true is a no: the promise of an async function would say yes to every name. When it rejects, the process must not end
-    const answer: unknown = schemas(name, request)
-    if (answer instanceof Promise) answer.catch(() => {})
-    return answer === true
+    // Only true counts: the promise of an async function is truthy and would allow every name. Its rejection must not
+    // terminate the process
+    const result: unknown = schemas(name, request)
+    if (result instanceof Promise) result.catch(() => {})
+    return result === true
   }
 }
 
-/** Validates nothing but what no other place can: see assertOptions(). */
+/**
+ * Applies the defaults. assertOptions() has validated each option; this checks only that `sql` and `connection` are not
+ * combined.
+ */
 export function resolveServiceOptions (options: BackupOptions): ResolvedOptions {
   const { schema = 'public', limits = {} } = options
   if (options.sql !== undefined && options.connection !== undefined) {
-    throw new OptionInvalid("options 'sql' and 'connection' exclude each other; give one of them")
+    throw new OptionInvalid("options 'sql' and 'connection' exclude each other; pass one of them")
   }
   return {
     storagePath: resolve(options.storagePath ?? './backups'),

@@ -50,7 +50,7 @@ t.test('of an unexpected error, code and name are told, and to the log only', as
   })
   const { statusCode, body, log } = await listFailing(t, error)
   t.equal(statusCode, 500)
-  t.strictSame(body, { statusCode: 500, error: 'Internal Server Error', message: 'Something unexpected went wrong; the log of the service has its code' })
+  t.strictSame(body, { statusCode: 500, error: 'Internal Server Error', message: 'An unexpected error occurred; the log of the service contains its code' })
   t.match(log, /"code":"23505","name":"PostgresError"/)
   t.notMatch(log, /ada@example/)
 })

@@ -284,7 +284,7 @@ t.test('a promise that rejects is a no as well, and does not end the process', a
 
 t.test('a limit that is none is refused', async (t) => {
   for (const [limits, message] of [
-    [{ rowBytes: 0 }, /^option 'limits.rowBytes' must be a whole number of bytes from 1 on/],
+    [{ rowBytes: 0 }, /^option 'limits.rowBytes' must be a whole number of bytes, 1 or more$/],
     [{ manifestBytes: 1.5 }, /^option 'limits.manifestBytes' must be/],
     [{ rows: 1 }, /no option 'limits.rows'; there are rowBytes, manifestBytes/]
   ] as const) t.throws(() => resolveEnabled({ limits }), { code: 'FST_BACKUP_OPTION_INVALID', message })

@@ -1,19 +1,22 @@
 import { BackupSchema } from '../../../types/index.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { CreateArguments, NoQuery } from '../../arguments/call-schemas.ts'
 import { prefersAsync } from '../prefer-header.ts'
-import { callerOf, collectionAddresses, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
+import {
+  callerOf, collectionAddresses, locationOf, longRoute, type RouteContext, type Scope
+} from '../route-context.ts'
 
 const schema = {
   operationId: 'createBackup',
   tags: ['backup'],
   summary: 'Take a snapshot',
-  description: 'Answers when it is completed, or at once with `Prefer: respond-async`. A client that goes away does not end the run.',
+  description: 'Responds when the snapshot is completed, or immediately with `Prefer: respond-async`. A client that ' +
+    'disconnects does not abort the run.',
   querystring: NoQuery,
   body: CreateArguments,
   response: {
-    201: answer('The finished backup; its address is in Location', BackupSchema),
-    202: answer('The running backup, with `Prefer: respond-async`', BackupSchema),
+    201: response('The finished backup; Location contains its address', BackupSchema),
+    202: response('The running backup, with `Prefer: respond-async`', BackupSchema),
     ...refusals.always,
     ...refusals.body,
     ...refusals.missingSchema,

@@ -5,9 +5,9 @@ import fresh from 'fresh'
 import { Type } from 'typebox'
 import { Aborted, FileGone, NotCompleted, RangeInvalid } from '../../errors.ts'
 import type { BackupCalls } from '../../service/backup-engine.ts'
-import { answer, empty, refusals, RefusalSchema } from '../response-schemas.ts'
+import { response, empty, refusals, RefusalSchema } from '../response-schemas.ts'
 import { parseRange } from '../byte-range.ts'
-import { answerError } from '../error-response.ts'
+import { sendError } from '../error-response.ts'
 import { IdParams, NoQuery } from '../../arguments/call-schemas.ts'
 import { requireLength } from '../require-length.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
@@ -18,18 +18,18 @@ const schema = {
   operationId: 'downloadSnapshot',
   tags: ['backup'],
   summary: 'Download a snapshot file',
-  description: 'Takes a single Range, If-Range and If-None-Match.',
+  description: 'Supports a single Range, If-Range and If-None-Match.',
   params: IdParams,
   querystring: NoQuery,
   response: {
-    200: answer('The file', FileBytes),
-    206: answer('The part that Range asks for', FileBytes),
-    304: empty('The file is still what If-None-Match says'),
+    200: response('The file', FileBytes),
+    206: response('The part that Range requests', FileBytes),
+    304: empty('The file matches If-None-Match'),
     ...refusals.always,
     ...refusals.missing,
     ...refusals.busy,
     ...refusals.gone,
-    416: answer('The range lies outside of the file', RefusalSchema)
+    416: response('The range is outside the file', RefusalSchema)
   }
 }
 
@@ -42,8 +42,8 @@ async function findSnapshot (engine: BackupCalls, id: string): Promise<Snapshot>
   return { filename, sizeBytes, etag: `"${checksum}"` }
 }
 
-/** Tells of the file, for GET as for HEAD. True when the client has it already. */
-function describeFile (request: FastifyRequest, reply: FastifyReply, { filename, etag }: Snapshot): boolean {
+/** Sets the headers of the file, for both GET and HEAD. Returns whether the client already has the file. */
+function setFileHeaders (request: FastifyRequest, reply: FastifyReply, { filename, etag }: Snapshot): boolean {
   reply.header('etag', etag)
   if (fresh(request.headers, { etag })) return true
   reply.headers({
@@ -59,28 +59,27 @@ function rangeOf ({ headers }: FastifyRequest, { sizeBytes, etag }: Snapshot): R
   return headers.range !== undefined && isOfThisFile ? parseRange(headers.range, sizeBytes) : undefined
 }
 
-/** An answer that went wrong is not the file that its headers tell of. */
-function answerWithoutFile (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  for (const name of ['accept-ranges', 'etag', 'content-disposition', ...error instanceof RangeInvalid ? [] : ['content-range']]) {
-    reply.removeHeader(name)
-  }
-  answerError(error, request, reply)
+/** Removes the headers of the file, which do not apply to an error response. Of a 416, Content-Range has the size. */
+function sendErrorWithoutFileHeaders (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  for (const name of ['accept-ranges', 'etag', 'content-disposition']) reply.removeHeader(name)
+  if (!(error instanceof RangeInvalid)) reply.removeHeader('content-range')
+  sendError(error, request, reply)
 }
 
 export function downloadRoute (scope: Scope, { engineFor, stallTimeoutMs }: RouteContext): void {
-  const route = { ...longRoute, errorHandler: answerWithoutFile }
+  const route = { ...longRoute, errorHandler: sendErrorWithoutFileHeaders }
 
-  // First: otherwise Fastify makes one of the GET, which reads the whole file to throw it away
+  // Before the GET: otherwise Fastify derives a HEAD route from it, which reads the complete file and discards it
   scope.head('/:id/download', { ...route, schema: { ...schema, hide: true } }, async (request, reply) => {
     const snapshot = await findSnapshot(engineFor(request), request.params.id)
-    if (describeFile(request, reply, snapshot)) return reply.code(304).send()
+    if (setFileHeaders(request, reply, snapshot)) return reply.code(304).send()
     return reply.header('content-length', snapshot.sizeBytes).send()
   })
 
   scope.get('/:id/download', { ...route, schema }, async (request, reply) => {
     const { id } = request.params
     const snapshot = await findSnapshot(engineFor(request), id)
-    if (describeFile(request, reply, snapshot)) return reply.code(304).send()
+    if (setFileHeaders(request, reply, snapshot)) return reply.code(304).send()
 
     const range = rangeOf(request, snapshot)
     if (range === null) {
@@ -91,9 +90,10 @@ export function downloadRoute (scope: Scope, { engineFor, stallTimeoutMs }: Rout
     const { start, end } = range ?? { start: 0, end: snapshot.sizeBytes - 1 }
     if (range !== undefined) reply.code(206).header('content-range', `bytes ${start}-${end}/${snapshot.sizeBytes}`)
 
-    // Fastify destroys it for a client that has gone, but not when an onSend hook of the app's throws, nor for a client that stays and takes nothing
+    // Fastify destroys the stream when the client disconnects, but not when an onSend hook of the app throws, or when a
+    // connected client reads nothing
     reply.raw.once('close', () => stream.destroy())
-    reply.raw.setTimeout(stallTimeoutMs, () => stream.destroy(new Aborted('the download stood still')))
+    reply.raw.setTimeout(stallTimeoutMs, () => stream.destroy(new Aborted('the download stalled')))
     const length = end - start + 1
     return reply.header('content-length', length).send(requireLength(stream, length))
   })

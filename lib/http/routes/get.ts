@@ -1,16 +1,16 @@
 import { BackupSchema } from '../../../types/index.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { IdParams, NoQuery } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
 const schema = {
   operationId: 'getBackup',
   tags: ['backup'],
-  summary: 'One backup, with its progress while it runs',
+  summary: 'Show one backup, with its progress while it runs',
   params: IdParams,
   querystring: NoQuery,
   response: {
-    200: answer('The backup', BackupSchema),
+    200: response('The backup', BackupSchema),
     ...refusals.always,
     ...refusals.missing
   }

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { BackupSchema } from '../../../types/index.ts'
 import { Aborted, ImportEncoded } from '../../errors.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { NoQuery } from '../../arguments/call-schemas.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
 import { compileValidator } from '../validation.ts'
@@ -12,12 +12,13 @@ import { compileValidator } from '../validation.ts'
 const schema = {
   operationId: 'importBackup',
   tags: ['backup'],
-  summary: 'Take in a snapshot from elsewhere',
-  description: 'The body is the file as it was downloaded, of any size. It is checked while it arrives, and kept only when it is whole and sound.',
+  summary: 'Import a snapshot file',
+  description: 'The body is the file as it was downloaded, of any size. It is checked while it arrives, and kept ' +
+    'only if it is complete and valid.',
   querystring: NoQuery,
   body: Type.Unsafe<unknown>({ type: 'object', description: 'A snapshot file' }),
   response: {
-    201: answer('The backup, with an id of its own; its address is in Location', BackupSchema),
+    201: response('The backup, with a new id; Location contains its address', BackupSchema),
     ...refusals.always,
     ...refusals.body,
     ...refusals.unusable,
@@ -25,40 +26,49 @@ const schema = {
   }
 }
 
-/** Before the first byte is read, which would only be found to be no snapshot. */
+/**
+ * Refuses an encoded body before its first byte is read. Otherwise the error would be that the file is not a
+ * snapshot, which does not show the cause.
+ */
 const refuseEncoded = async ({ headers }: FastifyRequest): Promise<void> => {
   if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) throw new ImportEncoded()
 }
 
-/** In a scope of its own, where bodies are streams. */
+/** Adds the route in a child scope whose bodies are streams. */
 export function importRoute (scope: Scope, context: RouteContext): void {
   scope.register(async (child: Scope) => {
     child.removeAllContentTypeParsers()
-    // What an HTML form can send is not among them
-    child.addContentTypeParser(['application/json', 'application/octet-stream'], (request: unknown, payload: IncomingMessage, done: (error: null, body: IncomingMessage) => void) => done(null, payload))
+    // No content type that an HTML form can send
+    child.addContentTypeParser(['application/json', 'application/octet-stream'], passBody)
     addRoute(child, context)
   })
 }
+
+type BodyParsed = (error: null, body: IncomingMessage) => void
+
+const passBody = (request: unknown, payload: IncomingMessage, done: BodyParsed): void => done(null, payload)
 
 function addRoute (scope: Scope, { engineFor, options, stallTimeoutMs, requireRestoreAuth }: RouteContext): void {
   scope.post('/import', {
     ...longRoute,
     schema,
-    // A stream is no value to check
+    // A stream cannot be validated
     validatorCompiler: (route) => route.httpPart === 'body' ? () => true : compileValidator(route),
     onRequest: [requireRestoreAuth, refuseEncoded]
   }, async (request, reply) => {
     const body = request.body instanceof Readable ? request.body : Readable.from([])
     reply.raw.setTimeout(stallTimeoutMs, () => {
-      // What nobody reads yet, because others have their turn, or what is all here, stands still without the client's doing
-      if (body.readableFlowing !== null && !request.raw.complete) body.destroy(new Aborted('the upload stood still'))
+      // The client causes no delay if the import has not started to read, because it waits for other runs, or if the
+      // body has arrived completely
+      if (body.readableFlowing !== null && !request.raw.complete) body.destroy(new Aborted('the upload stalled'))
       else reply.raw.setTimeout(stallTimeoutMs)
     })
     try {
       const backup = await engineFor(request).import(body, callerOf(request, options))
       return await reply.code(201).headers({ location: locationOf(scope, backup.id) }).send(backup)
     } catch (error) {
-      // Node leaves what is not read of a body in the way of the answer (`resOnFinish` passes over one that was begun)
+      // Node.js does not discard the unread rest of a body that has been read in part (`resOnFinish` in node:http),
+      // and the rest would block the connection
       body.removeAllListeners('readable')
       body.resume()
       throw error

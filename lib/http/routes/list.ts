@@ -1,5 +1,5 @@
 import { BackupListSchema } from '../../../types/index.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { ListArguments } from '../../arguments/call-schemas.ts'
 import { collectionAddresses, type RouteContext, type Scope } from '../route-context.ts'
 
@@ -9,7 +9,7 @@ const schema = {
   summary: 'List backups, newest first',
   querystring: ListArguments,
   response: {
-    200: answer('A page of backups', BackupListSchema),
+    200: response('A page of backups', BackupListSchema),
     ...refusals.always
   }
 }

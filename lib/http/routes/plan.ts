@@ -1,18 +1,18 @@
 import { RestorePlanSchema } from '../../../types/index.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { IdParams, NoQuery, PlanArguments } from '../../arguments/call-schemas.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
 const schema = {
   operationId: 'planRestore',
   tags: ['backup'],
-  summary: 'Tell what a restore would do',
-  description: 'Changes nothing, and is allowed also where restores are switched off.',
+  summary: 'Plan a restore',
+  description: 'Shows what a restore would do. Changes nothing, and is allowed even when restores are disabled.',
   params: IdParams,
   querystring: NoQuery,
   body: PlanArguments,
   response: {
-    200: answer('The plan', RestorePlanSchema),
+    200: response('The plan', RestorePlanSchema),
     ...refusals.always,
     ...refusals.body,
     ...refusals.missing,
@@ -23,5 +23,6 @@ const schema = {
 }
 
 export function planRoute (scope: Scope, { engineFor }: RouteContext): void {
-  scope.post('/:id/plan', { ...longRoute, schema }, (request) => engineFor(request).plan(request.params.id, request.body))
+  scope.post('/:id/plan', { ...longRoute, schema }, (request) =>
+    engineFor(request).plan(request.params.id, request.body))
 }

@@ -5,7 +5,7 @@ import type { RouteContext, Scope } from '../route-context.ts'
 const schema = {
   operationId: 'removeBackup',
   tags: ['backup'],
-  summary: 'Delete a snapshot and its row',
+  summary: 'Delete a backup: its snapshot file and its log row',
   params: IdParams,
   querystring: NoQuery,
   response: {

@@ -1,6 +1,6 @@
 import { BackupSchema, RestoreResultSchema } from '../../../types/index.ts'
 import { RestoreNotAllowed } from '../../errors.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { IdParams, NoQuery, RestoreArguments } from '../../arguments/call-schemas.ts'
 import { prefersAsync } from '../prefer-header.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
@@ -8,15 +8,16 @@ import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '
 const schema = {
   operationId: 'restoreBackup',
   tags: ['backup'],
-  summary: 'Put the rows of a snapshot back',
-  description: 'In one transaction, after an automatic snapshot of what is there. Answers when it is done, or at once with `Prefer: respond-async`; then ' +
-    '`restore` of the backup tells how it went. A client that goes away does not end the run.',
+  summary: 'Restore the rows of a snapshot',
+  description: 'Takes a snapshot of the current rows automatically and replaces them, in one transaction. Responds ' +
+    'when the restore is finished, or immediately with `Prefer: respond-async`; in that case `restore` of the backup ' +
+    'contains the outcome. A client that disconnects does not abort the run.',
   params: IdParams,
   querystring: NoQuery,
   body: RestoreArguments,
   response: {
-    200: answer('What was restored', RestoreResultSchema),
-    202: answer('The backup that is being restored, with `Prefer: respond-async`', BackupSchema),
+    200: response('What was restored', RestoreResultSchema),
+    202: response('The backup that is being restored, with `Prefer: respond-async`', BackupSchema),
     ...refusals.always,
     ...refusals.body,
     ...refusals.missing,
@@ -37,7 +38,8 @@ export function restoreRoute (scope: Scope, { engineFor, options, requireRestore
     schema,
     onRequest: [requireRestoreAuth, refuseUnlessAllowed]
   }, async (request, reply) => {
-    const run = await engineFor(request).beginRestore(request.params.id, { ...request.body, ...callerOf(request, options) })
+    const call = { ...request.body, ...callerOf(request, options) }
+    const run = await engineFor(request).beginRestore(request.params.id, call)
     if (prefersAsync(request)) {
       const location = locationOf(scope, run.backup.id)
       return reply.code(202).headers({ location, 'preference-applied': 'respond-async' }).send(run.backup)

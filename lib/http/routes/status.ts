@@ -1,15 +1,15 @@
 import { StatusSchema } from '../../../types/index.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { StatusArguments } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
 const schema = {
   operationId: 'showBackupStatus',
   tags: ['backup'],
-  summary: 'Health, next run, what runs now, newest backups and bytes held',
+  summary: 'Show health, next run, current runs, newest backups and the size of all snapshots',
   querystring: StatusArguments,
   response: {
-    200: answer('How the service stands, also while the database is down', StatusSchema),
+    200: response('The status of the service, also while the database is not available', StatusSchema),
     ...refusals.always
   }
 }

@@ -1,18 +1,18 @@
 import { BackupSchema } from '../../../types/index.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { IdParams, NoQuery, UpdateArguments } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
 const schema = {
   operationId: 'updateBackup',
   tags: ['backup'],
-  summary: 'Pin or accept a snapshot, or write a note',
-  description: 'A pinned snapshot is never pruned. To unpin or to accept takes the same rights as to delete.',
+  summary: 'Pin or accept a snapshot, or change its note',
+  description: 'A pinned snapshot is never pruned. Unpinning and accepting require the same rights as deleting.',
   params: IdParams,
   querystring: NoQuery,
   body: UpdateArguments,
   response: {
-    200: answer('The backup as it is now', BackupSchema),
+    200: response('The updated backup', BackupSchema),
     ...refusals.always,
     ...refusals.body,
     ...refusals.missing,
@@ -23,9 +23,10 @@ const schema = {
 export function updateRoute (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
   scope.patch('/:id', {
     schema,
-    // Not sooner, because it takes the body to know
+    // Not in onRequest, because the decision depends on the body
     preHandler (request, reply, done) {
-      if (request.body.pinned === false || request.body.accepted !== undefined) requireRestoreAuth.call(scope, request, reply, done)
+      const { pinned, accepted } = request.body
+      if (pinned === false || accepted !== undefined) requireRestoreAuth.call(scope, request, reply, done)
       else done()
     }
   }, (request) => engineFor(request).update(request.params.id, request.body))

@@ -1,18 +1,19 @@
 import { VerificationSchema } from '../../../types/index.ts'
-import { answer, refusals } from '../response-schemas.ts'
+import { response, refusals } from '../response-schemas.ts'
 import { IdParams, NoBody, NoQuery } from '../../arguments/call-schemas.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
 const schema = {
   operationId: 'verifyBackup',
   tags: ['backup'],
-  summary: 'Tell whether a snapshot file is sound',
-  description: 'Reads it from its first byte to its last: structure, counts, checksums. Loads nothing.',
+  summary: 'Verify a snapshot file',
+  description: 'Reads the complete file and checks its structure, counts and checksums. Loads nothing into the ' +
+    'database.',
   params: IdParams,
   querystring: NoQuery,
   body: NoBody,
   response: {
-    200: answer('What was found', VerificationSchema),
+    200: response('The result of the verification', VerificationSchema),
     ...refusals.always,
     ...refusals.body,
     ...refusals.missing,
