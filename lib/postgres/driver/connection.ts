@@ -1,11 +1,11 @@
 import { Socket } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
-import postgres, { type Options, type PostgresType } from 'postgres'
+import postgres from 'postgres'
 import { OptionInvalid } from '../../errors.ts'
 import { encryptionParameters, readConnectionUrl } from './connection-url.ts'
 import { acceptAnyHost, checked, encryptionFor, readEncryption } from './encryption.ts'
 import { CopySocket } from './copy-socket.ts'
-import type { RowTransform } from './query.ts'
+import { copyInstance, parsedOptions, setAddress, setSocket, type ConnectionOptions, type ConnectSocket } from './internals.ts'
 
 /** A postgres.js instance, whatever types its owner registered. */
 export type Sql = postgres.Sql<any>
@@ -26,16 +26,9 @@ function requireRoom (sql: Sql, option: string): Sql {
 /** Otherwise they go to the console. */
 const onnotice = (): void => {}
 
-interface Transforms { column: { from?: unknown, to?: unknown }, row: RowTransform }
-
-/** As postgres.js keeps it, and not as its owner gave it. */
-const transformsOf = (sql: Sql): Transforms => (sql.options as unknown as { transform: Transforms }).transform
-
-export const rowTransform = (sql: Sql): RowTransform => transformsOf(sql).row
-
 /** Throws FST_BACKUP_OPTION_INVALID for an instance that no statement of ours would get through. */
 export function acceptPool (sql: Sql): Sql {
-  const { from, to } = transformsOf(sql).column
+  const { from, to } = parsedOptions(sql).transform.column
   for (const rename of [from, to]) {
     try {
       // Names of the one column and the savepoints that there are
@@ -46,8 +39,6 @@ export function acceptPool (sql: Sql): Sql {
   }
   return requireRoom(sql, 'sql')
 }
-
-type ConnectionOptions = Options<Record<string, PostgresType>>
 
 /** Opens nothing yet: postgres.js connects with the first query. Throws FST_BACKUP_OPTION_INVALID. */
 export function createPool (connection: string | ConnectionOptions | undefined): Sql {
@@ -91,29 +82,27 @@ function optionOrEnvironment (connection: ConnectionOptions): unknown {
 
 /** postgres.js reads its options once, when it makes its connections; none of them is open yet. */
 function encrypted (sql: Sql, ssl: unknown, isExplicit: boolean): Sql {
-  const given = sql.options as unknown as SocketOptions
+  const given = parsedOptions(sql)
   // A socket of the file system is not encrypted, whatever the mode (manual, 34.19.1)
   const wanted = typeof given.path === 'string' && !isExplicit ? false : encryptionFor(ssl ?? given.ssl, given.host)
-  return wanted === given.ssl ? sql : postgres({ ...given, ssl: wanted } as unknown as ConnectionOptions)
+  return wanted === given.ssl ? sql : copyInstance(sql, { ssl: wanted })
 }
-
-interface SocketOptions { ssl?: unknown, host: string[], port: number[], path: string | false | undefined, socket?: (options: SocketOptions) => Socket }
 
 /**
  * postgres.js leaves Nagle's algorithm on, and then the last message of a COPY waits until the one before it is acknowledged: 40 ms a
  * table, with all of them locked. Only for a server that has one address: trying several in turn is up to postgres.js.
  */
 function sendAtOnce (sql: Sql): void {
-  const options = sql.options as unknown as SocketOptions
-  if (options.host.length === 1 && options.socket === undefined) options.socket = connectSocket
+  const { host, socket } = parsedOptions(sql)
+  if (host.length === 1 && socket === undefined) setSocket(sql, connectSocket)
 }
 
 /** Still connecting when it is handed out: what is written waits, and an error reaches postgres.js in the ordinary way. */
-function connectSocket ({ ssl, host: [host = ''], port: [port = 0], path }: SocketOptions): Socket {
+const connectSocket: ConnectSocket = ({ ssl, host: [host = ''], port: [port = 0], path }) => {
   // What comes through TLS is not for this socket to read
   const socket = ssl ? new Socket() : new CopySocket()
   // By its name TLS checks the certificate
-  Object.assign(socket, { host, port })
+  setAddress(socket, host, port)
   socket.setNoDelay(true)
   return path ? socket.connect(path) : socket.connect(port, host)
 }
@@ -132,7 +121,7 @@ const portableOptions = ['host', 'port', 'path', 'database', 'user', 'pass', 'ss
 
 /** Undefined when the connection takes a function that can not be handed to another thread: a `socket`, or one in `ssl`. */
 export function poolSettings (sql: Sql): PoolSettings | undefined {
-  const given = sql.options as unknown as Record<string, unknown> & SocketOptions
+  const given = parsedOptions(sql)
   if (given.socket !== undefined && given.socket !== connectSocket) return undefined
   const asksPassword = typeof given.pass === 'function'
   const options = Object.fromEntries(portableOptions.filter((name) => name !== 'pass' || !asksPassword).map((name) => [name, given[name]]))
@@ -168,7 +157,7 @@ export function connectBySettings ({ options, asksPassword, acceptsAnyHost }: Po
 
 /** One connection more to the same server, whatever those of the pool wait for, and without its transforms. To be ended by the caller. */
 export function connectBeside (sql: Sql, max = 1): Sql {
-  return postgres({ ...sql.options, max, fetch_types: false, transform: { column: {}, value: {}, row: {} } } as unknown as ConnectionOptions)
+  return copyInstance(sql, { max, fetch_types: false, transform: { column: {}, value: {}, row: {} } })
 }
 
 /**

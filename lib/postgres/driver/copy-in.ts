@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { startCopy } from './copy-stream.ts'
+import { endWithoutCopyFail } from './internals.ts'
 import type { Queryable } from './query.ts'
 
 /** A `COPY … FROM STDIN` that is under way. */
@@ -37,9 +38,7 @@ function createCopyIn (stream: Writable, outcome: Promise<{ count: number }>): C
       sent = new Promise<void>((resolve) => { stream.write(chunk, () => { resolve() }) })
     },
     async end () {
-      // A Writable destroys itself when it has finished, for which postgres.js has but one message: CopyFail, behind CopyDone. The
-      // server passes over it, without the answer that the next statement would then wait for, 40 ms each time
-      stream._destroy = (error, done) => { done(error) }
+      endWithoutCopyFail(stream)
       stream.end()
       return (await outcome).count
     },

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { copySocketOf, type CopySocket } from './copy-socket.ts'
 import { startCopy } from './copy-stream.ts'
+import { resumeSocket, takePushedRows } from './internals.ts'
 import type { Queryable } from './query.ts'
 
 /** Who reads what several COPY send, one behind the other. */
@@ -35,7 +36,7 @@ export async function readCopyOut (queryable: Queryable, texts: string[], reader
   function open (opened: Readable): void {
     stream = opened
     // The stream's own machinery would make an event of each row. It is passed by where the socket does not give them anyway, as under TLS
-    stream.push = (row: Buffer | null) => row === null || take(row, 0, row.length)
+    takePushedRows(stream, take)
     socket = copySocketOf(stream)
     socket?.takeRows(take)
     // The request to cancel may not have arrived
@@ -69,7 +70,7 @@ export async function readCopyOut (queryable: Queryable, texts: string[], reader
   function resume (): void {
     awaited = undefined
     try {
-      stream?._read(0)
+      if (stream !== undefined) resumeSocket(stream)
     } catch {
       // The socket is no more: the next statement tells
     }

@@ -1,5 +1,6 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net'
 import type { Readable } from 'node:stream'
+import { resumeSocket } from './internals.ts'
 import { CopyMessages, type TakeRow } from './copy-messages.ts'
 
 /** New memory for each chunk that arrives would keep the garbage collector busy. */
@@ -43,7 +44,7 @@ let resumed: CopySocket | undefined
 /** The socket behind a stream of postgres.js, when it is a CopySocket: a stream that asks for more resumes it, and so it makes itself known. */
 export function copySocketOf (stream: Readable): CopySocket | undefined {
   isAsked = true
-  stream._read(0)
+  resumeSocket(stream)
   isAsked = false
   const socket = resumed
   resumed = undefined

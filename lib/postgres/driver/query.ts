@@ -1,35 +1,20 @@
 import type { PendingQuery, Row as AnyRow } from 'postgres'
 import type { Sql } from './connection.ts'
+import { takeUntransformedRows, type RowTransform } from './internals.ts'
 import { quoteLiteral } from '../identifiers.ts'
 
 /** What can run a statement: a pool, or a transaction's own connection. */
 export type Queryable = Pick<Sql, 'unsafe'>
 export type Parameter = string | null
 
-/** What an instance makes of the rows of its queries; of postgres.js, by its `options`. */
-export interface RowTransform { from?: unknown }
-
 /**
- * Runs statements and gives the first column of their rows, unread and untouched, whatever the caller's own instance does with rows, columns and types.
- *
- * postgres.js 3.4.9 hands each row to `transform.row.from`, a raw one too, which may replace it or throw. It asks the query for `forEachFn` just before, and
- * calls that just after, all in one expression: so for the time between, and for nobody else, there is no such transform. Without parameters no
- * serializer has a say. The tests "transforms and types of the caller's own" tell when this can go, or no longer works.
+ * Runs statements and returns the first column of their rows, not parsed and not transformed, whatever the caller's own instance does with rows, columns
+ * and types. Without parameters no serializer of the instance is called.
  */
 async function readRows (queryable: Queryable, statement: string, transform: RowTransform): Promise<Buffer[]> {
   const query: PendingQuery<AnyRow[]> = queryable.unsafe(statement)
   const rows: Buffer[] = []
-  const { from } = transform
-  const take = ([first]: Buffer[]): void => {
-    transform.from = from
-    if (first !== undefined) rows.push(first)
-  }
-  Object.defineProperty(query, 'forEachFn', {
-    get () {
-      transform.from = undefined
-      return take
-    }
-  })
+  takeUntransformedRows(query, transform, ([first]) => { if (first !== undefined) rows.push(first) })
   await query.raw()
   return rows
 }

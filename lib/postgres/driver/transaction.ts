@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/promises'
 import type { TransactionSql } from 'postgres'
 import { asReadOnly, isConnectionLoss, isTermination } from '../database-error.ts'
-import { connectBeside, rowTransform, type Sql } from './connection.ts'
+import { connectBeside, type Sql } from './connection.ts'
 import { openCopyIn, type CopyIn } from './copy-in.ts'
 import { readCopyOut, type CopyReader } from './copy-out.ts'
-import { queryRow, queryRows, runStatements, type Parameter, type RowTransform } from './query.ts'
+import { parsedOptions, type RowTransform } from './internals.ts'
+import { queryRow, queryRows, runStatements, type Parameter } from './query.ts'
 
 /** COMMIT was sent by a transaction that may have written, and the connection died before it was answered: it stands or falls as a whole. */
 export class CommitUncertain extends Error {}
@@ -65,7 +66,7 @@ async function attemptTransaction<T> (sql: Sql, mode: TransactionMode, work: (tx
   await beforeAnySocketCloses()
   signal?.throwIfAborted()
   const canceller = createCanceller(sql)
-  const connection: Connection = { lost: false, transaction: Promise.resolve(), signal, canceller, transform: rowTransform(sql) }
+  const connection: Connection = { lost: false, transaction: Promise.resolve(), signal, canceller, transform: parsedOptions(sql).transform.row }
   let working: Promise<T> | undefined
   const over = new AbortController()
   const aborted = new Promise<never>((_resolve, reject) => {
