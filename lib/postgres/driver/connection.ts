@@ -3,165 +3,196 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import postgres from 'postgres'
 import { OptionInvalid } from '../../errors.ts'
 import { encryptionParameters, readConnectionUrl } from './connection-url.ts'
-import { acceptAnyHost, checked, encryptionFor, readEncryption } from './encryption.ts'
 import { CopySocket } from './copy-socket.ts'
-import { copyInstance, parsedOptions, setAddress, setSocket, type ConnectionOptions, type ConnectSocket } from './internals.ts'
+import { acceptAnyHost, checked, encryptionFor, readEncryption } from './encryption.ts'
+import {
+  copyInstance, parsedOptions, setAddress, setSocket, type ConnectionOptions, type ConnectSocket
+} from './internals.ts'
 
-/** A postgres.js instance, whatever types its owner registered. */
+/** A postgres.js instance, with any types that its owner registered. */
 export type Sql = postgres.Sql<any>
 
-/** For a run, and for whoever looks at the tables meanwhile. */
+/** One for a run, and one for statements that run at the same time. */
 const connectionsNeeded = 2
-/** For short statements that wait for nobody; a second one in case that is not quite so. */
+/** The log runs short statements that wait for no lock; a second connection in case one of them takes longer. */
 const logConnections = 2
 
-/** Throws FST_BACKUP_OPTION_INVALID for a pool so small that a run would wait for itself. */
-function requireRoom (sql: Sql, option: string): Sql {
+/** Throws FST_BACKUP_OPTION_INVALID for a pool that is so small that a run would wait for itself. */
+function requireConnections (sql: Sql, option: string): Sql {
   if (sql.options.max < connectionsNeeded) {
-    throw new OptionInvalid(`option '${option}' has max: ${sql.options.max}, but a backup holds one connection for as long as it runs; give it max: ${connectionsNeeded} or more`)
+    throw new OptionInvalid(`option '${option}' has max: ${sql.options.max}, but a backup holds one connection ` +
+      `for as long as it runs; give it max: ${connectionsNeeded} or more`)
   }
   return sql
 }
 
-/** Otherwise they go to the console. */
+/** postgres.js writes notices to the console by default. */
 const onnotice = (): void => {}
 
-/** Throws FST_BACKUP_OPTION_INVALID for an instance that no statement of ours would get through. */
+/** Throws FST_BACKUP_OPTION_INVALID for an instance that fails every statement of the library. */
 export function acceptPool (sql: Sql): Sql {
   const { from, to } = parsedOptions(sql).transform.column
   for (const rename of [from, to]) {
     try {
-      // Names of the one column and the savepoints that there are
+      // The names of the only column and of the savepoints that statements of the library have
       if (typeof rename === 'function') for (const name of ['row_to_json', 's0']) rename(name)
     } catch {
-      throw new OptionInvalid("option 'sql' has a transform.column that throws for the name row_to_json or s0; let it take every name")
+      throw new OptionInvalid("option 'sql' has a transform.column that throws for the name row_to_json or s0; " +
+        'let it accept every name')
     }
   }
-  return requireRoom(sql, 'sql')
+  return requireConnections(sql, 'sql')
 }
 
-/** Opens nothing yet: postgres.js connects with the first query. Throws FST_BACKUP_OPTION_INVALID. */
+/**
+ * Does not connect: postgres.js does, with the first query. Without `connection` the URL is that of DATABASE_URL.
+ * Throws FST_BACKUP_OPTION_INVALID.
+ */
 export function createPool (connection: string | ConnectionOptions | undefined): Sql {
-  const place = connection === undefined ? 'DATABASE_URL' : "option 'connection'"
-  const text = typeof connection === 'string' ? connection : connection === undefined ? process.env.DATABASE_URL : undefined
-  const url = text === undefined ? undefined : parseUrl(place, () => readConnectionUrl(text))
+  const source = connection === undefined ? 'DATABASE_URL' : "option 'connection'"
+  const options = typeof connection === 'object' ? connection : undefined
+  const text = typeof connection === 'object' ? undefined : connection ?? process.env.DATABASE_URL
+  const url = text === undefined ? undefined : parseUrl(source, () => readConnectionUrl(text))
   const settings = {
-    // In PgBouncer's transaction mode the next statement may meet another server process
+    // In PgBouncer's transaction mode the next statement may run in another server process
     prepare: false,
     fetch_types: false,
     connect_timeout: 10,
-    // A database that came back is noticed soon; the default waits up to 20 s
+    // Detects soon that a database is available again; the default waits up to 20 s
     backoff: () => 0.5,
     idle_timeout: 60,
     onnotice,
-    ...typeof connection === 'object' && connection,
+    ...options,
     ...url?.options
   }
-  const ssl = typeof connection === 'object' ? optionOrEnvironment(connection) : readEncryption(url?.encryption ?? new Map(), place)
-  const sql = encrypted(url === undefined ? postgres(settings) : parseUrl(place, () => postgres(url.url, settings)), ssl, typeof connection === 'object' && connection.ssl !== undefined)
-  sendAtOnce(requireRoom(sql, 'connection'))
+  const ssl = options === undefined ? readEncryption(url?.encryption ?? new Map(), source) : sslOf(options)
+  const plain = url === undefined ? postgres(settings) : parseUrl(source, () => postgres(url.url, settings))
+  const sql = encrypted(plain, ssl, options?.ssl !== undefined)
+  disableNagle(requireConnections(sql, 'connection'))
   return sql
 }
 
-/** What the URL constructor throws holds the whole URL, and the password with it: so nothing of it is told. */
-function parseUrl<T> (place: string, parse: () => T): T {
+/** Errors of the URL constructor contain the complete URL with its password, so none of their text is passed on. */
+function parseUrl<T> (source: string, parse: () => T): T {
   try {
     return parse()
   } catch {
-    throw new OptionInvalid(`${place} is no URL that can be read; percent-encode what is special in the user and the password (RFC 3986, 2.1), and see that the port is one`)
+    throw new OptionInvalid(`${source} is not a valid URL; percent-encode special characters in the user and the ` +
+      'password (RFC 3986, 2.1), and check the port')
   }
 }
 
-/** An `ssl` that is given says all. */
-function optionOrEnvironment (connection: ConnectionOptions): unknown {
-  const unknown = Object.keys(connection).find((name) => name !== 'ssl' && encryptionParameters.some((parameter) => parameter === name))
-  if (unknown !== undefined) throw new OptionInvalid(`there is no option 'connection.${unknown}'; give 'connection.ssl', or a URL`)
-  if (connection.ssl === undefined) return readEncryption(new Map(), "option 'connection'")
-  return typeof connection.ssl === 'object' && connection.ssl !== null ? checked(connection.ssl, "option 'connection.ssl'") : connection.ssl
+/** The option `ssl` replaces the environment completely. */
+function sslOf (options: ConnectionOptions): unknown {
+  const isEncryptionParameter = (name: string): boolean => encryptionParameters.some((parameter) => parameter === name)
+  const unknown = Object.keys(options).find((name) => name !== 'ssl' && isEncryptionParameter(name))
+  if (unknown !== undefined) {
+    throw new OptionInvalid(`there is no option 'connection.${unknown}'; use 'connection.ssl', or a URL`)
+  }
+  const { ssl } = options
+  if (ssl === undefined) return readEncryption(new Map(), "option 'connection'")
+  return typeof ssl === 'object' && ssl !== null ? checked(ssl, "option 'connection.ssl'") : ssl
 }
 
-/** postgres.js reads its options once, when it makes its connections; none of them is open yet. */
+/** The same pool with this encryption. postgres.js reads `ssl` once, when it creates its connections. */
 function encrypted (sql: Sql, ssl: unknown, isExplicit: boolean): Sql {
   const given = parsedOptions(sql)
-  // A socket of the file system is not encrypted, whatever the mode (manual, 34.19.1)
-  const wanted = typeof given.path === 'string' && !isExplicit ? false : encryptionFor(ssl ?? given.ssl, given.host)
+  // A Unix-domain socket is not encrypted in any mode (manual, 34.19.1)
+  const isUnencryptedSocket = typeof given.path === 'string' && !isExplicit
+  const wanted = isUnencryptedSocket ? false : encryptionFor(ssl ?? given.ssl, given.host)
   return wanted === given.ssl ? sql : copyInstance(sql, { ssl: wanted })
 }
 
 /**
- * postgres.js leaves Nagle's algorithm on, and then the last message of a COPY waits until the one before it is acknowledged: 40 ms a
- * table, with all of them locked. Only for a server that has one address: trying several in turn is up to postgres.js.
+ * postgres.js does not disable Nagle's algorithm, so the last message of a COPY waits until the server has acknowledged
+ * the one before it: 40 ms for each table, while all of them are locked. Only for a server with one address:
+ * postgres.js tries several addresses in turn by itself.
  */
-function sendAtOnce (sql: Sql): void {
+function disableNagle (sql: Sql): void {
   const { host, socket } = parsedOptions(sql)
   if (host.length === 1 && socket === undefined) setSocket(sql, connectSocket)
 }
 
-/** Still connecting when it is handed out: what is written waits, and an error reaches postgres.js in the ordinary way. */
+/** Returns the socket before it is connected: writes are queued, and postgres.js handles an error as usual. */
 const connectSocket: ConnectSocket = ({ ssl, host: [host = ''], port: [port = 0], path }) => {
-  // What comes through TLS is not for this socket to read
+  // A CopySocket can not read what TLS encrypts
   const socket = ssl ? new Socket() : new CopySocket()
-  // By its name TLS checks the certificate
   setAddress(socket, host, port)
   socket.setNoDelay(true)
   return path ? socket.connect(path) : socket.connect(port, host)
 }
 
-/** How to reach the database, as plain data. */
+/** How to connect to the database, as plain data for another thread. */
 export interface PoolSettings {
   options: ConnectionOptions
-  /** The password comes from a function, which stays behind: a token that expires, say. */
+  /** A function returns the password, such as a token that expires. The function stays in this thread. */
   asksPassword: boolean
-  /** The certificate of the server may name any host (sslmode verify-ca): a function says so, which stays behind, too. */
+  /**
+   * The certificate of the server may name any host (sslmode verify-ca): `ssl` has a function for it, which stays, too.
+   */
   acceptsAnyHost: boolean
 }
 
-/** All that decides which server is reached, and as whom. What postgres.js makes of rows is of no interest to a run. */
-const portableOptions = ['host', 'port', 'path', 'database', 'user', 'pass', 'ssl', 'sslnegotiation', 'connect_timeout', 'keep_alive', 'target_session_attrs', 'connection'] as const
+/** Options that decide on the server and the role. A run does not need those that change rows. */
+const portableOptions = [
+  'host', 'port', 'path', 'database', 'user', 'pass', 'ssl', 'sslnegotiation', 'connect_timeout', 'keep_alive',
+  'target_session_attrs', 'connection'
+] as const
 
-/** Undefined when the connection takes a function that can not be handed to another thread: a `socket`, or one in `ssl`. */
+/**
+ * Undefined when the options contain a function that can not be passed to another thread: a `socket`, or one in `ssl`.
+ */
 export function poolSettings (sql: Sql): PoolSettings | undefined {
   const given = parsedOptions(sql)
   if (given.socket !== undefined && given.socket !== connectSocket) return undefined
   const asksPassword = typeof given.pass === 'function'
-  const options = Object.fromEntries(portableOptions.filter((name) => name !== 'pass' || !asksPassword).map((name) => [name, given[name]]))
-  const acceptsAnyHost = typeof given.ssl === 'object' && given.ssl !== null && 'checkServerIdentity' in given.ssl && given.ssl.checkServerIdentity === acceptAnyHost
-  if (acceptsAnyHost) {
-    const { checkServerIdentity, ...ssl } = given.ssl as TlsOptions
-    options.ssl = ssl
-  }
+  const names = portableOptions.filter((name) => name !== 'pass' || !asksPassword)
+  const options = Object.fromEntries(names.map((name) => [name, given[name]]))
+  const ssl = sslForAnyHost(given.ssl)
+  if (ssl !== undefined) options.ssl = ssl
   try {
-    return { options: structuredClone(options), asksPassword, acceptsAnyHost }
+    return { options: structuredClone(options), asksPassword, acceptsAnyHost: ssl !== undefined }
   } catch {
     return undefined
   }
 }
 
-/** One connection of its own, for a run. To be ended by the caller. */
-export function connectBySettings ({ options, asksPassword, acceptsAnyHost }: PoolSettings, askPassword: () => Promise<string>): Sql {
+/** The options without acceptAnyHost(). Undefined when they do not contain it. */
+function sslForAnyHost (ssl: unknown): object | undefined {
+  if (typeof ssl !== 'object' || ssl === null || !('checkServerIdentity' in ssl)) return undefined
+  const { checkServerIdentity, ...others } = ssl
+  return checkServerIdentity === acceptAnyHost ? others : undefined
+}
+
+/** A single connection for a run. The caller must end it. */
+export function connectBySettings (settings: PoolSettings, askPassword: () => Promise<string>): Sql {
+  const { options, asksPassword, acceptsAnyHost } = settings
   const sql = postgres({
     ...options,
     ...asksPassword && { pass: askPassword },
     ...acceptsAnyHost && { ssl: { ...options.ssl as TlsOptions, checkServerIdentity: acceptAnyHost } },
     max: 1,
-    // As long as the run takes
+    // Lives for as long as the run takes
     max_lifetime: null,
     prepare: false,
     fetch_types: false,
     backoff: () => 0.5,
     onnotice
   })
-  sendAtOnce(sql)
+  disableNagle(sql)
   return sql
 }
 
-/** One connection more to the same server, whatever those of the pool wait for, and without its transforms. To be ended by the caller. */
-export function connectBeside (sql: Sql, max = 1): Sql {
-  return copyInstance(sql, { max, fetch_types: false, transform: { column: {}, value: {}, row: {} } })
-}
+/**
+ * Another pool for the same server and role, which works also when all connections of `sql` wait, and without its
+ * transforms. The caller must end it.
+ */
+export const connectBeside = (sql: Sql, max = 1): Sql =>
+  copyInstance(sql, { max, fetch_types: false, transform: { column: {}, value: {}, row: {} } })
 
 /**
- * A pool for the log, to be ended by the caller. A restore writes to the log while it has the tables locked: if every connection of the one pool
- * waited for these tables, it would wait for them, and PostgreSQL would see no deadlock.
+ * A pool for the log. The caller must end it. A restore writes to the log while it has the tables locked: if every
+ * connection of a shared pool waited for these tables, the restore would wait for them, and PostgreSQL would not detect
+ * the deadlock.
  */
 export const createLogPool = (sql: Sql): Sql => connectBeside(sql, logConnections)

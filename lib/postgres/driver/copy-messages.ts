@@ -1,45 +1,50 @@
-/** Takes a row, its new line included, from where it lies among others. False: no more for now; what has arrived already still comes. */
+/**
+ * Gets a row with its new line, as a range of a buffer that contains others, too. False pauses the socket; rows that
+ * have arrived are still passed.
+ */
 export type TakeRow = (bytes: Buffer, start: number, end: number) => boolean
 
 const noBytes = Buffer.alloc(0)
 const copyData = 0x64
-/** A type and a length, which counts itself and not the type (manual, 55.7). */
+/** A type and a length. The length includes itself and not the type (manual, 55.7). */
 const headerSize = 5
 /** The length of a message without a body. */
 const smallest = 4
 
-/** Tells the rows of `COPY … TO STDOUT` from all else that a server sends, however it was cut into chunks. */
+/** Separates the rows of `COPY … TO STDOUT` from everything else that a server sends, in chunks of any size. */
 export class CopyMessages {
-  /** Is given each row while it is there. What the row lies in is used again when it has returned. */
+  /** Gets each row while it is set. The memory of the row is reused after it has returned. */
   take: TakeRow | undefined
   readonly #forward: (chunk: Buffer) => void
-  readonly #holdBack: () => void
-  /** Bytes that are still to come of a message that is forwarded. */
+  readonly #pause: () => void
+  /** Bytes that are missing of a message that is forwarded. */
   #missing = 0
-  /** A header that has not arrived as a whole. */
+  /** A header that has not arrived completely. */
   #beginning: Buffer = noBytes
-  /** A row that has not, and how much of it is there. */
+  /** A row that has not arrived completely, and how many of its bytes have. */
   #row: Buffer | undefined
   #filled = 0
-  /** What comes is no message of PostgreSQL: a wrong port, say. */
+  /** The other side does not send messages of PostgreSQL, for example at a wrong port. */
   #isForeign = false
 
   /**
-   * @param forward is given all but the rows, in chunks to keep
-   * @param holdBack is called when no more rows are wanted for now
+   * @param forward gets everything except the rows, in chunks that it may keep
+   * @param pause is called when `take` returns false
    */
-  constructor (forward: (chunk: Buffer) => void, holdBack: () => void) {
+  constructor (forward: (chunk: Buffer) => void, pause: () => void) {
     this.#forward = forward
-    this.#holdBack = holdBack
+    this.#pause = pause
   }
 
-  /** Takes the first `count` bytes, which may be written over afterwards. */
+  /** Processes the first `count` bytes. Their memory may be reused afterwards. */
   receive (arrived: Buffer, count: number): void {
-    const chunk = this.#beginning.length === 0 ? arrived : Buffer.concat([this.#beginning, arrived.subarray(0, count)])
+    const chunk = this.#beginning.length === 0
+      ? arrived
+      : Buffer.concat([this.#beginning, arrived.subarray(0, count)])
     const length = this.#beginning.length + count
     this.#beginning = noBytes
     let position = this.#row === undefined ? this.#missing : this.#fillRow(this.#row, chunk, 0, length)
-    // What lies between the two is forwarded
+    // Bytes between the two are forwarded
     let from = this.#missing > 0 ? 0 : position
     while (position + headerSize <= length && !this.#isForeign) {
       const size = chunk.readUInt32BE(position + 1)
@@ -49,7 +54,7 @@ export class CopyMessages {
       }
       const end = position + 1 + size
       if (chunk[position] === copyData) {
-        // It may hold what begins the COPY
+        // It may contain the message that begins the COPY
         this.#pass(chunk, from, position)
         from = position
         if (this.take !== undefined) from = this.#takeRow(chunk, position + headerSize, end, length)
@@ -62,15 +67,15 @@ export class CopyMessages {
     this.#pass(chunk, from, Math.min(position, length))
   }
 
-  /** A copy, since the memory is used again. */
+  /** Forwards a copy, because the memory is reused. */
   #pass (chunk: Buffer, start: number, end: number): void {
     if (start < end) this.#forward(Buffer.from(chunk.subarray(start, end)))
   }
 
-  /** Gives the position behind the row, or behind what is there of it. */
+  /** Returns the position after the row, or after its part that has arrived. */
   #takeRow (chunk: Buffer, start: number, end: number, length: number): number {
     if (end <= length) {
-      this.#give(chunk, start, end)
+      this.#deliver(chunk, start, end)
       return end
     }
     this.#filled = 0
@@ -83,12 +88,12 @@ export class CopyMessages {
     this.#filled += copied
     if (this.#filled === row.length) {
       this.#row = undefined
-      this.#give(row, 0, row.length)
+      this.#deliver(row, 0, row.length)
     }
     return start + copied
   }
 
-  #give (bytes: Buffer, start: number, end: number): void {
-    if (this.take?.(bytes, start, end) === false) this.#holdBack()
+  #deliver (bytes: Buffer, start: number, end: number): void {
+    if (this.take?.(bytes, start, end) === false) this.#pause()
   }
 }

@@ -4,98 +4,128 @@ import { startCopy } from './copy-stream.ts'
 import { resumeSocket, takePushedRows } from './internals.ts'
 import type { Queryable } from './query.ts'
 
-/** Who reads what several COPY send, one behind the other. */
+/** Reads the output of several COPY statements, one after the other. */
 export interface CopyReader {
-  /** The statement of this index begins; those before it have ended. What it throws ends them all. */
+  /**
+   * The statement with this index begins; those before it have ended. An error that this throws ends all statements.
+   */
   begin: (index: number) => void
   /**
-   * Takes one line of COPY text, its new line included, from where it lies among others. A promise holds the server back until it
-   * settles; what had arrived by then still comes.
+   * Gets one line of COPY text with its new line, as a range of a buffer that contains others, too. While a returned
+   * promise is pending, no more is read from the server; rows that had arrived before are still passed.
    */
   row: (bytes: Buffer, start: number, end: number) => Promise<void> | undefined
 }
 
-/** How it ended: what the reader refused it for, and what the database or the connection failed it for. Both, when the one follows the other. */
+/**
+ * `refusal`: the error of the reader. `failure`: that of the database or the connection. Both when one caused the
+ * other.
+ */
 export interface CopyOutEnd { refusal?: { error: unknown }, failure?: { error: unknown } }
 
 /**
- * Runs statements `COPY … TO STDOUT` in one round trip (manual, 55.2.2.1, Multiple Statements in a Simple Query) and hands over each row: the
- * server sends one CopyData message a row (55.2.6). Never rejects, and resolves when the last promise of `reader` has settled, too.
+ * Runs `COPY … TO STDOUT` statements in one round trip (manual, 55.2.2.1, Multiple Statements in a Simple Query) and
+ * passes each row to `reader`: the server sends one CopyData message for each row (55.2.6). Never rejects. Resolves
+ * after the statements have ended and the last promise of `reader` has settled.
  *
- * When a row can't be taken, the statements are cancelled and the rest is drained, since postgres.js leaves the connection stuck when such
- * a stream is destroyed early.
+ * When `reader` fails, the statements are cancelled and their remaining rows are read and dropped, because postgres.js
+ * leaves the connection unusable when such a stream is destroyed early.
  */
-export async function readCopyOut (queryable: Queryable, texts: string[], reader: CopyReader, cancel: () => void): Promise<CopyOutEnd> {
-  const ended: CopyOutEnd = {}
-  let held: Promise<void> = Promise.resolve()
-  let awaited: Promise<void> | undefined
-  let stream: Readable | undefined
-  let socket: CopySocket | undefined
-  let begun = 0
-
-  function open (opened: Readable): void {
-    stream = opened
-    // The stream's own machinery would make an event of each row. It is passed by where the socket does not give them anyway, as under TLS
-    takePushedRows(stream, take)
-    socket = copySocketOf(stream)
-    socket?.takeRows(take)
-    // The request to cancel may not have arrived
-    if (ended.refusal !== undefined) cancel()
-    else begin()
-  }
-
-  function begin (): void {
-    try {
-      reader.begin(begun++)
-    } catch (error) {
-      refuse(error)
-    }
-  }
-
-  function take (bytes: Buffer, start: number, end: number): boolean {
-    if (ended.refusal !== undefined) return true
-    try {
-      const taken = reader.row(bytes, start, end)
-      if (taken === undefined) return true
-      // What arrives while the server is held back mostly waits for the same
-      if (taken !== awaited) held = Promise.all([held, taken.then(resume, refuse)]).then(() => {})
-      awaited = taken
-      return false
-    } catch (error) {
-      refuse(error)
-      return true
-    }
-  }
-
-  function resume (): void {
-    awaited = undefined
-    try {
-      if (stream !== undefined) resumeSocket(stream)
-    } catch {
-      // The socket is no more: the next statement tells
-    }
-  }
-
-  function refuse (error: unknown): void {
-    resume()
-    // One request is enough: each takes a connection
-    if (ended.refusal !== undefined) return
-    ended.refusal = { error }
-    cancel()
-  }
-
+export async function readCopyOut (
+  queryable: Queryable, texts: string[], reader: CopyReader, cancel: () => void
+): Promise<CopyOutEnd> {
+  const reading = new CopyReading(reader, cancel)
   await new Promise<void>((resolve) => {
     startCopy<Readable>(queryable, texts.join(';'), {
-      onOpen: open,
-      // The rows are counted by who takes them
+      onOpen: (stream) => { reading.open(stream) },
+      // The reader counts the rows
       onEnd () { resolve() },
       onError (error) {
-        ended.failure = { error }
+        reading.ended.failure = { error }
         resolve()
       }
     })
   })
-  socket?.takeRows()
-  await held
-  return ended
+  await reading.close()
+  return reading.ended
+}
+
+/** What is common to the statements of one readCopyOut(). */
+class CopyReading {
+  readonly ended: CopyOutEnd = {}
+  readonly #reader: CopyReader
+  readonly #cancel: () => void
+  /** All promises of the reader. */
+  #held: Promise<void> = Promise.resolve()
+  /** The pending promise of the reader. */
+  #awaited: Promise<void> | undefined
+  #stream: Readable | undefined
+  #socket: CopySocket | undefined
+  #begun = 0
+
+  constructor (reader: CopyReader, cancel: () => void) {
+    this.#reader = reader
+    this.#cancel = cancel
+  }
+
+  /** Called for each statement. */
+  open (stream: Readable): void {
+    const take = this.#take.bind(this)
+    this.#stream = stream
+    // For connections whose socket does not pass the rows itself, as under TLS
+    takePushedRows(stream, take)
+    this.#socket = copySocketOf(stream)
+    this.#socket?.takeRows(take)
+    // The first cancel request may have arrived too early
+    if (this.ended.refusal !== undefined) this.#cancel()
+    else this.#begin()
+  }
+
+  async close (): Promise<void> {
+    this.#socket?.takeRows()
+    await this.#held
+  }
+
+  #begin (): void {
+    try {
+      this.#reader.begin(this.#begun++)
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #take (bytes: Buffer, start: number, end: number): boolean {
+    if (this.ended.refusal !== undefined) return true
+    try {
+      const taken = this.#reader.row(bytes, start, end)
+      if (taken === undefined) return true
+      // Most rows that arrive while reading is paused return the same promise
+      if (taken !== this.#awaited) {
+        const settled = taken.then(() => { this.#resume() }, (error: unknown) => { this.#refuse(error) })
+        this.#held = Promise.all([this.#held, settled]).then(() => {})
+      }
+      this.#awaited = taken
+      return false
+    } catch (error) {
+      this.#refuse(error)
+      return true
+    }
+  }
+
+  #resume (): void {
+    this.#awaited = undefined
+    try {
+      if (this.#stream !== undefined) resumeSocket(this.#stream)
+    } catch {
+      // The socket is closed: the next statement reports that
+    }
+  }
+
+  #refuse (error: unknown): void {
+    this.#resume()
+    // A single request: each one takes a connection
+    if (this.ended.refusal !== undefined) return
+    this.ended.refusal = { error }
+    this.#cancel()
+  }
 }

@@ -1,14 +1,15 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net'
 import type { Readable } from 'node:stream'
-import { resumeSocket } from './internals.ts'
 import { CopyMessages, type TakeRow } from './copy-messages.ts'
+import { resumeSocket } from './internals.ts'
 
-/** New memory for each chunk that arrives would keep the garbage collector busy. */
+/** A fixed buffer: new memory for each chunk would keep the garbage collector busy. */
 const bufferSize = 256 * 1024
 
 /**
- * A socket that gives the rows of `COPY … TO STDOUT` to whoever takes them, straight from where they arrived, and everything else to
- * postgres.js. That would make three Buffers of each row and a stream event, which for short rows takes as long as the server does.
+ * A socket that passes the rows of `COPY … TO STDOUT` directly from its buffer to a function, and everything else to
+ * postgres.js. postgres.js would create three Buffers and a stream event for each row, which for short rows takes as
+ * long as the server does.
  */
 export class CopySocket extends Socket {
   readonly #messages: CopyMessages
@@ -27,25 +28,28 @@ export class CopySocket extends Socket {
     this.#messages = new CopyMessages((chunk) => { this.emit('data', chunk) }, () => { this.pause() })
   }
 
-  /** Each row from now on; without `take`, none. */
+  /** Passes each row to `take` from now on; without `take`, rows go to postgres.js. */
   takeRows (take?: TakeRow): void {
     this.#messages.take = take
   }
 
   override resume (): this {
-    if (isAsked) resumed = this
+    if (isSearching) resumed = this
     return super.resume()
   }
 }
 
-let isAsked = false
+let isSearching = false
 let resumed: CopySocket | undefined
 
-/** The socket behind a stream of postgres.js, when it is a CopySocket: a stream that asks for more resumes it, and so it makes itself known. */
+/**
+ * The socket behind a stream of postgres.js. Undefined when it is not a CopySocket. postgres.js does not publish it;
+ * but a stream that reads resumes its socket, and the socket notes that.
+ */
 export function copySocketOf (stream: Readable): CopySocket | undefined {
-  isAsked = true
+  isSearching = true
   resumeSocket(stream)
-  isAsked = false
+  isSearching = false
   const socket = resumed
   resumed = undefined
   return socket

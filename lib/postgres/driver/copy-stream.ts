@@ -3,20 +3,23 @@ import { replaceSettlers } from './internals.ts'
 import type { Queryable } from './query.ts'
 
 export interface CopyEvents<CopyStream> {
-  /** The server is ready; once for each COPY of the text. What the stream emits is to be listened to by the time this returns. */
+  /** The server is ready; called once for each COPY of the text. Listeners must be added before this returns. */
   onOpen: (stream: CopyStream) => void
-  /** All has ended; the count is that of the first statement. */
+  /** All statements have ended; `count` is that of the first one. */
   onEnd: (result: { count: number }) => void
-  /** It failed, at any time. */
+  /** It failed, before or after it was opened. */
   onError: (error: unknown) => void
 }
 
 /**
  * Starts a COPY from or to the client.
  *
- * A query whose connection died is resolved once more, when its successor is ready: that means nothing.
+ * postgres.js 3.4.9 resolves a query whose connection was lost once more, when the next connection is ready. That call
+ * has no meaning and is ignored.
  */
-export function startCopy<CopyStream extends Readable | Writable> (queryable: Queryable, text: string, { onOpen, onEnd, onError }: CopyEvents<CopyStream>): void {
+export function startCopy<CopyStream extends Readable | Writable> (
+  queryable: Queryable, text: string, { onOpen, onEnd, onError }: CopyEvents<CopyStream>
+): void {
   const query = queryable.unsafe(text)
   let state: 'sent' | 'open' | 'failed' = 'sent'
   replaceSettlers(query, {
@@ -24,7 +27,7 @@ export function startCopy<CopyStream extends Readable | Writable> (queryable: Qu
       if (state === 'failed') return
       if (value instanceof Stream) {
         state = 'open'
-        // Told by onError()
+        // onError() reports it
         value.on('error', () => {})
         onOpen(value as CopyStream)
       } else if (state === 'open') {

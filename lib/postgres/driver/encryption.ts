@@ -7,10 +7,13 @@ import { createSecureContext, type ConnectionOptions, type PeerCertificate } fro
 import { OptionInvalid } from '../../errors.ts'
 import type { EncryptionParameter } from './connection-url.ts'
 
-/** What postgres.js takes as `ssl`. */
+/** Values of the option `ssl` of postgres.js. */
 export type Encryption = false | 'prefer' | ConnectionOptions
 
-/** For `verify-ca`: the authority is checked, and the name is not. One function, so that another thread can have its own. */
+/**
+ * For `verify-ca`: checks the authority, and not the name. A single function, so that poolSettings() recognizes it and
+ * another thread can use its own.
+ */
 export const acceptAnyHost = (_host: string, _certificate: PeerCertificate): undefined => {}
 
 const environment: Partial<Record<EncryptionParameter, string[]>> = {
@@ -31,7 +34,7 @@ const environment: Partial<Record<EncryptionParameter, string[]>> = {
   gssencmode: ['PGGSSENCMODE']
 }
 
-/** What can't be done here, with the values that ask for nothing. */
+/** Parameters that postgres.js does not support, each with the values that require nothing. */
 const unsupported: Partial<Record<EncryptionParameter, string[]>> = {
   sslcrl: [],
   sslcrldir: [],
@@ -46,59 +49,90 @@ const unsupported: Partial<Record<EncryptionParameter, string[]>> = {
 }
 
 const modes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full']
-/** Other spellings, of postgres.js. */
+/** Values that postgres.js accepts in place of a mode. */
 const aliases: Record<string, string> = { true: 'verify-full', false: 'disable' }
 
 interface Setting { value: string, name: string }
 
+type Find = (parameter: EncryptionParameter) => Setting | undefined
+
 /**
- * How the connection is protected, by the URL and else by the environment, as libpq reads them (manual, 34.1.2, 34.15 and 34.19): files are read here
- * and now. Undefined when neither says anything. What can't be done exactly is refused: FST_BACKUP_OPTION_INVALID.
- * @param place what the URL's parameters belong to, for the message
+ * The encryption that the URL, or else the environment, requires, with the meaning that libpq gives them (manual,
+ * 34.1.2, 34.15 and 34.19). Reads files when it is called. Undefined when neither contains a parameter. Throws
+ * FST_BACKUP_OPTION_INVALID for a requirement that can not be met exactly.
+ * @param source of the URL, for messages
  */
-export function readEncryption (given: Map<string, string>, place: string): Encryption | undefined {
-  const find = (parameter: EncryptionParameter): Setting | undefined => {
+export function readEncryption (given: Map<string, string>, source: string): Encryption | undefined {
+  const find: Find = (parameter) => {
     const value = given.get(parameter)
-    if (value !== undefined) return { value, name: `${parameter} of ${place}` }
-    return environment[parameter]?.map((variable) => ({ value: process.env[variable] ?? '', name: variable })).find((setting) => setting.value !== '')
+    return value === undefined ? readEnvironment(parameter) : { value, name: `${parameter} of ${source}` }
   }
-  for (const [parameter, harmless] of Object.entries(unsupported) as Array<[EncryptionParameter, string[]]>) {
-    const setting = find(parameter)
-    if (setting !== undefined && !harmless.includes(setting.value)) throw new OptionInvalid(`${setting.name} asks for what this driver can not do; leave it out, and have the server checked by sslmode verify-full`)
-  }
+  refuseUnsupported(find)
 
   const root = find('sslrootcert')
   const ssl = given.get('ssl')
-  const mode = readMode(given.has('sslmode') || ssl === undefined ? find('sslmode') : { value: ssl, name: `ssl of ${place}` }, root)
+  const isMode = given.has('sslmode') || ssl === undefined
+  const mode = readMode(isMode ? find('sslmode') : { value: ssl, name: `ssl of ${source}` }, root)
   if (mode === undefined || mode === 'disable') return mode === undefined ? undefined : false
   const client = readClient(find)
   const range = { min: find('ssl_min_protocol_version'), max: find('ssl_max_protocol_version') }
   if (mode === 'prefer') {
-    const unkept = root ?? client.settings[0] ?? range.min ?? range.max
-    if (unkept !== undefined) throw new OptionInvalid(`${unkept.name} has no effect with sslmode prefer, which goes on without encryption; set sslmode to verify-full, verify-ca or require`)
+    refuseWithPrefer(root ?? client.settings[0] ?? range.min ?? range.max)
     return 'prefer'
   }
+  const settings = [...client.settings, range.min, range.max]
   return checked({
     ...verification(mode, root),
     ...client.options,
     ...range.min !== undefined && { minVersion: range.min.value as ConnectionOptions['minVersion'] },
     ...range.max !== undefined && { maxVersion: range.max.value as ConnectionOptions['maxVersion'] }
-  }, [...client.settings, range.min, range.max].flatMap((setting) => setting?.name ?? []).join(', '))
+  }, settings.flatMap((setting) => setting?.name ?? []).join(', '))
+}
+
+function readEnvironment (parameter: EncryptionParameter): Setting | undefined {
+  return environment[parameter]?.map((name) => ({ value: process.env[name] ?? '', name }))
+    .find(({ value }) => value !== '')
+}
+
+function refuseUnsupported (find: Find): void {
+  for (const [parameter, harmless] of Object.entries(unsupported) as Array<[EncryptionParameter, string[]]>) {
+    const setting = find(parameter)
+    if (setting !== undefined && !harmless.includes(setting.value)) {
+      throw new OptionInvalid(`${setting.name} asks for what this driver can not do; leave it out, ` +
+        'and have the server checked by sslmode verify-full')
+    }
+  }
+}
+
+function refuseWithPrefer (setting: Setting | undefined): void {
+  if (setting === undefined) return
+  throw new OptionInvalid(`${setting.name} has no effect with sslmode prefer, which goes on without encryption; ` +
+    'set sslmode to verify-full, verify-ca or require')
 }
 
 function readMode (given: Setting | undefined, root: Setting | undefined): string | undefined {
   const isSystem = root?.value === 'system'
   if (given === undefined) {
     if (root === undefined || isSystem) return isSystem ? 'verify-full' : undefined
-    throw new OptionInvalid(`${root.name} is given without a mode, and would check nothing; set sslmode or PGSSLMODE to verify-full or verify-ca`)
+    throw new OptionInvalid(`${root.name} is given without a mode, and would check nothing; ` +
+      'set sslmode or PGSSLMODE to verify-full or verify-ca')
   }
   const mode = aliases[given.value] ?? given.value
-  if (!modes.includes(mode)) throw new OptionInvalid(`${given.name} must be one of ${modes.join(', ')}; allow is not supported, since it prefers a connection without encryption`)
-  if (isSystem && mode !== 'verify-full' && mode !== 'disable') throw new OptionInvalid(`${root.name} is system, which needs sslmode verify-full: anybody can have a certificate of a public authority`)
+  if (!modes.includes(mode)) {
+    throw new OptionInvalid(`${given.name} must be one of ${modes.join(', ')}; ` +
+      'allow is not supported, since it prefers a connection without encryption')
+  }
+  if (isSystem && mode !== 'verify-full' && mode !== 'disable') {
+    throw new OptionInvalid(`${root.name} is system, which needs sslmode verify-full: ` +
+      'anybody can have a certificate of a public authority')
+  }
   return mode
 }
 
-/** What of the server is checked. As with libpq, a certificate of an authority that is at hand is checked also where the mode is require. */
+/**
+ * How the certificate of the server is verified. As in libpq, mode require verifies it too when the certificate of an
+ * authority is found.
+ */
 function verification (mode: string, root: Setting | undefined): ConnectionOptions {
   const file = defaultAuthorityFile(process.platform)
   const found = root ?? (existsSync(file) ? { value: file, name: `the file ${file}` } : undefined)
@@ -109,18 +143,28 @@ function verification (mode: string, root: Setting | undefined): ConnectionOptio
   throw new OptionInvalid('sslmode verify-ca needs the certificate of the authority: set sslrootcert or PGSSLROOTCERT')
 }
 
-/** Where libpq looks for the certificates of authorities (manual, 34.19.1). */
+/** The file in which libpq looks for the certificates of authorities (manual, 34.19.1). */
 export function defaultAuthorityFile (platform: NodeJS.Platform): string {
-  return join(platform === 'win32' ? join(String(process.env.APPDATA), 'postgresql') : join(homedir(), '.postgresql'), 'root.crt')
+  const directory = platform === 'win32'
+    ? join(String(process.env.APPDATA), 'postgresql')
+    : join(homedir(), '.postgresql')
+  return join(directory, 'root.crt')
 }
 
-function readClient (find: (parameter: EncryptionParameter) => Setting | undefined): { options: ConnectionOptions, settings: Setting[] } {
+function readClient (find: Find): { options: ConnectionOptions, settings: Setting[] } {
   const [cert, key, passphrase] = [find('sslcert'), find('sslkey'), find('sslpassword')]
   const settings = [cert, key].filter((setting) => setting !== undefined)
-  const lonely = settings[0]
-  if (lonely === undefined) return { options: {}, settings }
-  if (cert === undefined || key === undefined) throw new OptionInvalid(`${lonely.name} needs its counterpart: give sslcert and sslkey`)
-  return { options: { cert: readFile(cert), key: readFile(key), ...passphrase !== undefined && { passphrase: passphrase.value } }, settings }
+  const [first] = settings
+  if (first === undefined) return { options: {}, settings }
+  if (cert === undefined || key === undefined) {
+    throw new OptionInvalid(`${first.name} needs its counterpart: give sslcert and sslkey`)
+  }
+  const options = {
+    cert: readFile(cert),
+    key: readFile(key),
+    ...passphrase !== undefined && { passphrase: passphrase.value }
+  }
+  return { options, settings }
 }
 
 function readFile ({ value, name }: Setting): string {
@@ -133,17 +177,20 @@ function readFile ({ value, name }: Setting): string {
 
 const errorCode = (error: unknown): string => String((error as { code?: unknown }).code)
 
-/** OpenSSL passes over what is no certificate, and then trusts nobody. */
+/** OpenSSL ignores text that is not a certificate, and then trusts no authority. */
 function readAuthority (setting: Setting): string {
   const text = readFile(setting)
   try {
     return new X509Certificate(text) && text
   } catch {
-    throw new OptionInvalid(`${setting.name} holds no certificate in PEM`)
+    throw new OptionInvalid(`${setting.name} contains no certificate in PEM`)
   }
 }
 
-/** postgres.js makes the same in a place where an error ends the process. Throws FST_BACKUP_OPTION_INVALID. */
+/**
+ * Throws FST_BACKUP_OPTION_INVALID for options of which no TLS context can be made: postgres.js makes it where an error
+ * ends the process.
+ */
 export function checked<E extends ConnectionOptions> (encryption: E, names: string): E {
   try {
     createSecureContext(encryption)
@@ -154,14 +201,26 @@ export function checked<E extends ConnectionOptions> (encryption: E, names: stri
 }
 
 /**
- * The same for these addresses. postgres.js gives TLS the name of a host, and not an IP address: without that, a certificate for `localhost` would do.
+ * The same encryption for a server with these addresses. postgres.js passes the host to TLS when it is a name, and not
+ * when it is an IP address: then a certificate for `localhost` would be accepted.
  */
 export function encryptionFor (encryption: unknown, host: string[]): unknown {
-  const options: ConnectionOptions | undefined = encryption === true || encryption === 'verify-full' ? {} : isOptions(encryption) ? encryption : undefined
-  if (options === undefined || options.rejectUnauthorized === false || options.checkServerIdentity !== undefined) return encryption
-  if (options.servername !== undefined || options.host !== undefined || !host.some((address) => isIP(address) !== 0)) return encryption
-  if (host.length > 1) throw new OptionInvalid('the certificates of several servers can not be checked by their IP addresses; give their names')
+  const options = verifyingOptions(encryption)
+  if (options === undefined || options.servername !== undefined || options.host !== undefined) return encryption
+  if (!host.some((address) => isIP(address) !== 0)) return encryption
+  if (host.length > 1) {
+    throw new OptionInvalid('the certificates of several servers can not be checked by their IP addresses; ' +
+      'give their names')
+  }
   return { ...options, host: host[0] }
+}
+
+/** The TLS options of an encryption that compares the name of the server; undefined for any other. */
+function verifyingOptions (encryption: unknown): ConnectionOptions | undefined {
+  if (encryption === true || encryption === 'verify-full') return {}
+  if (!isOptions(encryption)) return undefined
+  const { rejectUnauthorized, checkServerIdentity } = encryption
+  return rejectUnauthorized === false || checkServerIdentity !== undefined ? undefined : encryption
 }
 
 const isOptions = (value: unknown): value is ConnectionOptions => typeof value === 'object' && value !== null
