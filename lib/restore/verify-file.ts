@@ -1,6 +1,6 @@
 import { SnapshotInvalid } from '../errors.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import { findImpostor, findProblems, readThrough } from '../snapshot/find-problems.ts'
+import { findWrongId, findProblems, readThrough } from '../snapshot/find-problems.ts'
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
 
 /**
@@ -11,7 +11,7 @@ export async function verifySnapshot (job: RestoreJob, hooks: RestoreHooks): Pro
   const read = await readThrough(hooks)
   const { manifest } = read
   const problems = job.allowModified
-    ? findImpostor(manifest, job.expected.id)
+    ? findWrongId(manifest, job.expected.id)
     : findProblems(read, job.expected)
   if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
   return job.allowModified ? { ...read, manifest: { ...manifest, tables: read.tables.map(({ table, rows }) => ({ ...table, rows })) } } : read

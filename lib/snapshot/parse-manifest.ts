@@ -5,16 +5,18 @@ import { formatVersion } from './file-format.ts'
 
 const manifestValidator = Compile(ManifestSchema)
 
-/** Reads a manifest's JSON. Throws FST_BACKUP_SNAPSHOT_INVALID, with the place of what is wrong. */
+/** Parses a manifest's JSON. Throws FST_BACKUP_SNAPSHOT_INVALID with the path of the first invalid value. */
 export function parseManifest (json: string): Manifest {
   const value = parseJson(json)
   const version = typeof value === 'object' && value !== null && 'version' in value ? value.version : undefined
   if (typeof version === 'number' && version > formatVersion) {
-    throw new SnapshotInvalid(`its format has version ${version}, and this release reads ${formatVersion}; update fastify-backup`)
+    throw new SnapshotInvalid(
+      `its format has version ${version}, and this release reads ${formatVersion}; update fastify-backup`
+    )
   }
   if (!manifestValidator.Check(value)) {
-    const place = manifestValidator.Errors(value)[0]?.instancePath
-    throw new SnapshotInvalid(`the manifest is not valid at ${place || 'its root'}`)
+    const path = manifestValidator.Errors(value)[0]?.instancePath
+    throw new SnapshotInvalid(`the manifest is not valid at ${path || 'its root'}`)
   }
   checkUnique('table', value.tables)
   for (const table of value.tables) checkUnique(`column of ${JSON.stringify(table.name)}`, table.columns)
@@ -25,7 +27,7 @@ function parseJson (json: string): unknown {
   try {
     return JSON.parse(json)
   } catch {
-    throw new SnapshotInvalid('the manifest is no JSON')
+    throw new SnapshotInvalid('the manifest is not JSON')
   }
 }
 

@@ -1,20 +1,24 @@
 import type { Readable } from 'node:stream'
 import type { Progress } from '../../types/index.ts'
 import type { ReadLimits } from './snapshot-input.ts'
-import { readSnapshot, type ReadSnapshot } from './snapshot-reader.ts'
+import { type OpenTable, readSnapshot, type ReadSnapshot } from './snapshot-reader.ts'
 
-/** What happens elsewhere while a snapshot is read. */
+/** What a run that reads a snapshot needs from the code that started it. */
 export interface ReadHooks {
-  /** The snapshot's bytes from the start. */
+  /** Returns the snapshot's bytes from the start. */
   open: () => Promise<Readable>
   onProgress: (progress: Progress) => void
   signal: AbortSignal
-  /** For a file from elsewhere. @defaultValue none */
+  /** For a file that this service did not write. @defaultValue none */
   limits?: ReadLimits | undefined
 }
 
-/** Reads the snapshot from its first byte to its last, and tells how far it is. */
-export async function readFile ({ open, onProgress, signal, limits }: ReadHooks, phase: 'verify' | 'load', openTable: Parameters<typeof readSnapshot>[1]): Promise<ReadSnapshot> {
+/** Reads the complete snapshot and reports the progress. Throws the reason of `signal` when it aborts. */
+export async function readFile (
+  { open, onProgress, signal, limits }: ReadHooks,
+  phase: 'verify' | 'load',
+  openTable: OpenTable
+): Promise<ReadSnapshot> {
   const stream = await open()
   let tables = 0
   let tablesDone = -1

@@ -2,137 +2,177 @@ import { createHash } from 'node:crypto'
 import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
 import { Incomplete, JsonCursor, SnapshotSyntaxError } from './codec/json-cursor.ts'
 
-/** More is not gathered in search of an end, of the manifest say: that of 2,000 tables with 50 columns each has 6 MB. */
+/**
+ * Bytes that are buffered, at most, in search of the end of a value, for example of the manifest: one with 2,000 tables
+ * of 50 columns each has 6 MB.
+ */
 const largestPart = 64 * 1024 * 1024
-/** Of a row as the writer spells it, on one line. COPY's lines are shorter than 1 GB, and escapes add to that. */
+/**
+ * The same for a row on one line, as the writer formats it. COPY's lines are shorter than 1 GB, and escapes make them
+ * longer.
+ */
 const largestLine = 2 * 1024 * 1024 * 1024
 
-/** The most that a file from elsewhere may have, in bytes. */
+/** The largest sizes that a file may have that this service did not write, in bytes. */
 export interface ReadLimits {
   /** Of one row. */
   rowBytes: number
-  /** Of the manifest, or of what stands in its place. */
+  /** Of the manifest, or of what the file has in its position. */
   manifestBytes: number
 }
 
-/** For own files, which are read whatever they hold. */
+/** For this service's own files, which are read whatever they contain. */
 export const unlimited: ReadLimits = { rowBytes: Infinity, manifestBytes: Infinity }
 
-/** The bytes of a snapshot file, for a parser that wants them at its own pace. */
-export interface SnapshotInput {
-  cursor: JsonCursor
+/**
+ * The bytes of a snapshot file, which a parser requests when it needs them. Hashes the complete file and its data part.
+ */
+export class SnapshotInput {
+  readonly cursor = new JsonCursor()
+  readonly #chunks: AsyncIterator<Buffer>
+  readonly #limits: ReadLimits
+  readonly #fileHash = createHash('sha256')
+  readonly #dataHash = createHash('sha256')
+  #total = 0
+  #dataStart = -1
+  #finished = false
+  #lastNewLine = -1
+
+  constructor (source: AsyncIterable<Buffer>, limits: ReadLimits = unlimited) {
+    this.#chunks = source[Symbol.asyncIterator]()
+    this.#limits = limits
+  }
+
   /** Bytes consumed. */
-  readonly bytes: number
-  /** Runs a parser again with more bytes until it has enough. It must have no effect before it succeeds but on the cursor. */
-  parse: <T>(parser: () => T) => Promise<T>
+  get bytes (): number {
+    return this.#total - this.#unread
+  }
+
+  get #unread (): number {
+    return this.cursor.end - this.cursor.position
+  }
+
   /**
-   * Gets more of a row. Throws at the end, and when a row that is not on one line is too long: where a bracket was damaged, the rest of the
-   * file would look like part of it.
+   * Calls `parser` again with more bytes until it does not throw Incomplete. Until it succeeds, it must have no effect
+   * except on the cursor.
    */
-  fillRow: () => Promise<void>
+  async parse<T> (parser: () => T): Promise<T> {
+    for (;;) {
+      const { position } = this.cursor
+      try {
+        return parser()
+      } catch (error) {
+        if (!(error instanceof Incomplete)) throw error
+        this.cursor.position = position
+        await this.#fillPart()
+      }
+    }
+  }
+
   /**
-   * Whether there may be a whole row among the unread bytes: what is behind the last new line is part of one, as the writer spells them.
-   * Where there are no new lines, or no more bytes, nothing can be said.
+   * Reads more of a row. Throws at the end of the file, and for a row that is too long and not on one line: where a
+   * bracket is damaged, the rest of the file looks like part of the row.
    */
-  mayHoldRow: () => boolean
-  /** Throws FST_BACKUP_LIMIT_EXCEEDED for a row of so many bytes. One that is not at hand as a whole is refused before it is. */
-  checkRow: (bytes: number) => void
-  startData: () => void
-  endData: () => string
-  expectEnd: () => Promise<void>
-  total: () => { checksum: string, sizeBytes: number }
-}
+  async fillRow (): Promise<void> {
+    const isOnSeveralLines = this.#lastNewLine > this.cursor.position
+    await this.#fill(isOnSeveralLines ? largestPart : largestLine, this.#limits.rowBytes, () => this.#tooLongRow())
+  }
 
-/** Hashes what passes: the whole file, and its data part. */
-export function createSnapshotInput (source: AsyncIterable<Buffer>, { rowBytes, manifestBytes }: ReadLimits = unlimited): SnapshotInput {
-  const chunks = source[Symbol.asyncIterator]()
-  const cursor = new JsonCursor()
-  const fileHash = createHash('sha256')
-  const dataHash = createHash('sha256')
-  let total = 0
-  let dataStart = -1
-  let finished = false
-  let lastNewLine = -1
+  /**
+   * False when the unread bytes can not contain a complete row: the writer ends each row with a new line. True when
+   * there are no new lines to judge by, or no more bytes.
+   */
+  mayHoldRow (): boolean {
+    if (this.#unread === 0) return false
+    return this.#finished || this.#lastNewLine === -1 || this.#lastNewLine >= this.cursor.position
+  }
 
-  const unread = (): number => cursor.end - cursor.position
+  /**
+   * Throws FST_BACKUP_LIMIT_EXCEEDED for a row of so many bytes. For a row that is not read completely yet, fillRow()
+   * throws it.
+   */
+  checkRow (bytes: number): void {
+    if (bytes > this.#limits.rowBytes) throw this.#tooLongRow()
+  }
 
-  /** Consumed bytes leave the buffer; those of the data part are hashed on the way. */
-  function compact (): void {
-    if (dataStart !== -1) {
-      dataHash.update(cursor.bytes.subarray(dataStart, cursor.position))
-      dataStart = 0
+  startData (): void {
+    this.#dataStart = this.cursor.position
+  }
+
+  /** Ends the data part and returns its checksum. */
+  endData (): string {
+    this.#compact()
+    this.#dataStart = -1
+    return `sha256:${this.#dataHash.digest('hex')}`
+  }
+
+  /** Throws when anything except white space follows. */
+  async expectEnd (): Promise<void> {
+    for (;;) {
+      this.cursor.skipSpace()
+      if (this.#unread > 0) throw new SnapshotInvalid('something follows its end')
+      if (this.#finished) return
+      await this.#fillPart()
+    }
+  }
+
+  /** Of the complete file. */
+  total (): { checksum: string, sizeBytes: number } {
+    return { checksum: `sha256:${this.#fileHash.digest('hex')}`, sizeBytes: this.#total }
+  }
+
+  async #fillPart (): Promise<void> {
+    const { manifestBytes } = this.#limits
+    await this.#fill(largestPart, manifestBytes, () =>
+      new LimitExceeded('the manifest, or another part,', `manifestBytes allows (${manifestBytes} bytes)`))
+  }
+
+  #tooLongRow (): Error {
+    return new LimitExceeded('a row', `rowBytes allows (${this.#limits.rowBytes} bytes)`)
+  }
+
+  /** Reads at least as many bytes as are unread, so that a parser is called only a few times for a long value. */
+  async #fill (limit: number, bound: number, exceeded: () => Error): Promise<void> {
+    const unread = this.#unread
+    if (this.#finished) throw new SnapshotSyntaxError('the file is truncated')
+    if (unread > bound) throw exceeded()
+    if (unread > limit) throw new SnapshotSyntaxError(`no end was found within ${limit / 1024 / 1024} MiB`)
+    this.#compact()
+    // Not more bytes than show that the bound is exceeded
+    const parts = await this.#read(Math.max(1, Math.min(unread, bound + 1 - unread)))
+    const { cursor } = this
+    cursor.bytes = Buffer.concat([cursor.bytes, ...parts])
+    cursor.end = cursor.bytes.length
+    this.#lastNewLine = cursor.bytes.lastIndexOf(0x0a)
+  }
+
+  /** Removes the consumed bytes from the buffer, and hashes those of the data part. */
+  #compact (): void {
+    const { cursor } = this
+    if (this.#dataStart !== -1) {
+      this.#dataHash.update(cursor.bytes.subarray(this.#dataStart, cursor.position))
+      this.#dataStart = 0
     }
     cursor.bytes = cursor.bytes.subarray(cursor.position)
     cursor.end -= cursor.position
     cursor.position = 0
   }
 
-  /** Gets at least as many bytes again as are unread, so that what is long is tried only a few times. */
-  async function fill (limit: number, bound: number, exceeded: () => Error): Promise<void> {
-    if (finished) throw new SnapshotSyntaxError('the file is truncated')
-    if (unread() > bound) throw exceeded()
-    if (unread() > limit) throw new SnapshotSyntaxError(`no end was found within ${limit / 1024 / 1024} MiB`)
-    compact()
-    const parts = [cursor.bytes]
-    // No more than it takes to see that a bound is exceeded
-    const wanted = Math.max(1, Math.min(unread(), bound + 1 - unread()))
-    let got = 0
-    while (got < wanted && !finished) {
-      const { done, value } = await chunks.next()
+  /** Returns the next chunks: at least `wanted` bytes, or the rest of the file. */
+  async #read (wanted: number): Promise<Buffer[]> {
+    const parts: Buffer[] = []
+    let bytes = 0
+    while (bytes < wanted && !this.#finished) {
+      const { done, value } = await this.#chunks.next()
       if (done === true) {
-        finished = true
+        this.#finished = true
       } else {
-        fileHash.update(value)
+        this.#fileHash.update(value)
         parts.push(value)
-        got += value.length
+        bytes += value.length
       }
     }
-    total += got
-    cursor.bytes = Buffer.concat(parts)
-    cursor.end = cursor.bytes.length
-    lastNewLine = cursor.bytes.lastIndexOf(0x0a)
-  }
-
-  const tooLongRow = (): Error => new LimitExceeded('a row', `rowBytes allows (${rowBytes} bytes)`)
-  const fillPart = async (): Promise<void> => { await fill(largestPart, manifestBytes, () => new LimitExceeded('the manifest, or another part,', `manifestBytes allows (${manifestBytes} bytes)`)) }
-
-  return {
-    cursor,
-    checkRow (bytes) {
-      if (bytes > rowBytes) throw tooLongRow()
-    },
-    get bytes () { return total - unread() },
-    async parse (parser) {
-      for (;;) {
-        const { position } = cursor
-        try {
-          return parser()
-        } catch (error) {
-          if (!(error instanceof Incomplete)) throw error
-          cursor.position = position
-          await fillPart()
-        }
-      }
-    },
-    fillRow: async () => { await fill(lastNewLine > cursor.position ? largestPart : largestLine, rowBytes, tooLongRow) },
-    mayHoldRow () {
-      if (unread() === 0) return false
-      return finished || lastNewLine === -1 || lastNewLine >= cursor.position
-    },
-    startData () { dataStart = cursor.position },
-    endData () {
-      compact()
-      dataStart = -1
-      return `sha256:${dataHash.digest('hex')}`
-    },
-    async expectEnd () {
-      for (;;) {
-        cursor.skipSpace()
-        if (unread() > 0) throw new SnapshotInvalid('something follows its end')
-        if (finished) return
-        await fillPart()
-      }
-    },
-    total: () => ({ checksum: `sha256:${fileHash.digest('hex')}`, sizeBytes: total })
+    this.#total += bytes
+    return parts
   }
 }

@@ -1,136 +1,101 @@
 import { isUtf8 } from 'node:buffer'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
 import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
-import { ByteQueue } from './codec/byte-queue.ts'
-import { encodedColumn, type EncodedColumn } from './codec/column-encoding.ts'
+import { type JsonCursor, SnapshotSyntaxError } from './codec/json-cursor.ts'
 import { parseManifest } from './parse-manifest.ts'
-import { Incomplete, JsonCursor, SnapshotSyntaxError } from './codec/json-cursor.ts'
-import { createJsonToCopy, type TargetColumn } from './codec/json-to-copy.ts'
-import { createSnapshotInput, type ReadLimits, unlimited } from './snapshot-input.ts'
+import { readRows, type RowTarget } from './read-rows.ts'
+import { acceptSeparator } from './separator.ts'
+import { type ReadLimits, SnapshotInput, unlimited } from './snapshot-input.ts'
 
-/** Where the rows of a table go, as COPY text. */
-export interface RowTarget {
-  /** Which of the file's columns are wanted; the others are read and dropped. */
-  keep: (column: EncodedColumn) => boolean
-  /** The memory is used again when the one after it has been taken. */
-  write: (copyText: Buffer) => Promise<void>
-}
+export type { RowTarget } from './read-rows.ts'
 
 export interface ReadSnapshot {
   manifest: Manifest
-  /** Those of the manifest, as the data hold them, each with the number of its rows. */
+  /** The tables of the manifest, in the order of the data, each with the number of rows that the data contain. */
   tables: Array<{ table: ManifestTable, rows: number }>
-  /** `sha256:…` of the whole file, and of its data part. */
+  /** `sha256:…` of the complete file. */
   checksum: string
+  /** `sha256:…` of the data part. */
   dataChecksum: string
   sizeBytes: number
 }
 
+/** Called at the start of each table; returns the target of its rows. */
+export type OpenTable = (table: ManifestTable, manifest: Manifest) => Promise<RowTarget>
+
+/** Called after each piece of a table; `rows` of the table and `bytes` of the file have been read. */
+export type OnRows = (table: string, rows: number, bytes: number) => void
+
 const COMMA = 0x2c
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
 /**
- * Reads a snapshot from its first byte to its last, once, whatever its formatting, with memory for one row and no more. `open` is called for
- * each table with the manifest at hand, and says where its rows go. Throws FST_BACKUP_SNAPSHOT_INVALID for anything that
- * is no snapshot, with table and row number, and never a value.
+ * Reads a snapshot once, from its first byte to its last, in any formatting that JSON allows. Memory is needed for one
+ * row only. Throws FST_BACKUP_SNAPSHOT_INVALID for anything that is not a snapshot, with table and row number and never
+ * with a value.
  *
- * Whether checksums and counts are the right ones is for the caller to compare.
+ * The caller compares checksums and counts.
  */
-export async function readSnapshot (source: AsyncIterable<Buffer>, open: (table: ManifestTable, manifest: Manifest) => Promise<RowTarget>, onProgress?: (table: string, rows: number, bytes: number) => void, limits: ReadLimits = unlimited): Promise<ReadSnapshot> {
-  const input = createSnapshotInput(source, limits)
-  const { cursor } = input
-  return await withPublicErrors(read)
-
-  async function read (): Promise<ReadSnapshot> {
-    const manifest = await input.parse(() => readHead(cursor, limits))
-    const tables = new Map(manifest.tables.map((table) => [table.name, table]))
-    const read = new Map<ManifestTable, number>()
+export async function readSnapshot (
+  source: AsyncIterable<Buffer>,
+  open: OpenTable,
+  onRows?: OnRows,
+  limits: ReadLimits = unlimited
+): Promise<ReadSnapshot> {
+  const input = new SnapshotInput(source, limits)
+  return await withPublicErrors(async () => {
+    const manifest = await input.parse(() => readHead(input.cursor, limits))
     input.startData()
-    await input.parse(() => { cursor.expect(OPEN_BRACE, 'the data part') })
-    let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACE) })
-    while (more) {
-      const name = await input.parse(() => cursor.readKey())
-      const table = tables.get(name)
-      if (table === undefined) throw new SnapshotInvalid(`the data hold a table ${JSON.stringify(name.slice(0, 63))} that the manifest does not name`)
-      if (read.has(table)) throw new SnapshotInvalid(`the data hold table ${JSON.stringify(name)} twice`)
-      read.set(table, await readRows(table, await open(table, manifest)))
-      more = await input.parse(() => separator(cursor, CLOSE_BRACE, 'the next table'))
-    }
+    const rowCounts = await readTables(input, manifest, open, onRows)
     const dataChecksum = input.endData()
-    await input.parse(() => { cursor.skipSpace(); cursor.expect(CLOSE_BRACE, 'the end of the file') })
+    await expectAfterSpace(input, CLOSE_BRACE, 'the end of the file')
     await input.expectEnd()
     for (const table of manifest.tables) {
-      if (!read.has(table)) throw new SnapshotInvalid(`the data lack table ${JSON.stringify(table.name)}`)
+      if (!rowCounts.has(table)) throw new SnapshotInvalid(`the data lack table ${JSON.stringify(table.name)}`)
     }
-    return { manifest, tables: [...read].map(([table, rows]) => ({ table, rows })), dataChecksum, ...input.total() }
-  }
-
-  async function readRows (table: ManifestTable, target: RowTarget): Promise<number> {
-    const columns = table.columns.map(encodedColumn)
-      .map((column): TargetColumn => ({ ...column, skip: !target.keep(column) }))
-    const transcode = createJsonToCopy(columns)
-    const queue = new ByteQueue()
-    let rows = 0
-    let written: Buffer[] = []
-    async function flush (): Promise<void> {
-      for (const piece of queue.take()) {
-        await target.write(piece)
-        queue.giveBack(written)
-        written = [piece]
-      }
-      onProgress?.(table.name, rows, input.bytes)
-    }
-    try {
-      await input.parse(() => { cursor.skipSpace(); cursor.expect(OPEN_BRACKET, 'a list of rows') })
-      let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })
-      while (more) {
-        // As many rows as the bytes at hand hold, without a promise for each
-        more = readBatch()
-        if (queue.full) await flush()
-        else if (more) await input.fillRow()
-      }
-    } catch (error) {
-      if (error instanceof SnapshotSyntaxError) throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${rows + 1}: ${error.message}`)
-      throw error
-    }
-    await flush()
-    return rows
-
-    /** False at the end of the list. Ends early when bytes run out or the queue is full. */
-    function readBatch (): boolean {
-      while (!queue.full) {
-        cursor.skipSpace()
-        if (!input.mayHoldRow()) return true
-        const { position } = cursor
-        const mark = queue.mark()
-        if (!transcode(cursor, queue)) return true
-        input.checkRow(cursor.position - position)
-        try {
-          if (!separator(cursor, CLOSE_BRACKET, 'the next row')) {
-            rows++
-            return false
-          }
-          rows++
-        } catch (error) {
-          // What follows the row decides whether there is another: read it again together with that
-          if (!(error instanceof Incomplete)) throw error
-          cursor.position = position
-          queue.reset(mark)
-          return true
-        }
-      }
-      return true
-    }
-  }
+    const tables = [...rowCounts].map(([table, rows]) => ({ table, rows }))
+    return { manifest, tables, dataChecksum, ...input.total() }
+  })
 }
 
-/** Only the head of a snapshot: whether the rest is sound, it can't say. */
+/** Reads only the manifest. The rest of the file may be damaged. */
 export async function readManifest (source: AsyncIterable<Buffer>): Promise<Manifest> {
-  const input = createSnapshotInput(source)
+  const input = new SnapshotInput(source)
   return await withPublicErrors(async () => await input.parse(() => readHead(input.cursor, unlimited)))
+}
+
+/** Reads the data part and returns the number of rows of each table. */
+async function readTables (
+  input: SnapshotInput,
+  manifest: Manifest,
+  open: OpenTable,
+  onRows: OnRows | undefined
+): Promise<Map<ManifestTable, number>> {
+  const { cursor } = input
+  const tables = new Map(manifest.tables.map((table) => [table.name, table]))
+  const rowCounts = new Map<ManifestTable, number>()
+  await input.parse(() => { cursor.expect(OPEN_BRACE, 'the data part') })
+  let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACE) })
+  while (more) {
+    const name = await input.parse(() => cursor.readKey())
+    const table = tables.get(name)
+    if (table === undefined) {
+      const shown = JSON.stringify(name.slice(0, 63))
+      throw new SnapshotInvalid(`the data hold a table ${shown} that the manifest does not name`)
+    }
+    if (rowCounts.has(table)) throw new SnapshotInvalid(`the data hold table ${JSON.stringify(name)} twice`)
+    rowCounts.set(table, await readRows(input, table, await open(table, manifest), onRows))
+    more = await input.parse(() => acceptSeparator(cursor, CLOSE_BRACE, 'the next table'))
+  }
+  return rowCounts
+}
+
+async function expectAfterSpace (input: SnapshotInput, byte: number, what: string): Promise<void> {
+  await input.parse(() => {
+    input.cursor.skipSpace()
+    input.cursor.expect(byte, what)
+  })
 }
 
 async function withPublicErrors<T> (read: () => Promise<T>): Promise<T> {
@@ -142,15 +107,7 @@ async function withPublicErrors<T> (read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Over a comma: true. Over the closing bracket: false. */
-function separator (cursor: JsonCursor, closing: number, what: string): boolean {
-  cursor.skipSpace()
-  if (cursor.accept(COMMA)) return true
-  cursor.expect(closing, `a comma before ${what}, or the closing bracket,`)
-  return false
-}
-
-/** The manifest and the key `data`. */
+/** Parses the manifest and the key `data`. */
 function readHead (cursor: JsonCursor, { manifestBytes }: ReadLimits): Manifest {
   cursor.skipSpace()
   cursor.expect(OPEN_BRACE, 'a JSON object')
@@ -158,12 +115,14 @@ function readHead (cursor: JsonCursor, { manifestBytes }: ReadLimits): Manifest 
   const start = cursor.position
   cursor.skipValue()
   const manifest = cursor.bytes.subarray(start, cursor.position)
-  if (manifest.length > manifestBytes) throw new LimitExceeded('the manifest', `manifestBytes allows (${manifestBytes} bytes)`)
+  if (manifest.length > manifestBytes) {
+    throw new LimitExceeded('the manifest', `manifestBytes allows (${manifestBytes} bytes)`)
+  }
   cursor.skipSpace()
-  cursor.expect(COMMA, 'a comma behind the manifest')
+  cursor.expect(COMMA, 'a comma after the manifest')
   if (cursor.readKey() !== 'data') throw new SnapshotInvalid('no data follow the manifest')
   cursor.peek()
-  // Decoding would put U+FFFD in place of what is no UTF-8
-  if (!isUtf8(manifest)) throw new SnapshotInvalid('the manifest is no UTF-8')
+  // toString() replaces what is not UTF-8 by U+FFFD
+  if (!isUtf8(manifest)) throw new SnapshotInvalid('the manifest is not UTF-8')
   return parseManifest(manifest.toString())
 }

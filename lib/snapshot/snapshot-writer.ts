@@ -1,19 +1,19 @@
-import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
-import { ByteQueue } from './codec/byte-queue.ts'
 import { encodedColumn } from './codec/column-encoding.ts'
 import { createCopyToJson } from './codec/copy-to-json.ts'
 import { encodeHead, fileEnd, largestManifest } from './file-format.ts'
 import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from '../storage/spool-file.ts'
 import { toWords } from './codec/four-byte-words.ts'
+import { createDataWriter } from './data-writer.ts'
+import { fileChecksum } from './file-checksum.ts'
 
 export interface WrittenSnapshot {
   manifest: Manifest
   sizeBytes: number
-  /** `sha256:…` of the whole file. */
+  /** `sha256:…` of the complete file. */
   checksum: string
-  /** What the snapshot does not hold and a reader might expect. */
+  /** What the snapshot does not contain although a reader may expect it. */
   warnings?: string[]
   /** Tables of the schema that exist and were left out. */
   excludedTables?: string[]
@@ -25,67 +25,49 @@ export interface SnapshotWriter {
   readonly bytes: number
   /** Starts the next table; its rows follow. */
   startTable: (table: ManifestTable) => void
-  /** Takes a line of COPY text, `bytes` from `start` to `end`. A promise says that the disk is behind: wait for it. */
+  /**
+   * Writes a line of COPY text, `bytes` from `start` to `end`. When it returns a promise, wait for it: the disk is
+   * slower than the rows.
+   */
   writeRow: (bytes: Buffer, start: number, end: number) => Promise<void> | undefined
-  /** Ends the table and gives its number of rows. */
+  /** Ends the table and returns its number of rows. */
   endTable: () => number
-  /** Writes the manifest, fsyncs and closes. Afterwards the file is whole. */
+  /** Writes the manifest, syncs and closes the file, which is then complete. */
   finish: (manifest: Omit<Manifest, 'checksum'>) => Promise<WrittenSnapshot>
-  /** Closes and deletes the file; fine at any time, also twice. */
+  /** Closes and deletes the file. May be called at any time, and more than once. */
   discard: () => Promise<void>
 }
 
+const newLine = toWords('\n')
+const commaNewLine = toWords(',\n')
+
 /**
- * Opens the spool file of a snapshot. `manifest` must name all tables and sequences already, since its
- * size decides where the data begin. Rejects with FST_BACKUP_STORAGE_FAILED or _FULL.
+ * Opens the spool file of a snapshot. `manifest` must already contain all tables and sequences, since its size decides
+ * where the data part begins. Rejects with FST_BACKUP_STORAGE_FAILED or FST_BACKUP_STORAGE_FULL.
  */
 export async function openSnapshotWriter (path: string, manifest: Omit<Manifest, 'checksum'>): Promise<SnapshotWriter> {
   const headSize = encodeHead(largestManifest({ ...manifest, checksum: '' })).length
   const file = await createSpoolFile(path)
-  const queue = new ByteQueue()
-  const dataHash = createHash('sha256')
-  let position = headSize
+  const data = createDataWriter(file, headSize)
+  const { queue } = data
   let transcode = createCopyToJson([])
   let rows = 0
-  let firstTable = true
-
-  /** The piece that is being written, while the next one fills. */
-  let writing: Promise<void> | undefined
-
-  async function flush (): Promise<void> {
-    const pieces = queue.take()
-    for (const piece of pieces) dataHash.update(piece)
-    await onStorage('write the snapshot', async () => {
-      for (const piece of pieces) position += await writeAll(file, piece, position)
-    })
-    queue.giveBack(pieces)
-  }
-
-  /** Nothing else is written before it has succeeded: after a failure, the rejected promise stays. */
-  function startFlush (): void {
-    writing = flush().then(() => { writing = undefined })
-    // Whoever writes next is told
-    writing.catch(() => {})
-  }
-
+  let isFirstTable = true
   const write = (text: string): void => { queue.append(Buffer.from(text)) }
 
   write('{\n')
   return {
-    get bytes () { return position },
+    get bytes () { return data.position },
     startTable ({ name, columns }) {
-      write(`${firstTable ? '' : ',\n'}${JSON.stringify(name)}:[`)
+      write(`${isFirstTable ? '' : ',\n'}${JSON.stringify(name)}:[`)
       transcode = createCopyToJson(columns.map(encodedColumn))
-      firstTable = false
+      isFirstTable = false
       rows = 0
     },
     writeRow (bytes, start, end) {
       queue.appendWords(rows++ === 0 ? newLine : commaNewLine)
       transcode(bytes, start, end, queue)
-      if (!queue.full) return undefined
-      if (writing !== undefined) return writing
-      startFlush()
-      return undefined
+      return queue.full ? data.startFlush() : undefined
     },
     endTable () {
       write('\n]')
@@ -93,47 +75,29 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
     },
     async finish (counted) {
       write('\n}')
-      await writing
-      await flush()
-      const complete = { ...counted, checksum: `sha256:${dataHash.digest('hex')}` }
-      const head = encodeHead(complete, headSize)
-      return await onStorage('finish the snapshot', async () => {
-        position += await writeAll(file, Buffer.from(fileEnd), position)
-        await writeAll(file, head, 0)
-        // While the disk works, there is time to read
-        const [checksum] = await Promise.all([fileChecksum(file), file.sync()])
-        await file.close()
-        return { manifest: complete, sizeBytes: position, checksum }
-      })
+      const complete = { ...counted, checksum: await data.finish() }
+      return await finishFile(file, complete, headSize, data.position)
     },
     async discard () {
-      await writing?.catch(() => {})
+      await data.settled()
       await discardSpoolFile(file, path)
     }
   }
 }
 
-/** Bytes. */
-const readSize = 512 * 1024
-
-const newLine = toWords('\n')
-const commaNewLine = toWords(',\n')
-
-/**
- * Of the whole file, read back: the manifest comes first in it and was written last. What it reads is still in the page cache. While one half
- * of the buffer is hashed, the other one is read into.
- */
-async function fileChecksum (file: FileHandle): Promise<string> {
-  const hash = createHash('sha256')
-  let [current, next] = [Buffer.allocUnsafeSlow(readSize), Buffer.allocUnsafeSlow(readSize)]
-  let position = 0
-  let reading = file.read(current, 0, readSize, position)
-  for (;;) {
-    const { bytesRead } = await reading
-    if (bytesRead === 0) return `sha256:${hash.digest('hex')}`
-    position += bytesRead
-    reading = file.read(next, 0, readSize, position)
-    hash.update(current.subarray(0, bytesRead));
-    [current, next] = [next, current]
-  }
+/** @param end position after the data part */
+async function finishFile (
+  file: FileHandle,
+  manifest: Manifest,
+  headSize: number,
+  end: number
+): Promise<WrittenSnapshot> {
+  return await onStorage('finish the snapshot', async () => {
+    const sizeBytes = end + await writeAll(file, Buffer.from(fileEnd), end)
+    await writeAll(file, encodeHead(manifest, headSize), 0)
+    // The file is read while the disk syncs
+    const [checksum] = await Promise.all([fileChecksum(file), file.sync()])
+    await file.close()
+    return { manifest, sizeBytes, checksum }
+  })
 }

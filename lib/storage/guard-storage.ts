@@ -3,18 +3,25 @@ import { storageError } from './storage-error.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
 import { isOwnError, kindOf } from '../own-error.ts'
 
-/** Turns what a storage rejects with into an error that can leave the library. Somebody else's message may hold anything. */
+/**
+ * Converts what a storage rejected with to an error of this library. The message of another error is not kept, since it
+ * may contain anything.
+ */
 export function publicStorageError (error: unknown, operation: string): Error {
-  const told = storageError(error, operation)
-  return told instanceof Error && isOwnError(told) ? told : new StorageFailed(operation, kindOf(error))
+  const converted = storageError(error, operation)
+  return converted instanceof Error && isOwnError(converted) ? converted : new StorageFailed(operation, kindOf(error))
 }
 
-/** The file is not there: the one error that open() may tell by its code (see SnapshotStorage). */
-export const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+/**
+ * Whether the file does not exist. open() may report this, and only this, by the code of its error (see
+ * SnapshotStorage).
+ */
+export const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
-/** A storage of somebody else's, whose errors are ours. */
+/** Wraps a storage of the application, so that it rejects only with errors of this library. */
 export function guardStorage (storage: SnapshotStorage): SnapshotStorage {
-  async function told<T> (operation: string, work: () => Promise<T>): Promise<T> {
+  async function guarded<T> (operation: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
@@ -23,7 +30,9 @@ export function guardStorage (storage: SnapshotStorage): SnapshotStorage {
   }
 
   return {
-    publish: async (spoolPath, name) => { await told('publish the snapshot', async () => { await storage.publish(spoolPath, name) }) },
+    async publish (spoolPath, name) {
+      await guarded('publish the snapshot', async () => { await storage.publish(spoolPath, name) })
+    },
     async open (name, range) {
       try {
         return await storage.open(name, range)
@@ -31,8 +40,8 @@ export function guardStorage (storage: SnapshotStorage): SnapshotStorage {
         throw isMissing(error) ? error : publicStorageError(error, 'open the snapshot')
       }
     },
-    stat: async (name) => await told('look at the snapshot', async () => await storage.stat(name)),
-    remove: async (name) => { await told('remove the snapshot', async () => { await storage.remove(name) }) },
-    list: async (prefix) => await told('list the snapshots', async () => await storage.list(prefix))
+    stat: async (name) => await guarded('look at the snapshot', async () => await storage.stat(name)),
+    remove: async (name) => { await guarded('remove the snapshot', async () => { await storage.remove(name) }) },
+    list: async (prefix) => await guarded('list the snapshots', async () => await storage.list(prefix))
   }
 }

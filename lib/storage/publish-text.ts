@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SnapshotStorage } from '../../types/index.ts'
 
-/** Publishes a small file, by way of the temporary directory of the system. */
-export async function publishText (storage: Pick<SnapshotStorage, 'publish'>, name: string, text: string): Promise<void> {
+/** Publishes a small file, which it writes to the system's temporary directory first. */
+export async function publishText (
+  storage: Pick<SnapshotStorage, 'publish'>,
+  name: string,
+  text: string
+): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'fastify-backup-'))
   try {
     const path = join(directory, 'file')

@@ -3,26 +3,34 @@ import { ArgumentInvalid, ImportInterrupted } from '../errors.ts'
 import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from './spool-file.ts'
 import { kindOf } from '../own-error.ts'
 
-/** How slow a source may be, in the time that it is waited for: then it gives its place to others. */
+/**
+ * The slowest rate that a source may have over the time that this service waits for it. A slower import ends, so that
+ * others can start.
+ */
 export interface Pace { bytesPerSecond: number, windowMs: number }
 
 const slowestPace: Pace = { bytesPerSecond: 1024, windowMs: 60_000 }
 
-/** A snapshot that arrives from elsewhere. */
+/** A snapshot that an import receives. */
 export interface ReceivedFile {
-  /** The bytes, each as soon as it is in the file. To be read once. */
+  /** The bytes, each after it has been written to the file. Can be read once. */
   stream: Readable
-  /** Fsyncs and closes. */
+  /** Syncs and closes the file. */
   finish: () => Promise<void>
-  /** Closes and deletes the file; fine at any time. */
+  /** Closes and deletes the file. May be called at any time. */
   discard: () => Promise<void>
 }
 
 /**
- * Writes what arrives to a new file at `path`, no faster than `stream` is read. `source` is not destroyed: who waits at its other
- * end may have to be answered by it.
+ * Writes what `source` yields to a new file at `path`, no faster than `stream` is read. Does not destroy `source`: it
+ * may be a socket that is still needed for the answer.
  */
-export async function receiveFile (source: AsyncIterable<unknown>, path: string, signal: AbortSignal, pace: Pace = slowestPace): Promise<ReceivedFile> {
+export async function receiveFile (
+  source: AsyncIterable<unknown>,
+  path: string,
+  signal: AbortSignal,
+  pace: Pace = slowestPace
+): Promise<ReceivedFile> {
   const file = await createSpoolFile(path)
   let writing: Promise<unknown> = Promise.resolve()
 
@@ -52,18 +60,20 @@ export async function receiveFile (source: AsyncIterable<unknown>, path: string,
 }
 
 async function * arriving (source: AsyncIterable<unknown>, signal: AbortSignal, pace: Pace): AsyncGenerator<Buffer> {
-  // Not by way of return(), which would destroy it
-  const chunks = source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source[Symbol.asyncIterator]()
+  // The default iterator destroys the stream in return()
+  const chunks = source instanceof Readable
+    ? source.iterator({ destroyOnReturn: false })
+    : source[Symbol.asyncIterator]()
   let waitedMs = 0
   let arrived = 0
   for (;;) {
-    const asked = performance.now()
-    const next = await unlessAborted(chunks.next(), signal, pace, pace.windowMs - waitedMs, arrived)
+    const started = performance.now()
+    const next = await nextChunk(chunks.next(), signal, pace, { waitedMs, arrived })
     if (next.done === true) return
     const bytes = bytesOf(next.value)
-    waitedMs += performance.now() - asked
+    waitedMs += performance.now() - started
     arrived += bytes.length
-    // With too few bytes the window stays open, and has no time left
+    // While too few bytes have arrived, the window does not end, and no time is left in it
     if (waitedMs >= pace.windowMs && arrived >= leastOf(pace)) {
       waitedMs = 0
       arrived = 0
@@ -72,18 +82,31 @@ async function * arriving (source: AsyncIterable<unknown>, signal: AbortSignal, 
   }
 }
 
+/** The bytes that must arrive within a window. */
 const leastOf = ({ bytesPerSecond, windowMs }: Pace): number => bytesPerSecond * windowMs / 1000
-const tooSlow = ({ bytesPerSecond, windowMs }: Pace): Error => new ImportInterrupted(`fewer than ${bytesPerSecond} bytes a second for ${windowMs / 1000} s`)
 
-/** A source that has gone quiet holds nobody. What has arrived in time may be enough for the window; then the next one is waited for as well. */
-async function unlessAborted<T> (next: Promise<T>, signal: AbortSignal, pace: Pace, leftMs: number, arrived: number): Promise<T> {
+const tooSlow = ({ bytesPerSecond, windowMs }: Pace): Error =>
+  new ImportInterrupted(`fewer than ${bytesPerSecond} bytes a second for ${windowMs / 1000} s`)
+
+/**
+ * Resolves with `next`. Rejects when `signal` aborts or when the source is too slow: so far, `arrived` bytes came in a
+ * window in which this service waited for `waitedMs`. When these bytes suffice for the window, the time of the next
+ * window is added.
+ */
+async function nextChunk<T> (
+  next: Promise<T>,
+  signal: AbortSignal,
+  pace: Pace,
+  { waitedMs, arrived }: { waitedMs: number, arrived: number }
+): Promise<T> {
+  const leftMs = pace.windowMs - waitedMs + (arrived < leastOf(pace) ? 0 : pace.windowMs)
   const over = new AbortController()
   let timer: NodeJS.Timeout | undefined
   try {
     return await new Promise<T>((resolve, reject) => {
-      // First, since what it rejects with must have somebody to hear it
+      // First, so that a rejection of `next` is always handled
       next.then(resolve, (error: unknown) => { reject(new ImportInterrupted(kindOf(error))) })
-      timer = setTimeout(() => { reject(tooSlow(pace)) }, arrived < leastOf(pace) ? leftMs : leftMs + pace.windowMs).unref()
+      timer = setTimeout(() => { reject(tooSlow(pace)) }, leftMs).unref()
       if (signal.aborted) reject(signal.reason)
       signal.addEventListener('abort', () => { reject(signal.reason) }, { signal: over.signal })
     })

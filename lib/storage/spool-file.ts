@@ -3,7 +3,8 @@ import { removeFile } from './move-file.ts'
 import { storageError } from './storage-error.ts'
 
 /**
- * A new file for a snapshot to grow in: private (0600), never an existing one, in a directory that is there. Rejects with FST_BACKUP_STORAGE_FAILED or _FULL, as all below.
+ * Creates the file that a snapshot is written to, with mode 0600, in an existing directory. Never opens an existing
+ * file. Like the functions below, rejects with FST_BACKUP_STORAGE_FAILED or FST_BACKUP_STORAGE_FULL.
  */
 export async function createSpoolFile (path: string): Promise<promises.FileHandle> {
   return await onStorage('create a snapshot file', async () => {
@@ -11,16 +12,16 @@ export async function createSpoolFile (path: string): Promise<promises.FileHandl
   })
 }
 
-/** One write() may write less than it was given. Gives the number of bytes. */
+/** Repeats write(), which may write only a part of the bytes. Returns the number of bytes. */
 export async function writeAll (file: promises.FileHandle, bytes: Uint8Array, position: number): Promise<number> {
   let done = 0
   while (done < bytes.length) done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
   return done
 }
 
-/** Closes and deletes it; fine at any time, also twice. */
+/** Closes and deletes the file. May be called at any time, and more than once. */
 export async function discardSpoolFile (file: promises.FileHandle, path: string): Promise<void> {
-  // What matters is that the file goes; closing a closed one does nothing
+  // The file is removed even when closing fails. Closing it twice does nothing
   await file.close().catch(() => {})
   await onStorage('remove an unfinished snapshot', async () => { await removeFile(promises, path) })
 }

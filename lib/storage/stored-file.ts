@@ -4,7 +4,7 @@ import { createFileSystemStorage } from './file-system-storage.ts'
 import type { FileSystem } from './move-file.ts'
 import { storageError, systemCode } from './storage-error.ts'
 
-/** Where a snapshot of the file system's storage lies: plain data, so that another thread can open it. */
+/** The location of a snapshot in the file system's storage, as plain data, so that another thread can open it. */
 export interface StoredFile {
   /** Absolute. */
   directory: string
@@ -12,7 +12,8 @@ export interface StoredFile {
 }
 
 /**
- * Its bytes from the start. Rejects, and the stream fails, with FST_BACKUP_FILE_GONE or FST_BACKUP_STORAGE_FAILED.
+ * Returns the file's bytes from the start. Rejects with FST_BACKUP_FILE_GONE or FST_BACKUP_STORAGE_FAILED; the stream
+ * fails with the latter.
  * @param fs for tests
  */
 export async function openStoredFile ({ directory, name }: StoredFile, fs?: FileSystem): Promise<Readable> {
@@ -20,7 +21,7 @@ export async function openStoredFile ({ directory, name }: StoredFile, fs?: File
     throw systemCode(error) === 'ENOENT' ? new FileGone(name) : error
   })
   const stream = Readable.from(chunksOf(file), { objectMode: true, highWaterMark: 1 })
-  // One that nobody has begun to read would keep it open
+  // A stream that is destroyed before its first read does not run the generator, and would leave the file open
   stream.once('close', () => { file.destroy() })
   return stream
 }

@@ -27,7 +27,7 @@ t.test('a manifest of a later format asks for an update, whatever else it holds'
 })
 
 t.test('a manifest that is none is refused with the place', async (t) => {
-  t.equal(invalid('{'), 'the manifest is no JSON')
+  t.equal(invalid('{'), 'the manifest is not JSON')
   t.equal(invalid('null'), 'the manifest is not valid at its root')
   t.equal(invalid('1'), 'the manifest is not valid at its root')
   t.equal(invalid('[]'), 'the manifest is not valid at its root')

@@ -285,7 +285,7 @@ t.test('errors in rows name the table and the row', async (t) => {
   t.equal(await problemOf(read(file('{"total":1},\n{"total":01}'))), 'table "carts", row 2: column "total": its value is malformed')
   t.equal(await problemOf(read(file('{"total":1},{"total":"4711"}'))), 'table "carts", row 2: column "total": a number was expected')
   t.equal(await problemOf(read(file('{"total":1},{}'))), 'table "carts", row 2: column "total": its key is absent')
-  t.equal(await problemOf(read(file('{"total":1,"more":1}'))), 'table "carts", row 1: a key is no column of the table')
+  t.equal(await problemOf(read(file('{"total":1,"more":1}'))), 'table "carts", row 1: a key is not a column of the table')
   t.equal(await problemOf(read(file('{"total":1,"total":1}'))), 'table "carts", row 1: column "total": the key appears twice')
   t.equal(await problemOf(read(file('{"total":1}{"total":1}'))), 'table "carts", row 1: a comma before the next row, or the closing bracket, was expected')
   t.equal(await problemOf(read(file('{"total":1},'))), 'table "carts", row 2: an object was expected')
@@ -303,10 +303,10 @@ const files: Array<[what: string, file: string | Buffer, problem: string]> = [
   ['a manifest twice', fileOf([], '{}').toString().replace(',\n"data"', ',\n"manifest":{},"data"'), 'no data follow the manifest'],
   ['data twice', fileOf([], '{},"data":{}'), 'the end of the file was expected'],
   ['something behind the data', fileOf([], '{},"more":1'), 'the end of the file was expected'],
-  ['a manifest alone', `${encodeHead(manifestOf()).toString().replace(/,\n.*$/, '')}}`, 'a comma behind the manifest was expected'],
+  ['a manifest alone', `${encodeHead(manifestOf()).toString().replace(/,\n.*$/, '')}}`, 'a comma after the manifest was expected'],
   ['a manifest that is no object', '{"manifest":1,"data":{}}', 'the manifest is not valid at its root'],
-  ['a manifest that is no JSON', '{"manifest":{"a":[}},"data":{}}', 'the manifest is no JSON'],
-  ['a manifest that is no UTF-8', Buffer.from(fileOf([], '{}').toString().replace('"shop"', '"sh\xffp"'), 'latin1'), 'the manifest is no UTF-8'],
+  ['a manifest that is no JSON', '{"manifest":{"a":[}},"data":{}}', 'the manifest is not JSON'],
+  ['a manifest that is no UTF-8', Buffer.from(fileOf([], '{}').toString().replace('"shop"', '"sh\xffp"'), 'latin1'), 'the manifest is not UTF-8'],
   ['a manifest that is nested a million times', `{"manifest":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)},"data":{}}`, 'the manifest is not valid at its root'],
   ['data that are a list', fileOf([], '[]'), 'the data part was expected'],
   ['data that are null', fileOf([], 'null'), 'the data part was expected'],

@@ -11,7 +11,7 @@ const BACKSLASH = 0x5c
 const stride = 16_384
 const backslashes = wordOf(BACKSLASH)
 
-/** Writes bytes as a COPY field that stands for exactly them. */
+/** Writes bytes as a COPY field with exactly these bytes as its value. */
 export function writeCopyEscaped (source: WordSource, start: number, end: number, out: ByteQueue): void {
   for (let position = start; position < end;) {
     const stop = Math.min(end, position + stride)
@@ -23,8 +23,13 @@ export function writeCopyEscaped (source: WordSource, start: number, end: number
   }
 }
 
-/** A scalar in a JSON array, as array_out() would have written it: then COPY's text comes back byte for byte. */
-export function writeArrayElement (cursor: JsonCursor, element: ElementEncoding, delimiter: number, out: ByteQueue): void {
+/** Writes a scalar of a JSON array as array_out() writes it, so that COPY's text is restored byte for byte. */
+export function writeArrayElement (
+  cursor: JsonCursor,
+  element: ElementEncoding,
+  delimiter: number,
+  out: ByteQueue
+): void {
   const byte = cursor.peek()
   if (byte === 0x6e) {
     cursor.expectWord('null')
@@ -43,7 +48,9 @@ const nullElement = Buffer.from('NULL')
 const trueElement = Buffer.from('t')
 const falseElement = Buffer.from('f')
 
-/** array_out() quotes what would be misread: braces, quotes, backslashes, the delimiter, white space, nothing at all, and NULL. */
+/**
+ * array_out() quotes an element that is empty or NULL, or contains a brace, quote, backslash, delimiter or white space.
+ */
 const quoted = new Uint8Array(256)
 for (const character of '{}"\\ \t\n\v\f\r') quoted[character.charCodeAt(0)] = 1
 
@@ -56,8 +63,9 @@ function needsQuotes (text: Uint8Array, delimiter: number): boolean {
   return false
 }
 
-/** NULL in any case, which array_in() would take for the absent value. */
-const isNullWord = (text: Uint8Array): boolean => text.length === 4 && nullWord.every((letter, index) => ((text[index] as number) | 0x20) === letter)
+/** NULL in upper or lower case, which array_in() reads as SQL NULL. */
+const isNullWord = (text: Uint8Array): boolean =>
+  text.length === 4 && nullWord.every((letter, index) => ((text[index] as number) | 0x20) === letter)
 const nullWord = Buffer.from('null')
 
 function writeTextElement (text: Uint8Array, delimiter: number, out: ByteQueue): void {
@@ -69,14 +77,14 @@ function writeTextElement (text: Uint8Array, delimiter: number, out: ByteQueue):
   for (let position = 0; position < text.length; position++) {
     const byte = text[position] as number
     out.reserve(4)
-    // A backslash for the array, which COPY doubles
+    // The array's escape is a backslash, and COPY doubles it
     if (byte === QUOTE || byte === BACKSLASH) out.length = writeCopyByte(out.bytes, out.length, BACKSLASH)
     out.length = writeCopyByte(out.bytes, out.length, byte)
   }
   out.appendByte(QUOTE)
 }
 
-/** What needs no quotes may still need COPY's escapes. */
+/** An element without quotes may still need COPY's escapes. */
 function writeControls (text: Uint8Array, out: ByteQueue): void {
   for (let position = 0; position < text.length; position++) {
     out.reserve(2)

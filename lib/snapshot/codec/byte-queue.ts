@@ -1,27 +1,32 @@
-import { bytesBefore, byteOf, marksOf, marksOfControls, type Words, type WordSource, wordSize } from './four-byte-words.ts'
+import {
+  bytesBefore, byteOf, marksOf, marksOfControls, type Words, type WordSource, wordSize
+} from './four-byte-words.ts'
 
-/** Size of a piece, in bytes: large enough that a write is worth its call, small enough to keep memory flat. */
+/**
+ * Size of a piece, in bytes: large enough for the cost of a write() not to matter, small enough to keep memory
+ * constant.
+ */
 export const pieceSize = 256 * 1024
-/** One piece is filled while others are written. */
+/** Pieces that are kept for reuse: one is filled while others are written. */
 const spares = 4
 
 export interface Mark { pieces: number, bytes: Buffer, view: DataView, length: number }
 
 /**
- * Bytes on their way from a transcoder to a file or a socket. A transcoder writes to `bytes` at `length` by itself, which is
- * the reason for the public fields: a call per byte would cost more than the work.
+ * Bytes between a transcoder and a file or a socket. The fields are public, since a transcoder writes to `bytes` at
+ * `length` itself: a call per byte would take longer than the work.
  */
 export class ByteQueue {
   bytes: Buffer = Buffer.allocUnsafeSlow(pieceSize)
-  /** Of the same bytes, for whole words. */
+  /** The same bytes, to write them as words. */
   view: DataView = viewOf(this.bytes)
   length = 0
   #pieces: Buffer[] = []
   #spare: Buffer[] = []
 
   /**
-   * Makes room for `size` bytes at `length`, and one byte less than a word behind them, since the last word may hold only one of them;
-   * what is there becomes a piece when the current buffer is too full.
+   * Makes room for `size` bytes at `length` and for the unused bytes of the last word, at most one byte less than a
+   * word. When the current buffer is too full, its contents become a piece.
    */
   reserve (size: number): void {
     const room = size + wordSize - 1
@@ -47,24 +52,28 @@ export class ByteQueue {
     this.bytes[this.length++] = byte
   }
 
-  /** For constants of some ten bytes, keys say: append() takes ten times as long. */
+  /** For constants of about ten bytes, such as keys: append() takes ten times as long. */
   appendWords ({ size, words }: Words): void {
     this.reserve(size)
     const { view, length } = this
-    for (let index = 0; index < words.length; index++) view.setInt32(length + index * wordSize, words[index] as number, true)
+    for (let index = 0; index < words.length; index++) {
+      view.setInt32(length + index * wordSize, words[index] as number, true)
+    }
     this.length += size
   }
 
   /**
-   * Copies the bytes from `start` up to the first one that is a control character or that of one of the two patterns (see wordOf()), or to `stop`;
-   * gives its position. There must be room. The hot loop of most tables, both ways.
+   * Copies bytes from `start` up to the first control character or byte of one of the two patterns (see wordOf()), or
+   * up to `stop`, and returns that position. There must be room. The hot loop of most tables, in backups and in
+   * restores.
    */
-  appendPlain ({ bytes: source, view: from }: WordSource, start: number, stop: number, first: number, second: number): number {
+  appendPlain (from: WordSource, start: number, stop: number, first: number, second: number): number {
+    const { bytes: source, view } = from
     const { bytes, view: to } = this
     let { length } = this
     let position = start
     for (const lastWord = stop - wordSize; position <= lastWord; position += wordSize, length += wordSize) {
-      const word = from.getInt32(position, true)
+      const word = view.getInt32(position, true)
       to.setInt32(length, word, true)
       const marks = marksOfControls(word) | marksOf(word, first) | marksOf(word, second)
       if (marks !== 0) {
@@ -83,7 +92,7 @@ export class ByteQueue {
     return position
   }
 
-  /** For short ones, numbers say: it takes longer to make a subarray than to copy thirty bytes. */
+  /** For short ranges, such as numbers: creating a subarray takes longer than copying thirty bytes. */
   appendRange (source: Uint8Array, start: number, end: number): void {
     this.reserve(end - start)
     const { bytes } = this
@@ -92,12 +101,12 @@ export class ByteQueue {
     this.length = length
   }
 
-  /** Whether there is a piece's worth to take. */
+  /** Whether there are enough bytes for a write. */
   get full (): boolean {
     return this.#pieces.length > 0 || this.length > pieceSize / 2
   }
 
-  /** Everything so far; the queue is empty afterwards, and never touches these bytes again unless they are given back. */
+  /** Removes and returns all bytes. The queue does not use their memory again until giveBack() returns it. */
   take (): Buffer[] {
     const pieces = this.#pieces
     if (this.length > 0) {
@@ -108,7 +117,10 @@ export class ByteQueue {
     return pieces
   }
 
-  /** What was taken may be written over: memory that is new costs as much as what is done with it, for its pages are made one by one. */
+  /**
+   * Returns the memory of pieces for reuse: new memory takes as long as the transcoding, since each page is allocated
+   * on its first write.
+   */
   giveBack (pieces: Buffer[]): void {
     for (const { buffer } of pieces) {
       if (buffer.byteLength === pieceSize && this.#spare.length < spares) this.#spare.push(Buffer.from(buffer))
@@ -119,7 +131,7 @@ export class ByteQueue {
     return { pieces: this.#pieces.length, bytes: this.bytes, view: this.view, length: this.length }
   }
 
-  /** Forgets what came after `mark`; nothing may have been taken in between. */
+  /** Discards what was written after `mark`. take() must not have been called in between. */
   reset ({ pieces, bytes, view, length }: Mark): void {
     this.#pieces.length = pieces
     this.bytes = bytes

@@ -3,11 +3,11 @@ import { elementOf, type ElementEncoding, type EncodedColumn } from './column-en
 import { toWords, type Words, wordOf, WordSource } from './four-byte-words.ts'
 
 /**
- * From a line of COPY text (manual, COPY, "Text Format"), `bytes` from `start` to `end`, to a JSON object. Bytes in, bytes out: no value becomes a JavaScript string
- * or number, so none is rounded, normalised or decoded.
+ * Transcodes a line of COPY text (PostgreSQL manual, COPY, "Text Format"), `bytes` from `start` to `end`, to a JSON
+ * object. No value becomes a JavaScript string or number, so none is rounded, normalized or decoded.
  *
- * COPY and JSON escape almost alike: \\ \b \f \n \r \t are the same two bytes in both. What differs: `"`, \v, and the other
- * control characters, which COPY leaves raw.
+ * The escapes \\ \b \f \n \r \t are the same two bytes in COPY text and in JSON. These differ: `"`, \v, and the other
+ * control characters, which COPY does not escape.
  */
 export type CopyToJson = (bytes: Buffer, start: number, end: number, out: ByteQueue) => void
 
@@ -18,7 +18,9 @@ const COMMA = 0x2c
 const MINUS = 0x2d
 const ZERO = 0x30
 const NINE = 0x39
+const UPPER_L = 0x4c
 const UPPER_N = 0x4e
+const UPPER_U = 0x55
 const OPEN_BRACKET = 0x5b
 const BACKSLASH = 0x5c
 const CLOSE_BRACKET = 0x5d
@@ -32,12 +34,12 @@ const hexDigits = Buffer.from('0123456789abcdef')
 const [nullWords, trueWords, falseWords] = ['null', 'true', 'false'].map(toWords) as [Words, Words, Words]
 const quotes = wordOf(QUOTE)
 const backslashes = wordOf(BACKSLASH)
-/** At most \u00XX for a byte. */
+/** The longest escape of a byte, \u00XX. */
 const widest = 6
-/** Bytes of input looked at between two checks for room. */
+/** Bytes of input between two checks for room. */
 const stride = 4096
 
-/** What a column is to a loop over millions of its values: no string is looked at there. */
+/** A column, prepared for the loop over millions of its values, which compares no strings. */
 interface Field {
   key: Words
   firstKey: Words
@@ -57,22 +59,22 @@ function fieldOf ({ name, encoding, delimiter }: EncodedColumn): Field {
   }
 }
 
-/** The transcoder of a table. It throws for a line that has not one whole field for each column. */
+/** Creates the transcoder of a table. It throws for a line that does not have exactly one field for each column. */
 export function createCopyToJson (columns: EncodedColumn[]): CopyToJson {
   const fields = columns.map(fieldOf)
   let source = new WordSource(Buffer.alloc(0))
 
   return (bytes, start, end, out) => {
-    // Some hundred lines come from the same bytes
+    // Hundreds of lines are in the same buffer
     if (bytes !== source.bytes) source = new WordSource(bytes)
     out.appendByte(OPEN_BRACE)
-    // Without columns, the new line is all there is
+    // A line without columns consists of the new line
     let position = fields.length === 0 ? start + 1 : start
     let isFirst = true
     for (const field of fields) {
       const isNull = bytes[position] === BACKSLASH && bytes[position + 1] === UPPER_N
       if (isNull && field.kind === 'jsonb') {
-        // An absent key, since `null` is a value that jsonb can hold
+        // SQL NULL is an absent key, since `null` is a valid jsonb value
         position += 3
         continue
       }
@@ -85,13 +87,14 @@ export function createCopyToJson (columns: EncodedColumn[]): CopyToJson {
         position = writeField(source, position, end, field, out) + 1
       }
     }
-    if (position !== end) throw new Error('a line of COPY text has other fields than its table has columns')
+    if (position !== end) throw new Error('a line of COPY text has more or fewer fields than its table has columns')
     out.appendByte(CLOSE_BRACE)
   }
 }
 
-/** Gives the position of the TAB or the new line behind the field. */
-function writeField (source: WordSource, position: number, end: number, { kind, element, delimiter }: Field, out: ByteQueue): number {
+/** Returns the position of the TAB or new line after the field. */
+function writeField (source: WordSource, position: number, end: number, field: Field, out: ByteQueue): number {
+  const { kind, element, delimiter } = field
   if (kind === 'text') return writeText(source, position, end, out)
   if (kind === 'jsonb') return writeEmbedded(source, position, end, out)
   const first = source.bytes[position] as number
@@ -99,16 +102,19 @@ function writeField (source: WordSource, position: number, end: number, { kind, 
     out.appendWords(first === LOWER_T ? trueWords : falseWords)
     return position + 1
   }
-  if (kind === 'number' && isNumber(first, source.bytes[position + 1] as number)) return writeDigits(source, position, end, out)
-  // NaN and the infinities, which JSON does not know; bounds of their own: `[0:1]={a,b}`
+  if (kind === 'number' && isNumber(first, source.bytes[position + 1] as number)) {
+    return writeDigits(source, position, end, out)
+  }
+  // NaN and the infinities, which JSON can not represent; arrays with explicit bounds: `[0:1]={a,b}`
   if (kind === 'number' || first !== OPEN_BRACE) return writeText(source, position, end, out)
   const fieldEnd = findFieldEnd(source.bytes, position, end)
   writeArray(unescapeField(source.bytes, position, fieldEnd), element, delimiter, out)
   return fieldEnd
 }
 
-/** Bytes that are no plain text in JSON. */
-const special = Uint8Array.from({ length: 256 }, (_, byte) => byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0)
+/** Bytes that JSON escapes. */
+const special = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0)
 
 const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE
 const isNumber = (first: number, second: number): boolean => isDigit(first) || (first === MINUS && isDigit(second))
@@ -119,14 +125,14 @@ function findFieldEnd (bytes: Uint8Array, start: number, end: number): number {
   return position
 }
 
-/** A number as it is: its digits, to the TAB or the new line. */
+/** Copies a number up to the TAB or new line. */
 function writeDigits (source: WordSource, start: number, end: number, out: ByteQueue): number {
   const stop = Math.min(end, start + stride)
   out.reserve(stop - start)
   return out.appendPlain(source, start, stop, backslashes, backslashes)
 }
 
-/** A JSON string of the field at `start`. */
+/** Writes the field at `start` as a JSON string. */
 function writeText (source: WordSource, start: number, end: number, out: ByteQueue): number {
   const { bytes } = source
   out.appendByte(QUOTE)
@@ -144,10 +150,14 @@ function writeText (source: WordSource, start: number, end: number, out: ByteQue
       }
       if (byte === BACKSLASH) {
         const next = bytes[position + 1] as number
-        out.length = next === LOWER_V ? writeControl(out.bytes, out.length, 0x0b) : writePair(out.bytes, out.length, next)
+        out.length = next === LOWER_V
+          ? writeControl(out.bytes, out.length, 0x0b)
+          : writePair(out.bytes, out.length, next)
         position += 2
       } else {
-        out.length = byte === QUOTE ? writePair(out.bytes, out.length, QUOTE) : writeControl(out.bytes, out.length, byte)
+        out.length = byte === QUOTE
+          ? writePair(out.bytes, out.length, QUOTE)
+          : writeControl(out.bytes, out.length, byte)
         position++
       }
     }
@@ -161,7 +171,7 @@ function writePair (bytes: Uint8Array, length: number, second: number): number {
   return length + 2
 }
 
-/** \u00XX: a control character that COPY has no letter for, or JSON has not. */
+/** Writes \u00XX, for a control character that has no letter of escape in COPY or in JSON. */
 function writeControl (bytes: Uint8Array, length: number, byte: number): number {
   bytes[length] = BACKSLASH
   bytes[length + 1] = LOWER_U
@@ -172,7 +182,7 @@ function writeControl (bytes: Uint8Array, length: number, byte: number): number 
   return length + 6
 }
 
-/** A jsonb value: it is JSON already, but for the backslashes that COPY doubled. */
+/** Copies a jsonb value, which is JSON except that COPY doubles backslashes. */
 function writeEmbedded (source: WordSource, start: number, end: number, out: ByteQueue): number {
   let position = start
   while (position < end) {
@@ -187,14 +197,20 @@ function writeEmbedded (source: WordSource, start: number, end: number, out: Byt
   return position
 }
 
-/** Of an array: `t` and `f`; numbers as they are, but for NaN and the infinities. */
-function writeScalar (bytes: Uint8Array, start: number, end: number, encoding: 'number' | 'boolean', out: ByteQueue): void {
+/** Writes an element of an array: `t` and `f` as booleans, numbers unchanged, NaN and the infinities as strings. */
+function writeScalar (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  encoding: 'number' | 'boolean',
+  out: ByteQueue
+): void {
   if (encoding === 'boolean') out.appendWords(bytes[start] === LOWER_T ? trueWords : falseWords)
   else if (isNumber(bytes[start] as number, bytes[start + 1] as number)) out.appendRange(bytes, start, end)
   else writeString(bytes, start, end, out)
 }
 
-/** The field's value, without COPY's escapes. */
+/** Returns the field's value, with COPY's escapes decoded. */
 function unescapeField (bytes: Uint8Array, start: number, end: number): Uint8Array {
   const field = bytes.subarray(start, end)
   if (!field.includes(BACKSLASH)) return field
@@ -212,9 +228,11 @@ function unescapeField (bytes: Uint8Array, start: number, end: number): Uint8Arr
 }
 
 const unescaped = Uint8Array.from({ length: 256 }, (_, byte) => byte)
-for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 })) unescaped[letter.charCodeAt(0)] = byte
+for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 })) {
+  unescaped[letter.charCodeAt(0)] = byte
+}
 
-/** array_out()'s text (manual, 8.15.6) as a JSON array. */
+/** Writes the text of array_out() (PostgreSQL manual, 8.15.6) as a JSON array. */
 function writeArray (value: Uint8Array, element: ElementEncoding, delimiter: number, out: ByteQueue): void {
   let position = 0
   while (position < value.length) {
@@ -234,12 +252,16 @@ function writeArray (value: Uint8Array, element: ElementEncoding, delimiter: num
   }
 }
 
-/** An unquoted NULL; the text "NULL" stands in quotes. */
+/** Whether it is an unquoted NULL. array_out() quotes the text "NULL". */
 function isNullElement (value: Uint8Array, start: number, end: number): boolean {
-  return end - start === 4 && value[start] === UPPER_N && value[start + 1] === 0x55 && value[start + 2] === 0x4c && value[start + 3] === 0x4c
+  return end - start === 4 && value[start] === UPPER_N && value[start + 1] === UPPER_U &&
+    value[start + 2] === UPPER_L && value[start + 3] === UPPER_L
 }
 
-/** From behind the opening quote; gives the position behind the closing one. A backslash makes the next byte a plain one. */
+/**
+ * Reads from after the opening quote, and returns the position after the closing one. A backslash escapes the next
+ * byte.
+ */
 function writeQuotedElement (value: Uint8Array, start: number, out: ByteQueue): number {
   let position = start
   out.appendByte(QUOTE)
@@ -251,7 +273,7 @@ function writeQuotedElement (value: Uint8Array, start: number, out: ByteQueue): 
   return position + 1
 }
 
-/** A JSON string of plain bytes: nothing in them is an escape. */
+/** Writes bytes without escapes as a JSON string. */
 function writeString (bytes: Uint8Array, start: number, end: number, out: ByteQueue): void {
   out.appendByte(QUOTE)
   for (let position = start; position < end; position++) writeCharacter(bytes[position] as number, out)
@@ -267,4 +289,6 @@ function writeCharacter (byte: number, out: ByteQueue): void {
 }
 
 const shortEscape = new Uint8Array(256)
-for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, f: 12, r: 13, '"': QUOTE, '\\': BACKSLASH })) shortEscape[byte] = letter.charCodeAt(0)
+for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, f: 12, r: 13, '"': QUOTE, '\\': BACKSLASH })) {
+  shortEscape[byte] = letter.charCodeAt(0)
+}

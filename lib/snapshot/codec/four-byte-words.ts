@@ -1,7 +1,7 @@
 /**
- * Text, four bytes at a time: looking at each byte by itself takes three times as long. A word is what DataView reads as a little-endian
- * Int32, from any position. The tests for bytes within a word are Mycroft's, exact up to the lowest byte that is found, and no
- * other is ever asked for (Warren, Hacker's Delight, 6-1).
+ * Text, four bytes at a time: one byte at a time takes three times as long. A word is what DataView reads as a
+ * little-endian Int32, from any position. The tests for bytes within a word are Mycroft's. They are exact up to the
+ * lowest byte that is found, and only that one is used (Warren, Hacker's Delight, 6-1).
  */
 export const wordSize = 4
 
@@ -9,25 +9,28 @@ const highBits = 0x80808080 | 0
 const ones = 0x01010101
 const firstPrintable = 0x20202020
 
-/** The byte, four times. */
+/** A word with the byte at all four positions. */
 export const wordOf = (byte: number): number => byte * ones
 
-/** Marks the bytes below 0x20; 0 when there is none. */
+/** Marks the bytes below 0x20; returns 0 when there is none. */
 export const marksOfControls = (word: number): number => (word - firstPrintable) & ~word & highBits
 
-/** Marks the bytes that are equal to those of `pattern`; 0 when there is none. */
+/** Marks the bytes that are equal to those of `pattern`; returns 0 when there is none. */
 export function marksOf (word: number, pattern: number): number {
   const difference = word ^ pattern
   return (difference - ones) & ~difference & highBits
 }
 
-/** How many bytes come before the first one that is marked. */
+/** The number of bytes before the first marked one. */
 export const bytesBefore = (marks: number): number => (31 - Math.clz32(marks & -marks)) >> 3
 
-/** The byte of a word at 0 to 3. */
+/** The byte of a word at the index 0 to 3. */
 export const byteOf = (word: number, index: number): number => (word >>> (index << 3)) & 0xff
 
-/** A short constant, not empty, to be written and compared by words: the last one is filled up with NUL, which `lastMask` leaves out. */
+/**
+ * A short constant, not empty, to write and compare by words. The last word is padded with NUL, which `lastMask` masks
+ * out.
+ */
 export interface Words { size: number, words: Int32Array, lastMask: number }
 
 export function toWords (text: string): Words {
@@ -42,7 +45,7 @@ export function toWords (text: string): Words {
   }
 }
 
-/** Bytes, to be read by themselves and by words. */
+/** Bytes, to read one at a time and by words. */
 export class WordSource {
   readonly bytes: Buffer
   readonly view: DataView

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { byteOf, type Words, wordSize, WordSource } from './four-byte-words.ts'
 
-/** The bytes end before the value does: get more and read it again. */
+/** The buffered bytes end before the value does: the caller gets more bytes and reads the value again. */
 export class Incomplete extends Error {}
 
-/** It is no JSON, or not the JSON that a snapshot holds. The message says where, and never repeats a value. */
+/** The text is not JSON, or not the JSON of a snapshot. The message never contains a value. */
 export class SnapshotSyntaxError extends Error {}
 
 const QUOTE = 0x22
@@ -25,18 +25,21 @@ const LOWER_E = 0x65
 
 const incomplete = new Incomplete()
 const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-/** What ends a number or a word: space, comma, closing bracket or brace. */
-const endsScalar = Uint8Array.from({ length: 256 }, (_, byte) => isSpace(byte) || byte === COMMA || byte === CLOSE_BRACKET || byte === CLOSE_BRACE ? 1 : 0)
+/** Bytes that end a number or a word: white space, comma, closing bracket or brace. */
+const endsScalar = Uint8Array.from({ length: 256 }, (_, byte) =>
+  isSpace(byte) || byte === COMMA || byte === CLOSE_BRACKET || byte === CLOSE_BRACE ? 1 : 0)
 
-/** A place in UTF-8 JSON text (RFC 8259) that may still be arriving: reading past its end throws Incomplete. */
+/** A position in UTF-8 JSON text (RFC 8259) of which more may arrive: reading past its end throws Incomplete. */
 export class JsonCursor {
   bytes: Buffer = Buffer.alloc(0)
   position = 0
   #source = new WordSource(this.bytes)
-  /** Where the bytes end. Only at the end of the file is that final, and everything Incomplete then means a truncated file. */
+  /**
+   * Where the bytes end. At the end of the file more can not arrive, and Incomplete means that the file is truncated.
+   */
   end = 0
 
-  /** The same bytes, by words. */
+  /** The same bytes, to read them as words. */
   get source (): WordSource {
     if (this.#source.bytes !== this.bytes) this.#source = new WordSource(this.bytes)
     return this.#source
@@ -56,7 +59,7 @@ export class JsonCursor {
   acceptWords ({ size, words, lastMask }: Words): boolean {
     const { position, source: { view } } = this
     const last = words.length - 1
-    // The last word may reach behind what there is
+    // The last word may extend past the end of the bytes
     if (position + words.length * wordSize > this.end) return this.#acceptTail(size, words)
     for (let index = 0; index < last; index++) {
       if (view.getInt32(position + index * wordSize, true) !== words[index]) return false
@@ -89,7 +92,7 @@ export class JsonCursor {
     while (this.position < this.end && isSpace(this.bytes[this.position])) this.position++
   }
 
-  /** A key, its colon and the space around them; the cursor is at the value afterwards. */
+  /** Reads a key, its colon and the white space around them. Afterwards the cursor is at the value. */
   readKey (): string {
     this.skipSpace()
     const start = this.position
@@ -101,14 +104,14 @@ export class JsonCursor {
     return parseString(token)
   }
 
-  /** To the end of a string. Its escapes are not looked into. */
+  /** Moves to the end of a string, without checking its escapes. */
   skipString (): void {
     const start = this.position
     this.expect(QUOTE, 'a string')
     this.position = stringEnd(this.bytes, start, this.end)
   }
 
-  /** To the end of a number (RFC 8259, section 6). */
+  /** Moves to the end of a number (RFC 8259, section 6). */
   skipNumber (): void {
     this.accept(MINUS)
     if (!this.accept(ZERO)) this.#expectDigits()
@@ -129,8 +132,8 @@ export class JsonCursor {
   }
 
   /**
-   * To the end of any value: strings are passed over, brackets counted. Whether what lies between is good JSON is for the one to say
-   * who reads it. Nesting costs nothing.
+   * Moves to the end of any value: skips strings and counts brackets. It does not check that the value is valid JSON;
+   * the code that reads the value does. Deep nesting needs no stack.
    */
   skipValue (): void {
     const byte = this.peek()
@@ -164,7 +167,7 @@ export class JsonCursor {
   }
 }
 
-/** Behind the closing quote of the string whose opening one is at `start`. */
+/** Returns the position after the closing quote of the string whose opening quote is at `start`. */
 function stringEnd (bytes: Uint8Array, start: number, end: number): number {
   for (let position = start + 1; position < end; position++) {
     const byte = bytes[position]
@@ -174,10 +177,10 @@ function stringEnd (bytes: Uint8Array, start: number, end: number): number {
   throw incomplete
 }
 
-/** The text of a string token; a syntax error for one that is no JSON. */
+/** Decodes a string token. Throws SnapshotSyntaxError when it is not JSON. */
 function parseString (token: Buffer): string {
   try {
-    // Decoding would put U+FFFD in place of what is no UTF-8
+    // String() replaces what is not UTF-8 by U+FFFD
     if (isUtf8(token)) return JSON.parse(String(token)) as string
   } catch {}
   throw new SnapshotSyntaxError('a key is malformed')

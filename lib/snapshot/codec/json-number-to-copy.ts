@@ -5,7 +5,7 @@ import { readStringBytes } from './json-string-to-copy.ts'
 const QUOTE = 0x22
 const nonFinite = ['NaN', 'Infinity', '-Infinity'].map((word) => Buffer.from(word))
 
-/** Writes the number at the cursor, its digits as they stand; or NaN and the infinities, which are strings in JSON. */
+/** Copies the number at the cursor without changing its digits. NaN and the infinities are strings in JSON. */
 export function writeNumber (cursor: JsonCursor, out: ByteQueue): void {
   if (cursor.peek() === QUOTE) {
     out.append(readNonFinite(cursor))

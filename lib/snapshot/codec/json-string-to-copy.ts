@@ -7,19 +7,23 @@ const SLASH = 0x2f
 const BACKSLASH = 0x5c
 const LOWER_U = 0x75
 
-/** Bytes that a loop over plain text has to stop at. */
-const special = Uint8Array.from({ length: 256 }, (_, byte) => byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0)
-/** Letters behind a backslash that mean the same in JSON and in COPY text; `\\` does too. */
+/** Bytes at which a loop over plain text stops. */
+const special = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0)
+/** Letters after a backslash that mean the same in JSON and in COPY text, and the backslash. */
 const shared = new Uint8Array(256)
 for (const letter of 'bfnrt\\') shared[letter.charCodeAt(0)] = letter.charCodeAt(0)
-/** COPY's letters for the control characters it escapes. */
+/** The letters with which COPY escapes control characters. */
 const copyLetter = new Uint8Array(256)
-for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, '\\': BACKSLASH })) copyLetter[byte] = letter.charCodeAt(0)
+for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, '\\': BACKSLASH })) {
+  copyLetter[byte] = letter.charCodeAt(0)
+}
+/** Bytes of input between two checks for room. */
 const stride = 16_384
 const quotes = wordOf(QUOTE)
 const backslashes = wordOf(BACKSLASH)
 
-/** Writes `byte` as COPY TO would; gives the new length. There must be room for two. */
+/** Writes `byte` as COPY TO writes it, and returns the new length. There must be room for two bytes. */
 export function writeCopyByte (bytes: Uint8Array, length: number, byte: number): number {
   const letter = copyLetter[byte] as number
   if (letter === 0) {
@@ -32,10 +36,14 @@ export function writeCopyByte (bytes: Uint8Array, length: number, byte: number):
 }
 
 /**
- * The code point of the escape at `position`, which is that of its `u`, and where it ends. A high surrogate must be followed by a low
- * one: a lone one is no character, and PostgreSQL could not store it. Nor can it store NUL.
+ * Returns the code point of the escape whose `u` is at `position`, and the position after it. A high surrogate must be
+ * followed by a low one: a lone surrogate is not a character, and PostgreSQL can not store it. Nor can PostgreSQL store
+ * NUL.
  */
-export function readUnicodeEscape ({ bytes, end }: JsonCursor, position: number): { code: number, position: number } {
+export function readUnicodeEscape (
+  { bytes, end }: JsonCursor,
+  position: number
+): { code: number, position: number } {
   const high = hexAt(bytes, position + 1, end)
   if (high === 0) throw new SnapshotSyntaxError('a string holds \\u0000, which PostgreSQL can not store')
   if (high < 0xd800 || high > 0xdfff) return { code: high, position: position + 5 }
@@ -43,7 +51,9 @@ export function readUnicodeEscape ({ bytes, end }: JsonCursor, position: number)
     if (position + 7 > end) throw new Incomplete()
     if (bytes[position + 5] === BACKSLASH && bytes[position + 6] === LOWER_U) {
       const low = hexAt(bytes, position + 7, end)
-      if (low >= 0xdc00 && low <= 0xdfff) return { code: 0x10000 + ((high - 0xd800) << 10) + low - 0xdc00, position: position + 11 }
+      if (low >= 0xdc00 && low <= 0xdfff) {
+        return { code: 0x10000 + ((high - 0xd800) << 10) + low - 0xdc00, position: position + 11 }
+      }
     }
   }
   throw new SnapshotSyntaxError('a string holds a lone surrogate')
@@ -73,7 +83,7 @@ export function writeString (cursor: JsonCursor, out: ByteQueue): void {
   let { position } = cursor
   for (;;) {
     const stop = Math.min(end, position + stride)
-    // No field is longer than its spelling, but an escape may begin here and end behind
+    // A field is never longer than its JSON string, but an escape may begin before `stop` and end after it
     out.reserve(stop - position + 4)
     const { bytes } = out
     while (position < stop) {
@@ -91,9 +101,9 @@ export function writeString (cursor: JsonCursor, out: ByteQueue): void {
           bytes[out.length++] = next
           position += 2
         } else if (next === LOWER_U) {
-          const { code, position: behind } = readUnicodeEscape(cursor, position + 1)
-          out.length = code < 0x80 ? writeCopyByte(bytes, out.length, code) : out.length + bytes.write(String.fromCodePoint(code), out.length)
-          position = behind
+          const { code, position: after } = readUnicodeEscape(cursor, position + 1)
+          out.length = writeCodePoint(bytes, out.length, code)
+          position = after
         } else {
           throw new SnapshotSyntaxError(unknownEscape)
         }
@@ -108,7 +118,12 @@ export function writeString (cursor: JsonCursor, out: ByteQueue): void {
   }
 }
 
-/** The bytes that the JSON string at the cursor stands for: a view of the source where nothing is escaped. */
+function writeCodePoint (bytes: Buffer, length: number, code: number): number {
+  if (code < 0x80) return writeCopyByte(bytes, length, code)
+  return length + bytes.write(String.fromCodePoint(code), length)
+}
+
+/** Decodes the JSON string at the cursor. Without escapes, the result is a view of the source. */
 export function readStringBytes (cursor: JsonCursor): Uint8Array {
   const { bytes: source } = cursor
   const start = cursor.position + 1
@@ -117,7 +132,7 @@ export function readStringBytes (cursor: JsonCursor): Uint8Array {
   let position = start
   while (special[source[position] as number] === 0) position++
   if (position === end) return source.subarray(start, end)
-  // A string is never longer than its spelling
+  // A string is never longer than its JSON
   const text = Buffer.allocUnsafe(end - start)
   let length = 0
   for (position = start; position < end;) {
@@ -134,20 +149,21 @@ export function readStringBytes (cursor: JsonCursor): Uint8Array {
       length += text.write(String.fromCodePoint(escape.code), length)
       position = escape.position
     } else {
-      text[length++] = meaning(next)
+      text[length++] = unescapeLetter(next)
       position += 2
     }
   }
   return text.subarray(0, length)
 }
 
-function meaning (letter: number): number {
+function unescapeLetter (letter: number): number {
   const byte = escaped[letter] as number
   if (byte === 0) throw new SnapshotSyntaxError(unknownEscape)
   return byte
 }
 
 const rawControl = 'a string holds a raw control character'
-const unknownEscape = 'a string holds an escape that JSON does not know'
+const unknownEscape = 'a string holds an escape that is not valid JSON'
 const escaped = new Uint8Array(256)
-for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, f: 12, r: 13, '"': QUOTE, '/': SLASH, '\\': BACKSLASH })) escaped[letter.charCodeAt(0)] = byte
+const letters = { b: 8, t: 9, n: 10, f: 12, r: 13, '"': QUOTE, '/': SLASH, '\\': BACKSLASH }
+for (const [letter, byte] of Object.entries(letters)) escaped[letter.charCodeAt(0)] = byte

@@ -109,7 +109,7 @@ t.test('a key may be the name of a property of every object', async (t) => {
   t.equal(toCopy(columns, '{"__proto__":"x","toString":1}').toString(), 'x\t\\N\t1\n')
   t.equal(toCopy(columns, '{"toString":1,"constructor":2,"__proto__":"x"}').toString(), 'x\t2\t1\n')
   for (const key of ['__proto__', 'constructor', 'hasOwnProperty']) {
-    t.throws(() => toCopy([column('id', 'text')], `{"id":"1","${key}":"x"}`), { message: 'a key is no column of the table' })
+    t.throws(() => toCopy([column('id', 'text')], `{"id":"1","${key}":"x"}`), { message: 'a key is not a column of the table' })
   }
 })
 
@@ -119,7 +119,7 @@ t.test('the key of an empty name is one like others', async (t) => {
 
 const refused: Array<[what: string, row: string, message: string]> = [
   ['no object', '["1"]', 'an object was expected'],
-  ['a key that is no column', '{"id":"1","secret":1,"age":36,"ok":true,"tags":["x"]}', 'a key is no column of the table'],
+  ['a key that is no column', '{"id":"1","secret":1,"age":36,"ok":true,"tags":["x"]}', 'a key is not a column of the table'],
   ['a key that appears twice', '{"id":"1","id":"1","age":36,"ok":true,"tags":["x"]}', 'column "id": the key appears twice'],
   ['an absent key', '{"id":"1","age":36,"tags":["x"],"profile":1}', 'column "ok": its key is absent'],
   ['an empty row', '{}', 'column "id": its key is absent'],
@@ -154,9 +154,9 @@ const wrong: Array<[encoding: Encoding, json: string, problem: string]> = [
   ['text', "'a'", 'a string was expected'],
   ['text', '"a\nb"', 'a string holds a raw control character'],
   ['text', '"\x00"', 'a string holds a raw control character'],
-  ['text', '"\\x"', 'a string holds an escape that JSON does not know'],
-  ['text', '"\\v"', 'a string holds an escape that JSON does not know'],
-  ['text', '"\\N"', 'a string holds an escape that JSON does not know'],
+  ['text', '"\\x"', 'a string holds an escape that is not valid JSON'],
+  ['text', '"\\v"', 'a string holds an escape that is not valid JSON'],
+  ['text', '"\\N"', 'a string holds an escape that is not valid JSON'],
   ['text', '"\\u0000"', 'a string holds \\u0000, which PostgreSQL can not store'],
   ['text', '"\\ud83d"', 'a string holds a lone surrogate'],
   ['text', '"\\ude00"', 'a string holds a lone surrogate'],
@@ -169,7 +169,7 @@ const wrong: Array<[encoding: Encoding, json: string, problem: string]> = [
   ['text[]', '{"a":1}', 'an array was expected'],
   ['text[]', '["\\ud83d"]', 'a string holds a lone surrogate'],
   ['text[]', '["\t"]', 'a string holds a raw control character'],
-  ['text[]', '["\\a"]', 'a string holds an escape that JSON does not know'],
+  ['text[]', '["\\a"]', 'a string holds an escape that is not valid JSON'],
   ['number[]', '["1"]', 'a number was expected'],
   ['number[]', '[01]', 'a comma or the end of the array was expected'],
   ['number[]', '[true]', 'a number was expected'],

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
+import { onStorage, writeAll } from '../storage/spool-file.ts'
+import { ByteQueue } from './codec/byte-queue.ts'
+
+/** Writes the data part of a snapshot from a queue to the file, and hashes it. */
+export interface DataWriter {
+  /** Takes the bytes that are to be written. */
+  queue: ByteQueue
+  /** The position in the file after the last byte written. */
+  readonly position: number
+  /**
+   * Starts to write what is in the queue. While an earlier write is in progress, does nothing and returns that one's
+   * promise: wait for it, since the disk is slower than the rows.
+   */
+  startFlush: () => Promise<void> | undefined
+  /** Writes the rest, and returns the checksum, `sha256:…`. */
+  finish: () => Promise<string>
+  /** Resolves when no write is in progress, whether or not it failed. */
+  settled: () => Promise<void>
+}
+
+/** @param start position of the first byte of the data part */
+export function createDataWriter (file: FileHandle, start: number): DataWriter {
+  const queue = new ByteQueue()
+  const hash = createHash('sha256')
+  let position = start
+  /**
+   * The write in progress, while the queue fills again. After a failure the rejected promise stays, so that nothing
+   * else is written.
+   */
+  let writing: Promise<void> | undefined
+
+  async function flush (): Promise<void> {
+    const pieces = queue.take()
+    for (const piece of pieces) hash.update(piece)
+    await onStorage('write the snapshot', async () => {
+      for (const piece of pieces) position += await writeAll(file, piece, position)
+    })
+    queue.giveBack(pieces)
+  }
+
+  return {
+    queue,
+    get position () { return position },
+    startFlush () {
+      if (writing !== undefined) return writing
+      writing = flush().then(() => { writing = undefined })
+      // The next call of startFlush() or finish() reports the failure
+      writing.catch(() => {})
+      return undefined
+    },
+    async finish () {
+      await writing
+      await flush()
+      return `sha256:${hash.digest('hex')}`
+    },
+    async settled () { await writing?.catch(() => {}) }
+  }
+}
