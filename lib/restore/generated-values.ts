@@ -8,99 +8,132 @@ const TAB = 0x09
 const NEW_LINE = 0x0a
 
 /**
- * Sums up the rows of a table, in whatever order they come: for each generated column, the SHA-256 of the loaded values and of that one. So it tells
- * also when two rows have each other's value.
+ * Checksums of the generated columns of a table, which do not depend on the order of its rows. The checksum of a
+ * column is the sum, over all rows, of the SHA-256 of the row's loaded values and its value in that column. So the
+ * checksum also changes when two rows exchange their generated values.
  */
 export interface GeneratedValues {
-  /** Takes COPY text of loaded and generated columns, in any pieces, and gives the text of the loaded ones. */
-  take: (copyText: Buffer) => Buffer
-  /** Of each generated column. */
+  /**
+   * Adds COPY text of loaded and generated columns, in pieces of any size, and returns the text of the loaded columns.
+   */
+  add: (copyText: Buffer) => Buffer
+  /** One for each generated column, in hexadecimal. */
   sums: () => string[]
 }
 
-/** @param generated of each column of a row, in their order, whether it is generated */
+/** @param generated for each column of a row, in order, whether it is generated */
 export function sumUpGenerated (generated: boolean[]): GeneratedValues {
-  const lastLoaded = generated.lastIndexOf(false)
-  const sums = generated.filter(Boolean).map(() => new Uint32Array(8))
-  let hashes: Hash[] = []
-  let column = 0
-  let place = 0
-
-  function startRow (): void {
-    hashes = sums.map(() => createHash('sha256'))
-    column = 0
-    place = 0
-  }
-
-  function endRow (): void {
-    for (const [index, hash] of hashes.entries()) add(sums[index] as Uint32Array, hash.digest())
-    startRow()
-  }
-
-  function note (part: Buffer): void {
-    if (generated[column] === true) hashes[place]?.update(part)
-    else for (const hash of hashes) hash.update(part)
-  }
-
-  startRow()
+  const row = createRowChecksums(generated)
   return {
-    take (bytes) {
+    add (bytes) {
       const loaded = Buffer.allocUnsafe(bytes.length)
       let length = 0
       let [tab, newLine] = [-1, -1]
       for (let start = 0, next = 0; start < bytes.length; start = next) {
-        if (tab < start) tab = find(bytes, TAB, start)
-        if (newLine < start) newLine = find(bytes, NEW_LINE, start)
+        if (tab < start) tab = indexOrLength(bytes, TAB, start)
+        if (newLine < start) newLine = indexOrLength(bytes, NEW_LINE, start)
         const end = Math.min(tab, newLine)
         next = Math.min(end + 1, bytes.length)
-        note(bytes.subarray(start, next))
-        if (generated[column] !== true) length += bytes.copy(loaded, length, start, end)
+        row.update(bytes.subarray(start, next))
+        if (!row.isGenerated()) length += bytes.copy(loaded, length, start, end)
         if (end === bytes.length) continue
         if (end === newLine) {
           loaded[length++] = NEW_LINE
-          endRow()
+          row.end()
         } else {
-          if (generated[column] === true) place++
-          else if (column < lastLoaded) loaded[length++] = TAB
-          column++
+          if (row.precedesLoaded()) loaded[length++] = TAB
+          row.nextColumn()
         }
       }
       return loaded.subarray(0, length)
+    },
+    sums: row.sums
+  }
+}
+
+interface RowChecksums {
+  /** Adds a part of the current column, or the delimiter that ends it. */
+  update: (part: Buffer) => void
+  /** Whether the current column is generated. */
+  isGenerated: () => boolean
+  /** Whether the current column is loaded and another loaded column follows. */
+  precedesLoaded: () => boolean
+  nextColumn: () => void
+  end: () => void
+  sums: () => string[]
+}
+
+function createRowChecksums (generated: boolean[]): RowChecksums {
+  const lastLoaded = generated.lastIndexOf(false)
+  const sums = generated.filter(Boolean).map(() => new Uint32Array(8))
+  let hashes: Hash[] = []
+  let column = 0
+  /** How many columns before the current one are generated. */
+  let generatedBefore = 0
+
+  function start (): void {
+    hashes = sums.map(() => createHash('sha256'))
+    column = 0
+    generatedBefore = 0
+  }
+
+  const isGenerated = (): boolean => generated[column] === true
+
+  start()
+  return {
+    update (part) {
+      if (isGenerated()) hashes[generatedBefore]?.update(part)
+      else for (const hash of hashes) hash.update(part)
+    },
+    isGenerated,
+    precedesLoaded: () => !isGenerated() && column < lastLoaded,
+    nextColumn () {
+      if (isGenerated()) generatedBefore++
+      column++
+    },
+    end () {
+      for (const [index, hash] of hashes.entries()) addDigest(sums[index] as Uint32Array, hash.digest())
+      start()
     },
     sums: () => sums.map((sum) => Buffer.from(sum.buffer).toString('hex'))
   }
 }
 
-/** The end where there is none. */
-function find (bytes: Buffer, byte: number, start: number): number {
+/** Like `bytes.indexOf(byte, start)`, with the length where the byte does not occur. */
+function indexOrLength (bytes: Buffer, byte: number, start: number): number {
   const found = bytes.indexOf(byte, start)
   return found === -1 ? bytes.length : found
 }
 
-function add (sum: Uint32Array, digest: Buffer): void {
+function addDigest (sum: Uint32Array, digest: Buffer): void {
   for (let lane = 0; lane < sum.length; lane++) sum[lane] = (sum[lane] as number) + digest.readUInt32LE(lane * 4)
 }
 
-/** Of the snapshot's columns those that are loaded or compared, in its order. */
+/** The columns of the snapshot that are loaded or compared, in the order of the snapshot. */
 function comparedColumns ({ source, columns, generated }: TableToRestore): Array<{ name: string, generated: boolean }> {
-  const known = new Map([...columns.map((name) => [name, false] as const), ...generated.map((name) => [name, true] as const)])
+  const known = new Map<string, boolean>()
+  for (const name of columns) known.set(name, false)
+  for (const name of generated) known.set(name, true)
   return source.columns.flatMap(({ name }) => {
     const isGenerated = known.get(name)
     return isGenerated === undefined ? [] : [{ name, generated: isGenerated }]
   })
 }
 
-export const valuesOf = (target: TableToRestore): GeneratedValues => sumUpGenerated(comparedColumns(target).map(({ generated }) => generated))
+export const valuesOf = (target: TableToRestore): GeneratedValues =>
+  sumUpGenerated(comparedColumns(target).map(({ generated }) => generated))
 
-/** The generated columns that have other values by now than those of the snapshot. Reads the whole table. */
-export async function findChangedColumns (tx: Transaction, target: TableToRestore, expected: GeneratedValues, roleSettings: RoleSettings): Promise<string[]> {
+/** The generated columns whose values differ from those of the snapshot. Reads the whole table. */
+export async function findChangedColumns (
+  tx: Transaction, target: TableToRestore, expected: GeneratedValues, roleSettings: RoleSettings
+): Promise<string[]> {
   const stored = valuesOf(target)
   const names = comparedColumns(target).map(({ name }) => name)
   for (const relation of target.table.relations.filter(({ kind }) => kind === 'r')) {
     await copyQueryOut(tx, roleSettings, relation, names, {
       begin () {},
       row (bytes, start, end) {
-        stored.take(bytes.subarray(start, end))
+        stored.add(bytes.subarray(start, end))
         return undefined
       }
     })

@@ -1,5 +1,4 @@
 import { CannotRestore, SchemaDrift } from '../errors.ts'
-import type { ServerFacts } from '../postgres/catalog/server.ts'
 import { CatalogChanged, lockPlanned, retryWhenCatalogChanged } from '../postgres/catalog/catalog-changed.ts'
 import { lockRelations, lockWithRetries, relationIdentity, withinLockTimeout } from '../postgres/locks.ts'
 import { holdSequences } from '../postgres/catalog/sequences.ts'
@@ -7,7 +6,7 @@ import { withRoleSettings } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { createExclusion } from '../backup/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
-import type { RestoreJob } from './restore-job.ts'
+import type { RestoreContext } from './restore-job.ts'
 import { driftSummary } from './restore-plan.ts'
 import { restoreProblems } from './restore-problems.ts'
 import { readScope, type RestoreScope } from './restore-scope.ts'
@@ -15,24 +14,28 @@ import { readScope, type RestoreScope } from './restore-scope.ts'
 const attempts = 5
 
 /**
- * Plans, locks, and plans again: only what was locked is acted upon.
+ * Plans, takes the locks, and plans again under them: the restore carries out the second plan, and changes only what
+ * is locked.
  *
- * The tables are locked once, in one statement, both ends of every foreign key, in the strongest mode: a weaker lock raised later
- * deadlocks. The sequences come after them, since others lock a table first and its sequence then.
+ * One statement locks all tables, including those at the other end of each foreign key, and takes the strongest mode
+ * at once: a transaction that raises a weaker lock later can deadlock. The sequences follow the tables, because
+ * applications lock a table first and then its sequence.
  */
-export async function lockScope (tx: Transaction, job: RestoreJob, manifest: Manifest, server: ServerFacts, signal: AbortSignal): Promise<RestoreScope> {
+export async function lockScope (tx: Transaction, manifest: Manifest, context: RestoreContext): Promise<RestoreScope> {
   return await retryWhenCatalogChanged(attempts, async () => {
-    // A lock timeout undoes the savepoint: the tables are free in the pauses, while the run keeps its schema
+    // After a lock timeout, the rollback to the savepoint frees the tables during the pause; the lock on the schema
+    // remains
     return await lockWithRetries(async () => {
-      return await tx.savepoint(async (inner) => await tryLockScope(inner, job, manifest, server))
-    }, signal)
+      return await tx.savepoint(async (inner) => await tryLockScope(inner, manifest, context))
+    }, context.hooks.signal)
   })
 }
 
-async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifest, server: ServerFacts): Promise<RestoreScope> {
-  // TRUNCATE … RESTART IDENTITY keeps readers from a sequence until it commits
+async function tryLockScope (tx: Transaction, manifest: Manifest, context: RestoreContext): Promise<RestoreScope> {
+  const { server, job } = context
+  // Reading the sequences may wait: TRUNCATE … RESTART IDENTITY locks out readers of a sequence until it commits
   const planned = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
-  await refuseProblems(tx, planned, job, server)
+  await refuseProblems(tx, planned, context)
   await lockPlanned(async () => {
     await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
     await withinLockTimeout(tx, async () => {
@@ -41,17 +44,22 @@ async function tryLockScope (tx: Transaction, job: RestoreJob, manifest: Manifes
   })
   const locked = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
   if (!isLocked(locked, planned)) throw new CatalogChanged()
-  await refuseProblems(tx, locked, job, server)
+  await refuseProblems(tx, locked, context)
   return locked
 }
 
-async function refuseProblems (tx: Transaction, scope: RestoreScope, job: RestoreJob, server: ServerFacts): Promise<void> {
-  if (scope.drift.length > 0 && !job.allowSchemaDrift) throw Object.assign(new SchemaDrift(driftSummary(scope.drift)), { drift: scope.drift })
+/** Throws FST_BACKUP_SCHEMA_DRIFT or FST_BACKUP_CANNOT_RESTORE. */
+async function refuseProblems (tx: Transaction, scope: RestoreScope, { server, job }: RestoreContext): Promise<void> {
+  if (scope.drift.length > 0 && !job.allowSchemaDrift) {
+    throw Object.assign(new SchemaDrift(driftSummary(scope.drift)), { drift: scope.drift })
+  }
   const problems = await restoreProblems(tx, scope, server, createExclusion(job.excludeTables, job.logTable))
   if (problems.length > 0) throw Object.assign(new CannotRestore(problems.join('; ')), { problems })
 }
 
-/** The second plan is the one that is carried out. How it differs from the first means nothing, if all that it touches was locked. */
+/**
+ * Other differences between the two plans do not matter as long as everything that the second one changes is locked.
+ */
 function isLocked (scope: RestoreScope, planned: RestoreScope): boolean {
   const locked = new Set([...planned.toLock, ...planned.toHold].map(relationIdentity))
   return [...scope.toLock, ...scope.toHold].every((relation) => locked.has(relationIdentity(relation)))

@@ -1,3 +1,4 @@
+import type { ServerFacts } from '../postgres/catalog/server.ts'
 import type { Parameter } from '../postgres/driver/query.ts'
 import type { ReadHooks } from '../snapshot/read-with-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
@@ -6,26 +7,39 @@ import type { SnapshotIdentity } from '../backup/write-tables.ts'
 import type { StoredFile } from '../storage/stored-file.ts'
 import type { RestoreTarget } from './restore-scope.ts'
 
-/** Plain data, so that a run can be handed to another thread. */
+/** Plain data, so that it can be sent to a worker thread. */
 export interface RestoreJob extends RestoreTarget {
   id: string
-  /** Where a worker finds the snapshot; null has it ask for the bytes. */
+  /** Where a worker finds the snapshot; null if the worker has to request its bytes from the main thread. */
   file: StoredFile | null
-  /** What its file has to be. */
+  /** What the file has to match. */
   expected: ExpectedSnapshot
   allowSchemaDrift: boolean
   /** Accept a file whose checksum does not match. */
   allowModified: boolean
-  /** The snapshot that is taken of what is about to be replaced. */
+  /** The snapshot that is taken of the rows before they are replaced. */
   preRestore: SnapshotIdentity
-  /** Notes the restore in the log: the last statement of the transaction. Its last parameter, the rows of the replaced tables, is still to be appended. */
+  /**
+   * Records the completed restore in the log, as the last statement of the transaction. Its last parameter, the number
+   * of rows of each restored table, is appended when it runs.
+   */
   completion: { text: string, parameters: Parameter[] }
 }
 
-/** What happens elsewhere during a restore; its locks are held throughout. The snapshot is opened twice, once to verify and once to load. */
+/**
+ * Called during a restore, which holds its locks meanwhile. The snapshot is opened once to verify it, and
+ * again each time tables are loaded from it.
+ */
 export interface RestoreHooks extends ReadHooks {
-  /** The run holds the schema and the snapshot. */
+  /** The restore holds its locks on the schema and on the snapshot. */
   onLocked: () => Promise<void>
   onPreRestoreStarted: () => Promise<void>
   onPreRestoreWritten: (written: WrittenSnapshot) => Promise<void>
+}
+
+/** What stays the same for all steps of a restore. */
+export interface RestoreContext {
+  server: ServerFacts
+  job: RestoreJob
+  hooks: RestoreHooks
 }

@@ -7,18 +7,24 @@ import type { TableRef } from '../postgres/identifiers.ts'
 import { tableProblems } from '../backup/select-tables.ts'
 import { type RestoreScope, runsUserCode } from './restore-scope.ts'
 
-/** About as many entries of the shared lock table as a restored relation takes, with its indexes, its TOAST table and what TRUNCATE adds. */
+/**
+ * About how many entries of the shared lock table a restored relation needs, including its indexes, its TOAST table
+ * and the locks that TRUNCATE adds.
+ */
 const locksPerRelation = 6
 
-/** Why the restore can't go ahead, found before anything is touched: rights that the role lacks, tables that can't be replaced. */
-export async function restoreProblems (tx: Transaction, scope: RestoreScope, server: ServerFacts, isExcluded: (table: TableRef) => boolean): Promise<string[]> {
-  const needed = scope.relations.length * locksPerRelation
-  const available = await lockCapacity(tx)
+/**
+ * Why the restore would fail, found before anything is changed: privileges that the role lacks, and tables whose rows
+ * can't be replaced.
+ */
+export async function restoreProblems (
+  tx: Transaction, scope: RestoreScope, server: ServerFacts, isExcluded: (table: TableRef) => boolean
+): Promise<string[]> {
   const tables = scope.tables.map(({ table }) => table)
-  const { replicationRole } = server
+  const lockProblems = await findLockProblems(tx, scope)
   return [...new Set([
-    ...replicationRole === 'origin' ? [] : [`session_replication_role is ${replicationRole} for this role; it must be origin`],
-    // What a snapshot needs, pre_restore's too
+    ...replicationRoleProblems(server),
+    // A restore first takes the pre_restore snapshot, so it needs everything that a snapshot needs
     ...tableProblems(tables, isExcluded),
     ...await elsewhereProblems(tx, tables, server),
     ...await nameProblems(tx, tables, server),
@@ -26,19 +32,25 @@ export async function restoreProblems (tx: Transaction, scope: RestoreScope, ser
     ...sequenceProblems(scope),
     ...constraintProblems(scope),
     ...await orderProblems(tx, scope),
-    ...needed > available ? [`${scope.relations.length} tables and partitions need about ${needed} locks, and the server has room for ${available}; raise max_locks_per_transaction`] : []
+    ...lockProblems
   ])]
 }
+
+const replicationRoleProblems = ({ replicationRole }: ServerFacts): string[] => replicationRole === 'origin'
+  ? []
+  : [`session_replication_role is ${replicationRole} for this role; it must be origin`]
 
 const relationProblems = ({ relations }: RestoreScope): string[] =>
   relations.filter(({ owned }) => !owned).map(({ schema, name }) => `the role does not own ${schema}.${name}`)
 
 function sequenceProblems ({ sequences }: RestoreScope): string[] {
   const problems: string[] = []
-  for (const { sequence: { schema, name, owned, range: { least, most } }, state: { lastValue } } of sequences.filter(({ moves }) => moves)) {
+  for (const { sequence, state: { lastValue } } of sequences.filter(({ changes }) => changes)) {
+    const { schema, name, owned, range: { least, most } } = sequence
     if (!owned) problems.push(`the role does not own the sequence ${schema}.${name}`)
     if (BigInt(lastValue) < BigInt(least) || BigInt(lastValue) > BigInt(most)) {
-      problems.push(`the sequence ${schema}.${name} is at ${lastValue} in the snapshot, and goes from ${least} to ${most} now; widen its MINVALUE and MAXVALUE`)
+      problems.push(`the sequence ${schema}.${name} is at ${lastValue} in the snapshot, ` +
+        `and its range is now ${least} to ${most}; widen its MINVALUE and MAXVALUE`)
     }
   }
   return problems
@@ -47,26 +59,40 @@ function sequenceProblems ({ sequences }: RestoreScope): string[] {
 function constraintProblems ({ foreignKeys, checks }: RestoreScope): string[] {
   const problems: string[] = []
   for (const { name, table, references, disabled, index } of foreignKeys) {
-    if (!table.owned) problems.push(`the role does not own ${table.schema}.${table.name}, whose foreign key ${name} has to be checked again`)
-    if (!references.allowed) problems.push(`the role has no REFERENCES right on ${references.schema}.${references.name}, for the foreign key ${name}`)
-    if (disabled) problems.push(`the foreign key ${name} of ${table.schema}.${table.name} is switched off by DISABLE TRIGGER ALL; switch it on`)
+    const from = `${table.schema}.${table.name}`
+    const to = `${references.schema}.${references.name}`
+    if (!table.owned) problems.push(`the role does not own ${from}, whose foreign key ${name} has to be checked again`)
+    if (!references.allowed) {
+      problems.push(`the role lacks the REFERENCES privilege on ${to}, for the foreign key ${name}`)
+    }
+    if (disabled) problems.push(`the foreign key ${name} of ${from} is disabled by DISABLE TRIGGER ALL; enable it`)
     if (index.next !== index.current) {
-      problems.push(`the foreign key ${name} of ${table.schema}.${table.name} relies on the unique index ` +
-        `${index.current}, and would rely on ${index.next ?? 'no other'} when it is made again; drop one of the two`)
+      problems.push(`the foreign key ${name} of ${from} depends on the unique index ${index.current}, ` +
+        `and would depend on ${index.next ?? 'no other'} after it is created again; drop one of the two`)
     }
   }
-  for (const { name, of, on } of checks) {
-    if (!on.owned) problems.push(`the role does not own the ${of.toLowerCase()} ${on.schema}.${on.name}, whose constraint ${name} is NOT VALID`)
+  for (const { name, of, on } of checks.filter(({ on }) => !on.owned)) {
+    const owned = `the ${of.toLowerCase()} ${on.schema}.${on.name}`
+    problems.push(`the role does not own ${owned}, whose constraint ${name} is NOT VALID`)
   }
   return problems
 }
 
-/** See loadInOrder(). */
+/** loadInOrder() relies on scan counts. */
 async function orderProblems (tx: Transaction, { tables, withUserCode }: RestoreScope): Promise<string[]> {
   const last = tables.filter(({ table }) => runsUserCode(table, withUserCode))
-  return last.length < 2 || await countsScans(tx)
-    ? []
-    : [`track_counts is off, and without it nobody can see which tables the functions of ${last.map(({ table }) => table.name).join(', ')} read; switch it on`]
+  if (last.length < 2 || await countsScans(tx)) return []
+  const names = last.map(({ table }) => table.name).join(', ')
+  return [`track_counts is off, and without it a restore can't find out which tables the functions of ${names} read; ` +
+    'turn it on']
+}
+
+async function findLockProblems (tx: Transaction, { relations }: RestoreScope): Promise<string[]> {
+  const needed = relations.length * locksPerRelation
+  const available = await lockCapacity(tx)
+  if (needed <= available) return []
+  return [`${relations.length} tables and partitions need about ${needed} locks, ` +
+    `and the server has room for ${available}; raise max_locks_per_transaction`]
 }
 
 /** Manual, 19.12 (max_locks_per_transaction). */

@@ -9,30 +9,33 @@ import type { Transaction } from '../postgres/driver/transaction.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 import { createExclusion } from '../backup/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
-import { findConcerned, type PlannedSequence, planSequences } from './plan-sequences.ts'
+import { findRestored, type PlannedSequence, planSequences } from './plan-sequences.ts'
 import { planRestore, type PlannedRestore, type TableToRestore } from './restore-plan.ts'
 
-/** Plain data: which rows go where. */
+/** Plain data: which tables of which schema are restored. */
 export interface RestoreTarget {
   schema: string
   tables: string[] | undefined
   excludeTables: string[]
   logTable: TableRef
-  /** The schemas whose sequences may be changed; null for any. */
+  /** The schemas whose sequences the call may change; null for any. */
   allowedSchemas: string[] | null
 }
 
-/** Everything that a restore touches, as the catalog has it at one moment. */
+/** Everything that a restore reads or changes, as it is in the catalog at one moment. */
 export interface RestoreScope extends PlannedRestore {
   /** The restored tables and all their partitions. */
   relations: CatalogRelation[]
-  /** Those, both ends of each foreign key, and whatever shares a suspended check: all that is altered, each once. */
+  /**
+   * `relations`, both ends of each foreign key, and the other tables with a suspended check: every relation that is
+   * altered, once.
+   */
   toLock: Array<TableRef & { oid: string }>
-  /** What a snapshot of the restored tables records. */
+  /** The sequences that a snapshot of the restored tables records. */
   recordedSequences: CatalogSequence[]
-  /** What happens to sequences. */
+  /** What the restore does to sequences. */
   sequences: PlannedSequence[]
-  /** Those of them that are changed. */
+  /** The sequences that are changed. */
   toHold: CatalogSequence[]
   foreignKeys: ForeignKey[]
   triggers: EnabledTrigger[]
@@ -43,29 +46,29 @@ export interface RestoreScope extends PlannedRestore {
   fingerprint: string[]
 }
 
-/** A default matters where the snapshot has no value. */
+/** A column's default runs only where the snapshot has no value for that column. */
 function findRelationsWithUserCode (tables: TableToRestore[], found: RelationWithUserCode[]): Set<string> {
-  const columns = new Map(tables.flatMap(({ table, columns }) => table.relations.map(({ oid }) => [oid, columns] as const)))
-  return new Set(found.filter(({ oid, defaultOf }) => defaultOf === null || columns.get(oid)?.includes(defaultOf) === false).map(({ oid }) => oid))
+  const loaded = new Map(tables.flatMap(({ table, columns }) =>
+    table.relations.map(({ oid }) => [oid, columns] as const)))
+  const running = found.filter(({ oid, defaultOf }) =>
+    defaultOf === null || loaded.get(oid)?.includes(defaultOf) === false)
+  return new Set(running.map(({ oid }) => oid))
 }
 
-/** Whether the table, or one of its partitions, is among those relations. */
-export const runsUserCode = ({ relations }: CatalogTable, withUserCode: Set<string>): boolean => relations.some(({ oid }) => withUserCode.has(oid))
+/** Whether the table, or one of its partitions, runs user code for each new row. */
+export const runsUserCode = ({ relations }: CatalogTable, withUserCode: Set<string>): boolean =>
+  relations.some(({ oid }) => withUserCode.has(oid))
 
 export async function readScope (tx: Transaction, manifest: Manifest, target: RestoreTarget): Promise<RestoreScope> {
   const { schema, tables: wanted, excludeTables, logTable } = target
-  const plan = planRestore(manifest, await readTables(tx, schema), schema, wanted, createExclusion(excludeTables, logTable))
+  const isExcluded = createExclusion(excludeTables, logTable)
+  const plan = planRestore(manifest, await readTables(tx, schema), schema, wanted, isExcluded)
   const relations = plan.tables.flatMap(({ table }) => table.relations)
   const oids = relations.map(({ oid }) => oid)
   const foreignKeys = await readForeignKeys(tx, oids)
   const checks = await readSuspendedChecks(tx, oids)
-  const recordedSequences = (await readSequences(tx, schema, oids)).filter(({ used }) => used || wanted === undefined)
-  const states = await readSequenceStates(tx, findConcerned(recordedSequences, manifest, target).map(({ sequence }) => sequence).filter(({ readable }) => readable))
-  const sequences = planSequences(recordedSequences, states, manifest, target)
-  // A referenced table of somebody else's that may not be locked so is left to the foreign key's own locks
-  const partners = foreignKeys.flatMap(({ table, references }) => [table, references]).filter(({ lockable }) => lockable)
-  const checked = checks.filter((check) => check.of === 'TABLE').map(({ on }) => on)
-  const toLock = [...new Map([...relations, ...partners, ...checked].map((relation) => [relation.oid, relation])).values()]
+  const { recordedSequences, sequences } = await readPlannedSequences(tx, oids, manifest, target)
+  const toLock = relationsToLock(relations, foreignKeys, checks)
   const fingerprinted = {
     relations: [...toLock, ...sequences.map(({ sequence }) => sequence)].map(({ oid }) => oid),
     domains: checks.filter((check) => check.of === 'DOMAIN').map(({ on }) => on.oid),
@@ -77,7 +80,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
     toLock,
     recordedSequences,
     sequences,
-    toHold: sequences.filter(({ moves }) => moves).map(({ sequence }) => sequence),
+    toHold: sequences.filter(({ changes }) => changes).map(({ sequence }) => sequence),
     foreignKeys,
     triggers: await readEnabledTriggers(tx, oids),
     checks,
@@ -85,4 +88,26 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
     fingerprinted,
     fingerprint: await readFingerprint(tx, fingerprinted)
   }
+}
+
+async function readPlannedSequences (
+  tx: Transaction, relations: string[], manifest: Manifest, target: RestoreTarget
+): Promise<Pick<RestoreScope, 'recordedSequences' | 'sequences'>> {
+  const found = await readSequences(tx, target.schema, relations)
+  const recordedSequences = found.filter(({ used }) => used || target.tables === undefined)
+  const restored = findRestored(recordedSequences, manifest, target).map(({ sequence }) => sequence)
+  const states = await readSequenceStates(tx, restored.filter(({ readable }) => readable))
+  return { recordedSequences, sequences: planSequences(recordedSequences, states, manifest, target) }
+}
+
+/**
+ * A referenced table of another owner, which the role has no privilege to lock in this mode, is left to the locks that
+ * PostgreSQL takes to create the foreign key.
+ */
+function relationsToLock (
+  relations: CatalogRelation[], foreignKeys: ForeignKey[], checks: SuspendedCheck[]
+): RestoreScope['toLock'] {
+  const related = foreignKeys.flatMap(({ table, references }) => [table, references]).filter(({ lockable }) => lockable)
+  const checked = checks.filter((check) => check.of === 'TABLE').map(({ on }) => on)
+  return [...new Map([...relations, ...related, ...checked].map((relation) => [relation.oid, relation])).values()]
 }

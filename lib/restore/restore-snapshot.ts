@@ -1,100 +1,105 @@
 import { Busy, LockTimeout, RestoreFailed, RestoreUncertain, SchemaNotFound } from '../errors.ts'
 import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog/server.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
-import { describeWithoutMessage, isDatabaseError, isLockTimeout, isReadOnly, isUnavailable, publicCause, publicDatabaseError } from '../postgres/database-error.ts'
+import {
+  describeWithoutMessage, isDatabaseError, isLockTimeout, isReadOnly, isUnavailable, publicCause, publicDatabaseError
+} from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { backupKey, lockTimeoutMs, occupySchema, tryLockShared } from '../postgres/locks.ts'
-import { pinSettings, requireDurableCommit, type RoleSettings, setLocal, withRoleSettings } from '../postgres/settings.ts'
+import { pinSettings, requireDurableCommit, setLocal, withRoleSettings } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import { elsewhereWarnings, leafWarnings } from '../backup/rows-outside.ts'
 import { createExclusion, excludedNames } from '../backup/select-tables.ts'
 import { unreadSequences, writeSnapshot } from '../backup/write-tables.ts'
 import type { Drift } from '../../types/index.ts'
+import { analyzeTables } from './analyze-tables.ts'
 import { lockScope } from './lock-scope.ts'
 import { alterRowSecurity, replaceRows } from './replace-rows.ts'
-import type { RestoreHooks, RestoreJob } from './restore-job.ts'
+import type { RestoreContext, RestoreHooks, RestoreJob } from './restore-job.ts'
 import type { RestoreScope } from './restore-scope.ts'
 import { verifySnapshot } from './verify-file.ts'
 
-export interface RestoredSnapshot { tables: Array<{ name: string, rows: number }>, drift: Drift[], phases: { verifyMs: number, snapshotMs: number, loadMs: number } }
+export interface RestoredSnapshot {
+  tables: Array<{ name: string, rows: number }>
+  drift: Drift[]
+  phases: { verifyMs: number, snapshotMs: number, loadMs: number }
+}
 
 /**
- * Replaces the rows of the tables that the snapshot holds, in one transaction: after any failure the database is as it was.
+ * Replaces the rows of the tables that the snapshot contains, in one transaction: after any failure the database is
+ * unchanged.
  *
- * READ COMMITTED, since a transaction that fixed its snapshot before its locks would save and compare a stale moment.
+ * The transaction is READ COMMITTED. At a higher isolation level its snapshot would be older than its locks, and the
+ * pre_restore snapshot and all comparisons would miss what others committed in between.
  */
 export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: RestoreHooks): Promise<RestoredSnapshot> {
   const phase = stopwatch()
-  let touched = false
+  let isReplacing = false
   try {
     const mode = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
     const { scope, roleSettings, ...phases } = await inTransaction(sql, mode, async (tx) => {
-      const server = await readServer(tx)
-      await pinSettings(tx, server.versionNumber)
-      await requireDurableCommit(tx)
-      await occupySchema(tx, job.schema)
-      if (!await tryLockShared(tx, backupKey(job.id))) throw new Busy(`The backup ${job.id} is being deleted`)
-      // Nor may what is about to be replaced be pruned, as long as it may be needed
-      await tryLockShared(tx, backupKey(job.preRestore.id))
-      if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
+      const server = await begin(tx, job)
+      const context = { server, job, hooks }
       await hooks.onLocked()
       const verified = await verifySnapshot(job, hooks)
       const verifyMs = phase()
-      const scope = await lockScope(tx, job, verified.manifest, server, hooks.signal)
-      await snapshotBefore(tx, scope, server, job, hooks)
+      const scope = await lockScope(tx, verified.manifest, context)
+      await takePreRestoreSnapshot(tx, scope, context)
       const snapshotMs = phase()
-      touched = true
-      await replaceRows(tx, scope, verified, server, job, hooks)
-      await tx.query(job.completion.text, [...job.completion.parameters, JSON.stringify(rowsByTable(scope))])
+      isReplacing = true
+      await replaceRows(tx, scope, verified, context)
+      const { text, parameters } = job.completion
+      await tx.query(text, [...parameters, JSON.stringify(rowsByTable(scope))])
       return { scope, roleSettings: server.roleSettings, verifyMs, snapshotMs, loadMs: phase() }
     }, hooks.signal)
-    await analyze(sql, scope.tables.map(({ table }) => qualifiedName(job.schema, table.name)), roleSettings, hooks.signal)
+    const tables = scope.tables.map(({ table }) => qualifiedName(job.schema, table.name))
+    await analyzeTables(sql, tables, roleSettings, hooks.signal)
     return { tables: scope.tables.map(({ source: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
   } catch (error) {
-    throw explain(error, touched)
+    throw publicError(error, isReplacing)
   }
+}
+
+/**
+ * Pins the settings and takes the locks on the schema and on the snapshots.
+ * @throws FST_BACKUP_BUSY, FST_BACKUP_SCHEMA_NOT_FOUND
+ */
+async function begin (tx: Transaction, { id, schema, preRestore }: RestoreJob): Promise<ServerFacts> {
+  const server = await readServer(tx)
+  await pinSettings(tx, server.versionNumber)
+  await requireDurableCommit(tx)
+  await occupySchema(tx, schema)
+  if (!await tryLockShared(tx, backupKey(id))) throw new Busy(`The backup ${id} is being deleted`)
+  // Keeps the retention from removing the pre_restore snapshot before the rows that it saves are replaced
+  await tryLockShared(tx, backupKey(preRestore.id))
+  if (!(await readSchemas(tx)).includes(schema)) throw new SchemaNotFound(schema)
+  return server
 }
 
 const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
   Object.fromEntries(tables.map(({ table, source }) => [table.name, source.rows]))
 
-/** The rows that are about to be replaced, read under the locks: not one committed write falls in between. */
-async function snapshotBefore (tx: Transaction, scope: RestoreScope, server: ServerFacts, job: RestoreJob, hooks: RestoreHooks): Promise<void> {
-  // A sequence that is not held may be somebody else's
+/** Saves the rows that the restore replaces. It runs under the locks, so it misses no committed write. */
+async function takePreRestoreSnapshot (tx: Transaction, scope: RestoreScope, context: RestoreContext): Promise<void> {
+  const { server, job: { schema, preRestore, excludeTables, logTable, tables: wanted }, hooks } = context
+  // Another session may hold a lock on a sequence that this transaction reads and has not locked
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
   await withRoleSettings(tx, server.roleSettings, async () => { await alterRowSecurity(tx, scope, 'NO FORCE') })
   await hooks.onPreRestoreStarted()
+  const { recordedSequences: sequences } = scope
   const tables = scope.tables.map(({ table }) => table)
-  const isExcluded = createExclusion(job.excludeTables, job.logTable)
-  const warnings = [...unreadSequences(scope.recordedSequences), ...await elsewhereWarnings(tx, tables, isExcluded), ...job.tables === undefined ? await leafWarnings(tx, job.schema, isExcluded) : []]
-  const excludedTables = excludedNames(scope.untouched, job.schema, isExcluded, job.logTable)
-  const written = await writeSnapshot(tx, job.preRestore, { tables, sequences: scope.recordedSequences, server }, hooks.onProgress)
+  const isExcluded = createExclusion(excludeTables, logTable)
+  const warnings = [
+    ...unreadSequences(sequences),
+    ...await elsewhereWarnings(tx, tables, isExcluded),
+    ...wanted === undefined ? await leafWarnings(tx, schema, isExcluded) : []
+  ]
+  const excludedTables = excludedNames(scope.untouched, schema, isExcluded, logTable)
+  const written = await writeSnapshot(tx, preRestore, { tables, sequences, server }, hooks.onProgress)
   await hooks.onPreRestoreWritten({ ...written, warnings, excludedTables })
 }
 
-/**
- * The planner knows nothing of the new rows until somebody counts them. Autovacuum would in the end, but not for
- * partitioned tables. A failure is none, and nobody is waited for: what holds the tables against it is a VACUUM, say,
- * or a new index. Where one table's fails, for a function in its index, say, each of the others has its own.
- */
-async function analyze (sql: Sql, tables: string[], roleSettings: RoleSettings, signal: AbortSignal): Promise<void> {
-  const analyzeTogether = async (names: string[]): Promise<void> => {
-    await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
-      await pinSettings(tx)
-      // Functions may wait for tables, which SKIP_LOCKED does not see
-      await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
-      await withRoleSettings(tx, roleSettings, async () => { await tx.run(`ANALYZE (SKIP_LOCKED) ${names.join(', ')}`) })
-    }, signal)
-  }
-  if (tables.length === 0) return
-  const failure = await analyzeTogether(tables).catch((error: unknown) => ({ error }))
-  if (failure === undefined || isUnavailable(failure.error)) return
-  for (const table of tables) {
-    if (!signal.aborted) await analyzeTogether([table]).catch(() => {})
-  }
-}
-
-/** Milliseconds since the last call. */
+/** Returns the milliseconds since its last call. */
 function stopwatch (): () => number {
   let last = performance.now()
   return () => {
@@ -105,10 +110,17 @@ function stopwatch (): () => number {
   }
 }
 
-function explain (error: unknown, touched: boolean): unknown {
-  if (error instanceof CommitUncertain) return Object.assign(new RestoreUncertain(error.message), { cause: publicCause(error.cause) })
-  // A server that may only be read says so at BEGIN: later it is a function of somebody's
-  if (!isDatabaseError(error) || !(touched || isLockTimeout(error)) || (isUnavailable(error) && !isReadOnly(error))) return publicDatabaseError(error)
-  const told = isLockTimeout(error) ? new LockTimeout(describeWithoutMessage(error)) : new RestoreFailed(describeWithoutMessage(error))
-  return Object.assign(told, { cause: publicCause(error) })
+/** @param isReplacing whether the error occurred after the restore began to replace rows */
+function publicError (error: unknown, isReplacing: boolean): unknown {
+  if (error instanceof CommitUncertain) {
+    return Object.assign(new RestoreUncertain(error.message), { cause: publicCause(error.cause) })
+  }
+  // A read-only server already fails BEGIN, so later this error comes from a function of the application
+  const isFailure = isReplacing || isLockTimeout(error)
+  if (!isDatabaseError(error) || !isFailure || (isUnavailable(error) && !isReadOnly(error))) {
+    return publicDatabaseError(error)
+  }
+  const described = describeWithoutMessage(error)
+  const restoreError = isLockTimeout(error) ? new LockTimeout(described) : new RestoreFailed(described)
+  return Object.assign(restoreError, { cause: publicCause(error) })
 }

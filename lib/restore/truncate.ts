@@ -4,19 +4,25 @@ import { setLocal } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 
 /**
- * All leaves and tables in one statement, each by ONLY: TRUNCATE of a root or an inheritance parent reaches descendants that are not
- * meant. DELETE would meet rules and row triggers, and leave the dead rows behind.
+ * Empties all tables and leaf partitions in one statement, each with ONLY: TRUNCATE of a partitioned table or an
+ * inheritance parent would also empty descendants that are not restored. DELETE would run rules and row triggers and
+ * leave dead rows behind.
  *
- * From PostgreSQL 17, TRUNCATE prepares the expressions of indexes under a search_path of its own, where functions in
- * SQL may find nothing, unless the session has prepared them before: so they are planned first. Those of statistics it prepares
- * to see whether workers are worth it, which are none for an empty index. The tests "an index over a function …" and "a table whose
- * indexes and statistics …" tell when that can go.
- * @param withUserCode oids of those that run user code for each new row
+ * From PostgreSQL 17 on, TRUNCATE prepares the expressions of indexes under a search_path that it sets itself, where
+ * functions written in SQL may not find their tables, unless the session has prepared the expressions before. So a
+ * query on each table is planned first. TRUNCATE prepares the expressions of statistics only to decide whether
+ * parallel workers are worthwhile, which they never are for an empty index; so none are allowed. The tests "an index
+ * over a function …" and "a table whose indexes and statistics …" show when this is no longer needed.
+ * @param withUserCode oids of the relations that run user code for each new row
  */
-export async function truncate (tx: Transaction, relations: CatalogRelation[], withUserCode: Set<string>): Promise<void> {
-  const names = relations.filter(({ kind }) => kind === 'r').map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`)
-  const plans = relations.filter(({ kind, oid }) => kind === 'r' && withUserCode.has(oid))
+export async function truncate (
+  tx: Transaction, relations: CatalogRelation[], withUserCode: Set<string>
+): Promise<void> {
+  const stored = relations.filter(({ kind }) => kind === 'r')
+  if (stored.length === 0) return
+  const plans = stored.filter(({ oid }) => withUserCode.has(oid))
     .map(({ schema, name }) => `SELECT FROM ONLY ${qualifiedName(schema, name)} LIMIT 0;`)
-  if (names.length === 0) return
-  await tx.run(`${setLocal('max_parallel_maintenance_workers', '0')}${plans.join('')}TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
+  const names = stored.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`)
+  const noWorkers = setLocal('max_parallel_maintenance_workers', '0')
+  await tx.run(`${noWorkers}${plans.join('')}TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
 }

@@ -4,8 +4,10 @@ import { findWrongId, findProblems, readThrough } from '../snapshot/find-problem
 import type { RestoreHooks, RestoreJob } from './restore-job.ts'
 
 /**
- * Reads the whole file before anything is touched: its structure, its counts, both checksums, and that it is the one it claims to be. The
- * manifest of a modified one is given with the rows that it has.
+ * Reads the whole file before any row is replaced, and checks its structure, its counts, both checksums, and that it
+ * is the expected snapshot. For a modified file that is accepted, the manifest is returned with the counts of its
+ * actual rows.
+ * @throws FST_BACKUP_SNAPSHOT_INVALID
  */
 export async function verifySnapshot (job: RestoreJob, hooks: RestoreHooks): Promise<ReadSnapshot> {
   const read = await readThrough(hooks)
@@ -14,5 +16,6 @@ export async function verifySnapshot (job: RestoreJob, hooks: RestoreHooks): Pro
     ? findWrongId(manifest, job.expected.id)
     : findProblems(read, job.expected)
   if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
-  return job.allowModified ? { ...read, manifest: { ...manifest, tables: read.tables.map(({ table, rows }) => ({ ...table, rows })) } } : read
+  if (!job.allowModified) return read
+  return { ...read, manifest: { ...manifest, tables: read.tables.map(({ table, rows }) => ({ ...table, rows })) } }
 }

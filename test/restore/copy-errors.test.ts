@@ -25,7 +25,7 @@ t.test('a row whose partition is gone fails the restore by these words, and the 
   t.match(read(await engine.get(id)), /"name":"events","rows":2,"partitions":\["events_1","events_2"\]/, 'those that held rows')
   t.match(await engine.plan(id), { ok: true, warnings: [] }, 'one that held none is not missed')
   await sql`DROP TABLE events_1`
-  t.strictSame((await engine.plan(id)).warnings, ['events had rows in events_1, which is no partition of it any more; unless others take these rows, the restore fails'])
+  t.strictSame((await engine.plan(id)).warnings, ['events had rows in events_1, which is not a partition of it any more; unless other partitions accept these rows, the restore fails'])
   const before = await readState(sql)
   await t.rejects(engine.restore(id), {
     code: 'FST_BACKUP_RESTORE_FAILED',

@@ -248,7 +248,7 @@ t.test('a file that changes between its verification and its load changes nothin
   t.match(value.error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422, message: /it changed while it was read/ })
   await value.same()
   const row = await restoreSwapped(t, (text) => text.replace('{"id":1,"name":"Ada"},\n', ''))
-  t.match(row.error, { code: 'FST_BACKUP_RESTORE_FAILED', message: /table users took 1 of 2 rows/ })
+  t.match(row.error, { code: 'FST_BACKUP_RESTORE_FAILED', message: /COPY stored 1 of 2 rows in table users/ })
   await row.same()
   const start = await restoreSwapped(t, () => 'no snapshot')
   t.match(start.error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422 })

@@ -74,7 +74,7 @@ t.test('a foreign key keeps the unique index that it relies on', async (t) => {
   await sameDatabase(t, sql, before)
 })
 
-t.test('a foreign key that would rely on another unique index afterwards is refused, both indexes named', async (t) => {
+t.test('a foreign key that would depend on another unique index afterwards is refused, both indexes named', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE TABLE owner (a int CONSTRAINT older UNIQUE); CREATE UNIQUE INDEX newer ON owner (a);
     CREATE TABLE item (a int REFERENCES owner (a)); INSERT INTO owner VALUES (1); INSERT INTO item VALUES (1)`)
@@ -83,13 +83,13 @@ t.test('a foreign key that would rely on another unique index afterwards is refu
   t.match(await engine.restore(id), { rowCount: 2 })
   await sql`REINDEX INDEX CONCURRENTLY older`
   const before = await readState(sql)
-  const message = new RegExp(`foreign key item_a_fkey of ${testSchema}.item relies on the unique index ` +
-    `${testSchema}.older, and would rely on ${testSchema}.newer`)
+  const message = new RegExp(`foreign key item_a_fkey of ${testSchema}.item depends on the unique index ` +
+    `${testSchema}.older, and would depend on ${testSchema}.newer`)
   t.match(await engine.plan(id), { ok: false })
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', message })
   await sameDatabase(t, sql, before)
   await sql`DROP INDEX newer`
   t.match(await engine.restore(id), { rowCount: 2 })
   await sql`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'older'::regclass`
-  t.match(JSON.stringify((await engine.plan(id)).drift), /relies on the unique index .*older, and would rely on no other/)
+  t.match(JSON.stringify((await engine.plan(id)).drift), /depends on the unique index .*older, and would depend on no other/)
 })

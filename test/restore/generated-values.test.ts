@@ -4,7 +4,7 @@ import { sumUpGenerated } from '../../lib/restore/generated-values.ts'
 
 const sumsOf = (generated: boolean[], text: string): string[] => {
   const values = sumUpGenerated(generated)
-  values.take(Buffer.from(text))
+  values.add(Buffer.from(text))
   return values.sums()
 }
 
@@ -22,7 +22,7 @@ t.test('in whatever pieces the text comes, the loaded columns are given and the 
     for (let size = 1; size <= text.length; size++) {
       const values = sumUpGenerated([...generated])
       let given = ''
-      for (let start = 0; start < text.length; start += size) given += values.take(Buffer.from(text.slice(start, start + size))).toString()
+      for (let start = 0; start < text.length; start += size) given += values.add(Buffer.from(text.slice(start, start + size))).toString()
       t.equal(given, loaded)
       t.strictSame(values.sums(), whole)
     }

@@ -13,59 +13,59 @@ const state = (lastValue: string, isCalled = true): SequenceState => ({ lastValu
 const whole = { schema: 'public', tables: undefined, allowedSchemas: null }
 
 /** Whether it moves; undefined when it is left alone. */
-function moves (found: CatalogSequence, now: SequenceState | null, manifest: Manifest, target: Parameters<typeof planSequences>[3] = whole): boolean | undefined {
+function changes (found: CatalogSequence, now: SequenceState | null, manifest: Manifest, target: Parameters<typeof planSequences>[3] = whole): boolean | undefined {
   const states = now === null ? [] : [{ ...found, ...now }]
-  return planSequences([found], states, manifest, target)[0]?.moves
+  return planSequences([found], states, manifest, target)[0]?.changes
 }
 
 t.test('one that only the restored tables use becomes what it was', async (t) => {
   t.strictSame(planSequences([sequence()], [{ ...sequence(), ...state('103') }], stored('3', false), whole),
-    [{ sequence: sequence(), now: state('103'), state: state('3', false), moves: true }])
+    [{ sequence: sequence(), now: state('103'), state: state('3', false), changes: true }])
 })
 
 t.test('one that others use as well only goes forward, in its own direction', async (t) => {
   const shared = sequence({ shared: true })
-  t.equal(moves(shared, state('103'), stored('3')), false)
-  t.equal(moves(shared, state('3'), stored('103')), true)
-  t.equal(moves(shared, state('3'), stored('3')), false)
-  t.equal(moves(shared, state('3', false), stored('3')), true, '3 would be given again')
-  t.equal(moves(shared, state('3'), stored('4', false)), false, 'the next one is 4 in either case')
+  t.equal(changes(shared, state('103'), stored('3')), false)
+  t.equal(changes(shared, state('3'), stored('103')), true)
+  t.equal(changes(shared, state('3'), stored('3')), false)
+  t.equal(changes(shared, state('3', false), stored('3')), true, '3 would be given again')
+  t.equal(changes(shared, state('3'), stored('4', false)), false, 'the next one is 4 in either case')
   const down = sequence({ shared: true, increment: '-5' })
-  t.equal(moves(down, state('-10'), stored('-20')), true)
-  t.equal(moves(down, state('-20'), stored('-10')), false)
-  t.equal(moves(sequence({ shared: true }), state('9223372036854775806'), stored('9223372036854775807')), true)
+  t.equal(changes(down, state('-10'), stored('-20')), true)
+  t.equal(changes(down, state('-20'), stored('-10')), false)
+  t.equal(changes(sequence({ shared: true }), state('9223372036854775806'), stored('9223372036854775807')), true)
 })
 
 t.test('one that the catalog knows no user of goes forward with its whole schema', async (t) => {
   const unused = sequence({ used: false })
-  t.equal(moves(unused, state('1', false), stored('50')), true)
-  t.equal(moves(unused, state('60'), stored('50')), false)
-  t.equal(moves(unused, state('1', false), stored('50'), { ...whole, tables: ['users'] }), undefined)
+  t.equal(changes(unused, state('1', false), stored('50')), true)
+  t.equal(changes(unused, state('60'), stored('50')), false)
+  t.equal(changes(unused, state('1', false), stored('50'), { ...whole, tables: ['users'] }), undefined)
 })
 
 t.test('one in another schema is left alone where the call may not touch that', async (t) => {
   const elsewhere = sequence({ schema: 'other' })
   const manifest = stored('50', true, { schema: 'other' })
-  t.equal(moves(elsewhere, state('1'), manifest), true)
-  t.equal(moves(elsewhere, state('1'), manifest, { ...whole, allowedSchemas: ['public', 'other'] }), true)
-  t.equal(moves(elsewhere, state('1'), manifest, { ...whole, allowedSchemas: ['public'] }), undefined)
-  t.equal(moves(sequence({ schema: 'other', used: false }), state('1'), manifest), undefined)
+  t.equal(changes(elsewhere, state('1'), manifest), true)
+  t.equal(changes(elsewhere, state('1'), manifest, { ...whole, allowedSchemas: ['public', 'other'] }), true)
+  t.equal(changes(elsewhere, state('1'), manifest, { ...whole, allowedSchemas: ['public'] }), undefined)
+  t.equal(changes(sequence({ schema: 'other', used: false }), state('1'), manifest), undefined)
 })
 
 t.test('one that may not be read has to be set', async (t) => {
   t.strictSame(planSequences([sequence({ shared: true, readable: false })], [], stored('3'), whole)[0], {
-    sequence: sequence({ shared: true, readable: false }), now: null, state: state('3'), moves: true
+    sequence: sequence({ shared: true, readable: false }), now: null, state: state('3'), changes: true
   })
 })
 
 t.test('it is found by its name, or by the column that owns it in the schema that corresponds', async (t) => {
   const owned = { ownedBy: 'users.id' }
   const clone = { ...whole, schema: 'clone' }
-  t.equal(moves(sequence({ schema: 'clone' }), state('9'), stored('3'), clone), true)
-  t.equal(moves(sequence({ name: 'x', schema: 'clone', ...owned, ownerSchema: 'clone' }), state('9'), stored('3', true, owned), clone), true)
-  t.equal(moves(sequence({ name: 'x', schema: 'clone', ...owned, ownerSchema: 'public' }), state('9'), stored('3', true, owned), clone), undefined)
-  t.equal(moves(sequence({ name: 'x', ...owned, ownerSchema: 'far' }), state('9'), stored('3', true, { ...owned, ownerSchema: 'far' })), true)
-  t.equal(moves(sequence({ name: 'x', schema: 'clone' }), state('9'), stored('3'), clone), undefined)
+  t.equal(changes(sequence({ schema: 'clone' }), state('9'), stored('3'), clone), true)
+  t.equal(changes(sequence({ name: 'x', schema: 'clone', ...owned, ownerSchema: 'clone' }), state('9'), stored('3', true, owned), clone), true)
+  t.equal(changes(sequence({ name: 'x', schema: 'clone', ...owned, ownerSchema: 'public' }), state('9'), stored('3', true, owned), clone), undefined)
+  t.equal(changes(sequence({ name: 'x', ...owned, ownerSchema: 'far' }), state('9'), stored('3', true, { ...owned, ownerSchema: 'far' })), true)
+  t.equal(changes(sequence({ name: 'x', schema: 'clone' }), state('9'), stored('3'), clone), undefined)
 })
 
 t.test('where names were exchanged the owner decides, and among several of one column the name', async (t) => {
@@ -88,7 +88,7 @@ t.test('a clone that draws from the sequence of the schema that was saved moves 
   const clone = { ...whole, schema: 'clone' }
   const drawn = sequence({ shared: true, ownedBy: 'users.id', ownerSchema: 'public' })
   const manifest = stored('50', true, { ownedBy: 'users.id' })
-  t.equal(moves(drawn, state('103'), manifest, clone), false)
-  t.equal(moves(drawn, state('3'), manifest, clone), true)
-  t.equal(moves(drawn, state('3'), manifest, { ...clone, allowedSchemas: ['clone'] }), undefined)
+  t.equal(changes(drawn, state('103'), manifest, clone), false)
+  t.equal(changes(drawn, state('3'), manifest, clone), true)
+  t.equal(changes(drawn, state('3'), manifest, { ...clone, allowedSchemas: ['clone'] }), undefined)
 })

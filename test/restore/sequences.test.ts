@@ -154,7 +154,7 @@ t.test('one in a schema that the caller may not touch is told by the plan when i
   await place.sql`ALTER SEQUENCE a_far.users_id_seq RESTART`
   const { ok, sequences, warnings } = await engine.plan(id)
   t.match({ ok, sequences }, { ok: true, sequences: [] })
-  t.match(warnings.join(), /^the sequence a_far\.users_id_seq lies in a schema that may not be named here, so it is not moved to 2,/)
+  t.match(warnings.join(), /^the sequence a_far\.users_id_seq is in a schema that this service may not change, so it is not set to 2 /)
   await engine.restore(id)
   t.equal(await nextOf(place, 'a_far.users_id_seq'), 1)
 })
@@ -164,7 +164,7 @@ t.test('a value that the sequence can not take is told before anything is touche
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await place.sql.unsafe('ALTER SEQUENCE item_id_seq MAXVALUE 499 RESTART')
-  const problem = `the sequence ${home}.item_id_seq is at 500 in the snapshot, and goes from 1 to 499 now; widen its MINVALUE and MAXVALUE`
+  const problem = `the sequence ${home}.item_id_seq is at 500 in the snapshot, and its range is now 1 to 499; widen its MINVALUE and MAXVALUE`
   t.strictSame((await engine.plan(id)).drift.map((drift) => drift.problem), [problem])
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [problem] })
   await place.sql.unsafe('ALTER SEQUENCE item_id_seq MINVALUE 10 MAXVALUE 500 START 10 RESTART')
