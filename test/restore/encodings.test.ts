@@ -5,15 +5,17 @@ import { createPool } from '../../lib/postgres/driver/connection.ts'
 import { createTextCheck, holdsUnfaithfulText } from '../../lib/postgres/catalog/encodings.ts'
 import { inTransaction } from '../../lib/postgres/driver/transaction.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
-import { dataPart, useEngine } from './use-engine.ts'
 
 for (const [encoding, text] of [['LATIN1', 'Grüße, señor ÿ'], ['EUC_JP', '日本語のテキスト ｶﾅ'], ['UTF8', 'Grüße 日本語 🦤']] as const) {
   t.test(`a database in ${encoding} comes out as UTF-8, and goes back`, async (t) => {
     const { url, sql } = await useDatabase(t, { encoding })
-    await sql.unsafe(`CREATE TABLE "${text}" (id int PRIMARY KEY, "${text}" text, list text[], document jsonb, fixed char(20))`)
-    await sql.unsafe(`INSERT INTO "${text}" VALUES (1, $1, ARRAY[$1, NULL], jsonb_build_object($1::text, $1::text), $1), (2, '', '{}', 'null', NULL)`, [text])
-    const { engine, read } = await useEngine(t, { connection: url })
+    await sql.unsafe(`CREATE TABLE "${text}" (id int PRIMARY KEY, "${text}" text, list text[], document jsonb,
+        fixed char(20))`)
+    await sql.unsafe(`INSERT INTO "${text}" VALUES (1, $1, ARRAY[$1, NULL], jsonb_build_object($1::text, $1::text), $1),
+        (2, '', '{}', 'null', NULL)`, [text])
+    const { engine, read } = await useEngineWithFiles(t, { connection: url })
     const first = await engine.create()
     const before = await readState(sql)
     t.match(JSON.parse(dataPart(read(first)).slice(0, -2))[text], [{ id: 1, [text]: text, list: [text, null], document: { [text]: text } }, { id: 2, [text]: '' }])
@@ -30,9 +32,9 @@ t.test('text that the database\'s encoding lacks is refused, and nothing is chan
   for (const target of [source.sql, sql]) await target`CREATE TABLE words (word text)`
   await source.sql`INSERT INTO words VALUES ('日本語')`
   await sql`INSERT INTO words VALUES ('Gruß')`
-  const { engine: from, storagePath } = await useEngine(t, { connection: source.url })
+  const { engine: from, storagePath } = await useEngineWithFiles(t, { connection: source.url })
   const { id } = await from.create()
-  const { engine: to } = await useEngine(t, { connection: url, storagePath })
+  const { engine: to } = await useEngineWithFiles(t, { connection: url, storagePath })
   await to.list()
   for (const row of await source.sql`SELECT * FROM backup_logs`) await sql`INSERT INTO backup_logs ${sql(row)}`
   const before = await readState(sql)
@@ -45,9 +47,9 @@ t.test('text that EUC_JP takes as other text is refused, the table named, and it
   const source = await useDatabase(t)
   for (const target of [source.sql, sql]) await target`CREATE TABLE words (id int, word text)`
   await source.sql`INSERT INTO words VALUES (1, 'a ¦ b')`
-  const { engine: from, storagePath } = await useEngine(t, { connection: source.url })
+  const { engine: from, storagePath } = await useEngineWithFiles(t, { connection: source.url })
   const { filename } = await from.create()
-  const { engine: to } = await useEngine(t, { connection: url })
+  const { engine: to } = await useEngineWithFiles(t, { connection: url })
   const { id } = await to.import(createReadStream(join(storagePath, filename)))
   const message = /table words would hold text that does not survive .* \(the database's encoding is EUC_JP\)$/
   await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message })
@@ -58,7 +60,8 @@ t.test('text that EUC_JP takes as other text is refused, the table named, and it
       CONTINUE WHEN code BETWEEN 55296 AND 57343;
       BEGIN
         utf8 := convert_to(chr(code), 'UTF8');
-        INSERT INTO changed SELECT name, code FROM (SELECT (ARRAY['EUC_JP', 'EUC_TW', 'EUC_JIS_2004'])[encoding] AS name) s
+        INSERT INTO changed SELECT name, code
+          FROM (SELECT (ARRAY['EUC_JP', 'EUC_TW', 'EUC_JIS_2004'])[encoding] AS name) s
           WHERE convert(convert(utf8, 'UTF8', name::name), name::name, 'UTF8') <> utf8;
       EXCEPTION WHEN untranslatable_character OR character_not_in_repertoire THEN
       END;
@@ -87,7 +90,10 @@ t.test('an error that tells nothing of the text is handed on', async (t) => {
     await holdsUnfaithfulText(tx, relation, table, { encoding: 'EUC_JP', roleSettings })), { code: '42P01' })
 })
 
-/** Text that the server's conversion to UTF-8 and back turns into other text; of EUC_JIS_2004 it is two characters that become one. */
+/**
+ * Text that the server's conversion to UTF-8 and back turns into other text; of EUC_JIS_2004 it is two characters that
+ * become one.
+ */
 const changing = { EUC_JP: 'adf0', EUC_TW: '8ea1a1a1', EUC_JIS_2004: 'abe4abe0' }
 
 for (const [encoding, bytes] of Object.entries(changing)) {
@@ -96,8 +102,9 @@ for (const [encoding, bytes] of Object.entries(changing)) {
 
   t.test(`text of ${encoding} that does not survive the conversion to UTF-8 and back is refused, with its table`, async (t) => {
     const { url, sql } = await useDatabase(t, { encoding })
-    await sql.unsafe("CREATE DOMAIN word AS text; CREATE TYPE pair AS (id int, word text); CREATE TABLE calm (id int, word text); INSERT INTO calm VALUES (1, 'plain')")
-    const { engine } = await useEngine(t, { connection: url })
+    await sql.unsafe(`CREATE DOMAIN word AS text; CREATE TYPE pair AS (id int, word text);
+      CREATE TABLE calm (id int, word text); INSERT INTO calm VALUES (1, 'plain')`)
+    const { engine } = await useEngineWithFiles(t, { connection: url })
     for (const [type, value] of [
       ['text', text], ['text[]', `ARRAY['a', ${text}]`], ['jsonb', `jsonb_build_object(${text}, 1)`], ['json', `json_build_array(${text})`], ['xml', `${text}::xml`],
       ['pair', `ROW(1, ${text})::pair`], ['name', `${text}::name`], ['word', text], ['char(20)', text]
@@ -106,7 +113,8 @@ for (const [encoding, bytes] of Object.entries(changing)) {
       await t.rejects(engine.create(), refusal, type)
       await sql`DROP TABLE words`
     }
-    await sql.unsafe(`CREATE TABLE words (s text) PARTITION BY LIST (s); CREATE TABLE words_1 PARTITION OF words DEFAULT; INSERT INTO words VALUES (${text})`)
+    await sql.unsafe(`CREATE TABLE words (s text) PARTITION BY LIST (s);
+      CREATE TABLE words_1 PARTITION OF words DEFAULT; INSERT INTO words VALUES (${text})`)
     await t.rejects(engine.create(), refusal, 'of a partition')
     await sql`TRUNCATE words`
     t.match(await engine.create(), { rowCount: 1 })
@@ -114,8 +122,9 @@ for (const [encoding, bytes] of Object.entries(changing)) {
 
   t.test(`so it is with what a restore in ${encoding} would replace, and with names`, async (t) => {
     const { url, sql } = await useDatabase(t, { encoding })
-    await sql.unsafe("CREATE TABLE words (s text CONSTRAINT short CHECK (s <> 'long')); CREATE TABLE calm (id int); INSERT INTO words VALUES ('plain')")
-    const { engine } = await useEngine(t, { connection: url })
+    await sql.unsafe(`CREATE TABLE words (s text CONSTRAINT short CHECK (s <> 'long')); CREATE TABLE calm (id int);
+      INSERT INTO words VALUES ('plain')`)
+    const { engine } = await useEngineWithFiles(t, { connection: url })
     const { id } = await engine.create()
     await sql.unsafe(`UPDATE words SET s = ${text}`)
     const before = await readState(sql)
@@ -146,9 +155,9 @@ t.test('text that an encoding takes in and does not give back fails the restore'
   for (const target of [source.sql, sql]) await target`CREATE TABLE words (word text)`
   await source.sql`INSERT INTO words VALUES ('丄')`
   await sql`INSERT INTO words VALUES ('上')`
-  const { engine: from, storagePath } = await useEngine(t, { connection: source.url })
+  const { engine: from, storagePath } = await useEngineWithFiles(t, { connection: source.url })
   const { id } = await from.create()
-  const { engine: to } = await useEngine(t, { connection: url, storagePath })
+  const { engine: to } = await useEngineWithFiles(t, { connection: url, storagePath })
   await to.list()
   for (const row of await source.sql`SELECT * FROM backup_logs`) await sql`INSERT INTO backup_logs ${sql(row)}`
   const before = await readState(sql)
@@ -161,13 +170,16 @@ t.test('all other encodings give back each character as it was', async (t) => {
   await sql.unsafe(`CREATE FUNCTION comes_back (bytes bytea, encoding name) RETURNS bool LANGUAGE plpgsql AS $$
     DECLARE utf8 bytea;
     BEGIN
-      BEGIN utf8 := convert(bytes, encoding, 'UTF8'); EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN RETURN true; END;
+      BEGIN utf8 := convert(bytes, encoding, 'UTF8');
+      EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN RETURN true; END;
       RETURN convert(utf8, 'UTF8', encoding) = bytes;
     END $$`)
   const changed = await sql`
-    WITH encoding AS (SELECT pg_encoding_to_char(i) AS name FROM generate_series(0, 34) i WHERE pg_encoding_to_char(i) NOT IN ('UTF8', 'SQL_ASCII', 'MULE_INTERNAL')),
+    WITH encoding AS (SELECT pg_encoding_to_char(i) AS name FROM generate_series(0, 34) i
+      WHERE pg_encoding_to_char(i) NOT IN ('UTF8', 'SQL_ASCII', 'MULE_INTERNAL')),
     high AS (SELECT set_byte('\\x00', 0, i) AS byte FROM generate_series(128, 255) i),
     character AS (SELECT byte AS bytes FROM high UNION ALL SELECT a.byte || b.byte FROM high a, high b)
-    SELECT DISTINCT name FROM encoding, character WHERE (length(bytes) = 1 OR name LIKE 'EUC%') AND NOT comes_back(bytes, name)`
+    SELECT DISTINCT name FROM encoding, character
+      WHERE (length(bytes) = 1 OR name LIKE 'EUC%') AND NOT comes_back(bytes, name)`
   t.strictSame(changed.map(({ name }) => name), ['EUC_JP'])
 })

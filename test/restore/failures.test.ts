@@ -11,17 +11,20 @@ import { killBackend, locksLeft, until } from '../postgres/backends.ts'
 import { createGate, storageHoldingSecond, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 import { useDirectory } from '../support/directory.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
-import { useEngine } from './use-engine.ts'
 
 /** A little of everything that a restore takes away and puts back. */
 const shop = `
-  CREATE TABLE users (id serial PRIMARY KEY, name text); CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users, total int);
+  CREATE TABLE users (id serial PRIMARY KEY, name text);
+  CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users, total int);
   CREATE TABLE audit_logs (user_id int REFERENCES users ON DELETE CASCADE);
-  INSERT INTO users (name) VALUES ('Ada'), ('Bob'); INSERT INTO orders VALUES (1, 1, -5), (2, 2, 7); INSERT INTO audit_logs VALUES (1);
+  INSERT INTO users (name) VALUES ('Ada'), ('Bob'); INSERT INTO orders VALUES (1, 1, -5), (2, 2, 7);
+  INSERT INTO audit_logs VALUES (1);
   ALTER TABLE orders ADD CONSTRAINT positive CHECK (total > 0) NOT VALID;
-  CREATE FUNCTION touch () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER touches BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION touch()`
+  CREATE FUNCTION touch () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+  CREATE TRIGGER touches BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION touch()`
 
 const lost = { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }
 
@@ -29,7 +32,7 @@ t.test('a connection that is lost at any step leaves everything as it was', asyn
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   const proxy = await useTcpProxy(t, url)
-  const { engine } = await useEngine(t, { connection: proxy.url, excludeTables: ['audit_logs'] })
+  const { engine } = await useEngineWithFiles(t, { connection: proxy.url, excludeTables: ['audit_logs'] })
   const { id } = await engine.create()
   await sql.unsafe("DELETE FROM orders; UPDATE users SET name = 'Eve'; SELECT setval('users_id_seq', 50)")
   const before = await readState(sql)
@@ -61,11 +64,12 @@ t.test('so does a server process that is killed, whatever it is doing', async (t
   let killAt = ''
   const kill = async (point: string): Promise<void> => {
     if (killAt !== point) return
-    const backends = await sql<Array<{ pid: number }>>`SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'fastify-backup %' AND xact_start IS NOT NULL`
+    const backends = await sql<Array<{ pid: number }>>`SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name LIKE 'fastify-backup %' AND xact_start IS NOT NULL`
     for (const { pid } of backends) await killBackend(sql, pid)
     t.ok(backends.length > 0, point)
   }
-  const { engine } = await useEngine(t, {
+  const { engine } = await useEngineWithFiles(t, {
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
@@ -100,7 +104,7 @@ const manyUsers = "INSERT INTO users (name) SELECT repeat('x', 100) FROM generat
 t.test('a caller who gives up, in any phase, leaves everything as it was', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${shop}; ${manyUsers}`)
-  const { engine } = await useEngine(t, { connection: url, excludeTables: ['audit_logs'] })
+  const { engine } = await useEngineWithFiles(t, { connection: url, excludeTables: ['audit_logs'] })
   const { id } = await engine.create()
   await sql`UPDATE orders SET total = 99`
   const before = await readState(sql)
@@ -117,7 +121,7 @@ t.test('a caller who gives up, in any phase, leaves everything as it was', async
 t.test('a service that is killed, in any phase, leaves everything as it was, and the next start puts the log right', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${shop}; ${manyUsers}`)
-  const { engine, storagePath } = await useEngine(t, { connection: url, excludeTables: ['audit_logs'] })
+  const { engine, storagePath } = await useEngineWithFiles(t, { connection: url, excludeTables: ['audit_logs'] })
   const { id, filename } = await engine.create()
   await sql`UPDATE orders SET total = 99`
   const before = await readState(sql)
@@ -127,10 +131,11 @@ t.test('a service that is killed, in any phase, leaves everything as it was, and
     t.equal(String(said), `${phase}\n`)
     service.kill('SIGKILL')
     await once(service, 'exit')
-    await until(async () => (await sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'fastify-backup %'`).length === 0)
+    await until(async () => (await sql`SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name LIKE 'fastify-backup %'`).length === 0)
     await sameDatabase(t, sql, before)
 
-    const { engine: next } = await useEngine(t, { connection: url, storagePath, excludeTables: ['audit_logs'] })
+    const { engine: next } = await useEngineWithFiles(t, { connection: url, storagePath, excludeTables: ['audit_logs'] })
     next.start()
     await until(async () => (await next.get(id)).restore?.status === 'failed')
     t.match(await next.get(id), { status: 'completed', available: true, restore: { status: 'failed', error: /interrupted/ } })
@@ -152,7 +157,7 @@ t.test('writers wait for the end of a restore, and none of their rows is lost', 
   await sql.unsafe(shop)
   const directory = await useDirectory(t)
   const { storage, publishing } = storageHoldingSecond(directory)
-  const { engine } = await useEngine(t, {
+  const { engine } = await useEngineWithFiles(t, {
     connection: url,
     excludeTables: ['audit_logs'],
     storage
@@ -163,7 +168,8 @@ t.test('writers wait for the end of a restore, and none of their rows is lost', 
   await publishing.reached
   const writing = sql`INSERT INTO orders VALUES (4, 1, 6)`.execute()
   const reading = sql`SELECT id FROM orders ORDER BY id`.execute()
-  await until(async () => (await sql`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).length === 2)
+  await until(async () => (await sql`SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`).length === 2)
   publishing.open()
   const { preRestoreId } = await restoring
   await writing
@@ -176,8 +182,10 @@ t.test('a server without room, and a check that came later, undo the restore', a
   const { sql, url } = await useDatabase(t)
   // As the server says it when its disk is full
   await sql.unsafe(`${shop}; CREATE TABLE zebras (id int); INSERT INTO zebras SELECT generate_series(1, 1000);
-    CREATE FUNCTION fits (id int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF id = 500 THEN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END IF; RETURN true; END $$`)
-  const { engine } = await useEngine(t, { connection: url, excludeTables: ['audit_logs'] })
+    CREATE FUNCTION fits (id int) RETURNS boolean LANGUAGE plpgsql AS $$
+      BEGIN IF id = 500 THEN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END IF;
+      RETURN true; END $$`)
+  const { engine } = await useEngineWithFiles(t, { connection: url, excludeTables: ['audit_logs'] })
   const { id } = await engine.create()
   await sql.unsafe('TRUNCATE zebras; ALTER TABLE zebras ADD CONSTRAINT room CHECK (fits(id))')
   const full = await readState(sql)
@@ -193,7 +201,7 @@ t.test('a COMMIT without an answer leaves the outcome open, and the log knows it
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   const proxy = await useTcpProxy(t, url)
-  const { engine } = await useEngine(t, { connection: proxy.url, excludeTables: ['audit_logs'] })
+  const { engine } = await useEngineWithFiles(t, { connection: proxy.url, excludeTables: ['audit_logs'] })
   const { id } = await engine.create()
   const whole = await readState(sql)
   for (const end of ['loseAnswer', 'cut'] as const) {
@@ -220,12 +228,12 @@ t.test('a COMMIT without an answer leaves the outcome open, and the log knows it
 })
 
 /** Restores from a storage whose file is another one when it is opened for the second time. */
-async function restoreSwapped (t: Test, swap: (text: string) => string): Promise<{ engine: Awaited<ReturnType<typeof useEngine>>['engine'], error: unknown, same: () => Promise<void> }> {
+async function restoreSwapped (t: Test, swap: (text: string) => string): Promise<{ engine: Awaited<ReturnType<typeof useEngineWithFiles>>['engine'], error: unknown, same: () => Promise<void> }> {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   const directory = await useDirectory(t)
   let opened = 0
-  const { engine } = await useEngine(t, {
+  const { engine } = await useEngineWithFiles(t, {
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
@@ -263,7 +271,7 @@ t.test('a table of somebody else that is held keeps nobody waiting for long', as
   const directory = await useDirectory(t)
   const loading = createGate()
   let opened = 0
-  const { engine } = await useEngine(t, {
+  const { engine } = await useEngineWithFiles(t, {
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
@@ -292,7 +300,7 @@ t.test('a table of somebody else that is held keeps nobody waiting for long', as
 t.test('a snapshot that is being deleted is not restored', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
-  const { engine } = await useEngine(t, { connection: url, excludeTables: ['audit_logs'] })
+  const { engine } = await useEngineWithFiles(t, { connection: url, excludeTables: ['audit_logs'] })
   const { id } = await engine.create()
   const deleting = postgres(url, { max: 1 })
   t.after(async () => { await deleting.end() })

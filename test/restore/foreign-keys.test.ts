@@ -1,7 +1,7 @@
 import t from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
-import { useEngine } from './use-engine.ts'
 
 t.test('the actions of foreign keys fire in their old order after a restore', async (t) => {
   const { sql, url } = await useDatabase(t)
@@ -12,7 +12,7 @@ t.test('the actions of foreign keys fire in their old order after a restore', as
     CREATE TABLE alias (owner int REFERENCES owner ON DELETE SET NULL);
     INSERT INTO owner VALUES (1); INSERT INTO item VALUES (1, 1); INSERT INTO note VALUES (1);
     INSERT INTO alias VALUES (1)`)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   const before = await readState(sql)
   const order = async (): Promise<string[]> => (await sql`SELECT con.conname
@@ -42,11 +42,12 @@ t.test('a detached partition keeps its foreign key, and one whose key has anothe
     ALTER TABLE event DETACH PARTITION detached;
     INSERT INTO customer VALUES (1); INSERT INTO event VALUES ('2021-05-05', 1), ('2022-05-05', 1);
     INSERT INTO detached VALUES ('2020-05-05', 1)`)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const first = await engine.create()
   const keys = async (): Promise<unknown[]> => [...await sql`SELECT con.conrelid::regclass::text, con.conname,
       up.conname AS above, pg_get_constraintdef(con.oid) AS definition
-    FROM pg_constraint con LEFT JOIN pg_constraint up ON up.oid = con.conparentid WHERE con.contype = 'f' ORDER BY 1, 2`]
+    FROM pg_constraint con LEFT JOIN pg_constraint up ON up.oid = con.conparentid WHERE con.contype = 'f'
+      ORDER BY 1, 2`]
   const { rows } = await readState(sql)
   const declared = await keys()
   await sql`DELETE FROM customer`
@@ -66,7 +67,7 @@ t.test('a foreign key keeps the unique index that it relies on', async (t) => {
     CREATE TABLE "the (item)" (x int, y int, FOREIGN KEY (x, y) REFERENCES owner (a, b));
     INSERT INTO owner VALUES (1, 2); INSERT INTO "the (item)" VALUES (1, 2)`)
   await sql`REINDEX INDEX CONCURRENTLY owner_pkey`
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   const before = await readState(sql)
   t.match(await engine.plan(id), { ok: true })
@@ -78,7 +79,7 @@ t.test('a foreign key that would depend on another unique index afterwards is re
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE TABLE owner (a int CONSTRAINT older UNIQUE); CREATE UNIQUE INDEX newer ON owner (a);
     CREATE TABLE item (a int REFERENCES owner (a)); INSERT INTO owner VALUES (1); INSERT INTO item VALUES (1)`)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   t.match(await engine.restore(id), { rowCount: 2 })
   await sql`REINDEX INDEX CONCURRENTLY older`

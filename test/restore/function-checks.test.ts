@@ -1,8 +1,8 @@
 import postgres from 'postgres'
 import t from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
-import { useEngine } from './use-engine.ts'
 
 /** Tables whose names come before and after those that their checks read. */
 const checks = `
@@ -32,7 +32,7 @@ t.test('checks that read tables through a function are validated when all rows a
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })
   await owner.unsafe(checks)
-  const { engine } = await useEngine(t, { connection: ownerUrl })
+  const { engine } = await useEngineWithFiles(t, { connection: ownerUrl })
   const { id } = await engine.create()
   const before = await readState(sql)
   t.match(await engine.plan(id), { ok: true })
@@ -49,7 +49,7 @@ t.test('checks that read tables through a function are validated when all rows a
 t.test('one that the rows violate then fails the restore, and is named', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(checks)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql.unsafe('DELETE FROM zone')
   const before = await readState(sql)
@@ -77,7 +77,7 @@ t.test('a check that could not come back stays: of a domain within arrays, or of
     CREATE TABLE held (list even_too[]); CREATE TABLE ours () INHERITS (theirs);
     INSERT INTO used VALUES (2, 4); INSERT INTO held VALUES ('{2}'); INSERT INTO ours VALUES (6)`)
   await sql.unsafe(`ALTER TABLE theirs OWNER TO CURRENT_USER; GRANT SELECT ON theirs TO "${role}"`)
-  const { engine } = await useEngine(t, { connection: ownerUrl, excludeTables: ['theirs'] })
+  const { engine } = await useEngineWithFiles(t, { connection: ownerUrl, excludeTables: ['theirs'] })
   const { id } = await engine.create()
   const before = await readState(sql)
   t.match(await engine.plan(id), { ok: true })

@@ -1,8 +1,8 @@
 import type { Sql } from 'postgres'
 import t from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
-import { dataPart, useEngine } from './use-engine.ts'
 
 /** PostgreSQL 15 attaches a partition that generates a column which its root does not; later versions refuse to. */
 async function attaches (sql: Sql): Promise<boolean> {
@@ -15,10 +15,12 @@ const notSince = 'PostgreSQL 16 and later attach no partition that generates a c
 t.test('a partition that generates a column which its root does not comes out, and goes back', async (t) => {
   const { sql, url } = await useDatabase(t)
   if (!await attaches(sql)) return t.pass(notSince)
-  await sql.unsafe(`CREATE TABLE root (k int, a int, "Doubled" int) PARTITION BY LIST (k); CREATE TABLE plain PARTITION OF root FOR VALUES IN (1);
+  await sql.unsafe(`CREATE TABLE root (k int, a int, "Doubled" int) PARTITION BY LIST (k);
+    CREATE TABLE plain PARTITION OF root FOR VALUES IN (1);
     CREATE TABLE leaf (a int, "Doubled" int GENERATED ALWAYS AS (a * 2) STORED, k int GENERATED ALWAYS AS (2) STORED);
-    INSERT INTO leaf VALUES (2), (NULL); ALTER TABLE root ATTACH PARTITION leaf FOR VALUES IN (2); INSERT INTO root VALUES (1, 5, 6), (2, 7, 14)`)
-  const { engine, read } = await useEngine(t, { connection: url })
+    INSERT INTO leaf VALUES (2), (NULL); ALTER TABLE root ATTACH PARTITION leaf FOR VALUES IN (2);
+    INSERT INTO root VALUES (1, 5, 6), (2, 7, 14)`)
+  const { engine, read } = await useEngineWithFiles(t, { connection: url })
   const backup = await engine.create()
   const before = await readState(sql)
   t.match(JSON.parse(dataPart(read(backup)).slice(0, -2)), {
@@ -35,9 +37,11 @@ t.test('a partition that generates a column which its root does not comes out, a
 t.test('one that generates it by a function is refused, since the function may give something else by then', async (t) => {
   const { sql, url } = await useDatabase(t)
   if (!await attaches(sql)) return t.pass(notSince)
-  await sql.unsafe(`CREATE FUNCTION rate (int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2'; CREATE TABLE root (k int, a int) PARTITION BY LIST (k);
-    CREATE TABLE leaf (k int, a int GENERATED ALWAYS AS (${testSchema}.rate(k)) STORED); ALTER TABLE root ATTACH PARTITION leaf FOR VALUES IN (1)`)
-  const { engine } = await useEngine(t, { connection: url })
+  await sql.unsafe(`CREATE FUNCTION rate (int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2';
+    CREATE TABLE root (k int, a int) PARTITION BY LIST (k);
+    CREATE TABLE leaf (k int, a int GENERATED ALWAYS AS (${testSchema}.rate(k)) STORED);
+    ALTER TABLE root ATTACH PARTITION leaf FOR VALUES IN (1)`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   await t.rejects(engine.create(), {
     code: 'FST_BACKUP_CANNOT_SNAPSHOT',
     problems: [`${testSchema}.leaf generates the column a by a function while root does not, so a restore could change its values; exclude root`]

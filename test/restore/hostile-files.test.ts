@@ -2,17 +2,21 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { useDatabase } from '../support/database.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
-import { useEngine } from './use-engine.ts'
 
 const injection = 'users"; DROP TABLE users CASCADE; --'
 
-/** Changes a good file, and has it restored with `allowModified`, so that nothing but the content can be what is refused. */
+/**
+ * Changes a good file, and has it restored with `allowModified`, so that nothing but the content can be what is
+ * refused.
+ */
 async function useHostileFile (t: Test): Promise<{ refuses: (what: string, change: (text: string) => string | Buffer, error: object, options?: object) => Promise<void>, good: () => Promise<void> }> {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE TABLE users (id int PRIMARY KEY, name text, profile jsonb, tags text[]); INSERT INTO users VALUES (1, 'Ada', '{"a": 1}', '{x}'), (2, 'Bob', NULL, NULL);
+  await sql.unsafe(`CREATE TABLE users (id int PRIMARY KEY, name text, profile jsonb, tags text[]);
+    INSERT INTO users VALUES (1, 'Ada', '{"a": 1}', '{x}'), (2, 'Bob', NULL, NULL);
     CREATE TABLE zebras (id int); INSERT INTO zebras SELECT generate_series(1, 5)`)
-  const { engine, storagePath } = await useEngine(t, { connection: url })
+  const { engine, storagePath } = await useEngineWithFiles(t, { connection: url })
   const { id, filename } = await engine.create()
   const path = join(storagePath, filename)
   const text = await readFile(path, 'utf8')

@@ -1,23 +1,24 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 import { createPool } from '../../lib/postgres/driver/connection.ts'
 import { inTransaction } from '../../lib/postgres/driver/transaction.ts'
 import { readServer } from '../../lib/postgres/catalog/server.ts'
 import { restoreProblems } from '../../lib/restore/restore-problems.ts'
 import { readState, sameDatabase } from './database-state.ts'
-import { useEngine } from './use-engine.ts'
 
 /** A restore that must be refused or undone: the whole database is the same before and after. */
 async function refusesToRestore (t: Test, { sql, url, statements, damage, expected }: { sql: postgres.Sql, url: string, statements: string, damage: string, expected: { code: string, message?: RegExp, problems?: RegExp[] } }): Promise<void> {
   await sql.unsafe(statements)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql.unsafe(damage)
   const before = await readState(sql)
   await t.rejects(engine.restore(id), expected)
   await sameDatabase(t, sql, before)
-  t.same([...await sql`SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.pid <> pg_backend_pid()`], [], 'no lock is left')
+  t.same([...await sql`SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+      WHERE d.datname = current_database() AND l.pid <> pg_backend_pid()`], [], 'no lock is left')
 }
 
 t.test('a row of an excluded table that would dangle fails the restore, with the constraint and the count', async (t) => {
@@ -26,7 +27,8 @@ t.test('a row of an excluded table that would dangle fails the restore, with the
     sql,
     url,
     statements: `CREATE TABLE users (id int, part int, PRIMARY KEY (id, part));
-      CREATE TABLE audit_logs (user_id int, part int, CONSTRAINT who FOREIGN KEY (user_id, part) REFERENCES users ON DELETE CASCADE);
+      CREATE TABLE audit_logs (user_id int, part int, CONSTRAINT who
+        FOREIGN KEY (user_id, part) REFERENCES users ON DELETE CASCADE);
       INSERT INTO users VALUES (1, 1)`,
     damage: 'INSERT INTO users VALUES (2, 1), (3, 1); INSERT INTO audit_logs VALUES (1, 1), (2, 1), (3, 1), (NULL, 1)',
     expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`2 rows in ${testSchema}.audit_logs would refer to nothing in ${testSchema}.users, by the foreign key who`) }
@@ -38,9 +40,12 @@ t.test('so it is with keys of partitioned tables, and those that match in full',
   await refusesToRestore(t, {
     sql,
     url,
-    statements: `CREATE TABLE users (id int, part int, PRIMARY KEY (id, part)) PARTITION BY LIST (part); CREATE TABLE users_1 PARTITION OF users FOR VALUES IN (1);
-      CREATE TABLE audit_logs (user_id int, part int, CONSTRAINT who FOREIGN KEY (user_id, part) REFERENCES users MATCH FULL) PARTITION BY LIST (part);
-      CREATE TABLE audit_logs_1 PARTITION OF audit_logs FOR VALUES IN (1); CREATE TABLE audit_logs_rest PARTITION OF audit_logs DEFAULT; INSERT INTO users VALUES (1, 1)`,
+    statements: `CREATE TABLE users (id int, part int, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+      CREATE TABLE users_1 PARTITION OF users FOR VALUES IN (1);
+      CREATE TABLE audit_logs (user_id int, part int, CONSTRAINT who
+        FOREIGN KEY (user_id, part) REFERENCES users MATCH FULL) PARTITION BY LIST (part);
+      CREATE TABLE audit_logs_1 PARTITION OF audit_logs FOR VALUES IN (1);
+      CREATE TABLE audit_logs_rest PARTITION OF audit_logs DEFAULT; INSERT INTO users VALUES (1, 1)`,
     damage: 'INSERT INTO users VALUES (2, 1); INSERT INTO audit_logs VALUES (1, 1), (2, 1), (NULL, NULL)',
     expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`1 rows in ${testSchema}.audit_logs would refer to nothing in ${testSchema}.users, by the foreign key who`) }
   })
@@ -53,9 +58,12 @@ t.test('rows of a temporal key can not be counted, and are told as well', async 
   await refusesToRestore(t, {
     sql,
     url,
-    statements: `CREATE EXTENSION btree_gist; CREATE TABLE rates (id int, during daterange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
-      CREATE TABLE audit_logs (id int, during daterange, CONSTRAINT at_that_time FOREIGN KEY (id, PERIOD during) REFERENCES rates (id, PERIOD during))`,
-    damage: "INSERT INTO rates VALUES (1, '[2020-01-01,2021-01-01)'); INSERT INTO audit_logs VALUES (1, '[2020-02-01,2020-03-01)')",
+    statements: `CREATE EXTENSION btree_gist;
+      CREATE TABLE rates (id int, during daterange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
+      CREATE TABLE audit_logs (id int, during daterange, CONSTRAINT at_that_time
+        FOREIGN KEY (id, PERIOD during) REFERENCES rates (id, PERIOD during))`,
+    damage: `INSERT INTO rates VALUES (1, '[2020-01-01,2021-01-01)');
+      INSERT INTO audit_logs VALUES (1, '[2020-02-01,2020-03-01)')`,
     expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`: rows in ${testSchema}.audit_logs would refer to nothing in ${testSchema}.rates, by the foreign key at_that_time`) }
   })
 })
@@ -65,8 +73,10 @@ t.test('whatever else keeps a foreign key from coming back undoes the restore', 
   await refusesToRestore(t, {
     sql,
     url,
-    statements: 'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int REFERENCES users); INSERT INTO users VALUES (1)',
-    damage: `CREATE FUNCTION refuse () RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF current_query() ~ 'ADD CONSTRAINT' THEN RAISE EXCEPTION 'not today'; END IF; END $$;
+    statements: `CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int REFERENCES users);
+      INSERT INTO users VALUES (1)`,
+    damage: `CREATE FUNCTION refuse () RETURNS event_trigger LANGUAGE plpgsql AS $$
+        BEGIN IF current_query() ~ 'ADD CONSTRAINT' THEN RAISE EXCEPTION 'not today'; END IF; END $$;
       CREATE EVENT TRIGGER refuses ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION refuse()`,
     expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /SQLSTATE P0001/ }
   })
@@ -77,8 +87,10 @@ t.test('a schema that would come back other than it was undoes the restore', asy
   await refusesToRestore(t, {
     sql,
     url,
-    statements: 'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int REFERENCES users); INSERT INTO users VALUES (1)',
-    damage: `CREATE FUNCTION add () RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF current_query() ~ 'ADD CONSTRAINT' THEN CREATE INDEX IF NOT EXISTS one_more ON ${testSchema}.users (id); END IF; END $$;
+    statements: `CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int REFERENCES users);
+      INSERT INTO users VALUES (1)`,
+    damage: `CREATE FUNCTION add () RETURNS event_trigger LANGUAGE plpgsql AS $$
+        BEGIN IF current_query() ~ 'ADD CONSTRAINT' THEN CREATE INDEX IF NOT EXISTS one_more ON ${testSchema}.users (id); END IF; END $$;
       CREATE EVENT TRIGGER adds ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION add()`,
     expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: /the restore would change the schema itself: .*one_more/ }
   })
@@ -89,7 +101,8 @@ t.test('a foreign key that is switched off is told from the start: it could not 
   await refusesToRestore(t, {
     sql,
     url,
-    statements: 'CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE orders (user_id int CONSTRAINT buyer REFERENCES users)',
+    statements: `CREATE TABLE users (id int PRIMARY KEY);
+      CREATE TABLE orders (user_id int CONSTRAINT buyer REFERENCES users)`,
     damage: 'ALTER TABLE orders DISABLE TRIGGER ALL',
     expected: { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [new RegExp(`the foreign key buyer of ${testSchema}.orders is disabled by DISABLE TRIGGER ALL; enable it`)] }
   })
@@ -115,7 +128,7 @@ t.test('a domain of somebody else\'s with a NOT VALID constraint, which would ha
   await owner`CREATE TABLE people (age age)`
   await sql`INSERT INTO people VALUES (-1)`
   await sql`ALTER DOMAIN age ADD CONSTRAINT born CHECK (VALUE >= 0) NOT VALID`
-  const { engine } = await useEngine(t, { connection: ownerUrl })
+  const { engine } = await useEngineWithFiles(t, { connection: ownerUrl })
   const { id } = await engine.create()
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [`the role does not own the domain ${testSchema}.age, whose constraint born is NOT VALID`] })
 })
@@ -136,7 +149,7 @@ t.test('forced row security hides rows from the owner: refused, and the table is
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })
   await owner.unsafe('CREATE TABLE secrets (id int); INSERT INTO secrets VALUES (1), (2)')
-  const { engine } = await useEngine(t, { connection: ownerUrl })
+  const { engine } = await useEngineWithFiles(t, { connection: ownerUrl })
   const { id } = await engine.create()
   await owner`ALTER TABLE secrets ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`
   const before = await readState(sql)
@@ -158,7 +171,8 @@ t.test('rows that break a constraint which came later fail the restore', async (
   await refusesToRestore(t, {
     sql,
     url,
-    statements: "CREATE TABLE a (id int); CREATE TABLE z (email text); INSERT INTO a VALUES (1); INSERT INTO z VALUES ('secret@example.org'), ('secret@example.org')",
+    statements: `CREATE TABLE a (id int); CREATE TABLE z (email text); INSERT INTO a VALUES (1);
+      INSERT INTO z VALUES ('secret@example.org'), ('secret@example.org')`,
     damage: 'TRUNCATE z; CREATE UNIQUE INDEX only_once ON z (email)',
     expected: { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`: SQLSTATE 23505, table ${testSchema}.z, constraint only_once$`) }
   })
@@ -169,14 +183,15 @@ t.test('a foreign table among the partitions is told from the start, for a snaps
   await refusesToRestore(t, {
     sql,
     url,
-    statements: 'CREATE TABLE events (id int) PARTITION BY LIST (id); CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1); INSERT INTO events VALUES (1)',
+    statements: `CREATE TABLE events (id int) PARTITION BY LIST (id);
+      CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1); INSERT INTO events VALUES (1)`,
     damage: `CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
       CREATE FOREIGN TABLE events_2 PARTITION OF events FOR VALUES IN (2) SERVER files OPTIONS (filename '/dev/null')`,
     expected: { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [/events_2 is a foreign table and a partition of events/] }
   })
   // This engine has a storage of its own
   await sql`DROP TABLE backup_logs`
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems: [/events_2 is a foreign table/] })
 })
 
@@ -187,11 +202,13 @@ t.test('a role that owns only some of the tables is refused up front, and all th
   const role = new URL(ownerUrl).username
   await owner.unsafe('CREATE TABLE mine (id int PRIMARY KEY)')
   await sql.unsafe(`CREATE TABLE theirs (id serial PRIMARY KEY, mine_id int CONSTRAINT to_mine REFERENCES mine);
-    CREATE TABLE parents (id int PRIMARY KEY); GRANT SELECT ON ALL TABLES IN SCHEMA ${testSchema} TO "${role}"; GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${testSchema} TO "${role}";
+    CREATE TABLE parents (id int PRIMARY KEY); GRANT SELECT ON ALL TABLES IN SCHEMA ${testSchema} TO "${role}";
+    GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${testSchema} TO "${role}";
     GRANT REFERENCES ON parents TO "${role}"`)
-  await owner.unsafe('ALTER TABLE mine ADD COLUMN parent_id int, ADD CONSTRAINT to_parents FOREIGN KEY (parent_id) REFERENCES parents')
+  await owner.unsafe(`ALTER TABLE mine ADD COLUMN parent_id int, ADD CONSTRAINT to_parents
+      FOREIGN KEY (parent_id) REFERENCES parents`)
   await sql.unsafe(`REVOKE REFERENCES ON parents FROM "${role}"; INSERT INTO mine VALUES (1)`)
-  const { engine } = await useEngine(t, { connection: ownerUrl })
+  const { engine } = await useEngineWithFiles(t, { connection: ownerUrl })
   const { id } = await engine.create()
   const before = await readState(sql)
   const problems = [
@@ -207,8 +224,9 @@ t.test('a role that owns only some of the tables is refused up front, and all th
 
 t.test('what a role may not read is named, and makes no partial snapshot', async (t) => {
   const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
-  await sql.unsafe('CREATE TABLE hidden (id int); CREATE TABLE screened (id int); GRANT SELECT ON screened TO PUBLIC; ALTER TABLE screened ENABLE ROW LEVEL SECURITY')
-  const { engine } = await useEngine(t, { connection: ownerUrl })
+  await sql.unsafe(`CREATE TABLE hidden (id int); CREATE TABLE screened (id int); GRANT SELECT ON screened TO PUBLIC;
+    ALTER TABLE screened ENABLE ROW LEVEL SECURITY`)
+  const { engine } = await useEngineWithFiles(t, { connection: ownerUrl })
   await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems: [new RegExp(`may not SELECT from ${testSchema}.hidden`), new RegExp(`row security may hide rows of ${testSchema}.screened`)] })
   await sql.unsafe('DROP TABLE hidden, screened')
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
@@ -221,7 +239,7 @@ t.test('what a role may not read is named, and makes no partial snapshot', async
 t.test('bytes that are no UTF-8 make no snapshot of a SQL_ASCII database', async (t) => {
   const { sql, url } = await useDatabase(t, { encoding: 'SQL_ASCII' })
   await sql.unsafe("CREATE TABLE texts (line text); INSERT INTO texts VALUES ('Grüße')")
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   t.match(await engine.create(), { rowCount: 1 })
   await sql.unsafe("INSERT INTO texts VALUES (convert_from('\\xff', 'SQL_ASCII'))")
   await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: /table texts holds bytes that are no text in UTF-8 \(the database's encoding is SQL_ASCII\)/ })

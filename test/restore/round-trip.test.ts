@@ -1,9 +1,9 @@
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
 import { createTortureSchema, excludedTables, keptRelations } from './torture-schema.ts'
-import { dataPart, useEngine } from './use-engine.ts'
 
 for (const schema of [testSchema, 'tenant "Ä"; --']) {
   t.test(`what a restore brings back is the database as it was, for a table of every shape in ${schema}`, async (t) => { await goesRound(t, schema) })
@@ -13,7 +13,7 @@ async function goesRound (t: Test, schema: string): Promise<void> {
   const { sql, url } = await useDatabase(t)
   await sql`CREATE SCHEMA IF NOT EXISTS ${sql(schema)}`
   await createTortureSchema(sql, schema)
-  const { engine, read } = await useEngine(t, { connection: url, schema, excludeTables: excludedTables })
+  const { engine, read } = await useEngineWithFiles(t, { connection: url, schema, excludeTables: excludedTables })
   const first = await engine.create()
   const before = await readState(sql)
 
@@ -35,7 +35,7 @@ t.test('so it is for a role that owns the tables and is no superuser', async (t)
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })
   await createTortureSchema(owner)
-  const { engine, read } = await useEngine(t, { connection: ownerUrl, excludeTables: excludedTables })
+  const { engine, read } = await useEngineWithFiles(t, { connection: ownerUrl, excludeTables: excludedTables })
   const first = await engine.create()
   const before = await readState(sql)
 
@@ -48,12 +48,15 @@ t.test('so it is for a role that owns the tables and is no superuser', async (t)
 t.test('a tenant is cloned into a schema of the same shape, also where its sequences are called otherwise', async (t) => {
   const { sql, url } = await useDatabase(t)
   for (const [schema, sequence] of [['tenant_a', 'numbers'], ['tenant_b', 'users_id_seq']]) {
-    await sql.unsafe(`CREATE SCHEMA ${schema}; CREATE TYPE ${schema}.mood AS ENUM ('sad', 'ok'); CREATE SEQUENCE ${schema}.${sequence};
-      CREATE TABLE ${schema}.users (id int DEFAULT nextval('${schema}.${sequence}') PRIMARY KEY, mood ${schema}.mood, moods ${schema}.mood[]);
-      ALTER SEQUENCE ${schema}.${sequence} OWNED BY ${schema}.users.id; CREATE SEQUENCE ${schema}.of_${schema} OWNED BY NONE`)
+    await sql.unsafe(`CREATE SCHEMA ${schema}; CREATE TYPE ${schema}.mood AS ENUM ('sad', 'ok');
+      CREATE SEQUENCE ${schema}.${sequence};
+      CREATE TABLE ${schema}.users (id int DEFAULT nextval('${schema}.${sequence}') PRIMARY KEY, mood ${schema}.mood,
+        moods ${schema}.mood[]);
+      ALTER SEQUENCE ${schema}.${sequence} OWNED BY ${schema}.users.id;
+      CREATE SEQUENCE ${schema}.of_${schema} OWNED BY NONE`)
   }
   await sql.unsafe("INSERT INTO tenant_a.users (mood, moods) VALUES ('ok', '{sad,ok}'), (NULL, NULL)")
-  const { engine, read } = await useEngine(t, { connection: url, logSchema: testSchema })
+  const { engine, read } = await useEngineWithFiles(t, { connection: url, logSchema: testSchema })
   const first = await engine.create({ schema: 'tenant_a' })
   t.match(await engine.restore(first.id, { schema: 'tenant_b' }), { schema: 'tenant_b', rowCount: 2, drift: [] })
   t.same([...await sql`SELECT id, mood, moods::text FROM tenant_b.users ORDER BY id`], [{ id: 1, mood: 'ok', moods: '{sad,ok}' }, { id: 2, mood: null, moods: null }])
@@ -64,9 +67,11 @@ t.test('a tenant is cloned into a schema of the same shape, also where its seque
 
 t.test('a sequence that lives in another schema than the table that counts by it', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE SCHEMA counters; CREATE SEQUENCE counters.shared INCREMENT -3; CREATE SEQUENCE counters.alien;
-    CREATE TABLE counted (id int DEFAULT nextval('counters.shared')); INSERT INTO counted DEFAULT VALUES; INSERT INTO counted DEFAULT VALUES`)
-  const { engine, read } = await useEngine(t, { connection: url })
+  await sql.unsafe(`CREATE SCHEMA counters; CREATE SEQUENCE counters.shared INCREMENT -3;
+    CREATE SEQUENCE counters.alien;
+    CREATE TABLE counted (id int DEFAULT nextval('counters.shared')); INSERT INTO counted DEFAULT VALUES;
+    INSERT INTO counted DEFAULT VALUES`)
+  const { engine, read } = await useEngineWithFiles(t, { connection: url })
   const backup = await engine.create()
   t.match(read(backup), /"sequences":\[{"name":"shared","schema":"counters","ownedBy":null,"lastValue":"-4","isCalled":true}\]/)
   await sql`INSERT INTO counted DEFAULT VALUES`
@@ -83,7 +88,7 @@ t.test('a NOT VALID check that children have as a valid one of their own', async
     INSERT INTO parent VALUES (-1); INSERT INTO child VALUES (1); INSERT INTO grandchild VALUES (2);
     ALTER TABLE parent ADD CONSTRAINT sound CHECK (positive(a)) NOT VALID; ALTER TABLE child VALIDATE CONSTRAINT sound;
     COMMENT ON CONSTRAINT sound ON child IS 'theirs'`)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   const before = await readState(sql)
   await damageEverything(sql)
@@ -95,9 +100,11 @@ t.test('a role and a database whose settings are hostile change nothing', async 
   const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })
-  await owner.unsafe(`CREATE TABLE samples (id int PRIMARY KEY, at timestamptz, during interval, number float8, bytes bytea, price money, document xml, name text);
-    INSERT INTO samples VALUES (1, '2020-02-03 04:05:06.789+00', '1 mon -2 days 03:04:05.6', 0.1, '\\x00ff', 12.34, '<a/>', 'back\\slash'), (2, 'infinity', '-1 year', 'NaN', '', NULL, 'a<b/>', E'\\n')`)
-  const { engine: calm, read, storagePath } = await useEngine(t, { connection: ownerUrl })
+  await owner.unsafe(`CREATE TABLE samples (id int PRIMARY KEY, at timestamptz, during interval, number float8,
+      bytes bytea, price money, document xml, name text);
+    INSERT INTO samples VALUES (1, '2020-02-03 04:05:06.789+00', '1 mon -2 days 03:04:05.6', 0.1, '\\x00ff', 12.34,
+      '<a/>', 'back\\slash'), (2, 'infinity', '-1 year', 'NaN', '', NULL, 'a<b/>', E'\\n')`)
+  const { engine: calm, read, storagePath } = await useEngineWithFiles(t, { connection: ownerUrl })
   const expected = dataPart(read(await calm.create()))
   const before = await readState(sql)
   const settings = [
@@ -106,9 +113,10 @@ t.test('a role and a database whose settings are hostile change nothing', async 
     "xmloption = 'document'", 'quote_all_identifiers = on', "default_transaction_isolation = 'serializable'", "client_encoding = 'LATIN1'"
   ]
   const role = new URL(ownerUrl).username
-  for (const setting of settings) await sql.unsafe(`ALTER ROLE "${role}" SET ${setting}; ALTER DATABASE "${role}" SET ${setting}`)
+  for (const setting of settings) await sql.unsafe(`ALTER ROLE "${role}" SET ${setting};
+    ALTER DATABASE "${role}" SET ${setting}`)
   await sql.unsafe(`ALTER ROLE "${role}" SET default_transaction_read_only = on`)
-  const { engine, read: readHostile } = await useEngine(t, { connection: ownerUrl, storagePath })
+  const { engine, read: readHostile } = await useEngineWithFiles(t, { connection: ownerUrl, storagePath })
   const backup = await engine.create()
   t.equal(dataPart(readHostile(backup)), expected, 'byte for byte')
   await damageEverything(sql)

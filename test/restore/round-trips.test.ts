@@ -2,9 +2,12 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { useDatabase } from '../support/database.ts'
-import { useEngine } from './use-engine.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 
-/** A way to the database that counts how often each connection waited for it: by its messages ReadyForQuery (manual, 55.7). */
+/**
+ * A way to the database that counts how often each connection waited for it: by its messages ReadyForQuery (manual,
+ * 55.7).
+ */
 async function useCountingProxy (t: Test, url: string): Promise<{ url: string, counts: () => number[] }> {
   const target = new URL(url)
   const address = new URL(url)
@@ -55,7 +58,7 @@ t.test('with each table a restore takes one query more, and a backup none', asyn
   const { sql, url } = await useDatabase(t)
   await sql.unsafe("CREATE FUNCTION known (int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'")
   const proxy = await useCountingProxy(t, url)
-  const { engine } = await useEngine(t, { connection: proxy.url, worker: false })
+  const { engine } = await useEngineWithFiles(t, { connection: proxy.url, worker: false })
   // Of the connection that waits most: what the log keeps of a run's progress goes by another, as often as time passes
   const countOf = async <T>(work: () => Promise<T>): Promise<[number, T]> => {
     const before = proxy.counts()

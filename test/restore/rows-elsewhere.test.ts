@@ -1,19 +1,23 @@
 import t from 'tap'
 import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
-import { useEngine } from './use-engine.ts'
 
 const home = quoteIdentifier(testSchema)
 
 t.test('tables in other schemas that inherit from one of the schema are named in the warnings', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE SCHEMA old; CREATE TABLE log (id int); CREATE TABLE recent () INHERITS (log); CREATE TABLE plain (id int);
-    CREATE TABLE old.y2020 () INHERITS (log); CREATE TABLE old.y2020_may () INHERITS (old.y2020); CREATE TABLE old.may () INHERITS (recent, plain);
-    CREATE TABLE ignored () INHERITS (log); CREATE TABLE old.ignored () INHERITS (ignored); CREATE TABLE old.y1999 () INHERITS (log);
+  await sql.unsafe(`CREATE SCHEMA old; CREATE TABLE log (id int); CREATE TABLE recent () INHERITS (log);
+    CREATE TABLE plain (id int);
+    CREATE TABLE old.y2020 () INHERITS (log); CREATE TABLE old.y2020_may () INHERITS (old.y2020);
+    CREATE TABLE old.may () INHERITS (recent, plain);
+    CREATE TABLE ignored () INHERITS (log); CREATE TABLE old.ignored () INHERITS (ignored);
+    CREATE TABLE old.y1999 () INHERITS (log);
     CREATE TABLE back () INHERITS (old.y2020_may); CREATE TABLE old.back () INHERITS (back);
-    INSERT INTO log VALUES (1); INSERT INTO recent VALUES (2); INSERT INTO back VALUES (3); INSERT INTO old.y2020 VALUES (20); INSERT INTO old.may VALUES (5)`)
-  const { engine, read } = await useEngine(t, { connection: url, excludeTables: ['ignored', 'old.y1999', 'log_none'] })
+    INSERT INTO log VALUES (1); INSERT INTO recent VALUES (2); INSERT INTO back VALUES (3);
+    INSERT INTO old.y2020 VALUES (20); INSERT INTO old.may VALUES (5)`)
+  const { engine, read } = await useEngineWithFiles(t, { connection: url, excludeTables: ['ignored', 'old.y1999', 'log_none'] })
   const warnings = [
     'old.back inherits from back, and the rows there are not in this snapshot',
     'old.y2020, old.y2020_may inherit from log, and the rows there are not in this snapshot',
@@ -36,22 +40,27 @@ t.test('tables in other schemas that inherit from one of the schema are named in
 
 t.test('tables that were left out because they are excluded are known, the log table is none of them', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe('CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE carts (id int); CREATE TABLE sessions (id int)')
-  const { engine } = await useEngine(t, { connection: url, excludeTables: ['sessions', 'backup_logs', 'gone'] })
+  await sql.unsafe(`CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE carts (id int);
+    CREATE TABLE sessions (id int)`)
+  const { engine } = await useEngineWithFiles(t, { connection: url, excludeTables: ['sessions', 'backup_logs', 'gone'] })
   const { id } = await engine.create({ excludeTables: [`${testSchema}.carts`] })
   const { preRestoreId } = await engine.restore(id, { tables: ['a'] })
-  const counts = async (id: string): Promise<unknown> => (await sql`SELECT row_counts FROM backup_logs WHERE id = ${id}`)[0]?.row_counts
+  const counts = async (id: string): Promise<unknown> => (await sql`SELECT row_counts FROM backup_logs
+      WHERE id = ${id}`)[0]?.row_counts
   t.strictSame(await counts(id), { a: 0, b: 0, carts: null, sessions: null })
   t.strictSame(await counts(preRestoreId), { a: 0, sessions: null })
 })
 
 t.test('a foreign table that inherits is one of them, and many of them are counted', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; CREATE TABLE log (id int);
-    CREATE FOREIGN TABLE remote () INHERITS (log) SERVER files OPTIONS (filename '/dev/null'); CREATE SCHEMA old; CREATE TABLE "more" (id int);
+  await sql.unsafe(`CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+    CREATE TABLE log (id int);
+    CREATE FOREIGN TABLE remote () INHERITS (log) SERVER files OPTIONS (filename '/dev/null'); CREATE SCHEMA old;
+    CREATE TABLE "more" (id int);
     CREATE FUNCTION add () RETURNS void LANGUAGE plpgsql AS $$ BEGIN
-      FOR i IN 10 .. 24 LOOP EXECUTE format('CREATE TABLE old.y%s () INHERITS (${home}."more")', i); END LOOP; END $$; SELECT add()`)
-  const { engine } = await useEngine(t, { connection: url })
+      FOR i IN 10 .. 24 LOOP EXECUTE format('CREATE TABLE old.y%s () INHERITS (${home}."more")', i); END LOOP; END $$;
+      SELECT add()`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { warnings } = await engine.create()
   t.strictSame(warnings, [
     `${testSchema}.remote inherits from log, and the rows there are not in this snapshot`,
@@ -61,12 +70,15 @@ t.test('a foreign table that inherits is one of them, and many of them are count
 
 t.test('partitions whose root lies in another schema are named in the warnings of their own', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE SCHEMA app; CREATE TABLE app.events (id int) PARTITION BY LIST (id); CREATE TABLE app.events_1 PARTITION OF app.events FOR VALUES IN (1);
-    CREATE TABLE events_2 PARTITION OF app.events FOR VALUES IN (2) PARTITION BY LIST (id); CREATE TABLE events_2_2 PARTITION OF events_2 FOR VALUES IN (2);
-    CREATE TABLE events_3 PARTITION OF app.events FOR VALUES IN (3); CREATE TABLE events_4 PARTITION OF app.events FOR VALUES IN (4);
+  await sql.unsafe(`CREATE SCHEMA app; CREATE TABLE app.events (id int) PARTITION BY LIST (id);
+    CREATE TABLE app.events_1 PARTITION OF app.events FOR VALUES IN (1);
+    CREATE TABLE events_2 PARTITION OF app.events FOR VALUES IN (2) PARTITION BY LIST (id);
+    CREATE TABLE events_2_2 PARTITION OF events_2 FOR VALUES IN (2);
+    CREATE TABLE events_3 PARTITION OF app.events FOR VALUES IN (3); CREATE TABLE events_4 PARTITION OF app.events
+      FOR VALUES IN (4);
     CREATE TABLE own (id int) PARTITION BY LIST (id); CREATE TABLE own_1 PARTITION OF own FOR VALUES IN (1);
     INSERT INTO app.events VALUES (1), (2), (3); INSERT INTO own VALUES (1)`)
-  const { engine } = await useEngine(t, { connection: url, excludeTables: ['somewhere.else'] })
+  const { engine } = await useEngineWithFiles(t, { connection: url, excludeTables: ['somewhere.else'] })
   const warnings = [`${testSchema}.events_2_2, ${testSchema}.events_3, ${testSchema}.events_4 are partitions of app.events, and the rows there are in snapshots of the schema app, not in this one`]
   const backup = await engine.create()
   t.match(backup, { tableCount: 1, rowCount: 1 })
@@ -85,14 +97,16 @@ t.test('partitions whose root lies in another schema are named in the warnings o
 for (const [what, owns, child] of [
   ['itself', 'ALTER EXTENSION plpgsql ADD TABLE chunks.chunk_1', 'chunks.chunk_1'],
   ['by its schema, as those of TimescaleDB are', 'ALTER EXTENSION plpgsql ADD SCHEMA chunks', 'chunks.chunk_1'],
-  ['in the schema of its parent', 'CREATE TABLE chunk_2 () INHERITS (metrics); ALTER EXTENSION plpgsql ADD TABLE chunk_2; ALTER TABLE chunks.chunk_1 NO INHERIT metrics', `${testSchema}.chunk_2`]
+  ['in the schema of its parent', `CREATE TABLE chunk_2 () INHERITS (metrics);
+    ALTER EXTENSION plpgsql ADD TABLE chunk_2; ALTER TABLE chunks.chunk_1 NO INHERIT metrics`, `${testSchema}.chunk_2`]
 ]) {
   t.test(`rows that lie in a table that belongs to an extension, ${what}: refused, and both are named`, async (t) => {
     const { sql, url } = await useDatabase(t)
     await sql.unsafe('CREATE TABLE metrics (at int); CREATE TABLE other (id int); INSERT INTO other VALUES (1)')
-    const { engine } = await useEngine(t, { connection: url })
+    const { engine } = await useEngineWithFiles(t, { connection: url })
     const { id } = await engine.create()
-    await sql.unsafe(`CREATE SCHEMA chunks; CREATE TABLE chunks.chunk_1 () INHERITS (metrics); INSERT INTO chunks.chunk_1 VALUES (1); ${owns}`)
+    await sql.unsafe(`CREATE SCHEMA chunks; CREATE TABLE chunks.chunk_1 () INHERITS (metrics);
+      INSERT INTO chunks.chunk_1 VALUES (1); ${owns}`)
     const problems = [`rows of metrics lie in ${child}, which belong to the extension plpgsql and can not be read apart from it; exclude metrics`]
     const before = await readState(sql)
     t.strictSame((await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: new RegExp(String(problems[0])) }) as unknown as { problems: string[] }).problems, problems)
@@ -106,17 +120,21 @@ for (const [what, owns, child] of [
 
 t.test('tables of Citus are refused by name', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE SCHEMA tenant; CREATE TABLE tenant.orders (id int); CREATE TABLE local (id int); CREATE TABLE countries (code text);
-    CREATE TABLE events (id int) PARTITION BY LIST (id); CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1); INSERT INTO local VALUES (1)`)
-  const { engine } = await useEngine(t, { connection: url })
+  await sql.unsafe(`CREATE SCHEMA tenant; CREATE TABLE tenant.orders (id int); CREATE TABLE local (id int);
+    CREATE TABLE countries (code text);
+    CREATE TABLE events (id int) PARTITION BY LIST (id); CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1);
+    INSERT INTO local VALUES (1)`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   const { id: ofTenant } = await engine.create({ schema: 'tenant' })
   // As Citus has them, with the columns that are looked at
-  await sql.unsafe(`SET allow_system_table_mods = on; CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char");
+  await sql.unsafe(`SET allow_system_table_mods = on;
+    CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char");
     CREATE TABLE pg_catalog.pg_dist_local_group (groupid int); INSERT INTO pg_catalog.pg_dist_local_group VALUES (0);
     CREATE TABLE pg_catalog.pg_dist_schema (schemaid oid, colocationid int); RESET allow_system_table_mods`)
   t.match(await engine.create(), { rowCount: 1 }, 'a coordinator without such tables is like any other server')
-  await sql.unsafe(`INSERT INTO pg_catalog.pg_dist_partition VALUES ('countries', 'n'), ('events', 'h'), ('events_1', 'h');
+  await sql.unsafe(`INSERT INTO pg_catalog.pg_dist_partition VALUES ('countries', 'n'), ('events', 'h'),
+      ('events_1', 'h');
     INSERT INTO pg_catalog.pg_dist_schema VALUES ('tenant'::regnamespace, 1)`)
   const problemOf = (schema: string, name: string): string => `${schema}.${name} is a table of Citus, whose nodes can not be read at one moment; exclude ${name}`
   for (const [schema, backup, problems] of [

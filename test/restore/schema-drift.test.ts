@@ -1,7 +1,7 @@
 import t from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
-import { useEngine } from './use-engine.ts'
 
 t.test('drift of every kind is listed by the plan and refused; allowed, what is missing is passed over', async (t) => {
   const { sql, url } = await useDatabase(t)
@@ -10,11 +10,13 @@ t.test('drift of every kind is listed by the plan and refused; allowed, what is 
     CREATE TABLE gone (id int);
     CREATE TABLE emptied (only_column int);
     CREATE SEQUENCE shared; CREATE TABLE counted (id int DEFAULT nextval('shared'));
-    INSERT INTO kept VALUES (1, 'x', 5, 1.50); INSERT INTO gone VALUES (1); INSERT INTO emptied VALUES (1); INSERT INTO counted DEFAULT VALUES`)
-  const { engine } = await useEngine(t, { connection: url })
+    INSERT INTO kept VALUES (1, 'x', 5, 1.50); INSERT INTO gone VALUES (1); INSERT INTO emptied VALUES (1);
+    INSERT INTO counted DEFAULT VALUES`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql.unsafe(`
-    ALTER TABLE kept DROP COLUMN dropped, ALTER COLUMN changed TYPE bigint, ADD COLUMN fresh int, ADD COLUMN wanted text NOT NULL DEFAULT '';
+    ALTER TABLE kept DROP COLUMN dropped, ALTER COLUMN changed TYPE bigint, ADD COLUMN fresh int,
+      ADD COLUMN wanted text NOT NULL DEFAULT '';
     ALTER TABLE kept ALTER COLUMN wanted DROP DEFAULT;
     DROP TABLE gone; CREATE VIEW gone AS SELECT 1 AS id;
     ALTER TABLE emptied DROP COLUMN only_column, ADD COLUMN other int;
@@ -32,7 +34,8 @@ t.test('drift of every kind is listed by the plan and refused; allowed, what is 
   await t.rejects(engine.restore(id, { allowSchemaDrift: true }), { code: 'FST_BACKUP_RESTORE_FAILED' }, 'a column that must be given and is not')
   await sameDatabase(t, sql, before)
 
-  await sql.unsafe("ALTER TABLE kept ALTER COLUMN wanted SET DEFAULT 'd'; UPDATE kept SET same = 9; DELETE FROM counted")
+  await sql.unsafe(`ALTER TABLE kept ALTER COLUMN wanted SET DEFAULT 'd'; UPDATE kept SET same = 9;
+    DELETE FROM counted`)
   const result = await engine.restore(id, { allowSchemaDrift: true })
   t.same(result.tables, [{ name: 'counted', rows: 1 }, { name: 'kept', rows: 1 }])
   t.same(result.drift, drift.slice(0, 4))
@@ -42,9 +45,11 @@ t.test('drift of every kind is listed by the plan and refused; allowed, what is 
 
 t.test('some tables are restored, and the others keep their rows', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE TABLE authors (id int PRIMARY KEY); CREATE TABLE books (id serial PRIMARY KEY, author_id int REFERENCES authors);
-    CREATE TABLE audit_logs (id int); INSERT INTO authors VALUES (1), (2); INSERT INTO books (author_id) VALUES (1), (2)`)
-  const { engine } = await useEngine(t, { connection: url })
+  await sql.unsafe(`CREATE TABLE authors (id int PRIMARY KEY);
+    CREATE TABLE books (id serial PRIMARY KEY, author_id int REFERENCES authors);
+    CREATE TABLE audit_logs (id int); INSERT INTO authors VALUES (1), (2);
+    INSERT INTO books (author_id) VALUES (1), (2)`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql.unsafe('DELETE FROM books; INSERT INTO authors VALUES (3)')
   t.match(await engine.plan(id, { tables: ['books'] }), { ok: true, tables: [{ name: 'books', rowsNow: 0, rowsAfter: 2 }] })
@@ -58,11 +63,12 @@ t.test('some tables are restored, and the others keep their rows', async (t) => 
 
 t.test('a table that is excluded now is not restored from a snapshot that holds it', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe('CREATE TABLE a (id int); CREATE TABLE b (id int); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)')
-  const { engine, storagePath } = await useEngine(t, { connection: url })
+  await sql.unsafe(`CREATE TABLE a (id int); CREATE TABLE b (id int); INSERT INTO a VALUES (1);
+    INSERT INTO b VALUES (1)`)
+  const { engine, storagePath } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql.unsafe('TRUNCATE a, b')
-  const { engine: stricter } = await useEngine(t, { connection: url, storagePath, excludeTables: [`${testSchema}.b`] })
+  const { engine: stricter } = await useEngineWithFiles(t, { connection: url, storagePath, excludeTables: [`${testSchema}.b`] })
   await t.rejects(stricter.restore(id, { tables: ['b'] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', message: /b is excluded/ })
   t.match(await stricter.restore(id), { tables: [{ name: 'a', rows: 1 }] })
   t.equal((await sql`SELECT 1 FROM b`).length, 0)
@@ -71,7 +77,7 @@ t.test('a table that is excluded now is not restored from a snapshot that holds 
 t.test('an empty schema makes an empty snapshot, which restores nothing', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql`CREATE SCHEMA nothing`
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create({ schema: 'nothing' })
   t.match(await engine.plan(id), { tables: [], ok: true })
   t.match(await engine.restore(id), { tables: [], rowCount: 0 })

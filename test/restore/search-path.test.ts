@@ -1,9 +1,9 @@
 import postgres from 'postgres'
 import t from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
 import { useDirectory } from '../support/directory.ts'
-import { useEngine } from './use-engine.ts'
 
 /**
  * As the usual wrapper of unaccent: the index was built before, or by a server before 17, which pins no search_path
@@ -20,7 +20,7 @@ const wrapped = `
 t.test('an index over a function that finds another by the search_path is planned, emptied and filled', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(wrapped)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql`INSERT INTO person VALUES (3, 'Eve')`
   t.match(await engine.plan(id), { ok: true, tables: [{ name: 'person', rowsNow: 3 }, { rowsNow: 1 }] })
@@ -33,7 +33,7 @@ t.test('a table that can not be analyzed keeps no other from it', async (t) => {
   await sql.unsafe(`${wrapped} CREATE FUNCTION fails (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
       IF current_setting('application_name') ~ '^fastify-backup' THEN RAISE 'no'; END IF; RETURN $1; END $$;
     CREATE TABLE bad (id int); CREATE STATISTICS on_bad ON fails(id) FROM bad; INSERT INTO bad VALUES (1)`)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await engine.restore(id)
   const counted = async (name: string): Promise<unknown> => {
@@ -58,7 +58,7 @@ t.test('what fires or is evaluated while a schema is altered finds its tables by
     CREATE TABLE books (author int REFERENCES users); INSERT INTO users DEFAULT VALUES; INSERT INTO books VALUES (1);
     ALTER TABLE books ADD CONSTRAINT unmet CHECK (author > 5) NOT VALID; ALTER TABLE users ENABLE ROW LEVEL SECURITY;
     CREATE TABLE ddl_log (tag text)`)
-  const { engine } = await useEngine(t, { connection: ownerUrl, excludeTables: ['ddl_log'] })
+  const { engine } = await useEngineWithFiles(t, { connection: ownerUrl, excludeTables: ['ddl_log'] })
   const { id } = await engine.create()
   await sql.unsafe(`CREATE FUNCTION note_ddl () RETURNS event_trigger LANGUAGE plpgsql
       AS 'BEGIN INSERT INTO ddl_log VALUES (tg_tag); END';
@@ -88,7 +88,7 @@ t.test('a role whose search_path is empty, or leads through tables called as fun
   const paths = { "''": ownerUrl, [`${testSchema}, pg_catalog`]: ownerUrl, DEFAULT: `${ownerUrl}?options=${encodeURIComponent('-c search_path=')}` }
   for (const [path, connection] of Object.entries(paths)) {
     await sql.unsafe(`ALTER ROLE "${role}" SET search_path = ${path}`)
-    const { engine } = await useEngine(t, { connection, storagePath })
+    const { engine } = await useEngineWithFiles(t, { connection, storagePath })
     const { id } = await engine.create()
     const before = await readState(sql)
     t.match(await engine.plan(id), { ok: true, tables: [{ rowsNow: 1 }, { rowsNow: 1 }] })

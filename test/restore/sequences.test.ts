@@ -14,7 +14,8 @@ async function useSchema (t: TestScope, ddl: string): Promise<Place> {
 
 /** What the next nextval() gives, without taking it. */
 async function nextOf ({ sql }: Place, sequence: string): Promise<number> {
-  const [row] = await sql.unsafe(`SELECT last_value + CASE WHEN is_called THEN seqincrement ELSE 0 END AS next FROM ${sequence}, pg_sequence WHERE seqrelid = '${sequence}'::regclass`)
+  const [row] = await sql.unsafe(`SELECT last_value + CASE WHEN is_called THEN seqincrement ELSE 0 END AS next
+      FROM ${sequence}, pg_sequence WHERE seqrelid = '${sequence}'::regclass`)
   return Number(row?.next)
 }
 
@@ -46,7 +47,8 @@ t.test('a copy of a tenant that draws from the sequence of the tenant never sets
 t.test('nor does it touch it where the caller may not touch that tenant', async (t) => {
   const place = await useSchema(t, `
     CREATE SCHEMA tenant_a; CREATE SCHEMA tenant_copy; CREATE SEQUENCE tenant_a.ids;
-    CREATE TABLE tenant_copy.users (id bigint DEFAULT nextval('tenant_a.ids') PRIMARY KEY); INSERT INTO tenant_copy.users DEFAULT VALUES`)
+    CREATE TABLE tenant_copy.users (id bigint DEFAULT nextval('tenant_a.ids') PRIMARY KEY);
+    INSERT INTO tenant_copy.users DEFAULT VALUES`)
   const engine = useEngine(t, place, { schemas: ['tenant_copy'], schema: 'tenant_copy', logSchema: home })
   const { id } = await engine.create()
   await place.sql`SELECT setval('tenant_a.ids', 77)`
@@ -58,7 +60,8 @@ t.test('nor does it touch it where the caller may not touch that tenant', async 
 })
 
 t.test('one sequence for two tables only goes forward when one of them is restored', async (t) => {
-  const place = await useSchema(t, `CREATE SEQUENCE ids; CREATE TABLE a (id bigint DEFAULT nextval('ids')); CREATE TABLE b (id bigint DEFAULT nextval('ids'));
+  const place = await useSchema(t, `CREATE SEQUENCE ids; CREATE TABLE a (id bigint DEFAULT nextval('ids'));
+    CREATE TABLE b (id bigint DEFAULT nextval('ids'));
     INSERT INTO a DEFAULT VALUES; INSERT INTO b DEFAULT VALUES`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
@@ -70,7 +73,8 @@ t.test('one sequence for two tables only goes forward when one of them is restor
 })
 
 t.test('a sequence that an excluded table shares or owns only goes forward, and one of its own is left alone', async (t) => {
-  const place = await useSchema(t, `CREATE TABLE audit_logs (id serial, other serial); CREATE TABLE a (id bigint DEFAULT nextval('audit_logs_id_seq'));
+  const place = await useSchema(t, `CREATE TABLE audit_logs (id serial, other serial);
+    CREATE TABLE a (id bigint DEFAULT nextval('audit_logs_id_seq'));
     INSERT INTO a DEFAULT VALUES; INSERT INTO audit_logs DEFAULT VALUES`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
@@ -84,9 +88,11 @@ t.test('a sequence that an excluded table shares or owns only goes forward, and 
 const unknownUses: Array<[what: string, ddl: string]> = [
   ['that the application draws from', 'CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint)'],
   ['in the body of a trigger', `CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint);
-    CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := nextval('hibernate_sequence'); RETURN NEW; END $$;
+    CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := nextval('hibernate_sequence');
+    RETURN NEW; END $$;
     CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION number()`],
-  ['behind the default of a domain', `CREATE SEQUENCE hibernate_sequence; CREATE DOMAIN d AS bigint DEFAULT nextval('hibernate_sequence');
+  ['behind the default of a domain', `CREATE SEQUENCE hibernate_sequence;
+    CREATE DOMAIN d AS bigint DEFAULT nextval('hibernate_sequence');
     CREATE DOMAIN dd AS d; CREATE TABLE a (id dd)`],
   ['of a function', `CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint);
     CREATE FUNCTION number() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT nextval('hibernate_sequence'); END`]
@@ -108,7 +114,8 @@ for (const [what, ddl] of unknownUses) {
 }
 
 t.test('a sequence that counts down goes forward by going down', async (t) => {
-  const place = await useSchema(t, `CREATE SEQUENCE ids INCREMENT -2; CREATE TABLE a (id bigint DEFAULT nextval('ids')); CREATE TABLE b (id bigint DEFAULT nextval('ids'));
+  const place = await useSchema(t, `CREATE SEQUENCE ids INCREMENT -2; CREATE TABLE a (id bigint DEFAULT nextval('ids'));
+    CREATE TABLE b (id bigint DEFAULT nextval('ids'));
     INSERT INTO a SELECT FROM generate_series(1, 10)`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
@@ -121,7 +128,8 @@ t.test('a sequence that counts down goes forward by going down', async (t) => {
 })
 
 t.test('of two schemas with the same table and column each sequence is its own', async (t) => {
-  const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial); CREATE TABLE users (id bigint DEFAULT nextval('a_far.users_id_seq'), n serial);
+  const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial);
+    CREATE TABLE users (id bigint DEFAULT nextval('a_far.users_id_seq'), n serial);
     INSERT INTO users DEFAULT VALUES; ALTER SEQUENCE a_far.users_id_seq OWNED BY a_far.users.id`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
@@ -134,8 +142,10 @@ t.test('of two schemas with the same table and column each sequence is its own',
 t.test('a shared sequence of somebody else refuses the restore only where it would have to move', async (t) => {
   const place = { ...await useDatabase(t, { owner: 'plain' }), directory: await useDirectory(t) }
   const owner = new URL(place.ownerUrl).username
-  await place.sql.unsafe(`CREATE SCHEMA a_far; CREATE SEQUENCE a_far.ids; GRANT USAGE ON SCHEMA a_far TO ${owner}; GRANT ALL ON a_far.ids TO ${owner}; SELECT setval('a_far.ids', 10);
-    CREATE TABLE a (id bigint DEFAULT nextval('a_far.ids')); ALTER TABLE a OWNER TO ${owner}; CREATE TABLE a_far.b (id bigint DEFAULT nextval('a_far.ids'))`)
+  await place.sql.unsafe(`CREATE SCHEMA a_far; CREATE SEQUENCE a_far.ids; GRANT USAGE ON SCHEMA a_far TO ${owner};
+    GRANT ALL ON a_far.ids TO ${owner}; SELECT setval('a_far.ids', 10);
+    CREATE TABLE a (id bigint DEFAULT nextval('a_far.ids')); ALTER TABLE a OWNER TO ${owner};
+    CREATE TABLE a_far.b (id bigint DEFAULT nextval('a_far.ids'))`)
   const engine = useEngine(t, { ...place, url: place.ownerUrl })
   const { id } = await engine.create()
   await engine.restore(id)
@@ -146,7 +156,8 @@ t.test('a shared sequence of somebody else refuses the restore only where it wou
 })
 
 t.test('one in a schema that the caller may not touch is told by the plan when it is behind the rows', async (t) => {
-  const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial); CREATE TABLE users (LIKE a_far.users INCLUDING ALL);
+  const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial);
+    CREATE TABLE users (LIKE a_far.users INCLUDING ALL);
     INSERT INTO users DEFAULT VALUES; INSERT INTO users DEFAULT VALUES`)
   const engine = useEngine(t, place, { schemas: [home] })
   const { id } = await engine.create()
@@ -175,7 +186,8 @@ t.test('a value that the sequence can not take is told before anything is touche
 })
 
 t.test('a sequence that a view owns goes forward with the others', async (t) => {
-  const place = await useSchema(t, 'CREATE VIEW shown AS SELECT 1 AS id; CREATE SEQUENCE ids OWNED BY shown.id; SELECT setval(\'ids\', 41)')
+  const place = await useSchema(t, `CREATE VIEW shown AS SELECT 1 AS id; CREATE SEQUENCE ids OWNED BY shown.id;
+    SELECT setval('ids', 41)`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await place.sql`ALTER SEQUENCE ids RESTART`
@@ -184,7 +196,8 @@ t.test('a sequence that a view owns goes forward with the others', async (t) => 
 })
 
 t.test('a column that came later draws from the sequence during the load, and no value comes twice', async (t) => {
-  const place = await useSchema(t, 'CREATE TABLE items (id serial); INSERT INTO items SELECT FROM generate_series(1, 3)')
+  const place = await useSchema(t, `CREATE TABLE items (id serial);
+    INSERT INTO items SELECT FROM generate_series(1, 3)`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await place.sql`ALTER TABLE items ADD COLUMN code int DEFAULT nextval('items_id_seq')`
@@ -198,12 +211,15 @@ t.test('a sequence that may not be read and that no table draws from is told by 
   await place.sql`CREATE SEQUENCE hidden`
   const engine = useEngine(t, { ...place, url: place.ownerUrl })
   const { id, warnings } = await engine.create()
-  t.strictSame(warnings, [`the role may not SELECT from the sequence ${home}.hidden, so its value is not in this snapshot`])
+  t.strictSame(warnings, [
+    `the role may not SELECT from the sequence ${home}.hidden, so its value is not in this snapshot`
+  ])
   t.strictSame((await engine.get((await engine.restore(id)).preRestoreId)).warnings, warnings)
 })
 
 t.test('a sequence that somebody else holds is waited for as a lock is, and no longer', async (t) => {
-  const place = await useSchema(t, 'CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial); CREATE TABLE users (LIKE a_far.users INCLUDING ALL); INSERT INTO users DEFAULT VALUES')
+  const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial);
+    CREATE TABLE users (LIKE a_far.users INCLUDING ALL); INSERT INTO users DEFAULT VALUES`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   const rival = await place.sql.reserve()

@@ -1,10 +1,10 @@
 import postgres from 'postgres'
 import t from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { startPostgres } from '../support/embedded-postgres.js'
 import { damageEverything, readState } from './database-state.ts'
 import { createTortureSchema, excludedTables, keptRelations } from './torture-schema.ts'
-import { dataPart, useEngine } from './use-engine.ts'
 
 t.test('a snapshot from one end of the supported PostgreSQL versions is restored at the other', async (t) => {
   const { sql, url } = await useDatabase(t)
@@ -18,8 +18,8 @@ t.test('a snapshot from one end of the supported PostgreSQL versions is restored
   })
   if (testSchema !== 'public') await otherSql`ALTER SCHEMA public RENAME TO ${otherSql(testSchema)}`
   for (const each of [sql, otherSql]) await createTortureSchema(each, testSchema, 15)
-  const { engine, read, storagePath } = await useEngine(t, { connection: url, excludeTables: excludedTables })
-  const { engine: otherEngine, read: readOther } = await useEngine(t, { connection: other.url, excludeTables: excludedTables, storagePath })
+  const { engine, read, storagePath } = await useEngineWithFiles(t, { connection: url, excludeTables: excludedTables })
+  const { engine: otherEngine, read: readOther } = await useEngineWithFiles(t, { connection: other.url, excludeTables: excludedTables, storagePath })
   const first = await engine.create()
   const { rows, sequences } = await readState(sql)
 

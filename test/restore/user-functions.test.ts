@@ -2,22 +2,24 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { storageWith } from '../support/storage-double.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
+import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { useDirectory } from '../support/directory.ts'
 import { readState, sameDatabase } from './database-state.ts'
-import { dataPart, useEngine } from './use-engine.ts'
 
 /** `item` comes before `rate` in the file, and gets its prices from there. */
 const items = `
   CREATE TABLE rate (id int PRIMARY KEY, price int);
-  CREATE FUNCTION price_of (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT price FROM ${testSchema}.rate WHERE id = $1); END';
-  CREATE TABLE item (id int PRIMARY KEY, price int GENERATED ALWAYS AS (price_of(id)) STORED, name text, doubled int GENERATED ALWAYS AS (id * 2) STORED);
+  CREATE FUNCTION price_of (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT price
+    FROM ${testSchema}.rate WHERE id = $1); END';
+  CREATE TABLE item (id int PRIMARY KEY, price int GENERATED ALWAYS AS (price_of(id)) STORED, name text, doubled int
+    GENERATED ALWAYS AS (id * 2) STORED);
   CREATE INDEX by_price ON item (price_of(id));
   INSERT INTO rate VALUES (1, 10), (2, 20); INSERT INTO item (id, name) VALUES (1, E'a\\tb\\\\\\n'), (2, NULL), (3, '')`
 
 t.test('what a function generates from another table comes back, and an index over such a function finds its rows', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(items)
-  const { engine, read } = await useEngine(t, { connection: url })
+  const { engine, read } = await useEngineWithFiles(t, { connection: url })
   const backup = await engine.create()
   const { manifest, data } = JSON.parse(read(backup))
   t.strictSame(manifest.tables[0].columns, [{ name: 'id', type: 'integer' }, { name: 'price', type: 'integer', generated: true }, { name: 'name', type: 'text' }])
@@ -34,7 +36,7 @@ t.test('what a function generates from another table comes back, and an index ov
 t.test('other values than in the snapshot fail the restore, column and table named, unless they are accepted', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${items}; CREATE TABLE calm (id int); INSERT INTO calm VALUES (1)`)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   // Each of the two would get the value that the other one has
   await sql`UPDATE rate SET price = 30 - price`
   const { id } = await engine.create()
@@ -52,7 +54,7 @@ t.test('other values than in the snapshot fail the restore, column and table nam
 t.test('a column that was generated and is plain now takes the values of the snapshot; the other way it is drift', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(items)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const generated = await engine.create()
   await sql`ALTER TABLE item ALTER COLUMN price DROP EXPRESSION`
   await sql`UPDATE item SET price = 7`
@@ -69,7 +71,7 @@ t.test('a column that was generated and is plain now takes the values of the sna
 t.test('where a column of the table is gone, its values are not compared', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(items)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql`ALTER TABLE item DROP COLUMN name`
   t.strictSame((await engine.restore(id, { allowSchemaDrift: true })).drift, [{ table: 'item', column: 'name', problem: 'is in the snapshot, and not in the table' }])
@@ -79,7 +81,7 @@ t.test('where a column of the table is gone, its values are not compared', async
 t.test('of a file that was changed by hand nothing is compared', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(items)
-  const { engine, storagePath, read } = await useEngine(t, { connection: url })
+  const { engine, storagePath, read } = await useEngineWithFiles(t, { connection: url })
   const backup = await engine.create()
   const { writeFile } = await import('node:fs/promises')
   await writeFile(`${storagePath}/${backup.filename}`, read(backup).replace('"id":3', '"id":2').replace('"id":2,"price":20', '"id":3,"price":20'))
@@ -89,14 +91,18 @@ t.test('of a file that was changed by hand nothing is compared', async (t) => {
 
 t.test('partitions that a function generates columns for, or chooses, are filled last', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE TABLE rate (id int PRIMARY KEY, price int); INSERT INTO rate SELECT i, i % 2 FROM generate_series(1, 40) i;
-    CREATE FUNCTION price_of (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT price FROM ${testSchema}.rate WHERE id = $1); END';
-    CREATE TABLE chosen (id int) PARTITION BY LIST (price_of(id)); CREATE TABLE even PARTITION OF chosen FOR VALUES IN (0); CREATE TABLE odd PARTITION OF chosen FOR VALUES IN (1);
+  await sql.unsafe(`CREATE TABLE rate (id int PRIMARY KEY, price int);
+    INSERT INTO rate SELECT i, i % 2 FROM generate_series(1, 40) i;
+    CREATE FUNCTION price_of (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT price
+      FROM ${testSchema}.rate WHERE id = $1); END';
+    CREATE TABLE chosen (id int) PARTITION BY LIST (price_of(id));
+    CREATE TABLE even PARTITION OF chosen FOR VALUES IN (0); CREATE TABLE odd PARTITION OF chosen FOR VALUES IN (1);
     CREATE TABLE filled (id int, price int GENERATED ALWAYS AS (price_of(id)) STORED) PARTITION BY HASH (id);
-    CREATE TABLE filled_0 PARTITION OF filled FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE filled_1 PARTITION OF filled FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+    CREATE TABLE filled_0 PARTITION OF filled FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+    CREATE TABLE filled_1 PARTITION OF filled FOR VALUES WITH (MODULUS 2, REMAINDER 1);
     CREATE TABLE alone (price int GENERATED ALWAYS AS (price_of(7)) STORED); INSERT INTO alone DEFAULT VALUES;
     INSERT INTO chosen SELECT id FROM rate; INSERT INTO filled SELECT id FROM rate`)
-  const { engine } = await useEngine(t, { connection: url })
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   const before = await readState(sql)
   await sql`DELETE FROM filled WHERE id < 9`
@@ -108,11 +114,12 @@ t.test('a table whose indexes and statistics call functions that search for othe
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE FUNCTION plain (text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
     CREATE FUNCTION f_plain (text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
-    CREATE TABLE person (name text, of regclass, plain text GENERATED ALWAYS AS (f_plain(name)) STORED); CREATE TABLE zebra (of regclass);
+    CREATE TABLE person (name text, of regclass, plain text GENERATED ALWAYS AS (f_plain(name)) STORED);
+    CREATE TABLE zebra (of regclass);
     CREATE INDEX ON person (f_plain(name)); CREATE STATISTICS on_person ON f_plain(name), of FROM person;
     INSERT INTO person VALUES ('Ada', 'person'); INSERT INTO zebra VALUES ('person'); ANALYZE person;
     CREATE OR REPLACE FUNCTION f_plain (text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT plain($1)'`)
-  const { engine, read } = await useEngine(t, { connection: url })
+  const { engine, read } = await useEngineWithFiles(t, { connection: url })
   const backup = await engine.create()
   const of = `${testSchema}.person`
   t.strictSame(JSON.parse(dataPart(read(backup)).slice(0, -2)), { person: [{ name: 'Ada', of, plain: 'ada' }], zebra: [{ of }] })
@@ -125,19 +132,26 @@ t.test('what expressions make of a row they make under the role\'s own settings,
   const { sql, url } = await useDatabase(t)
   const settings = { timezone: 'Europe/Berlin', datestyle: 'German, DMY', intervalstyle: 'sql_standard', extra_float_digits: '-3', bytea_output: 'escape' }
   for (const [name, value] of Object.entries(settings)) {
-    await sql.unsafe(`ALTER DATABASE "${new URL(url).pathname.slice(1)}" SET ${name} = '${value}'; SET ${name} = '${value}'`)
+    await sql.unsafe(`ALTER DATABASE "${new URL(url).pathname.slice(1)}" SET ${name} = '${value}';
+      SET ${name} = '${value}'`)
   }
   await sql.unsafe(`CREATE FUNCTION local_day (timestamptz) RETURNS date LANGUAGE sql IMMUTABLE AS 'SELECT $1::date';
-    CREATE FUNCTION shown (date, float8, bytea, interval) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT concat_ws('' '', $1, $2, $3, $4)';
-    CREATE TABLE day (starts timestamptz CHECK (starts = date_trunc('day', starts)), CHECK (local_day(starts) > '2000-01-01'::date));
-    CREATE TABLE event (id int, at timestamptz, day date, f float8, b bytea, i interval, shown text GENERATED ALWAYS AS (shown(day, f, b, i)) STORED);
+    CREATE FUNCTION shown (date, float8, bytea, interval) RETURNS text
+      LANGUAGE sql IMMUTABLE AS 'SELECT concat_ws('' '', $1, $2, $3, $4)';
+    CREATE TABLE day (starts timestamptz CHECK (starts = date_trunc('day', starts)),
+      CHECK (local_day(starts) > '2000-01-01'::date));
+    CREATE TABLE event (id int, at timestamptz, day date, f float8, b bytea, i interval, shown text
+      GENERATED ALWAYS AS (shown(day, f, b, i)) STORED);
     CREATE INDEX ON event (local_day(at));
     CREATE TABLE part (at timestamptz) PARTITION BY LIST (local_day(at));
-    CREATE TABLE part_5 PARTITION OF part FOR VALUES IN ('2026-06-05'::date); CREATE TABLE part_4 PARTITION OF part FOR VALUES IN ('2026-06-04'::date);
+    CREATE TABLE part_5 PARTITION OF part FOR VALUES IN ('2026-06-05'::date);
+    CREATE TABLE part_4 PARTITION OF part FOR VALUES IN ('2026-06-04'::date);
     INSERT INTO day VALUES ('2026-06-05 00:00'); INSERT INTO part VALUES ('2026-06-05 00:30'), ('2026-06-04 23:30');
-    INSERT INTO event (id, at, day, f, b, i) VALUES (1, '2026-06-05 00:30', '2026-06-05', 0.1234567890123456, '\\x00ff61', '-1 year 2 days -03:04:05.6'),
-      (2, 'infinity', '0044-03-15 BC', 'NaN', '', '-1 days'), (3, '2026-10-25 02:30+02', '12345-01-02', -0.0, '\\x5c27', '1 mon -1 day')`)
-  const { engine } = await useEngine(t, { connection: url })
+    INSERT INTO event (id, at, day, f, b, i) VALUES (1, '2026-06-05 00:30', '2026-06-05', 0.1234567890123456,
+      '\\x00ff61', '-1 year 2 days -03:04:05.6'),
+      (2, 'infinity', '0044-03-15 BC', 'NaN', '', '-1 days'),
+        (3, '2026-10-25 02:30+02', '12345-01-02', -0.0, '\\x5c27', '1 mon -1 day')`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   const before = await readState(sql)
   t.match(await engine.restore(id), { drift: [] })
@@ -146,27 +160,33 @@ t.test('what expressions make of a row they make under the role\'s own settings,
   t.same(await sql.unsafe("SELECT id FROM event WHERE local_day(at) = '2026-06-05'::date"), [{ id: 1 }])
 })
 
-/** A table `a` whose functions read `b`, whose functions read `c`, which has an index over one: in the file each comes before what it reads. */
+/**
+ * A table `a` whose functions read `b`, whose functions read `c`, which has an index over one: in the file each comes
+ * before what it reads.
+ */
 const chain = (a: string, b: string): string => `
   CREATE FUNCTION norm (text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
   CREATE TABLE c (id int PRIMARY KEY, v int, name text); CREATE INDEX ON c (norm(name));
   CREATE FUNCTION of_c (int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT v FROM ${testSchema}.c WHERE id = $1';
   CREATE TABLE b (id int PRIMARY KEY${b}
-  CREATE FUNCTION of_b (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT v FROM ${testSchema}.b WHERE id = $1); END';
+  CREATE FUNCTION of_b (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT v FROM ${testSchema}.b
+    WHERE id = $1); END';
   CREATE TABLE a (id int${a}
-  INSERT INTO c SELECT i, i % 3, 'N' FROM generate_series(1, 30) i; INSERT INTO b (id) SELECT id FROM c; INSERT INTO a (id) SELECT id FROM c;`
+  INSERT INTO c SELECT i, i % 3, 'N' FROM generate_series(1, 30) i; INSERT INTO b (id) SELECT id FROM c;
+  INSERT INTO a (id) SELECT id FROM c;`
 
 t.test('tables whose functions read each other in a chain are loaded in its order', async (t) => {
   for (const [what, a] of Object.entries({
     column: ', v int GENERATED ALWAYS AS (of_b(id)) STORED);',
     index: '); CREATE INDEX ON a (of_b(id));',
     'unique index': '); CREATE UNIQUE INDEX ON a (of_b(id)) WHERE id < 3; CREATE UNIQUE INDEX ON a (coalesce(of_b(id), -1), (CASE WHEN of_b(id) IS NULL THEN 0 ELSE id END));',
-    partition: `) PARTITION BY LIST (of_b(id)); CREATE TABLE a_0 PARTITION OF a FOR VALUES IN (0); CREATE TABLE a_1 PARTITION OF a FOR VALUES IN (1);
+    partition: `) PARTITION BY LIST (of_b(id)); CREATE TABLE a_0 PARTITION OF a FOR VALUES IN (0);
+      CREATE TABLE a_1 PARTITION OF a FOR VALUES IN (1);
       CREATE TABLE a_other PARTITION OF a DEFAULT;`
   })) {
     const { sql, url } = await useDatabase(t)
     await sql.unsafe(chain(a, ', v int GENERATED ALWAYS AS (of_c(id)) STORED);'))
-    const { engine } = await useEngine(t, { connection: url })
+    const { engine } = await useEngineWithFiles(t, { connection: url })
     const { id } = await engine.create()
     const before = await readState(sql)
     await sql`DELETE FROM a WHERE id < 9`
@@ -182,8 +202,9 @@ t.test('tables whose functions read each other in a chain are loaded in its orde
 t.test('tables whose functions read each other in a circle are refused, and stay as they are', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(chain(', v int); CREATE INDEX ON a (of_b(id));', ', v int);'))
-  await sql.unsafe(`CREATE FUNCTION of_a (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT v FROM ${testSchema}.a WHERE id = $1); END'; CREATE INDEX ON b (of_a(id))`)
-  const { engine } = await useEngine(t, { connection: url })
+  await sql.unsafe(`CREATE FUNCTION of_a (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT v
+      FROM ${testSchema}.a WHERE id = $1); END'; CREATE INDEX ON b (of_a(id))`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   const before = await readState(sql)
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /of (?:a, b|a|b) read tables whose own functions read these tables in turn/ })
@@ -196,7 +217,7 @@ t.test('what fails for another reason than the order fails the restore', async (
   const directory = await useDirectory(t)
   let isBroken = false
   let opened = 0
-  const { engine } = await useEngine(t, {
+  const { engine } = await useEngineWithFiles(t, {
     connection: url,
     storage: storageWith(directory, { open: async (storage, name) => isBroken && ++opened > 2 ? Readable.from([Buffer.from('no snapshot')]) : await storage.open(name) })
   })
@@ -216,10 +237,10 @@ t.test('where scans are not counted, the order can not be found, and the plan sa
   await sql.unsafe(chain('); CREATE INDEX ON a (of_b(id));', ', v int);'))
   // Of no account, since the snapshot has the column's values
   await sql`CREATE TABLE d (v int DEFAULT of_c(1))`
-  const { engine, storagePath } = await useEngine(t, { connection: url })
+  const { engine, storagePath } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql.unsafe(`ALTER DATABASE "${new URL(url).pathname.slice(1)}" SET track_counts = off`)
-  const { engine: uncounted } = await useEngine(t, { connection: url, storagePath })
+  const { engine: uncounted } = await useEngineWithFiles(t, { connection: url, storagePath })
   const problem = 'track_counts is off, and without it a restore can\'t find out which tables the functions of a, c read; turn it on'
   t.strictSame((await uncounted.plan(id)).drift.map(({ problem }) => problem), [problem])
   await t.rejects(uncounted.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [problem] })
@@ -228,11 +249,14 @@ t.test('where scans are not counted, the order can not be found, and the plan sa
 t.test('a default that came later, and the checks of a domain within an array, find the tables that they read', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE TABLE settings (owner int); INSERT INTO settings VALUES (7);
-    CREATE FUNCTION default_owner () RETURNS int LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT owner FROM ${testSchema}.settings); END';
-    CREATE FUNCTION is_owner (int) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN EXISTS (SELECT FROM ${testSchema}.settings WHERE owner = $1); END';
+    CREATE FUNCTION default_owner () RETURNS int LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT owner
+      FROM ${testSchema}.settings); END';
+    CREATE FUNCTION is_owner (int) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN EXISTS (SELECT
+      FROM ${testSchema}.settings WHERE owner = $1); END';
     CREATE DOMAIN owner AS int CHECK (is_owner(VALUE)); CREATE TYPE pair AS (owner owner);
-    CREATE TABLE item (id int); INSERT INTO item VALUES (1); CREATE TABLE arrays (owners owner[], pair pair); INSERT INTO arrays VALUES ('{7}', ROW(7))`)
-  const { engine } = await useEngine(t, { connection: url })
+    CREATE TABLE item (id int); INSERT INTO item VALUES (1); CREATE TABLE arrays (owners owner[], pair pair);
+    INSERT INTO arrays VALUES ('{7}', ROW(7))`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   await sql`ALTER TABLE item ADD COLUMN owner int NOT NULL DEFAULT default_owner()`
   t.strictSame((await engine.plan(id)).warnings, ['item has columns that the snapshot lacks, and every row gets their default: owner'])
@@ -243,11 +267,14 @@ t.test('a default that came later, and the checks of a domain within an array, f
 
 t.test('a table of which no column is left is drift, and no row of another shape comes in', async (t) => {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE FUNCTION f (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'; CREATE FUNCTION f (text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';
-    CREATE TABLE item (a int, g text GENERATED ALWAYS AS (f(a)::text) STORED); INSERT INTO item VALUES (1); CREATE TABLE none (); INSERT INTO none DEFAULT VALUES`)
-  const { engine } = await useEngine(t, { connection: url })
+  await sql.unsafe(`CREATE FUNCTION f (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';
+    CREATE FUNCTION f (text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';
+    CREATE TABLE item (a int, g text GENERATED ALWAYS AS (f(a)::text) STORED); INSERT INTO item VALUES (1);
+    CREATE TABLE none (); INSERT INTO none DEFAULT VALUES`)
+  const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
-  await sql.unsafe("DROP TABLE item; CREATE TABLE item (b text DEFAULT 'new', g text GENERATED ALWAYS AS (f(b)) STORED); ALTER TABLE none ADD COLUMN b text")
+  await sql.unsafe(`DROP TABLE item; CREATE TABLE item (b text DEFAULT 'new', g text GENERATED ALWAYS AS (f(b)) STORED);
+    ALTER TABLE none ADD COLUMN b text`)
   t.strictSame((await engine.plan(id)).drift, ['item', 'none'].map((table) => ({ table, problem: 'has none of its columns any more' })))
   t.strictSame((await engine.restore(id, { allowSchemaDrift: true })).tables, [])
   t.same(await sql`SELECT count(*)::int FROM item`, [{ count: 0 }])

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import Fastify from 'fastify'
 import { createEngine } from '../../lib/create-engine.ts'
@@ -6,7 +8,7 @@ import { type ResolvedPluginOptions, resolveOptions } from '../../lib/options/re
 import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { BackupEngine } from '../../lib/service/backup-engine.ts'
-import type { BackupEvents, BackupOptions } from '../../types/index.ts'
+import type { Backup, BackupEvents, BackupOptions } from '../../types/index.ts'
 import { type TestDatabase, testSchema, type TestScope, useDatabase } from './database.ts'
 import { useDirectory } from './directory.ts'
 import { builtWorker, inWorkers } from './worker.ts'
@@ -78,3 +80,28 @@ export function connectionOf (url: string): { host: string, port: number, databa
   const { hostname, port, pathname, username, password } = new URL(url)
   return { host: hostname, port: Number(port), database: pathname.slice(1), username, password: decodeURIComponent(password) }
 }
+
+export interface EngineWithFiles {
+  engine: TestEngine
+  /** The directory of its snapshots. */
+  storagePath: string
+  /** Returns the text of a snapshot file. */
+  read: (backup: Backup) => string
+}
+
+/**
+ * Calls useEngine(), with a new directory unless the options name one, and also returns what reads the snapshot files.
+ */
+export async function useEngineWithFiles (
+  t: TestScope, { connection, storagePath, ...options }: BackupOptions & { connection: string }
+): Promise<EngineWithFiles> {
+  const directory = storagePath ?? await useDirectory(t)
+  const engine = useEngine(t, { url: connection, directory }, options)
+  return { engine, storagePath: directory, read: ({ filename }) => readFileSync(join(directory, filename), 'utf8') }
+}
+
+/**
+ * The part of a snapshot file that starts with the brace after `"data":`; without the last two characters it is the
+ * JSON of all rows.
+ */
+export const dataPart = (text: string): string => text.slice(text.indexOf('"data":') + '"data":'.length)
