@@ -59,7 +59,7 @@ t.test('a table that is altered between listing and locking is listed again', as
   t.same([...await sql`SELECT id, a, b FROM item`], [{ id: 1, a: 5, b: null }])
 })
 
-t.test('a table that is dropped between listing and locking is left out of a snapshot, and drift for a restore', async (t) => {
+t.test('a table that is dropped between listing and locking is left out, or drift', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe('CREATE TABLE item (id int); CREATE TABLE other (id int); INSERT INTO item VALUES (1)')
   const { engine } = await useEngineWithFiles(t, { connection: url })
@@ -104,7 +104,7 @@ t.test('rows that are committed while a restore waits for its locks are in the p
   t.match(await engine.get(preRestoreId), { rowCount: 10 })
 })
 
-t.test('a table that is emptied and filled again during the wait for its lock is not empty in the snapshot', async (t) => {
+t.test('a table that is emptied and filled again during the wait for its lock is never seen empty', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql`CREATE TABLE item AS SELECT generate_series(1, 10) AS id`
   const { engine } = await useEngineWithFiles(t, { connection: url })

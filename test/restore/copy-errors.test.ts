@@ -76,7 +76,7 @@ t.test('an error message of COPY names the table', async (t) => {
   for (const { ddl, change, message } of faults) {
     const { engine, id } = await useSnapshot(t, ddl, change)
     const failure = await rejectionOf(t, engine.restore(id), 'FST_BACKUP_RESTORE_FAILED')
-    t.equal(failure.message.split('the data is as it was: ')[1], message)
+    t.equal(failure.message.split('the data is unchanged: ')[1], message)
   }
 })
 

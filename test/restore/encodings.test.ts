@@ -1,24 +1,32 @@
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { createPool } from '../../lib/postgres/driver/connection.ts'
 import { createTextCheck, holdsUnfaithfulText } from '../../lib/postgres/catalog/encodings.ts'
 import { inTransaction } from '../../lib/postgres/driver/transaction.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
+import { rejectionOf } from './rejection.ts'
 
-for (const [encoding, text] of [['LATIN1', 'Grüße, señor ÿ'], ['EUC_JP', '日本語のテキスト ｶﾅ'], ['UTF8', 'Grüße 日本語 🦤']] as const) {
-  t.test(`a database in ${encoding} comes out as UTF-8, and goes back`, async (t) => {
+const texts = { LATIN1: 'Grüße, señor ÿ', EUC_JP: '日本語のテキスト ｶﾅ', UTF8: 'Grüße 日本語 🦤' }
+
+for (const [encoding, text] of Object.entries(texts)) {
+  t.test(`a snapshot of a database in ${encoding} is UTF-8, and is restored in ${encoding}`, async (t) => {
     const { url, sql } = await useDatabase(t, { encoding })
     await sql.unsafe(`CREATE TABLE "${text}" (id int PRIMARY KEY, "${text}" text, list text[], document jsonb,
-        fixed char(20))`)
+      fixed char(20))`)
     await sql.unsafe(`INSERT INTO "${text}" VALUES (1, $1, ARRAY[$1, NULL], jsonb_build_object($1::text, $1::text), $1),
-        (2, '', '{}', 'null', NULL)`, [text])
+      (2, '', '{}', 'null', NULL)`, [text])
     const { engine, read } = await useEngineWithFiles(t, { connection: url })
     const first = await engine.create()
     const before = await readState(sql)
-    t.match(JSON.parse(dataPart(read(first)).slice(0, -2))[text], [{ id: 1, [text]: text, list: [text, null], document: { [text]: text } }, { id: 2, [text]: '' }])
+    t.strictSame(JSON.parse(dataPart(read(first)).slice(0, -2)), {
+      [text]: [
+        { id: 1, [text]: text, list: [text, null], document: { [text]: text }, fixed: text.padEnd(20) },
+        { id: 2, [text]: '', list: [], document: null, fixed: null }
+      ]
+    })
     await damageEverything(sql)
     await engine.restore(first.id)
     await sameDatabase(t, sql, before)
@@ -26,7 +34,7 @@ for (const [encoding, text] of [['LATIN1', 'Grüße, señor ÿ'], ['EUC_JP', '�
   })
 }
 
-t.test('text that the database\'s encoding lacks is refused, and nothing is changed', async (t) => {
+t.test('a restore of text that the encoding of the database lacks fails, and changes nothing', async (t) => {
   const { url, sql } = await useDatabase(t, { encoding: 'LATIN1' })
   const source = await useDatabase(t)
   for (const target of [source.sql, sql]) await target`CREATE TABLE words (word text)`
@@ -42,7 +50,7 @@ t.test('text that the database\'s encoding lacks is refused, and nothing is chan
   await sameDatabase(t, sql, before)
 })
 
-t.test('text that EUC_JP takes as other text is refused, the table named, and it is all that there is', async (t) => {
+t.test('a restore of the only character that EUC_JP stores as another one fails, and names its table', async (t) => {
   const { url, sql } = await useDatabase(t, { encoding: 'EUC_JP' })
   const source = await useDatabase(t)
   for (const target of [source.sql, sql]) await target`CREATE TABLE words (id int, word text)`
@@ -69,7 +77,7 @@ t.test('text that EUC_JP takes as other text is refused, the table named, and it
   t.same(await source.sql`SELECT * FROM changed`, [{ encoding: 'EUC_JP', code: 0xa6 }])
 })
 
-t.test('such text is found in whatever pieces it comes', async (t) => {
+t.test('such text is found whatever the pieces in which it arrives', async (t) => {
   const found = (...pieces: string[]): boolean | undefined => {
     const isChanged = createTextCheck('EUC_JP')
     return isChanged && pieces.map((piece) => isChanged(Buffer.from(piece, 'latin1'))).includes(true)
@@ -80,47 +88,64 @@ t.test('such text is found in whatever pieces it comes', async (t) => {
   t.equal(createTextCheck('UTF8'), undefined)
 })
 
-t.test('an error that tells nothing of the text is handed on', async (t) => {
+t.test('an error that is unrelated to the text is passed on', async (t) => {
   const { url } = await useDatabase(t)
   const pool = createPool(url)
   t.after(async () => { await pool.end() })
-  const roleSettings = { search_path: 'public', timezone: 'UTC', datestyle: 'ISO', intervalstyle: 'postgres', extra_float_digits: '1', bytea_output: 'hex', row_security: 'on' }
+  const roleSettings = {
+    search_path: 'public',
+    timezone: 'UTC',
+    datestyle: 'ISO',
+    intervalstyle: 'postgres',
+    extra_float_digits: '1',
+    bytea_output: 'hex',
+    row_security: 'on'
+  }
   const [relation, table] = [{ schema: testSchema, name: 'missing' }, { columns: [{ name: 'word', baseType: 25 }] }]
   await t.rejects(inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) =>
     await holdsUnfaithfulText(tx, relation, table, { encoding: 'EUC_JP', roleSettings })), { code: '42P01' })
 })
 
-/**
- * Text that the server's conversion to UTF-8 and back turns into other text; of EUC_JIS_2004 it is two characters that
- * become one.
- */
+/** Text that the server's conversion to UTF-8 and back changes; in EUC_JIS_2004, two characters become one. */
 const changing = { EUC_JP: 'adf0', EUC_TW: '8ea1a1a1', EUC_JIS_2004: 'abe4abe0' }
 
 for (const [encoding, bytes] of Object.entries(changing)) {
   const text = `convert_from('\\x${bytes}', '${encoding}')`
-  const refusal = { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message: new RegExp(`: table words holds text that does not survive the conversion to UTF-8 and back \\(the database's encoding is ${encoding}\\)$`) }
+  const unfaithful = 'text that does not survive the conversion to UTF-8 and back ' +
+    `(the database's encoding is ${encoding})`
+  async function rejectsSnapshot (t: Test, call: Promise<unknown>, message?: string): Promise<void> {
+    const rejection = await rejectionOf(t, call, 'FST_BACKUP_CANNOT_SNAPSHOT', message)
+    t.ok(rejection.message.endsWith(`: table words holds ${unfaithful}`), rejection.message)
+  }
 
-  t.test(`text of ${encoding} that does not survive the conversion to UTF-8 and back is refused, with its table`, async (t) => {
+  t.test(`a snapshot fails, and names the table, if the conversion to UTF-8 changes ${encoding} text`, async (t) => {
     const { url, sql } = await useDatabase(t, { encoding })
     await sql.unsafe(`CREATE DOMAIN word AS text; CREATE TYPE pair AS (id int, word text);
       CREATE TABLE calm (id int, word text); INSERT INTO calm VALUES (1, 'plain')`)
     const { engine } = await useEngineWithFiles(t, { connection: url })
     for (const [type, value] of [
-      ['text', text], ['text[]', `ARRAY['a', ${text}]`], ['jsonb', `jsonb_build_object(${text}, 1)`], ['json', `json_build_array(${text})`], ['xml', `${text}::xml`],
-      ['pair', `ROW(1, ${text})::pair`], ['name', `${text}::name`], ['word', text], ['char(20)', text]
+      ['text', text],
+      ['text[]', `ARRAY['a', ${text}]`],
+      ['jsonb', `jsonb_build_object(${text}, 1)`],
+      ['json', `json_build_array(${text})`],
+      ['xml', `${text}::xml`],
+      ['pair', `ROW(1, ${text})::pair`],
+      ['name', `${text}::name`],
+      ['word', text],
+      ['char(20)', text]
     ] as const) {
       await sql.unsafe(`CREATE TABLE words (id int, s ${type}); INSERT INTO words VALUES (1, ${value})`)
-      await t.rejects(engine.create(), refusal, type)
+      await rejectsSnapshot(t, engine.create(), type)
       await sql`DROP TABLE words`
     }
     await sql.unsafe(`CREATE TABLE words (s text) PARTITION BY LIST (s);
       CREATE TABLE words_1 PARTITION OF words DEFAULT; INSERT INTO words VALUES (${text})`)
-    await t.rejects(engine.create(), refusal, 'of a partition')
+    await rejectsSnapshot(t, engine.create(), 'of a partition')
     await sql`TRUNCATE words`
     t.match(await engine.create(), { rowCount: 1 })
   })
 
-  t.test(`so it is with what a restore in ${encoding} would replace, and with names`, async (t) => {
+  t.test(`a restore in ${encoding} fails if it would replace such text, or if a name contains it`, async (t) => {
     const { url, sql } = await useDatabase(t, { encoding })
     await sql.unsafe(`CREATE TABLE words (s text CONSTRAINT short CHECK (s <> 'long')); CREATE TABLE calm (id int);
       INSERT INTO words VALUES ('plain')`)
@@ -128,7 +153,7 @@ for (const [encoding, bytes] of Object.entries(changing)) {
     const { id } = await engine.create()
     await sql.unsafe(`UPDATE words SET s = ${text}`)
     const before = await readState(sql)
-    await t.rejects(engine.restore(id), refusal)
+    await rejectsSnapshot(t, engine.restore(id))
     await sameDatabase(t, sql, before)
     await sql`UPDATE words SET s = 'plain'`
     for (const [on, statement, undo] of [
@@ -136,11 +161,19 @@ for (const [encoding, bytes] of Object.entries(changing)) {
       ['words', 'ALTER TABLE words ADD COLUMN %I int', 'ALTER TABLE words DROP COLUMN %I'],
       ['.+', 'CREATE SEQUENCE %I', 'DROP SEQUENCE %I']
     ] as const) {
-      const run = async (form: string): Promise<void> => { await sql.unsafe(`DO $do$ BEGIN EXECUTE format('${form}', ${text}); END $do$`) }
+      const run = async (format: string): Promise<void> => {
+        await sql.unsafe(`DO $do$ BEGIN EXECUTE format('${format}', ${text}); END $do$`)
+      }
       await run(statement)
-      const problems = [new RegExp(`^a name or a constraint of ${on} has text that does not survive the conversion to UTF-8 and back`)]
-      await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', problems }, statement)
-      await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems }, statement)
+      for (const [call, code] of [
+        [engine.create, 'FST_BACKUP_CANNOT_SNAPSHOT'],
+        [async () => await engine.restore(id), 'FST_BACKUP_CANNOT_RESTORE']
+      ] as const) {
+        const { problems } = await rejectionOf(t, call(), code, statement)
+        t.equal(problems.length, 1)
+        t.match(problems[0], new RegExp(`^a name or a constraint of ${on} has text that does not survive`))
+        t.ok(problems[0]?.endsWith(unfaithful), problems[0])
+      }
       await run(undo)
     }
     await sql.unsafe(`DO $do$ BEGIN EXECUTE format('CREATE TABLE %I ()', ${text}); END $do$`)
@@ -149,7 +182,7 @@ for (const [encoding, bytes] of Object.entries(changing)) {
   })
 }
 
-t.test('text that an encoding takes in and does not give back fails the restore', async (t) => {
+t.test('a restore of text that EUC_TW accepts and returns as other text fails', async (t) => {
   const { url, sql } = await useDatabase(t, { encoding: 'EUC_TW' })
   const source = await useDatabase(t)
   for (const target of [source.sql, sql]) await target`CREATE TABLE words (word text)`
@@ -161,11 +194,12 @@ t.test('text that an encoding takes in and does not give back fails the restore'
   await to.list()
   for (const row of await source.sql`SELECT * FROM backup_logs`) await sql`INSERT INTO backup_logs ${sql(row)}`
   const before = await readState(sql)
-  await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /table words would hold text that does not survive the conversion to UTF-8 and back/ })
+  const { message } = await rejectionOf(t, to.restore(id), 'FST_BACKUP_RESTORE_FAILED')
+  t.match(message, /table words would hold text that does not survive the conversion to UTF-8 and back/)
   await sameDatabase(t, sql, before)
 })
 
-t.test('all other encodings give back each character as it was', async (t) => {
+t.test('all other encodings return every character unchanged', async (t) => {
   const { sql } = await useDatabase(t)
   await sql.unsafe(`CREATE FUNCTION comes_back (bytes bytea, encoding name) RETURNS bool LANGUAGE plpgsql AS $$
     DECLARE utf8 bytea;

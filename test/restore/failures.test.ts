@@ -15,7 +15,7 @@ import { useEngineWithFiles } from '../support/engine.ts'
 import { useDirectory } from '../support/directory.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
 
-/** A little of everything that a restore takes away and puts back. */
+/** Contains one of each kind of object that a restore disables or drops, and restores. */
 const shop = `
   CREATE TABLE users (id serial PRIMARY KEY, name text);
   CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users, total int);
@@ -28,7 +28,7 @@ const shop = `
 
 const lost = { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }
 
-t.test('a connection that is lost at any step leaves everything as it was', async (t) => {
+t.test('a connection that is lost at any step leaves the database unchanged', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   const proxy = await useTcpProxy(t, url)
@@ -36,9 +36,25 @@ t.test('a connection that is lost at any step leaves everything as it was', asyn
   const { id } = await engine.create()
   await sql.unsafe("DELETE FROM orders; UPDATE users SET name = 'Eve'; SELECT setval('users_id_seq', 50)")
   const before = await readState(sql)
-  // In the order in which they come
-  const steps = ['savepoint', 'LOCK TABLE', 'ALTER SEQUENCE', 'TO STDOUT', 'setval', 'DISABLE TRIGGER', 'DROP CONSTRAINT "orders_user_id_fkey"', 'DROP CONSTRAINT "positive"',
-    'TRUNCATE', 'FROM STDIN', '2\tBob', 'SET CONSTRAINTS', 'CONSTRAINT "positive" CHECK', 'CONSTRAINT "orders_user_id_fkey" FOREIGN', 'ENABLE TRIGGER', "SET status = 'restored'"]
+  // In the order of a restore
+  const steps = [
+    'savepoint',
+    'LOCK TABLE',
+    'ALTER SEQUENCE',
+    'TO STDOUT',
+    'setval',
+    'DISABLE TRIGGER',
+    'DROP CONSTRAINT "orders_user_id_fkey"',
+    'DROP CONSTRAINT "positive"',
+    'TRUNCATE',
+    'FROM STDIN',
+    '2\tBob',
+    'SET CONSTRAINTS',
+    'CONSTRAINT "positive" CHECK',
+    'CONSTRAINT "orders_user_id_fkey" FOREIGN',
+    'ENABLE TRIGGER',
+    "SET status = 'restored'"
+  ]
   for (const step of steps) {
     let cut = false
     proxy.onSent = (text, link) => {
@@ -55,7 +71,7 @@ t.test('a connection that is lost at any step leaves everything as it was', asyn
   t.match(await engine.restore(id), { rowCount: 4 })
 })
 
-t.test('so does a server process that is killed, whatever it is doing', async (t) => {
+t.test('a server process that is killed in any phase leaves the database unchanged', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   await sql`INSERT INTO users (name) SELECT repeat('x', 1000) FROM generate_series(1, 20000)`
@@ -65,7 +81,7 @@ t.test('so does a server process that is killed, whatever it is doing', async (t
   const kill = async (point: string): Promise<void> => {
     if (killAt !== point) return
     const backends = await sql<Array<{ pid: number }>>`SELECT pid FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name LIKE 'fastify-backup %' AND xact_start IS NOT NULL`
+      WHERE datname = current_database() AND application_name LIKE 'fastify-backup %' AND xact_start IS NOT NULL`
     for (const { pid } of backends) await killBackend(sql, pid)
     t.ok(backends.length > 0, point)
   }
@@ -98,10 +114,10 @@ t.test('so does a server process that is killed, whatever it is doing', async (t
   t.match(await engine.restore(id), { rowCount: 20004 })
 })
 
-/** Rows enough for more than one report of each phase. */
+/** Enough rows for more than one progress report in each phase. */
 const manyUsers = "INSERT INTO users (name) SELECT repeat('x', 100) FROM generate_series(1, 50000)"
 
-t.test('a caller who gives up, in any phase, leaves everything as it was', async (t) => {
+t.test('a restore that the caller aborts in any phase leaves the database unchanged', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${shop}; ${manyUsers}`)
   const { engine } = await useEngineWithFiles(t, { connection: url, excludeTables: ['audit_logs'] })
@@ -111,14 +127,15 @@ t.test('a caller who gives up, in any phase, leaves everything as it was', async
   for (const phase of ['verify', 'snapshot', 'load']) {
     const controller = new AbortController()
     const onProgress = (progress: { phase: string }): void => { if (progress.phase === phase) controller.abort() }
-    await t.rejects(engine.restore(id, { signal: controller.signal, onProgress }), { code: 'FST_BACKUP_ABORTED', statusCode: 499 }, phase)
+    const restoring = engine.restore(id, { signal: controller.signal, onProgress })
+    await t.rejects(restoring, { code: 'FST_BACKUP_ABORTED', statusCode: 499 }, phase)
     await sameDatabase(t, sql, before)
     t.same(await locksLeft(sql), [])
   }
   await engine.restore(id)
 })
 
-t.test('a service that is killed, in any phase, leaves everything as it was, and the next start puts the log right', async (t) => {
+t.test('a killed service leaves the database unchanged in any phase, and its next start heals the log', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${shop}; ${manyUsers}`)
   const { engine, storagePath } = await useEngineWithFiles(t, { connection: url, excludeTables: ['audit_logs'] })
@@ -126,16 +143,19 @@ t.test('a service that is killed, in any phase, leaves everything as it was, and
   await sql`UPDATE orders SET total = 99`
   const before = await readState(sql)
   for (const phase of ['verify', 'snapshot', 'load']) {
-    const service = spawn(process.execPath, [fileURLToPath(new URL('restoring-service.js', import.meta.url)), url, storagePath, id, phase], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const [said] = await once(service.stdout, 'data') as [Buffer]
-    t.equal(String(said), `${phase}\n`)
+    const script = fileURLToPath(new URL('restoring-service.js', import.meta.url))
+    const values = [script, url, storagePath, id, phase]
+    const service = spawn(process.execPath, values, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [reached] = await once(service.stdout, 'data') as [Buffer]
+    t.equal(String(reached), `${phase}\n`)
     service.kill('SIGKILL')
     await once(service, 'exit')
     await until(async () => (await sql`SELECT FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name LIKE 'fastify-backup %'`).length === 0)
+      WHERE datname = current_database() AND application_name LIKE 'fastify-backup %'`).length === 0)
     await sameDatabase(t, sql, before)
 
-    const { engine: next } = await useEngineWithFiles(t, { connection: url, storagePath, excludeTables: ['audit_logs'] })
+    const options = { connection: url, storagePath, excludeTables: ['audit_logs'] }
+    const { engine: next } = await useEngineWithFiles(t, options)
     next.start()
     await until(async () => (await next.get(id)).restore?.status === 'failed')
     t.match(await next.get(id), { status: 'completed', available: true, restore: { status: 'failed', error: /interrupted/ } })
@@ -145,14 +165,14 @@ t.test('a service that is killed, in any phase, leaves everything as it was, and
     t.ok(files.includes(filename))
     const stored = async (): Promise<string[]> => (await readdir(storagePath)).filter((name) => !isMarkerName(name))
     await until(async () => (await stored()).length === files.length)
-    t.same((await stored()).sort(), files.sort(), 'the directory holds what the log names')
-    // The service that was started reads its log now and then
+    t.same((await stored()).sort(), files.sort(), 'the directory contains the files in the log')
+    // The started service reads its log from time to time
     await until(async () => (await locksLeft(sql)).length === 0)
   }
   t.match(await engine.restore(id), { rowCount: 50_004 })
 })
 
-t.test('writers wait for the end of a restore, and none of their rows is lost', async (t) => {
+t.test('writers wait for the end of a restore, and their rows are kept', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   const directory = await useDirectory(t)
@@ -169,18 +189,19 @@ t.test('writers wait for the end of a restore, and none of their rows is lost', 
   const writing = sql`INSERT INTO orders VALUES (4, 1, 6)`.execute()
   const reading = sql`SELECT id FROM orders ORDER BY id`.execute()
   await until(async () => (await sql`SELECT FROM pg_stat_activity
-      WHERE datname = current_database() AND wait_event_type = 'Lock'`).length === 2)
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`).length === 2)
   publishing.open()
   const { preRestoreId } = await restoring
   await writing
   await reading
   t.same([...await sql`SELECT id FROM orders ORDER BY id`], [{ id: 1 }, { id: 2 }, { id: 4 }])
-  t.match(await engine.get(preRestoreId), { rowCount: 5 }, 'what was committed before is in the pre_restore snapshot, and nothing else')
+  const { rowCount } = await engine.get(preRestoreId)
+  t.equal(rowCount, 5, 'the pre_restore snapshot contains exactly the rows that were committed before')
 })
 
-t.test('a server without room, and a check that came later, undo the restore', async (t) => {
+t.test('a full disk, or a CHECK that was added after the snapshot, rolls the restore back', async (t) => {
   const { sql, url } = await useDatabase(t)
-  // As the server says it when its disk is full
+  // The error of a server whose disk is full
   await sql.unsafe(`${shop}; CREATE TABLE zebras (id int); INSERT INTO zebras SELECT generate_series(1, 1000);
     CREATE FUNCTION fits (id int) RETURNS boolean LANGUAGE plpgsql AS $$
       BEGIN IF id = 500 THEN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END IF;
@@ -193,11 +214,12 @@ t.test('a server without room, and a check that came later, undo the restore', a
   await sameDatabase(t, sql, full)
   await sql.unsafe('ALTER TABLE zebras DROP CONSTRAINT room, ADD CONSTRAINT few CHECK (id < 999)')
   const few = await readState(sql)
-  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: new RegExp(`SQLSTATE 23514, table ${testSchema}.zebras, constraint few`) })
+  const message = new RegExp(`SQLSTATE 23514, table ${testSchema}.zebras, constraint few`)
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message })
   await sameDatabase(t, sql, few)
 })
 
-t.test('a COMMIT without an answer leaves the outcome open, and the log knows it', async (t) => {
+t.test('a COMMIT without a response is reported as uncertain, and the log shows whether it succeeded', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   const proxy = await useTcpProxy(t, url)
@@ -227,8 +249,10 @@ t.test('a COMMIT without an answer leaves the outcome open, and the log knows it
   }
 })
 
-/** Restores from a storage whose file is another one when it is opened for the second time. */
-async function restoreSwapped (t: Test, swap: (text: string) => string): Promise<{ engine: Awaited<ReturnType<typeof useEngineWithFiles>>['engine'], error: unknown, same: () => Promise<void> }> {
+/** Restores from a storage that returns other content when the file is opened for the second time. */
+async function restoreSwapped (
+  t: Test, swap: (text: string) => string
+): Promise<{ error: unknown, assertUnchanged: () => Promise<void> }> {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(shop)
   const directory = await useDirectory(t)
@@ -248,22 +272,22 @@ async function restoreSwapped (t: Test, swap: (text: string) => string): Promise
   const { id } = await engine.create()
   const before = await readState(sql)
   const error = await engine.restore(id).catch((error: unknown) => error)
-  return { engine, error, same: async () => { await sameDatabase(t, sql, before) } }
+  return { error, assertUnchanged: async () => { await sameDatabase(t, sql, before) } }
 }
 
-t.test('a file that changes between its verification and its load changes nothing', async (t) => {
+t.test('a file that changes between verification and load leaves the database unchanged', async (t) => {
   const value = await restoreSwapped(t, (text) => text.replace('"name":"Ada"', '"name":"Eda"'))
   t.match(value.error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422, message: /it changed while it was read/ })
-  await value.same()
+  await value.assertUnchanged()
   const row = await restoreSwapped(t, (text) => text.replace('{"id":1,"name":"Ada"},\n', ''))
   t.match(row.error, { code: 'FST_BACKUP_RESTORE_FAILED', message: /COPY stored 1 of 2 rows in table users/ })
-  await row.same()
+  await row.assertUnchanged()
   const start = await restoreSwapped(t, () => 'no snapshot')
   t.match(start.error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422 })
-  await start.same()
+  await start.assertUnchanged()
 })
 
-t.test('a table of somebody else that is held keeps nobody waiting for long', async (t) => {
+t.test('a restore that waits for a table which another session has locked fails soon', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${shop};
     CREATE FUNCTION known (int) RETURNS boolean LANGUAGE sql AS 'SELECT count(*) >= 0 FROM ${testSchema}.audit_logs';
@@ -281,7 +305,7 @@ t.test('a table of somebody else that is held keeps nobody waiting for long', as
       }
     })
   })
-  // Without the keys: both of their ends would be locked first
+  // With the foreign key, the restore would lock audit_logs first
   await sql`ALTER TABLE audit_logs DROP CONSTRAINT audit_logs_user_id_fkey`
   const { id } = await engine.create()
   const before = await readState(sql)

@@ -3,7 +3,7 @@ import { testSchema, useDatabase } from '../support/database.ts'
 import { useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
 
-t.test('the actions of foreign keys fire in their old order after a restore', async (t) => {
+t.test('the actions of foreign keys fire in the same order after a restore', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE TABLE owner (id int PRIMARY KEY);
     CREATE TABLE item (a int, b int, CONSTRAINT z_restrict FOREIGN KEY (a) REFERENCES owner ON DELETE RESTRICT);
@@ -28,7 +28,7 @@ t.test('the actions of foreign keys fire in their old order after a restore', as
   }
 })
 
-t.test('a detached partition keeps its foreign key, and one whose key has another name keeps that name', async (t) => {
+t.test('a detached partition keeps its foreign key, and a partition keeps another name of its key', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE TABLE customer (id int PRIMARY KEY);
     CREATE TABLE event (day date, customer int REFERENCES customer ON DELETE CASCADE) PARTITION BY RANGE (day);
@@ -57,11 +57,11 @@ t.test('a detached partition keeps its foreign key, and one whose key has anothe
   t.same((await readState(sql)).rows, rows)
   t.same(await keys(), declared)
   await engine.restore(preRestoreId)
-  t.same((await readState(sql)).rows, damaged.rows, 'and the undo')
+  t.same((await readState(sql)).rows, damaged.rows, 'the pre_restore snapshot is restored likewise')
   t.same(await keys(), declared)
 })
 
-t.test('a foreign key keeps the unique index that it relies on', async (t) => {
+t.test('a foreign key keeps the unique index that it depends on', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE TABLE owner (a int, b int, PRIMARY KEY (a, b)); CREATE UNIQUE INDEX newer ON owner (b, a);
     CREATE TABLE "the (item)" (x int, y int, FOREIGN KEY (x, y) REFERENCES owner (a, b));
@@ -75,7 +75,7 @@ t.test('a foreign key keeps the unique index that it relies on', async (t) => {
   await sameDatabase(t, sql, before)
 })
 
-t.test('a foreign key that would depend on another unique index afterwards is refused, both indexes named', async (t) => {
+t.test('a restore is rejected if a foreign key would depend on another unique index after it', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`CREATE TABLE owner (a int CONSTRAINT older UNIQUE); CREATE UNIQUE INDEX newer ON owner (a);
     CREATE TABLE item (a int REFERENCES owner (a)); INSERT INTO owner VALUES (1); INSERT INTO item VALUES (1)`)

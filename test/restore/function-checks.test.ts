@@ -4,7 +4,7 @@ import { testSchema, useDatabase } from '../support/database.ts'
 import { useEngineWithFiles } from '../support/engine.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
 
-/** Tables whose names come before and after those that their checks read. */
+/** Tables whose names sort before and after those of the tables that their checks read. */
 const checks = `
   CREATE TABLE kind (name text PRIMARY KEY, top text); CREATE TABLE zone (name text);
   CREATE FUNCTION known (text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM zone
@@ -27,7 +27,7 @@ const checks = `
     CREATE TABLE a_part_a PARTITION OF a_part DEFAULT;
   COMMENT ON CONSTRAINT of_root ON a_part_a IS 'of the leaf'; INSERT INTO a_part VALUES ('a');`
 
-t.test('checks that read tables through a function are validated when all rows are there', async (t) => {
+t.test('checks that read tables through a function are validated when all rows are loaded', async (t) => {
   const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })
@@ -46,7 +46,7 @@ t.test('checks that read tables through a function are validated when all rows a
   await sameDatabase(t, sql, before)
 })
 
-t.test('one that the rows violate then fails the restore, and is named', async (t) => {
+t.test('a check that the rows violate fails the restore, and the error names it', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(checks)
   const { engine } = await useEngineWithFiles(t, { connection: url })
@@ -64,7 +64,7 @@ t.test('one that the rows violate then fails the restore, and is named', async (
   }
 })
 
-t.test('a check that could not come back stays: of a domain within arrays, or of somebody else', async (t) => {
+t.test('a check that could not be created again is kept: of a domain within arrays, or of another owner', async (t) => {
   const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })

@@ -3,16 +3,17 @@ import t from 'tap'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
+import { rejectionOf } from './rejection.ts'
 
-/** PostgreSQL 15 attaches a partition that generates a column which its root does not; later versions refuse to. */
+/** Only PostgreSQL 15 attaches a partition that generates a column which its root does not generate. */
 async function attaches (sql: Sql): Promise<boolean> {
   const [server] = await sql`SELECT current_setting('server_version_num')::int AS version`
   return server?.version < 160000
 }
 
-const notSince = 'PostgreSQL 16 and later attach no partition that generates a column of its own'
+const notSince = 'PostgreSQL 16 and later do not attach a partition that generates a column which its root does not'
 
-t.test('a partition that generates a column which its root does not comes out, and goes back', async (t) => {
+t.test('a partition that generates a column which its root does not is saved and restored', async (t) => {
   const { sql, url } = await useDatabase(t)
   if (!await attaches(sql)) return t.pass(notSince)
   await sql.unsafe(`CREATE TABLE root (k int, a int, "Doubled" int) PARTITION BY LIST (k);
@@ -23,8 +24,13 @@ t.test('a partition that generates a column which its root does not comes out, a
   const { engine, read } = await useEngineWithFiles(t, { connection: url })
   const backup = await engine.create()
   const before = await readState(sql)
-  t.match(JSON.parse(dataPart(read(backup)).slice(0, -2)), {
-    root: [{ k: 2, a: 2, Doubled: 4 }, { k: 2, a: null, Doubled: null }, { k: 2, a: 7, Doubled: 14 }, { k: 1, a: 5, Doubled: 6 }]
+  t.strictSame(JSON.parse(dataPart(read(backup)).slice(0, -2)), {
+    root: [
+      { k: 2, a: 2, Doubled: 4 },
+      { k: 2, a: null, Doubled: null },
+      { k: 2, a: 7, Doubled: 14 },
+      { k: 1, a: 5, Doubled: 6 }
+    ]
   })
   await sql.unsafe('DELETE FROM root WHERE a < 6; UPDATE leaf SET a = 9')
   const damaged = await readState(sql)
@@ -34,7 +40,7 @@ t.test('a partition that generates a column which its root does not comes out, a
   await sameDatabase(t, sql, damaged)
 })
 
-t.test('one that generates it by a function is refused, since the function may give something else by then', async (t) => {
+t.test('a snapshot fails if a partition generates such a column by a function', async (t) => {
   const { sql, url } = await useDatabase(t)
   if (!await attaches(sql)) return t.pass(notSince)
   await sql.unsafe(`CREATE FUNCTION rate (int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2';
@@ -42,8 +48,7 @@ t.test('one that generates it by a function is refused, since the function may g
     CREATE TABLE leaf (k int, a int GENERATED ALWAYS AS (${testSchema}.rate(k)) STORED);
     ALTER TABLE root ATTACH PARTITION leaf FOR VALUES IN (1)`)
   const { engine } = await useEngineWithFiles(t, { connection: url })
-  await t.rejects(engine.create(), {
-    code: 'FST_BACKUP_CANNOT_SNAPSHOT',
-    problems: [`${testSchema}.leaf generates the column a by a function while root does not, so a restore could change its values; exclude root`]
-  })
+  const { problems } = await rejectionOf(t, engine.create(), 'FST_BACKUP_CANNOT_SNAPSHOT')
+  t.equal(problems.length, 1)
+  t.match(problems[0], new RegExp(`^${testSchema}.leaf generates the column a by a function .*; exclude root$`))
 })

@@ -8,7 +8,7 @@ const sumsOf = (generated: boolean[], text: string): string[] => {
   return values.sums()
 }
 
-t.test('in whatever pieces the text comes, the loaded columns are given and the sums are the same', async (t) => {
+t.test('the loaded columns and the sums are the same whatever the pieces of the text', async (t) => {
   const text = 'a\tG\t\\N\tH\n\t\\tg\tc\t\n'
   for (const [generated, loaded] of [
     [[false, true, false, true], 'a\t\\N\n\tc\n'],
@@ -21,21 +21,24 @@ t.test('in whatever pieces the text comes, the loaded columns are given and the 
     t.equal(whole.length, generated.filter(Boolean).length)
     for (let size = 1; size <= text.length; size++) {
       const values = sumUpGenerated([...generated])
-      let given = ''
-      for (let start = 0; start < text.length; start += size) given += values.add(Buffer.from(text.slice(start, start + size))).toString()
-      t.equal(given, loaded)
+      let returned = ''
+      for (let start = 0; start < text.length; start += size) {
+        returned += values.add(Buffer.from(text.slice(start, start + size))).toString()
+      }
+      t.equal(returned, loaded)
       t.strictSame(values.sums(), whole)
     }
   }
 })
 
-t.test('the order of rows means nothing, and each generated column has a sum of its own', async (t) => {
+t.test('the sums do not depend on the order of rows, and each generated column has one', async (t) => {
   const generated = [false, true, true]
   t.strictSame(sumsOf(generated, '1\ta\tx\n2\tb\ty\n'), sumsOf(generated, '2\tb\ty\n1\ta\tx\n'))
   const [one, two] = sumsOf(generated, '1\ta\tx\n2\tb\ty\n')
   const [swapped, same] = sumsOf(generated, '1\tb\tx\n2\ta\ty\n')
-  t.not(swapped, one, 'values that changed places')
+  t.not(swapped, one, 'the rows exchanged their values')
   t.equal(same, two)
-  t.not(sumsOf(generated, '1\ta\tx\n1\ta\tx\n')[0], sumsOf(generated, '')[0], 'a row that comes twice does not cancel itself out')
+  const [twice] = sumsOf(generated, '1\ta\tx\n1\ta\tx\n')
+  t.not(twice, sumsOf(generated, '')[0], 'two equal rows do not cancel each other out')
   t.equal(sumsOf([false, true], '1\ta\n')[0], createHash('sha256').update('1\ta\n').digest('hex'))
 })

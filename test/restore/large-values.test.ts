@@ -3,9 +3,9 @@ import { useDatabase } from '../support/database.ts'
 import { useEngineWithFiles } from '../support/engine.ts'
 import { readState, sameDatabase } from './database-state.ts'
 
-t.test('values of 100 MB come back as they were', async (t) => {
+t.test('values of 100 MB are restored unchanged', async (t) => {
   const { sql, url } = await useDatabase(t)
-  // One that is nothing but what JSON has to escape, and one that COPY writes as hex
+  // One value consists of characters that JSON escapes, another is written by COPY in hexadecimal
   await sql.unsafe(`CREATE TABLE large (id int PRIMARY KEY, text text, bytes bytea, document jsonb);
     ALTER TABLE large ALTER text SET STORAGE EXTERNAL, ALTER bytes SET STORAGE EXTERNAL;
     INSERT INTO large VALUES (1, repeat('x"\\' || chr(10) || 'é', ${Math.round(100_000_000 / 6)}), NULL, NULL);

@@ -1,6 +1,6 @@
 export interface Rejection {
   message: string
-  problems: unknown
+  problems: string[]
   drift: unknown
 }
 
@@ -8,12 +8,12 @@ interface Assertions {
   match: (found: unknown, pattern: object, message?: string) => unknown
 }
 
-/** Asserts that the call is rejected with this code. The caller compares the lists of the error exactly. */
+/** Asserts that the call is rejected with this code. The lists of the error are returned for an exact comparison. */
 export async function rejectionOf (
-  t: Assertions, call: Promise<unknown>, code: string, message?: string
+  t: Assertions, call: Promise<unknown>, code: string, message = code
 ): Promise<Rejection> {
   const error: unknown = await call.then(() => undefined, (reason: unknown) => reason)
   t.match(error, { code }, message)
   const { message: text, problems, drift } = Object(error)
-  return { message: String(text), problems, drift }
+  return { message: String(text), problems: Array.isArray(problems) ? problems.map(String) : [], drift }
 }

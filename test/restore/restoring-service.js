@@ -1,7 +1,7 @@
 // node test/restore/restoring-service.js url storagePath id phase
 //
-// A service that restores a snapshot. When it comes to the phase it says so and stands still, for
-// whoever waits for that to kill it.
+// A service that restores a snapshot. When the restore reaches the phase, the service writes its name to standard
+// output and blocks, until the test kills it.
 
 import { writeSync } from 'node:fs'
 import Fastify from 'fastify'

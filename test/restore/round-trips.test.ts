@@ -5,8 +5,7 @@ import { useDatabase } from '../support/database.ts'
 import { useEngineWithFiles } from '../support/engine.ts'
 
 /**
- * A way to the database that counts how often each connection waited for it: by its messages ReadyForQuery (manual,
- * 55.7).
+ * A proxy that counts how often each connection waited for the database: by its messages ReadyForQuery (manual, 55.7).
  */
 async function useCountingProxy (t: Test, url: string): Promise<{ url: string, counts: () => number[] }> {
   const target = new URL(url)
@@ -26,7 +25,7 @@ async function useCountingProxy (t: Test, url: string): Promise<{ url: string, c
   return { url: address.href, counts: () => [...ready] }
 }
 
-/** Each message is a letter and the length of the rest, of which four bytes are the length itself (manual, 55.7). */
+/** A message is a letter and the length of the rest, whose first four bytes are the length itself (manual, 55.7). */
 function createMessageCounter (onReady: () => void): (chunk: Buffer) => void {
   let head = Buffer.alloc(0)
   let skip = 0
@@ -48,18 +47,21 @@ function createMessageCounter (onReady: () => void): (chunk: Buffer) => void {
   }
 }
 
-const tables = (from: number, to: number): string => Array.from({ length: to - from }, (_, index) => `t_${from + index}`).map((name) => `
+const createTable = (name: string): string => `
   CREATE TABLE ${name} (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, up int REFERENCES t_0, CHECK (known(id)));
   ALTER TABLE ${name} ADD CHECK (id > 0) NOT VALID;
   CREATE TRIGGER note BEFORE UPDATE ON ${name} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
-  INSERT INTO ${name} (up) SELECT NULL FROM generate_series(1, 3)`).join(';')
+  INSERT INTO ${name} (up) SELECT NULL FROM generate_series(1, 3);`
 
-t.test('with each table a restore takes one query more, and a backup none', async (t) => {
+const tables = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, index) => createTable(`t_${from + index}`)).join('')
+
+t.test('each further table takes a restore one more query, and a backup none', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe("CREATE FUNCTION known (int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'")
   const proxy = await useCountingProxy(t, url)
   const { engine } = await useEngineWithFiles(t, { connection: proxy.url, worker: false })
-  // Of the connection that waits most: what the log keeps of a run's progress goes by another, as often as time passes
+  // Of the connection with the most round trips: progress is written to the log on another one, at intervals of time
   const countOf = async <T>(work: () => Promise<T>): Promise<[number, T]> => {
     const before = proxy.counts()
     const value = await work()

@@ -3,6 +3,7 @@ import { cancelBlocked } from '../postgres/backends.ts'
 import { useEngine, type Place, type TestEngine } from '../support/engine.ts'
 import { testSchema, type TestScope, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
+import { rejectionOf } from './rejection.ts'
 
 const home = testSchema
 
@@ -12,17 +13,19 @@ async function useSchema (t: TestScope, ddl: string): Promise<Place> {
   return place
 }
 
-/** What the next nextval() gives, without taking it. */
+/** Returns what the next nextval() would return. */
 async function nextOf ({ sql }: Place, sequence: string): Promise<number> {
   const [row] = await sql.unsafe(`SELECT last_value + CASE WHEN is_called THEN seqincrement ELSE 0 END AS next
       FROM ${sequence}, pg_sequence WHERE seqrelid = '${sequence}'::regclass`)
   return Number(row?.next)
 }
 
-const planned = async (engine: TestEngine, id: string, options: Parameters<TestEngine['plan']>[1] = {}): Promise<string[]> =>
+type PlanOptions = Parameters<TestEngine['plan']>[1]
+
+const planned = async (engine: TestEngine, id: string, options: PlanOptions = {}): Promise<string[]> =>
   (await engine.plan(id, options)).sequences.map(({ name, now, after }) => `${name} ${now} ${after}`)
 
-t.test('a copy of a tenant that draws from the sequence of the tenant never sets it back', async (t) => {
+t.test('a copy of a tenant that uses the sequence of the tenant never sets it back', async (t) => {
   const place = await useSchema(t, `
     CREATE SCHEMA tenant_a; CREATE SCHEMA tenant_copy;
     CREATE TABLE tenant_a.users (id serial PRIMARY KEY, name text);
@@ -37,14 +40,14 @@ t.test('a copy of a tenant that draws from the sequence of the tenant never sets
   await place.sql`INSERT INTO tenant_a.users (name) VALUES ('next')`
   t.equal((await place.sql`SELECT FROM tenant_copy.users`).length, 3)
 
-  // Where the tenant's own was lost, its sequence goes forward, so that the copy's next row gets a free key
+  // If the tenant's sequence was reset, it goes forward, so that the next row of the copy gets a free key
   await place.sql`ALTER SEQUENCE tenant_a.users_id_seq RESTART`
   t.strictSame(await planned(engine, id, { schema: 'tenant_copy' }), ['tenant_a.users_id_seq 1 3'])
   await engine.restore(id, { schema: 'tenant_copy' })
   t.equal(await nextOf(place, 'tenant_a.users_id_seq'), 4)
 })
 
-t.test('nor does it touch it where the caller may not touch that tenant', async (t) => {
+t.test('a copy of a tenant does not change the sequence of a tenant that the caller may not change', async (t) => {
   const place = await useSchema(t, `
     CREATE SCHEMA tenant_a; CREATE SCHEMA tenant_copy; CREATE SEQUENCE tenant_a.ids;
     CREATE TABLE tenant_copy.users (id bigint DEFAULT nextval('tenant_a.ids') PRIMARY KEY);
@@ -56,10 +59,10 @@ t.test('nor does it touch it where the caller may not touch that tenant', async 
   await engine.restore(id)
   t.equal(await nextOf(place, 'tenant_a.ids'), 78)
   await useEngine(t, place).restore(id)
-  t.equal(await nextOf(place, 'tenant_a.ids'), 2, 'nothing else uses it, and this caller may')
+  t.equal(await nextOf(place, 'tenant_a.ids'), 2, 'nothing else uses it, and this caller may change it')
 })
 
-t.test('one sequence for two tables only goes forward when one of them is restored', async (t) => {
+t.test('a sequence of two tables only goes forward when one of them is restored', async (t) => {
   const place = await useSchema(t, `CREATE SEQUENCE ids; CREATE TABLE a (id bigint DEFAULT nextval('ids'));
     CREATE TABLE b (id bigint DEFAULT nextval('ids'));
     INSERT INTO a DEFAULT VALUES; INSERT INTO b DEFAULT VALUES`)
@@ -69,10 +72,10 @@ t.test('one sequence for two tables only goes forward when one of them is restor
   await engine.restore(id, { tables: ['a'] })
   t.equal(await nextOf(place, 'ids'), 13)
   await engine.restore(id)
-  t.equal(await nextOf(place, 'ids'), 3, 'with both it is what it was')
+  t.equal(await nextOf(place, 'ids'), 3, 'it goes back when both are restored')
 })
 
-t.test('a sequence that an excluded table shares or owns only goes forward, and one of its own is left alone', async (t) => {
+t.test('a sequence that an excluded table uses only goes forward, and its other sequence is unchanged', async (t) => {
   const place = await useSchema(t, `CREATE TABLE audit_logs (id serial, other serial);
     CREATE TABLE a (id bigint DEFAULT nextval('audit_logs_id_seq'));
     INSERT INTO a DEFAULT VALUES; INSERT INTO audit_logs DEFAULT VALUES`)
@@ -86,7 +89,7 @@ t.test('a sequence that an excluded table shares or owns only goes forward, and 
 })
 
 const unknownUses: Array<[what: string, ddl: string]> = [
-  ['that the application draws from', 'CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint)'],
+  ['that only the application uses', 'CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint)'],
   ['in the body of a trigger', `CREATE SEQUENCE hibernate_sequence; CREATE TABLE a (id bigint);
     CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := nextval('hibernate_sequence');
     RETURN NEW; END $$;
@@ -98,7 +101,7 @@ const unknownUses: Array<[what: string, ddl: string]> = [
     CREATE FUNCTION number() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT nextval('hibernate_sequence'); END`]
 ]
 for (const [what, ddl] of unknownUses) {
-  t.test(`a sequence ${what} goes forward after a lost database`, async (t) => {
+  t.test(`a sequence ${what} goes forward after a loss of data`, async (t) => {
     const place = await useSchema(t, ddl)
     await place.sql`SELECT setval('hibernate_sequence', 41)`
     const engine = useEngine(t, place)
@@ -109,11 +112,11 @@ for (const [what, ddl] of unknownUses) {
     t.equal(await nextOf(place, 'hibernate_sequence'), 42)
     if (what.includes('domain')) return
     await engine.restore(preRestoreId)
-    t.equal(await nextOf(place, 'hibernate_sequence'), 42, 'and not back')
+    t.equal(await nextOf(place, 'hibernate_sequence'), 42, 'and it does not go back')
   })
 }
 
-t.test('a sequence that counts down goes forward by going down', async (t) => {
+t.test('a descending sequence goes forward by going down', async (t) => {
   const place = await useSchema(t, `CREATE SEQUENCE ids INCREMENT -2; CREATE TABLE a (id bigint DEFAULT nextval('ids'));
     CREATE TABLE b (id bigint DEFAULT nextval('ids'));
     INSERT INTO a SELECT FROM generate_series(1, 10)`)
@@ -127,7 +130,7 @@ t.test('a sequence that counts down goes forward by going down', async (t) => {
   t.equal(await nextOf(place, 'ids'), -21)
 })
 
-t.test('of two schemas with the same table and column each sequence is its own', async (t) => {
+t.test('sequences of two schemas with the same table and column are distinct', async (t) => {
   const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial);
     CREATE TABLE users (id bigint DEFAULT nextval('a_far.users_id_seq'), n serial);
     INSERT INTO users DEFAULT VALUES; ALTER SEQUENCE a_far.users_id_seq OWNED BY a_far.users.id`)
@@ -139,7 +142,7 @@ t.test('of two schemas with the same table and column each sequence is its own',
   t.strictSame([await nextOf(place, 'a_far.users_id_seq'), await nextOf(place, 'users_n_seq')], [501, 2])
 })
 
-t.test('a shared sequence of somebody else refuses the restore only where it would have to move', async (t) => {
+t.test('a shared sequence of another owner fails a restore only if it has to be changed', async (t) => {
   const place = { ...await useDatabase(t, { owner: 'plain' }), directory: await useDirectory(t) }
   const owner = new URL(place.ownerUrl).username
   await place.sql.unsafe(`CREATE SCHEMA a_far; CREATE SEQUENCE a_far.ids; GRANT USAGE ON SCHEMA a_far TO ${owner};
@@ -150,12 +153,14 @@ t.test('a shared sequence of somebody else refuses the restore only where it wou
   const { id } = await engine.create()
   await engine.restore(id)
   await place.sql`ALTER SEQUENCE a_far.ids RESTART`
-  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: ['the role does not own the sequence a_far.ids'] })
+  const { problems } = await rejectionOf(t, engine.restore(id), 'FST_BACKUP_CANNOT_RESTORE')
+  t.strictSame(problems, ['the role does not own the sequence a_far.ids'])
   await place.sql.unsafe(`SELECT setval('a_far.ids', 20); REVOKE SELECT ON a_far.ids FROM ${owner}`)
-  t.match(await engine.plan(id), { ok: false, sequences: [] })
+  const { ok, sequences } = await engine.plan(id)
+  t.strictSame({ ok, sequences }, { ok: false, sequences: [] })
 })
 
-t.test('one in a schema that the caller may not touch is told by the plan when it is behind the rows', async (t) => {
+t.test('a plan warns of a sequence in a schema that the caller may not change, if it is behind the rows', async (t) => {
   const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial);
     CREATE TABLE users (LIKE a_far.users INCLUDING ALL);
     INSERT INTO users DEFAULT VALUES; INSERT INTO users DEFAULT VALUES`)
@@ -164,20 +169,22 @@ t.test('one in a schema that the caller may not touch is told by the plan when i
   t.strictSame((await engine.plan(id)).warnings, [])
   await place.sql`ALTER SEQUENCE a_far.users_id_seq RESTART`
   const { ok, sequences, warnings } = await engine.plan(id)
-  t.match({ ok, sequences }, { ok: true, sequences: [] })
-  t.match(warnings.join(), /^the sequence a_far\.users_id_seq is in a schema that this service may not change, so it is not set to 2 /)
+  t.strictSame({ ok, sequences }, { ok: true, sequences: [] })
+  t.equal(warnings.length, 1)
+  t.match(warnings[0], /^the sequence a_far\.users_id_seq is in a schema that .* may not change, so it is not set to 2 /)
   await engine.restore(id)
   t.equal(await nextOf(place, 'a_far.users_id_seq'), 1)
 })
 
-t.test('a value that the sequence can not take is told before anything is touched', async (t) => {
+t.test('a value outside the range of the sequence is reported before the restore changes anything', async (t) => {
   const place = await useSchema(t, "CREATE TABLE item (id serial PRIMARY KEY); SELECT setval('item_id_seq', 500)")
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await place.sql.unsafe('ALTER SEQUENCE item_id_seq MAXVALUE 499 RESTART')
-  const problem = `the sequence ${home}.item_id_seq is at 500 in the snapshot, and its range is now 1 to 499; widen its MINVALUE and MAXVALUE`
+  const problem = `the sequence ${home}.item_id_seq is at 500 in the snapshot, and its range is now 1 to 499; ` +
+    'widen its MINVALUE and MAXVALUE'
   t.strictSame((await engine.plan(id)).drift.map((drift) => drift.problem), [problem])
-  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_CANNOT_RESTORE', problems: [problem] })
+  t.strictSame((await rejectionOf(t, engine.restore(id), 'FST_BACKUP_CANNOT_RESTORE')).problems, [problem])
   await place.sql.unsafe('ALTER SEQUENCE item_id_seq MINVALUE 10 MAXVALUE 500 START 10 RESTART')
   await engine.restore(id)
   t.equal(await nextOf(place, 'item_id_seq'), 501)
@@ -185,7 +192,7 @@ t.test('a value that the sequence can not take is told before anything is touche
   t.match(await engine.plan(id), { ok: false })
 })
 
-t.test('a sequence that a view owns goes forward with the others', async (t) => {
+t.test('a sequence that a view owns goes forward, too', async (t) => {
   const place = await useSchema(t, `CREATE VIEW shown AS SELECT 1 AS id; CREATE SEQUENCE ids OWNED BY shown.id;
     SELECT setval('ids', 41)`)
   const engine = useEngine(t, place)
@@ -195,18 +202,22 @@ t.test('a sequence that a view owns goes forward with the others', async (t) => 
   t.equal(await nextOf(place, 'ids'), 42)
 })
 
-t.test('a column that came later draws from the sequence during the load, and no value comes twice', async (t) => {
+t.test('the default of a new column calls nextval() during the load, and no value occurs twice', async (t) => {
   const place = await useSchema(t, `CREATE TABLE items (id serial);
     INSERT INTO items SELECT FROM generate_series(1, 3)`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await place.sql`ALTER TABLE items ADD COLUMN code int DEFAULT nextval('items_id_seq')`
   await engine.restore(id)
-  t.strictSame([...await place.sql`SELECT id, code FROM items ORDER BY id`], [{ id: 1, code: 4 }, { id: 2, code: 5 }, { id: 3, code: 6 }])
+  t.strictSame([...await place.sql`SELECT id, code FROM items ORDER BY id`], [
+    { id: 1, code: 4 },
+    { id: 2, code: 5 },
+    { id: 3, code: 6 }
+  ])
   t.equal(await nextOf(place, 'items_id_seq'), 7)
 })
 
-t.test('a sequence that may not be read and that no table draws from is told by the snapshot', async (t) => {
+t.test('a snapshot warns of a sequence that the role may not read and that no table uses', async (t) => {
   const place = { ...await useDatabase(t, { owner: 'plain' }), directory: await useDirectory(t) }
   await place.sql`CREATE SEQUENCE hidden`
   const engine = useEngine(t, { ...place, url: place.ownerUrl })
@@ -217,17 +228,17 @@ t.test('a sequence that may not be read and that no table draws from is told by 
   t.strictSame((await engine.get((await engine.restore(id)).preRestoreId)).warnings, warnings)
 })
 
-t.test('a sequence that somebody else holds is waited for as a lock is, and no longer', async (t) => {
+t.test('a restore waits for a sequence that another session has locked, and retries', async (t) => {
   const place = await useSchema(t, `CREATE SCHEMA a_far; CREATE TABLE a_far.users (id serial);
     CREATE TABLE users (LIKE a_far.users INCLUDING ALL); INSERT INTO users DEFAULT VALUES`)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
-  const rival = await place.sql.reserve()
-  t.after(async () => { rival.release() })
-  await rival.unsafe('BEGIN; TRUNCATE a_far.users RESTART IDENTITY')
+  const other = await place.sql.reserve()
+  t.after(async () => { other.release() })
+  await other.unsafe('BEGIN; TRUNCATE a_far.users RESTART IDENTITY')
   const restoring = engine.restore(id)
-  // As its statement timeout would
+  // Like its statement timeout
   await cancelBlocked(place.sql, 2)
-  await rival`ROLLBACK`
+  await other`ROLLBACK`
   t.match(await restoring, { rowCount: 1 })
 })

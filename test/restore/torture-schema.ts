@@ -2,12 +2,12 @@ import type { Sql } from 'postgres'
 import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import { testSchema } from '../support/database.ts'
 
-/** 63 bytes of Unicode, the longest name there can be. */
+/** 63 bytes of Unicode, the maximum length of a name. */
 export const longestName = `日本語 ñandú 🦤 ${'ß'.repeat(20)}`
 
-/** Tables that a restore of this schema leaves alone, and that refer to some that it does not. */
+/** Tables that a restore of this schema does not change, and that refer to restored tables. */
 export const excludedTables = ['audit_logs', 'audit_by_part']
-/** Those, with all that holds their rows, and the sequences that no restored table has to do with. */
+/** The excluded tables with their partitions, and the sequences that no restored table uses. */
 export const keptRelations = [...excludedTables, 'audit_by_part_1', 'audit_logs_id_seq', 'free_seq']
 
 const types = String.raw`
@@ -76,12 +76,14 @@ const names = String.raw`
   CREATE TABLE "back\slash" ("a tab${'\t'}and a
 line" text, "quote'" text); INSERT INTO "back\slash" VALUES ('\', '''');
   CREATE TABLE no_columns (); INSERT INTO no_columns DEFAULT VALUES; INSERT INTO no_columns DEFAULT VALUES;
-  CREATE TABLE "Case" (a int); CREATE TABLE "case" (b int); INSERT INTO "Case" VALUES (1); INSERT INTO "case" VALUES (2);
+  CREATE TABLE "Case" (a int); CREATE TABLE "case" (b int);
+  INSERT INTO "Case" VALUES (1); INSERT INTO "case" VALUES (2);
   DO $$ BEGIN EXECUTE (SELECT format('CREATE TABLE widest (%s)', string_agg(format('c%s int', i), ', ' ORDER BY i))
     FROM generate_series(1, 1600) i); END $$;
   INSERT INTO widest (c1, c800, c1600) VALUES (1, 800, 1600), (NULL, NULL, NULL);
   CREATE TABLE dropped_columns (a int, b text, c int); INSERT INTO dropped_columns VALUES (1, 'b', 3);
-  ALTER TABLE dropped_columns DROP COLUMN b; ALTER TABLE dropped_columns ADD COLUMN b int DEFAULT 5; INSERT INTO dropped_columns VALUES (2, 4, NULL);`
+  ALTER TABLE dropped_columns DROP COLUMN b; ALTER TABLE dropped_columns ADD COLUMN b int DEFAULT 5;
+  INSERT INTO dropped_columns VALUES (2, 4, NULL);`
 
 const sequences = `
   CREATE TABLE identities (a int GENERATED ALWAYS AS IDENTITY (START 5 INCREMENT 3), b text,
@@ -185,7 +187,7 @@ const triggers = (schema: string): string => `
   CREATE RULE no_insert AS ON INSERT TO ruled DO INSTEAD NOTHING;
   CREATE RULE no_delete AS ON DELETE TO ruled DO INSTEAD NOTHING;`
 
-/** Of extensions that any role may create which may create in the database. */
+/** Types of trusted extensions, which a role with the CREATE privilege on the database can create. */
 const extensions = `
   CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE EXTENSION ltree; CREATE EXTENSION cube; CREATE EXTENSION isn;
   CREATE TABLE extended (h hstore, c citext PRIMARY KEY, l ltree, q lquery, cu cube, isbn isbn, hs hstore[]);
@@ -207,14 +209,15 @@ const only18 = `
   INSERT INTO uses_rate VALUES ('[1,2)', '[2020-06-01,2021-06-01)');`
 
 /**
- * A table of every shape in `schema`, which exists; made by a superuser, or by an ordinary role that owns the database.
- * @param version the major one of a server that is to have the same
+ * Creates tables of every kind in `schema`, which exists. The role is a superuser, or owns the database.
+ * @param version major version of the oldest server that has to accept the same tables
  */
 export async function createTortureSchema (sql: Sql, schema = testSchema, version = 18): Promise<void> {
   const session = await sql.reserve()
   const [server] = await session`SELECT current_setting('server_version_num')::int / 10000 AS version`
   const home = quoteIdentifier(schema)
-  const parts = [types, names, sequences, partitions, keys, constraints, triggers(home), extensions, ...Math.min(server?.version, version) >= 18 ? [only18] : []]
+  const newer = Math.min(server?.version, version) >= 18 ? [only18] : []
+  const parts = [types, names, sequences, partitions, keys, constraints, triggers(home), extensions, ...newer]
   await session.unsafe(`SET search_path = ${home}`)
   for (const part of parts) await session.unsafe(part)
   await session`RESET search_path`
