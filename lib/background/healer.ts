@@ -1,31 +1,35 @@
 import type { Context } from '../runs/context.ts'
 import { errorText } from '../runs/public-error.ts'
 
-/** Milliseconds between two attempts. */
+/** Milliseconds after a failed attempt. */
 const retryMs = 5000
 
-/** Heals in the background when asked, and goes on until it has succeeded. */
+/** Heals the log in the background on request, and retries until it succeeds. */
 export interface Healer {
   request: () => void
-  /** Resolves when nothing is being healed any more. */
+  /** Resolves when the healing in progress has ended. */
   idle: () => Promise<void>
 }
 
-export function createHealer (context: Pick<Context, 'clock' | 'logger'>, signal: AbortSignal, heal: () => Promise<void>): Healer {
-  let wanted = false
+export function createHealer (
+  context: Pick<Context, 'clock' | 'logger'>, signal: AbortSignal, heal: () => Promise<void>
+): Healer {
+  let isRequested = false
   let working: Promise<void> | undefined
 
   async function work (): Promise<void> {
-    let told = false
-    while (wanted && !signal.aborted) {
-      // What is asked for while this one is under way takes another
-      wanted = false
+    let isReported = false
+    while (isRequested && !signal.aborted) {
+      // A request during this attempt causes another attempt
+      isRequested = false
       try {
         await heal()
       } catch (error) {
-        wanted = true
-        if (!told) context.logger.warn({ reason: errorText(error) }, 'the log of backups could not be healed yet; trying on')
-        told = true
+        isRequested = true
+        if (!isReported) {
+          context.logger.warn({ reason: errorText(error) }, 'the backup log could not be healed yet; retrying')
+        }
+        isReported = true
         await context.clock.wait(retryMs, signal).catch(() => {})
       }
     }
@@ -34,7 +38,7 @@ export function createHealer (context: Pick<Context, 'clock' | 'logger'>, signal
 
   return {
     request () {
-      wanted = true
+      isRequested = true
       working ??= work()
     },
     async idle () { await working }

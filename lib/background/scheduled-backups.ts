@@ -1,7 +1,7 @@
 import { calendarCadence } from '../schedule/calendar-cadence.ts'
 import { intervalCadence } from '../schedule/interval-cadence.ts'
 import { createFailureNotes } from '../schedule/failure-notes.ts'
-import { createScheduler, type Scheduler, type SlotOutcome } from '../schedule/scheduler.ts'
+import { createScheduler, type Scheduler, type SchedulerOptions, type SlotOutcome } from '../schedule/scheduler.ts'
 import type { Context } from '../runs/context.ts'
 import { beginCreate } from '../service/create-backup.ts'
 import { failDeadRuns } from '../consistency/heal-log.ts'
@@ -11,56 +11,72 @@ import { SlotTaken } from '../consistency/publish-snapshot.ts'
 import { mayPass } from '../runs/transient-failure.ts'
 import type { Claim } from '../log/run-records.ts'
 
-/** Joins the schedule to the service: a slot is a backup that claims it in the log. Throws FST_BACKUP_OPTION_INVALID for a bad expression. */
+/**
+ * Creates a backup for each slot of the schedule; the backup claims its slot in the log.
+ * @throws FST_BACKUP_OPTION_INVALID for an invalid cron expression
+ */
 export function scheduleBackups (context: Context): Scheduler {
-  const { options, log, logger, clock } = context
+  const { options, logger, clock } = context
   const { cron, mode, timezone, schemas, concurrency } = options.schedule
-  const notes = createFailureNotes()
   const cadence = mode === 'calendar' ? calendarCadence(cron, timezone) : intervalCadence(cron)
   if (cadence.warning !== null) logger.warn(cadence.warning)
+  return createScheduler({ cadence, schemas, ...serveSlots(context), concurrency, clock, logger })
+}
 
-  /** A run that died gives its slot back first, or the slot would count as served. */
-  async function newestClaim (schema: string, slot: Date): Promise<Claim | null> {
-    await failDeadRuns(context)
-    return await log.newestClaim(schema, slot)
-  }
+function serveSlots (context: Context): Pick<SchedulerOptions, 'run' | 'lastSlot'> {
+  const { log, options: { schedule: { cron } } } = context
+  const report = createSlotReport(context)
 
-  /** A slot that another replica is serving may still come back: it counts from its end on. */
-  async function lastSlot (schema: string, slot: Date): Promise<Date | null> {
-    const claim = await newestClaim(schema, slot)
-    return claim?.running === true ? new Date(claim.slot.getTime() - 1) : claim?.slot ?? null
-  }
-
-  async function run (schema: string, slot: Date, signal: AbortSignal): Promise<SlotOutcome> {
-    try {
-      const claim = await newestClaim(schema, slot)
-      if (claim?.slot.getTime() === slot.getTime()) return claim.running ? 'busy' : 'taken'
-      await (await beginCreate(context, { schema, signal }, { slot, cron })).finished
-      tellOfSuccess(schema, slot)
-      return 'done'
-    } catch (error) {
-      const outcome = outcomeOfSlot(error, schema, slot)
-      // The next attempt does it otherwise
-      if (outcome === 'retry') await log.thinAttempts(schema, slot).catch(() => {})
-      return outcome
+  return {
+    async run (schema, slot, signal) {
+      try {
+        const claim = await newestClaim(context, schema, slot)
+        if (claim?.slot.getTime() === slot.getTime()) return claim.running ? 'busy' : 'taken'
+        await (await beginCreate(context, { schema, signal }, { slot, cron })).finished
+        report.success(schema, slot)
+        return 'done'
+      } catch (error) {
+        const outcome = report.failure(error, schema, slot)
+        // After a failure here, the next attempt does it
+        if (outcome === 'retry') await log.thinAttempts(schema, slot).catch(() => {})
+        return outcome
+      }
+    },
+    /** Another replica that serves the slot may still release it, so the slot counts only when that run has ended. */
+    async lastSlot (schema, slot) {
+      const claim = await newestClaim(context, schema, slot)
+      return claim?.running === true ? new Date(claim.slot.getTime() - 1) : claim?.slot ?? null
     }
   }
+}
 
-  function outcomeOfSlot (error: unknown, schema: string, slot: Date): SlotOutcome {
-    if (error instanceof SlotTaken) return 'busy'
-    if (isOwnError(error, 'BUSY')) return 'busy'
-    // What keeps the storage has told of the second
-    if (isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'STORAGE_TAKEN')) return 'retry'
-    const reason = errorText(error)
-    const retry = mayPass(error)
-    logger[notes.note(schema, slot.getTime(), reason)]({ schema, slot, reason, retry }, 'a scheduled backup failed')
-    return retry ? 'retry' : 'done'
+/** First marks dead runs as failed, which releases their slots. Otherwise these slots would count as served. */
+async function newestClaim (context: Context, schema: string, slot: Date): Promise<Claim | null> {
+  await failDeadRuns(context)
+  return await context.log.newestClaim(schema, slot)
+}
+
+interface SlotReport {
+  success: (schema: string, slot: Date) => void
+  /** Logs the failure, and returns what the scheduler does next. */
+  failure: (error: unknown, schema: string, slot: Date) => SlotOutcome
+}
+
+function createSlotReport ({ logger }: Context): SlotReport {
+  const notes = createFailureNotes()
+  return {
+    success (schema, slot) {
+      const failures = notes.forget(schema)
+      if (failures > 0) logger.info({ schema, slot, failures }, 'a scheduled backup has succeeded after it had failed')
+    },
+    failure (error, schema, slot) {
+      if (error instanceof SlotTaken || isOwnError(error, 'BUSY')) return 'busy'
+      // The storage keeper logs the second
+      if (isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'STORAGE_TAKEN')) return 'retry'
+      const reason = errorText(error)
+      const retry = mayPass(error)
+      logger[notes.note(schema, slot.getTime(), reason)]({ schema, slot, reason, retry }, 'a scheduled backup failed')
+      return retry ? 'retry' : 'done'
+    }
   }
-
-  function tellOfSuccess (schema: string, slot: Date): void {
-    const failures = notes.forget(schema)
-    if (failures > 0) logger.info({ schema, slot, failures }, 'a scheduled backup has succeeded after it had failed')
-  }
-
-  return createScheduler({ cadence, schemas, run, lastSlot, concurrency, clock, logger })
 }

@@ -6,56 +6,41 @@ import { isOwnError } from '../own-error.ts'
 import type { Context } from '../runs/context.ts'
 import { errorText } from '../runs/public-error.ts'
 
-/** Longest pause before another attempt, in milliseconds; half of it is random, so that two services do not collide again. */
+/**
+ * The longest pause before a retry, in milliseconds. The pause is at least half of it and otherwise random, so that two
+ * services that collided do not collide again.
+ */
 const retryMs = 2000
-/** The same for a storage that somebody has to mount again. */
+/** The same while the storage is missing, since an administrator has to mount it. */
 const missingMs = 10_000
 
-/** Claims the storage for the log of this service, and adopts what a lost log has left in it. */
+/** Claims the storage for the log of this service, and adopts the snapshots in it that a lost log has left. */
 export interface StorageKeeper {
-  /** Returns at once; continues until the signal aborts, whatever fails. */
+  /** Returns at once. Retries after every error, until the signal aborts. */
   start: () => void
   /** Releases the storage; resolves when everything has ended. */
   stop: () => Promise<void>
 }
 
 export function createStorageKeeper (context: Context, signal: AbortSignal): StorageKeeper {
-  const { clock, logger } = context
   const claim = createStorageClaim(context)
   const report = createFailureReport(context, signal)
+  const adoption = createBackgroundAdoption(context, report)
   let working: Promise<void> | undefined
-  let adopting: Promise<void> | undefined
-  let adopted = false
 
   async function work (): Promise<void> {
     while (!signal.aborted) {
       let pauseMs = renewalMs
       try {
         await claim.renew()
-        if (!adopted) adopting ??= adopt()
+        adoption.start()
         report.clear()
       } catch (error) {
         report.add(error, 'this service could not claim the storage of backups; while it belongs to another service, ' +
           'nothing is scheduled, pruned or adopted; retrying')
         pauseMs = (isOwnError(error, 'STORAGE_MISSING') ? missingMs : retryMs) * (1 + Math.random()) / 2
       }
-      await pause(clock, pauseMs, signal)
-    }
-  }
-
-  async function adopt (): Promise<void> {
-    try {
-      await context.adoptLost()
-      const { unknown } = await compareStorage(context)
-      if (unknown.length > 0) {
-        logger.warn({ files: unknown.length },
-          'files in the storage of backups have no row in the log; rescan() adopts those that are snapshots')
-      }
-      adopted = true
-    } catch (error) {
-      report.add(error, 'the snapshots in the storage could not be adopted yet; retrying')
-    } finally {
-      adopting = undefined
+      await pause(context.clock, pauseMs, signal)
     }
   }
 
@@ -65,9 +50,43 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
     },
     async stop () {
       await working
-      await adopting
+      await adoption.idle()
       await claim.release()
     }
+  }
+}
+
+interface BackgroundAdoption {
+  /** Returns at once. Does nothing while an adoption is in progress, or when one has succeeded. */
+  start: () => void
+  idle: () => Promise<void>
+}
+
+function createBackgroundAdoption (context: Context, report: FailureReport): BackgroundAdoption {
+  let adopting: Promise<void> | undefined
+  let isDone = false
+
+  async function adopt (): Promise<void> {
+    try {
+      await context.adoptLost()
+      const { unknown } = await compareStorage(context)
+      if (unknown.length > 0) {
+        context.logger.warn({ files: unknown.length },
+          'files in the storage of backups have no row in the log; rescan() adopts those that are snapshots')
+      }
+      isDone = true
+    } catch (error) {
+      report.add(error, 'the snapshots in the storage could not be adopted yet; retrying')
+    } finally {
+      adopting = undefined
+    }
+  }
+
+  return {
+    start () {
+      if (!isDone) adopting ??= adopt()
+    },
+    async idle () { await adopting }
   }
 }
 

@@ -2,18 +2,18 @@ import type { Context } from '../runs/context.ts'
 import { adoptFiles } from './adopt-files.ts'
 
 /**
- * A service whose log is empty at its start may have lost its database. It adopts the snapshots that the storage holds
- * before it makes any of its own: once the log has a snapshot, the loss can no longer be seen, and later snapshots would
- * be compared with nothing.
+ * A service whose log is empty at its start may have lost its database. Before it makes its first backup, it adopts the
+ * snapshots in the storage: once the log contains a snapshot, the loss can no longer be detected, and the guard would
+ * compare later snapshots with nothing.
  */
 export interface Adoption {
-  /** Resolves when nothing is left to adopt. After a failure the next call tries again. */
+  /** Resolves when nothing is left to adopt. After an error, the next call retries. */
   settle: () => Promise<void>
 }
 
 export function createAdoption (context: Context, signal: AbortSignal): Adoption {
   const { log, logger } = context
-  /** Determined once, since what is adopted fills the log. */
+  /** Determined once, since adopted snapshots fill the log. */
   let wasEmpty: boolean | undefined
   let working: Promise<void> | undefined
 
@@ -22,7 +22,7 @@ export function createAdoption (context: Context, signal: AbortSignal): Adoption
     if (!wasEmpty) return
     const { adopted } = await adoptFiles(context, { signal })
     if (adopted.length > 0) {
-      logger.info({ adopted: adopted.length }, 'the backup log was empty; the snapshots in the storage have been adopted')
+      logger.info({ adopted: adopted.length }, 'the backup log was empty; the snapshots in the storage were adopted')
     }
   }
 

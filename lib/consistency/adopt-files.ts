@@ -3,8 +3,8 @@ import type { LoggedBackup } from '../log/log-row.ts'
 import { type ErrorCode, isOwnError } from '../own-error.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { type Context, storedFile } from '../runs/context.ts'
-import { callGuarded } from '../runs/event-hub.ts'
 import { createSnapshotSource } from '../runs/open-snapshot.ts'
+import { guardProgress } from '../runs/report-progress.ts'
 import { findForeignProblems } from '../snapshot/find-foreign-problems.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { mayHaveSidecars } from '../storage/sidecar-name.ts'
@@ -14,7 +14,7 @@ import { compareStorage } from './compare-storage.ts'
 import { type FoundFile, toFoundFile, withOwnIds, withSuspects } from './found-file.ts'
 import { readSidecar } from './sidecar.ts'
 
-/** What adopting the files of the storage came to. */
+/** The result of adopting the files in the storage. */
 export interface AdoptedFiles {
   adopted: LoggedBackup[]
   /** Completed backups whose files are not in the storage. */
@@ -22,8 +22,8 @@ export interface AdoptedFiles {
 }
 
 /**
- * Gives each snapshot in the storage that has no row a row, from its manifest, after reading it to its end. A damaged one
- * stays where it is, and the reason is logged. Several replicas may do it at once.
+ * Inserts a row for each snapshot in the storage that has none, from its manifest, after it has read the file to its
+ * end. A damaged file stays in the storage, and the reason is logged. Several replicas may do this at the same time.
  * @throws FST_BACKUP_STORAGE_TAKEN
  */
 export async function adoptFiles (context: Context, call: LongCall = {}): Promise<AdoptedFiles> {
@@ -37,7 +37,7 @@ export async function adoptFiles (context: Context, call: LongCall = {}): Promis
     const sidecar = await findSidecar(context, filename, sidecars.get(filename) ?? [])
     found.push({ isOriginal, snapshot: { ...snapshot, ...sidecar } })
   }
-  // Again, since reading may take long, and another replica may have adopted and pruned one of them
+  // Lists again: reading may take long, and another replica may have adopted and pruned one of the files
   const present = new Set((await storage.list()).map(({ name }) => name))
   const stillThere = found.filter(({ snapshot }) => present.has(snapshot.filename))
   const adopted = await log.adopt(withSuspects(context.options.guard, withOwnIds(stillThere, ids)))
@@ -46,8 +46,8 @@ export async function adoptFiles (context: Context, call: LongCall = {}): Promis
 }
 
 /**
- * What the newest readable sidecar says. Its version is that of the newest one in any case: the next change writes the
- * version after it.
+ * The content of the newest readable sidecar. The version is always that of the newest sidecar, readable or not: the
+ * next change writes the version after it.
  */
 async function findSidecar (context: Context, filename: string, versions: number[]): Promise<Partial<FoundSnapshot>> {
   const newest = versions[0] ?? null
@@ -58,7 +58,7 @@ async function findSidecar (context: Context, filename: string, versions: number
   return { sidecar: newest }
 }
 
-/** Undefined when it is no intact snapshot, cannot be read, or no longer exists. */
+/** Undefined when the file is not an intact snapshot, cannot be read, or no longer exists. */
 async function readUnknown (context: Context, filename: string, call: LongCall): Promise<ReadSnapshot | undefined> {
   const run = await context.runs.beginReading(filename, call.signal)
   try {
@@ -68,8 +68,8 @@ async function readUnknown (context: Context, filename: string, call: LongCall):
   }
 }
 
-/** Each of these concerns one file, and must not keep the others from being adopted. */
-const ofOneFile: ErrorCode[] = ['SNAPSHOT_INVALID', 'LIMIT_EXCEEDED', 'FILE_GONE', 'STORAGE_FAILED']
+/** Errors of a single file, which must not prevent the adoption of the others. */
+const singleFileErrors: ErrorCode[] = ['SNAPSHOT_INVALID', 'LIMIT_EXCEEDED', 'FILE_GONE', 'STORAGE_FAILED']
 
 async function readIntact (
   context: Context, filename: string, { onProgress }: LongCall, { signal }: Run
@@ -80,24 +80,20 @@ async function readIntact (
     logger.warn({ filename, reason }, 'a file in the storage has no row and is not adopted')
   }
   if (isSnapshotName(filename) && !mayHaveSidecars(filename)) {
-    return skip('its name is too long for a file beside it, which would keep its pin and note; rename it')
+    return skip('its name is too long for a sidecar file, which would keep its pin and note; rename it')
   }
   try {
     const read = await runner.readThrough(storedFile(context, { filename }), {
       open: file.open,
       limits: options.limits,
-      onProgress (progress) {
-        callGuarded(() => onProgress?.(progress), () => {
-          logger.error({ filename }, 'the onProgress callback of a call threw')
-        })
-      },
+      onProgress: guardProgress(context, { filename }, onProgress),
       signal
     })
     const problems = findForeignProblems(read)
     return problems.length === 0 ? read : skip(problems.join('; '))
   } catch (error) {
     const failure = file.failureOf(error)
-    if (!ofOneFile.some((code) => isOwnError(failure, code))) throw failure
+    if (!singleFileErrors.some((code) => isOwnError(failure, code))) throw failure
     return skip(failure.message)
   }
 }

@@ -4,11 +4,11 @@ import { parseSidecarName } from '../storage/sidecar-name.ts'
 import { sidecarsBySnapshot } from './sidecar.ts'
 import { requireOwnStorage } from './storage-ownership.ts'
 
-/** The storage beside the log. */
+/** The storage compared with the log. */
 export interface Comparison {
-  /** Files that have no row, whatever they are, by name. */
+  /** Names of the files that have no row, whether they are snapshots or not. */
   unknown: string[]
-  /** Of all backups that have a row. */
+  /** Ids of all backups that have a row. */
   ids: Set<string>
   /** Versions of the sidecars of each snapshot, newest first. */
   sidecars: Map<string, number[]>
@@ -16,7 +16,7 @@ export interface Comparison {
 
 /** @throws FST_BACKUP_STORAGE_TAKEN */
 export async function compareStorage (context: Context): Promise<Comparison> {
-  // In this order: a run's row comes before its file, and goes after it
+  // The storage first: a run inserts its row before its file exists, and deletes the row after the file
   const stored = (await context.storage.list()).map(({ name }) => name).sort()
   await requireOwnStorage(context, stored)
   const rows = await context.log.files()

@@ -8,16 +8,16 @@ import { snapshotFilename, timeOfFilename } from '../snapshot/file-format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { countRows } from './holds.ts'
 
-/** A snapshot in the storage that has no row, as its row will describe it. */
+/** A snapshot in the storage that has no row, and the row that it will get. */
 export interface FoundFile {
-  /** Its name is that of its schema and creation time. */
+  /** The name of the file matches its schema and creation time. */
   isOriginal: boolean
   snapshot: FoundSnapshot
 }
 
 /**
- * The row of a file, as it was when the snapshot was created. Only an import or a copy has another name than that of its
- * schema and creation time; it counts from the time in its name.
+ * The row of a file, as it was when the snapshot was created. The name of an import or a copy does not match its schema
+ * and creation time. Such a file counts as created at the time in its name.
  */
 export function toFoundFile (
   options: ResolvedOptions, filename: string, { manifest, sizeBytes, checksum }: ReadSnapshot
@@ -46,13 +46,13 @@ export function toFoundFile (
   return { isOriginal, snapshot }
 }
 
-/** The manifest does not name the tables that were left out: those that are excluded today are assumed. */
+/** The manifest does not name the tables that were left out. The tables that are excluded now are assumed. */
 const excludedNames = (excludeTables: string[], schema: string): string[] =>
   excludeTables.map((name) => name.startsWith(`${schema}.`) ? name.slice(schema.length + 1) : name)
 
 /**
- * Of several files of one snapshot the original keeps the id, in whatever order their names sort; a file whose id is taken
- * becomes an import with an id of its own.
+ * Of several files of one snapshot, the original keeps the id, whatever the order of the names. A file whose id is in
+ * use becomes an import with a new id.
  * @param taken ids in the log; the function adds those of the snapshots
  */
 export function withOwnIds (files: FoundFile[], taken: Set<string>): FoundSnapshot[] {
@@ -66,7 +66,7 @@ export function withOwnIds (files: FoundFile[], taken: Set<string>): FoundSnapsh
   })
 }
 
-/** Oldest first, each compared with those before it, as when it was created. */
+/** Sorts by age, oldest first, and compares each with those before it, as when it was created. */
 export function withSuspects (guard: ResolvedOptions['guard'], found: FoundSnapshot[]): FoundSnapshot[] {
   const sorted = found.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
   if (guard === undefined) return sorted

@@ -3,14 +3,14 @@ import { type Context, spoolPath } from '../runs/context.ts'
 import { removeEach } from './remove-files.ts'
 import { requireOwnStorage } from './storage-ownership.ts'
 
-const interrupted = 'interrupted: the service ended, or lost the database, while it ran'
+const interrupted = 'interrupted: the service ended, or lost the database, during the run'
 const spoolName = /^\.([0-9a-f-]{36})\.partial$/
 /** A day, in milliseconds. */
-const forgottenMs = 24 * 60 * 60_000
+const abandonedMs = 24 * 60 * 60_000
 
 /**
- * Brings log and storage together again after a crash: dead runs become failed and give their slots back, their files go, removals that
- * were begun are ended. Harmless at any time and in several replicas at once.
+ * Makes log and storage consistent after a crash: marks dead runs as failed, which releases their slots, removes their
+ * files, and completes interrupted removals. Safe at any time, and in several replicas at once.
  */
 export async function healLog (context: Context): Promise<void> {
   const { log } = context
@@ -26,17 +26,23 @@ export async function failDeadRuns ({ log }: Context): Promise<void> {
   await log.failDead(interrupted)
 }
 
-/** Those of runs that the log knows to have ended. Others may belong to a run of another service, or to one that begins just now. */
+/**
+ * Removes the spool files of runs that have ended according to the log. Other spool files may belong to a run of
+ * another service, or to a run that is just beginning.
+ */
 async function removeDeadSpools (context: Context): Promise<void> {
   const names = await readdir(context.options.storagePath).catch(() => [])
   const ids = names.flatMap((name) => spoolName.exec(name)?.[1] ?? [])
   if (ids.length === 0) return
   for (const id of await context.log.settled(ids)) await rm(spoolPath(context, id), { force: true })
-  for (const id of ids) await removeForgotten(spoolPath(context, id))
+  for (const id of ids) await removeAbandoned(spoolPath(context, id))
 }
 
-/** An import gets its row when all has arrived, so one whose process was killed before has none. Whoever is at work on a file writes to it now and then. */
-async function removeForgotten (path: string): Promise<void> {
+/**
+ * An import gets its row when the file has arrived completely, so an import whose process was killed before has no row.
+ * A run in progress writes to its spool file more often than once a day.
+ */
+async function removeAbandoned (path: string): Promise<void> {
   const stats = await stat(path).catch(() => undefined)
-  if (stats !== undefined && stats.mtimeMs < Date.now() - forgottenMs) await rm(path, { force: true })
+  if (stats !== undefined && stats.mtimeMs < Date.now() - abandonedMs) await rm(path, { force: true })
 }

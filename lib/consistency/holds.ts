@@ -9,49 +9,61 @@ import type { Context } from '../runs/context.ts'
 export const toGuarded = ({ backup: { trigger, suspect, accepted }, ...logged }: LoggedBackup): GuardedSnapshot =>
   ({ ...logged, trigger, suspect, accepted })
 
-/** Of each table; null for one that exists and was left out. */
+/** The number of rows of each table; null for a table that exists and was left out. */
 export function countRows ({ tables }: Manifest, excludedTables: string[]): Record<string, number | null> {
-  return Object.fromEntries([...excludedTables.map((name) => [name, null]), ...tables.map(({ name, rows }) => [name, rows])])
+  const excluded = excludedTables.map((name) => [name, null])
+  return Object.fromEntries([...excluded, ...tables.map(({ name, rows }) => [name, rows])])
 }
 
-/** The tables that a new full snapshot has lost rows of, compared with those in the log. Null when there are none, or without a guard. */
-export async function findSuspectTables ({ log, options }: Pick<Context, 'log' | 'options'>, schema: string, rowCounts: Record<string, number | null>): Promise<SuspectTable[] | null> {
+/**
+ * The tables that lost rows in a new full snapshot, compared with the snapshots in the log. Null when no table did, or
+ * without a guard.
+ */
+export async function findSuspectTables (
+  { log, options }: Pick<Context, 'log' | 'options'>, schema: string, rowCounts: Record<string, number | null>
+): Promise<SuspectTable[] | null> {
   if (options.guard === undefined) return null
   return findShrunkTables(await log.counted(schema, options.guard.window), rowCounts, options.guard)
 }
 
 const noHold: Hold = { newestSuspect: undefined, firstSuspect: undefined, isHeld: () => false }
 
-/** Of snapshots of one schema. Nothing is held without a guard. */
+/** The hold on the snapshots of one schema. Without a guard, none is held. */
 export const holdOf = ({ options }: Pick<Context, 'options'>, snapshots: LoggedBackup[]): Hold =>
   options.guard === undefined ? noHold : findHold(snapshots.map(toGuarded))
 
-/** What is held of each of these schemas; one query for all. */
-export async function findHolds (context: Pick<Context, 'log' | 'options'>, schemas: string[]): Promise<(schema: string) => Hold> {
+/** The hold on the snapshots of each of these schemas; takes one query. */
+export async function findHolds (
+  context: Pick<Context, 'log' | 'options'>, schemas: string[]
+): Promise<(schema: string) => Hold> {
   if (context.options.guard === undefined || schemas.length === 0) return () => noHold
   const snapshots = bySchema(await context.log.doubtfulSnapshots([...new Set(schemas)]))
   const holds = new Map([...snapshots].map(([schema, logged]) => [schema, holdOf(context, logged)]))
   return (schema) => holds.get(schema) ?? noHold
 }
 
-/** Of a schema the newest suspect that waits for an acceptance or a restore. */
+/** The newest suspect snapshot of a schema that waits for acceptance or a restore. */
 export interface WaitingSuspect {
   id: string
   schema: string
   suspect: SuspectTable[]
-  /** When the first suspect of the schema began that waits. */
+  /** When the first waiting suspect snapshot of the schema began. */
   since: string
 }
 
 /** At most one of each schema. */
-export async function findWaitingSuspects (context: Pick<Context, 'log' | 'options'>): Promise<WaitingSuspect[]> {
+export async function findWaitingSuspects (
+  context: Pick<Context, 'log' | 'options'>
+): Promise<WaitingSuspect[]> {
   if (context.options.guard === undefined) return []
   return [...bySchema(await context.log.doubtfulSnapshots(null)).values()].flatMap((snapshots) => {
     const { newestSuspect, firstSuspect } = holdOf(context, snapshots)
     const since = snapshots.find(({ ordinal }) => ordinal === firstSuspect?.ordinal)?.backup.startedAt
+    if (since === undefined) return []
     return snapshots.flatMap(({ ordinal, backup: { id, schema, suspect } }) =>
-      ordinal === newestSuspect?.ordinal && suspect !== null && since !== undefined ? [{ id, schema, suspect, since }] : [])
+      ordinal === newestSuspect?.ordinal && suspect !== null ? [{ id, schema, suspect, since }] : [])
   })
 }
 
-const bySchema = (snapshots: LoggedBackup[]): Map<string, LoggedBackup[]> => groupBy(snapshots, ({ backup }) => backup.schema)
+const bySchema = (snapshots: LoggedBackup[]): Map<string, LoggedBackup[]> =>
+  groupBy(snapshots, ({ backup }) => backup.schema)

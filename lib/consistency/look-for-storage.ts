@@ -13,57 +13,32 @@ export interface PresenceParts {
   log: Pick<BackupLog, 'identify' | 'expectedFiles' | 'expectFiles'>
   storage: SnapshotStorage
   directory: string
-  /** The directory holds nothing but spool files. */
+  /** The storage is a custom one, so the directory contains only spool files. */
   isCustom: boolean
   now: () => Date
 }
 
-/** The newest files that are looked for one by one; only when none of them is there, everything is listed. */
-const sample = 5
-
-export function createStoragePresence ({ log, storage, directory, isCustom, now }: PresenceParts): StoragePresence {
+export function createStoragePresence (parts: PresenceParts): StoragePresence {
+  const { log, storage, directory, isCustom, now } = parts
   let marker: string | undefined
   let since: Date | null = null
-  /** What the last look came to. */
+  /** The result of the last check. */
   let wasPresent = false
 
-  async function isThere (name: string): Promise<boolean> {
-    return await storage.stat(name) !== null
-  }
-
-  async function isPresent (): Promise<boolean> {
-    if (marker !== undefined && await isThere(marker)) return true
-    const newest = await log.expectedFiles(sample)
-    if (marker === undefined) for (const name of newest) if (await isThere(name)) return true
-    // Nothing was ever left here
-    if (newest.length === 0 && marker === undefined) return true
-    if (await hasMarkerOfLog()) return true
-    if (newest.length < (marker === undefined ? sample : 1)) return false
-    const stored = new Set((await storage.list()).map(({ name }) => name))
-    const expected = await log.expectedFiles()
-    // Where the marker has gone, a run that was under way then may have put its file into another directory: so one file proves nothing
-    return marker === undefined ? expected.some((name) => stored.has(name)) : expected.every((name) => stored.has(name))
-  }
-
-  /** Of any replica, also of one that was killed. */
-  async function hasMarkerOfLog (): Promise<boolean> {
-    const own = await log.identify()
-    return (await storage.list(markerPrefix)).map(({ name }) => parseMarker(name)).some((found) => found !== undefined && isSameLog(found, own))
-  }
-
   async function look (): Promise<boolean> {
-    const isThere = await isFound()
-    since = isThere ? null : since ?? now()
-    return isThere
+    const isFound = await find()
+    since = isFound ? null : since ?? now()
+    return isFound
   }
 
-  async function isFound (): Promise<boolean> {
+  async function find (): Promise<boolean> {
     try {
-      // Twice, since a backup may be published and all older ones pruned in between
-      wasPresent = await isPresent() || await isPresent()
+      // Twice, since a backup may be published and all older ones pruned during the first check
+      wasPresent = await isPresent(parts, marker) || await isPresent(parts, marker)
       return wasPresent
     } catch (error) {
-      // The first marker may have to be left while the database is away; one that was left before tells by itself
+      // A service must be able to leave its first marker while the database is down; a marker that it has left already
+      // is found without the database
       const mayLeaveFirst = wasPresent && marker === undefined && isOwnError(error, 'DATABASE_UNAVAILABLE')
       if (mayLeaveFirst || isStorageError(error)) return true
       throw error
@@ -79,8 +54,8 @@ export function createStoragePresence ({ log, storage, directory, isCustom, now 
     require,
     async prepare () {
       await require()
-      const mayMake = isCustom || (marker === undefined && (await log.expectedFiles(1)).length === 0)
-      if (mayMake) await onStorage('make its directory', async () => { await makeDirectory(promises, directory) })
+      const mayCreate = isCustom || (marker === undefined && (await log.expectedFiles(1)).length === 0)
+      if (mayCreate) await onStorage('make its directory', async () => { await makeDirectory(promises, directory) })
     },
     missingSince: () => since,
     left (name) { marker = name },
@@ -90,4 +65,33 @@ export function createStoragePresence ({ log, storage, directory, isCustom, now 
       since = null
     }
   }
+}
+
+/** So many of the newest files are looked for one by one. Only when none of them exists, all files are listed. */
+const sampleSize = 5
+
+/** @param marker the one that this service has left in the storage */
+async function isPresent ({ log, storage }: PresenceParts, marker: string | undefined): Promise<boolean> {
+  const exists = async (name: string): Promise<boolean> => await storage.stat(name) !== null
+  if (marker !== undefined && await exists(marker)) return true
+  const newest = await log.expectedFiles(sampleSize)
+  if (marker === undefined) for (const name of newest) if (await exists(name)) return true
+  // This log has not yet written to the storage
+  if (newest.length === 0 && marker === undefined) return true
+  if (await hasMarkerOfLog({ log, storage })) return true
+  if (newest.length < (marker === undefined ? sampleSize : 1)) return false
+  const stored = new Set((await storage.list()).map(({ name }) => name))
+  const expected = await log.expectedFiles()
+  // If the marker has gone, a run that was in progress then may have put its file into another directory, so one file
+  // proves nothing
+  return marker === undefined
+    ? expected.some((name) => stored.has(name))
+    : expected.every((name) => stored.has(name))
+}
+
+/** Whether any replica has left a marker, even a replica that was killed. */
+async function hasMarkerOfLog ({ log, storage }: Pick<PresenceParts, 'log' | 'storage'>): Promise<boolean> {
+  const own = await log.identify()
+  const markers = (await storage.list(markerPrefix)).map(({ name }) => parseMarker(name))
+  return markers.some((found) => found !== undefined && isSameLog(found, own))
 }

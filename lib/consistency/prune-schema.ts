@@ -9,17 +9,20 @@ import { healLog } from './heal-log.ts'
 import { errorText } from '../runs/public-error.ts'
 import { removeEach } from './remove-files.ts'
 
-/** What is pruned: one schema, and what the storage holds of it. */
 interface Pruning {
   schema: string
-  /** Names of files that are there. One that comes later counts as missing for once, and a row without a file is not what makes others go. */
+  /**
+   * Names of the files in the storage. A file that appears later counts as missing this time, which is harmless: a row
+   * without a file does not cause others to be pruned.
+   */
   stored: Set<string>
   retentionDays: number | null
-  /** What the run that prunes has made. */
+  /** The id of the backup that the run has just made. */
   justMade?: string
 }
 
-export const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean => runs.isBeingRead(id) || restore?.status === 'running'
+export const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean =>
+  runs.isBeingRead(id) || restore?.status === 'running'
 
 function retained (context: Context, finished: FinishedBackup[], { stored, justMade }: Pruning): RetainedSnapshot[] {
   const hold = holdOf(context, finished.filter(({ backup }) => hasSnapshot(backup)))
@@ -44,7 +47,9 @@ export async function pruneSchema (context: Context, pruning: Pruning): Promise<
   const { options, log, events } = context
   const { schema, retentionDays } = pruning
   const policy = { maxBackups: options.maxBackups, keep: options.retention, retentionDays }
-  const marked = await log.markRemoved(schema, (finished, now) => applyRetention(retained(context, finished, pruning), { ...policy, now }).remove)
+  const marked = await log.markRemoved(schema, (finished, now) => {
+    return applyRetention(retained(context, finished, pruning), { ...policy, now }).remove
+  })
   const pruned: PrunedBackup[] = []
   await removeEach(context, marked, async ({ backup, reason }) => {
     await log.deleteRow(backup.id)
@@ -55,19 +60,23 @@ export async function pruneSchema (context: Context, pruning: Pruning): Promise<
   return pruned
 }
 
-/** A backup that is made is made, whatever becomes of older ones: a failure here is only logged. */
-export async function pruneAfterRun (context: Context, schema: string, trigger: BackupTrigger, justMade: string): Promise<void> {
+/** Logs errors instead of throwing them: the new backup is complete even when older ones cannot be pruned. */
+export async function pruneAfterRun (
+  context: Context, schema: string, trigger: BackupTrigger, justMade: string
+): Promise<void> {
   try {
     await healLog(context)
     const stored = await storedOf(context, schema)
-    await pruneSchema(context, { schema, stored, retentionDays: trigger === 'scheduled' ? context.options.schedule.retentionDays : null, justMade })
+    const retentionDays = trigger === 'scheduled' ? context.options.schedule.retentionDays : null
+    await pruneSchema(context, { schema, stored, retentionDays, justMade })
   } catch (error) {
-    context.logger.warn({ schema, reason: errorText(error) }, 'old backups could not be pruned; the next run tries again')
+    context.logger.warn({ schema, reason: errorText(error) }, 'old backups could not be pruned; the next run retries')
   }
 }
 
-/** Asked one by one: the storage may hold many more files of other schemas. */
+/** Looks for each file by name, since the storage may hold many more files of other schemas. */
 async function storedOf ({ log, storage }: Context, schema: string): Promise<Set<string>> {
-  const stored = await Promise.all((await log.snapshots(schema)).map(async ({ backup }) => await storage.stat(backup.filename)))
-  return new Set(stored.flatMap((found) => found?.name ?? []))
+  const snapshots = await log.snapshots(schema)
+  const found = await Promise.all(snapshots.map(async ({ backup }) => await storage.stat(backup.filename)))
+  return new Set(found.flatMap((file) => file?.name ?? []))
 }

@@ -14,101 +14,71 @@ import { mayPass } from '../runs/transient-failure.ts'
 /** Another replica serves the slot. */
 export class SlotTaken extends Error {}
 
-/** The life of one snapshot's row and file: the row first, the file while the row is running, and `completed` last. */
+/**
+ * The row and the file of one snapshot. The row is inserted first; the file exists only while the row is running or
+ * completed; the row becomes `completed` last.
+ */
 export interface Publication {
   /**
-   * Notes the run as running. Throws SlotTaken when its slot is another's, and FST_BACKUP_BUSY when its file's name is: another replica began
-   * in the same millisecond, and was first. An import, which nothing else tells the time of and which took long to arrive, takes the next one.
+   * Inserts the row as running. Throws SlotTaken when another run has claimed the slot, and FST_BACKUP_BUSY when
+   * another replica began in the same millisecond and has claimed the file name. An import takes the next millisecond
+   * instead: nothing depends on its exact time, and its file took long to arrive.
    */
   begin: () => Promise<Backup>
-  /** Whether the log may hold a row of this run. */
+  /** Whether the log may contain a row of this run. */
   hasBegun: () => boolean
-  /** Puts the file into the storage, then the row to completed. */
+  /** Puts the file into the storage, then marks the row as completed. */
   publish: (written: WrittenSnapshot) => Promise<void>
-  /** Whether the snapshot is there to stay. */
   isCompleted: () => boolean
   /**
-   * After a failure: leaves no file and a `failed` row, also of a run that could not begin. Or finds out that the backup is completed all
-   * the same, because only the answer of the database was lost. Never rejects: what can't be done now is left to healing.
+   * After a failure, removes the file and marks the row as `failed`; a run that could not begin gets such a row, too.
+   * Or finds that the backup is completed, because only the database's answer was lost. Never rejects: healing does
+   * what cannot be done now.
    */
   settle: (failure: Error) => Promise<void>
-  /** The completed backup. Throws what settle() was told when it is not completed. */
+  /** The completed backup. If it is not completed, throws the failure that settle() received. */
   outcome: () => Backup
 }
 
-export function createPublication (context: Context, wanted: NewRun): Publication {
-  const { log, storage, logger } = context
-  const { id } = wanted
-  let run = wanted
-  let begun = false
-  let published: 'no' | 'perhaps' | 'yes' = 'no'
-  let completed: Backup | undefined
-  let failed: Error | undefined
+interface State {
+  run: NewRun
+  /** The log may contain the row. */
+  begun: boolean
+  /** The storage may contain the file. */
+  published: boolean
+  completed: Backup | undefined
+  failure: Error | undefined
+}
 
-  async function noteFailure (failure: Error): Promise<void> {
-    if (!begun) {
-      begun = await log.insert(leavesSlot(failure) ? { ...run, slot: null } : run, errorText(failure)) !== undefined
-      return
-    }
-    if (await log.fail(id, errorText(failure), leavesSlot(failure)) === undefined) {
-      const logged = await log.get(id)
-      if (logged !== undefined && hasSnapshot(logged.backup)) {
-        completed = { ...logged.backup, available: true, held: false }
-        return
-      }
-    }
-    if (published !== 'no') await storage.remove(run.filename)
-    await log.forgetFile(id)
-  }
-
+export function createPublication (context: Context, run: NewRun): Publication {
+  const state: State = { run, begun: false, published: false, completed: undefined, failure: undefined }
   return {
-    hasBegun: () => begun,
-    isCompleted: () => completed !== undefined,
-    async begin () {
-      // Before the answer, which may be lost when the row is there
-      begun = true
-      let inserted = await log.insert(run)
-      while (inserted === undefined && run.trigger === 'import') {
-        run = millisecondLater(run)
-        inserted = await log.insert(run)
-      }
-      begun = inserted !== undefined
-      if (inserted === undefined) throw run.slot === null ? new Busy(`another backup of the schema ${run.schema} began in the same millisecond`) : new SlotTaken()
-      return { ...inserted.backup, available: false, held: false }
-    },
-    async publish ({ manifest, sizeBytes, checksum, warnings = [], excludedTables = [] }) {
-      const { filename } = run
-      if (await log.expectFile(id) === undefined) throw takenForDead()
-      // Somebody else's file, which a failure must not take along
-      if (await storage.stat(filename) !== null) throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
-      const rowCounts = run.trigger === 'import' ? null : countRows(manifest, excludedTables)
-      const suspect = rowCounts !== null && isFull(run) ? await findSuspectTables(context, run.schema, rowCounts) : null
-      // The run may have taken long
-      await context.presence.require()
-      published = 'perhaps'
-      await storage.publish(spoolPath(context, id), filename)
-      published = 'yes'
-      const logged = await log.complete(id, { sizeBytes, tableCount: manifest.totalTables, rowCount: manifest.totalRows, checksum, warnings, rowCounts, suspect })
-      if (logged === undefined) throw takenForDead()
-      completed = { ...logged.backup, available: true, held: false }
-    },
-    async settle (failure) {
-      failed = failure
-      try {
-        await noteFailure(failure)
-      } catch (error) {
-        // Without the log nobody can say whether the file counts: healing does, when the database is back
-        logger.warn({ id, reason: errorText(error) }, 'a failed backup could not be noted or cleared away yet')
-        context.requestHealing()
-      }
-      // What resists, healing finds as well
-      await rm(spoolPath(context, id), { force: true }).catch(() => {})
-    },
+    begin: async () => await begin(context, state),
+    hasBegun: () => state.begun,
+    publish: async (written) => { await publish(context, state, written) },
+    isCompleted: () => state.completed !== undefined,
+    settle: async (failure) => { await settle(context, state, failure) },
     outcome () {
-      if (completed === undefined) throw failed
-      return completed
+      if (state.completed === undefined) throw state.failure
+      return state.completed
     }
   }
+}
+
+async function begin ({ log }: Context, state: State): Promise<Backup> {
+  // Set before the answer arrives: if the answer is lost, the row may exist
+  state.begun = true
+  let inserted = await log.insert(state.run)
+  while (inserted === undefined && state.run.trigger === 'import') {
+    state.run = millisecondLater(state.run)
+    inserted = await log.insert(state.run)
+  }
+  state.begun = inserted !== undefined
+  if (inserted !== undefined) return { ...inserted.backup, available: false, held: false }
+  const { schema, slot } = state.run
+  throw slot === null
+    ? new Busy(`another backup of the schema ${schema} began in the same millisecond`)
+    : new SlotTaken()
 }
 
 function millisecondLater (run: NewRun): NewRun {
@@ -116,7 +86,62 @@ function millisecondLater (run: NewRun): NewRun {
   return { ...run, startedAt, filename: snapshotFilename(run.schema, startedAt) }
 }
 
-const takenForDead = (): Error => new Aborted('the run was taken for dead, and its row in the log marked as failed or removed')
+async function publish (context: Context, state: State, written: WrittenSnapshot): Promise<void> {
+  const { log, storage } = context
+  const { id, schema, filename, trigger } = state.run
+  const { manifest, sizeBytes, checksum, warnings = [], excludedTables = [] } = written
+  if (await log.expectFile(id) === undefined) throw declaredDead()
+  // Before `published` is set, so that a failure does not remove the file of another backup
+  if (await storage.stat(filename) !== null) {
+    throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
+  }
+  const rowCounts = trigger === 'import' ? null : countRows(manifest, excludedTables)
+  const suspect = rowCounts !== null && isFull(state.run) ? await findSuspectTables(context, schema, rowCounts) : null
+  // Again, since the run may have taken long
+  await context.presence.require()
+  state.published = true
+  await storage.publish(spoolPath(context, id), filename)
+  const { totalTables: tableCount, totalRows: rowCount } = manifest
+  const logged = await log.complete(id, { sizeBytes, tableCount, rowCount, checksum, warnings, rowCounts, suspect })
+  if (logged === undefined) throw declaredDead()
+  state.completed = { ...logged.backup, available: true, held: false }
+}
 
-/** A run that was cut off, or that failed for a reason that may pass, leaves its slot to another attempt. */
-const leavesSlot = mayPass
+const declaredDead = (): Error =>
+  new Aborted('the run was declared dead, and its row in the log was marked as failed or removed')
+
+async function settle (context: Context, state: State, failure: Error): Promise<void> {
+  const { id } = state.run
+  state.failure = failure
+  try {
+    await recordFailure(context, state, failure)
+  } catch (error) {
+    // Only the log knows whether the file belongs to a completed backup, so healing decides when the database is back
+    context.logger.warn(
+      { id, reason: errorText(error) }, 'a failed backup could not be recorded or cleaned up yet; retrying'
+    )
+    context.requestHealing()
+  }
+  // If this fails, healing removes the file
+  await rm(spoolPath(context, id), { force: true }).catch(() => {})
+}
+
+async function recordFailure ({ log, storage }: Context, state: State, failure: Error): Promise<void> {
+  const { run, run: { id, filename } } = state
+  // A run that was aborted, or that failed for a transient reason, leaves its slot to another attempt
+  const releasesSlot = mayPass(failure)
+  if (!state.begun) {
+    const inserted = await log.insert(releasesSlot ? { ...run, slot: null } : run, errorText(failure))
+    state.begun = inserted !== undefined
+    return
+  }
+  if (await log.fail(id, errorText(failure), releasesSlot) === undefined) {
+    const logged = await log.get(id)
+    if (logged !== undefined && hasSnapshot(logged.backup)) {
+      state.completed = { ...logged.backup, available: true, held: false }
+      return
+    }
+  }
+  if (state.published) await storage.remove(filename)
+  await log.forgetFile(id)
+}

@@ -5,10 +5,10 @@ import { createMarkerFile, type Marker, markerName, markerPrefix, parseMarker } 
 import { publishText } from '../storage/publish-text.ts'
 import { findOtherOwner, isExpired, storageTaken } from './storage-ownership.ts'
 
-/** Marks the storage as that of this service's log. */
+/** Marks the storage as belonging to this service's log. */
 export interface StorageClaim {
   /**
-   * Writes a new marker and removes the ones before it.
+   * Writes a new marker and removes the old ones.
    * @throws FST_BACKUP_STORAGE_TAKEN, FST_BACKUP_STORAGE_MISSING
    */
   renew: () => Promise<void>
@@ -17,79 +17,95 @@ export interface StorageClaim {
 }
 
 export function createStorageClaim (context: Context): StorageClaim {
-  const { clock, log, options, presence, storage } = context
+  const { clock, options, presence, storage } = context
   const holder = randomBytes(4).toString('hex')
-  const findOwner = createOwnerSearch(context)
-  let identity: LogIdentity | undefined
-  /** The marker of this service in the storage. */
-  let current: string | undefined
+  const identity = createIdentity(context)
+  const otherOwner = createOwnerSearch(context)
+  const ownMarker = createOwnMarker(context)
 
-  /** A running service renews its marker even while the database does not answer. */
-  async function identify (): Promise<LogIdentity> {
-    const known = await log.identify().catch((error: unknown) => {
-      if (identity === undefined) throw error
-      return identity
-    })
-    identity = known
-    return known
-  }
-
-  /** A marker of this service, or of a service that was killed. */
+  /** The marker belongs to this service, or to a service that was killed. */
   function isObsolete (name: string): boolean {
     const marker = parseMarker(name)
     return marker !== undefined && (marker.holder === holder || isExpired(marker, clock.now()))
   }
 
-  async function publish (name: string): Promise<void> {
-    if (options.storage === undefined) await createMarkerFile(options.storagePath, name)
-    else await publishText(storage, name, '')
-    current = name
-    presence.left(name)
-  }
-
-  async function release (): Promise<void> {
-    if (current !== undefined) await storage.remove(current).catch(() => {})
-    current = undefined
-    presence.left(undefined)
-  }
-
   return {
     async renew () {
-      const own = await identify()
-      const names = await findOwner.require(own)
-      const isFirst = current === undefined
+      const own = await identity.read()
+      const names = await otherOwner.requireNone(own)
+      const isFirst = !ownMarker.exists()
       await (options.storage === undefined ? presence.prepare() : presence.require())
-      await publish(markerName({ ...own, holder, renewedAt: clock.now().getTime() }))
+      await ownMarker.publish(markerName({ ...own, holder, renewedAt: clock.now().getTime() }))
       if (isFirst) {
-        // Another log may have claimed the storage at the same moment: then both give it up and try again
-        await findOwner.require(own).catch(async (error: unknown) => {
-          findOwner.forget()
-          await release()
+        // If another log has claimed the storage at the same time, both release it and retry
+        await otherOwner.requireNone(own).catch(async (error: unknown) => {
+          otherOwner.forget()
+          await ownMarker.remove()
           throw error
         })
       }
-      // Where nothing may be deleted, they stay
+      // Ignores failures: a storage that does not allow deletion keeps them
       for (const old of names.filter(isObsolete)) await storage.remove(old).catch(() => {})
     },
-    release
+    release: ownMarker.remove
+  }
+}
+
+/** Reads the identity of the log. Remembers it, so that a service can renew its marker while the database is down. */
+function createIdentity ({ log }: Context): { read: () => Promise<LogIdentity> } {
+  let last: LogIdentity | undefined
+  return {
+    async read () {
+      const identity = await log.identify().catch((error: unknown) => {
+        if (last === undefined) throw error
+        return last
+      })
+      last = identity
+      return identity
+    }
+  }
+}
+
+/** The marker of this service in the storage. */
+interface OwnMarker {
+  exists: () => boolean
+  publish: (name: string) => Promise<void>
+  remove: () => Promise<void>
+}
+
+function createOwnMarker ({ options, presence, storage }: Context): OwnMarker {
+  let current: string | undefined
+  return {
+    exists: () => current !== undefined,
+    async publish (name) {
+      if (options.storage === undefined) await createMarkerFile(options.storagePath, name)
+      else await publishText(storage, name, '')
+      current = name
+      presence.left(name)
+    },
+    async remove () {
+      if (current !== undefined) await storage.remove(current).catch(() => {})
+      current = undefined
+      presence.left(undefined)
+    }
   }
 }
 
 interface OwnerSearch {
-  /** Gives the markers in the storage. Throws FST_BACKUP_STORAGE_TAKEN. */
-  require: (own: LogIdentity) => Promise<string[]>
+  /** Returns the markers in the storage. Throws FST_BACKUP_STORAGE_TAKEN when another log owns it. */
+  requireNone: (own: LogIdentity) => Promise<string[]>
   /** Forgets the last other owner. */
   forget: () => void
 }
 
 /**
- * Another owner whose marker has gone may be a service that is just being restarted, so the storage stays taken until that marker
- * would have expired.
+ * When the marker of another owner disappears, that service may just be restarting. So the storage stays taken until
+ * the marker would have expired.
  */
 function createOwnerSearch (context: Context): OwnerSearch {
   let lastSeen: Marker | undefined
   return {
-    async require (own) {
+    async requireNone (own) {
       const names = (await context.storage.list(markerPrefix)).map(({ name }) => name)
       const found = await findOtherOwner(context, names, own)
       lastSeen = found ?? lastSeen

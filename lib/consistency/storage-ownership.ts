@@ -3,12 +3,12 @@ import type { LogIdentity } from '../log/log-identity.ts'
 import type { Context } from '../runs/context.ts'
 import { isMarkerName, type Marker, markerName, markerPrefix, parseMarker } from '../storage/marker.ts'
 
-/** A running service renews its marker this often, in milliseconds. */
+/** Milliseconds after which a running service renews its marker. */
 export const renewalMs = 60_000
-/** A marker that is older than this was left behind by a service that no longer runs: several renewals, and what clocks differ by. */
+/** The service of an older marker no longer runs. Allows for missed renewals, and for clocks that differ. */
 const expiryMs = 3 * renewalMs
 
-/** Names in the storage, its markers at least. Undefined when the storage does not answer, which proves nothing. */
+/** The markers in the storage, and perhaps other names. Undefined when the storage does not answer. */
 async function storedNames ({ storage }: Pick<Context, 'storage'>): Promise<string[] | undefined> {
   return await storage.list(markerPrefix).then((stored) => stored.map(({ name }) => name), () => undefined)
 }
@@ -19,8 +19,8 @@ export const isSameLog = (marker: LogIdentity, own: LogIdentity): boolean =>
 export const isExpired = (marker: Marker, now: Date): boolean => marker.renewedAt + expiryMs < now.getTime()
 
 /**
- * The marker of another log that still exists, if there is one among these names. A log in the same database exists as long as
- * its table does; of a log elsewhere, only the age of its marker shows it.
+ * The marker of another log that still exists, if these names contain one. A log in the same database exists while its
+ * table exists. Whether a log in another database exists, only the age of its marker shows.
  */
 export async function findOtherOwner (
   { log, clock }: Pick<Context, 'log' | 'clock'>, names: string[], own: LogIdentity
@@ -31,7 +31,7 @@ export async function findOtherOwner (
   }
 }
 
-/** See findOtherOwner(); asks the log for its identity only where there is a marker. */
+/** Like findOtherOwner(). Reads the identity of the log only when the names contain a marker. */
 export async function findOwnerBesides (
   context: Pick<Context, 'log' | 'clock'>, names: string[]
 ): Promise<Marker | undefined> {
@@ -42,9 +42,9 @@ export const storageTaken = (owner: Marker): Error =>
   new StorageTaken(markerName(owner), new Date(owner.renewedAt).toISOString())
 
 /**
- * Throws FST_BACKUP_STORAGE_TAKEN when the storage belongs to another log: then nothing in it may be adopted or deleted, and
- * nothing may be added.
- * @param given the names in the storage, where they are known
+ * When the storage belongs to another log, this service must not adopt, delete or add files.
+ * @param given the names in the storage, if they are known
+ * @throws FST_BACKUP_STORAGE_TAKEN
  */
 export async function requireOwnStorage (
   context: Pick<Context, 'log' | 'clock' | 'storage'>, given?: string[]

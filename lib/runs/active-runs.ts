@@ -9,17 +9,17 @@ export interface Run {
   end: () => void
 }
 
-/** What is under way in this process: backups, restores, readings, uploads, downloads. */
+/** The operations in progress in this process: backups, restores, readings, uploads, downloads. */
 export interface Runs {
   /** Waits for a connection; rejects with FST_BACKUP_ABORTED or FST_BACKUP_SHUTTING_DOWN. */
   begin: (signal: AbortSignal | undefined) => Promise<Run>
-  /** The same for reading a backup's file to its end, which needs no connection: it waits for other readings only. */
+  /** Like begin(), to read a backup's file to its end. Needs no connection, so it waits only for other readings. */
   beginReading: (id: string, signal: AbortSignal | undefined) => Promise<Run>
-  /** The same for an upload, whose pace the sender decides: it waits for other uploads only. */
+  /** Like begin(), for an upload. The sender decides how long it takes, so it waits only for other uploads. */
   beginUpload: (id: string, signal: AbortSignal | undefined) => Promise<Run>
   /** Throws FST_BACKUP_SHUTTING_DOWN after stop(). */
   requireOpen: () => void
-  /** Destroys the stream and throws after stop(). */
+  /** After stop(), destroys the stream and throws FST_BACKUP_SHUTTING_DOWN. */
   trackDownload: (id: string, stream: Readable) => void
   /** Whether a download or a reading has the file of this backup open. */
   isBeingRead: (id: string) => boolean
@@ -27,9 +27,9 @@ export interface Runs {
   stop: () => Promise<void>
 }
 
-/** Each is a thread that is busy for as long as the file takes. */
-const readingsAtOnce = 2
-const uploadsAtOnce = 2
+/** Each reading and each upload keeps a thread busy until the end of the file. */
+const maxReadings = 2
+const maxUploads = 2
 
 const abortedByCaller = (): Error => new Aborted('by the caller')
 
@@ -37,7 +37,7 @@ const abortedByCaller = (): Error => new Aborted('by the caller')
 interface ActiveRuns {
   start: (semaphore: Semaphore, signal: AbortSignal | undefined) => Run
   abortAll: () => void
-  /** Resolves when no run is left. */
+  /** Resolves when all runs have ended. */
   idle: () => Promise<void>
 }
 
@@ -72,12 +72,12 @@ function createActiveRuns (now: () => Date): ActiveRuns {
   }
 }
 
-/** The wait for a permit, which the caller or a shutdown may end. */
+/** The wait for a permit. The caller's signal or a shutdown ends it. */
 interface Admission {
   /** Throws FST_BACKUP_SHUTTING_DOWN after close(). */
   requireOpen: () => void
   enter: (semaphore: Semaphore, signal: AbortSignal | undefined) => Promise<void>
-  /** Rejects those that wait, and everyone from now on. */
+  /** Rejects all waits, present and future. */
   close: () => void
 }
 
@@ -89,7 +89,7 @@ function createAdmission (): Admission {
     if (closed) throw new ShuttingDown()
   }
 
-  function requireWanted (signal: AbortSignal | undefined): void {
+  function requireNotAborted (signal: AbortSignal | undefined): void {
     requireOpen()
     if (signal?.aborted === true) throw abortedByCaller()
   }
@@ -97,7 +97,7 @@ function createAdmission (): Admission {
   return {
     requireOpen,
     async enter (semaphore, signal) {
-      requireWanted(signal)
+      requireNotAborted(signal)
       const waitEnded = new AbortController()
       await semaphore.acquire((abandon) => {
         waiting.add(abandon)
@@ -105,8 +105,8 @@ function createAdmission (): Admission {
         signal?.addEventListener('abort', () => { abandon(abortedByCaller()) }, { signal: waitEnded.signal })
       }).finally(() => { waitEnded.abort() })
       try {
-        // The caller may have aborted between the release of the permit and this line
-        requireWanted(signal)
+        // The signal may have aborted after the permit was released to this call and before this line runs
+        requireNotAborted(signal)
       } catch (error) {
         semaphore.release()
         throw error
@@ -119,37 +119,59 @@ function createAdmission (): Admission {
   }
 }
 
+/** Which backups' files are open. */
+interface OpenFiles {
+  /** Counts the file of this backup as open until the stream closes. */
+  addDownload: (id: string, stream: Readable) => void
+  /** Counts the file of this backup as open until the run ends. */
+  addRun: (id: string, run: Run) => Run
+  has: (id: string) => boolean
+  destroyDownloads: () => void
+}
+
+function createOpenFiles (): OpenFiles {
+  const downloads = new Map<Readable, string>()
+  const runs = new Map<Run, string>()
+  return {
+    addDownload (id, stream) {
+      downloads.set(stream, id)
+      stream.once('close', () => { downloads.delete(stream) })
+    },
+    addRun (id, run) {
+      const { end } = run
+      runs.set(run, id)
+      return Object.assign(run, {
+        end () {
+          runs.delete(run)
+          end()
+        }
+      })
+    },
+    has: (id) => [...downloads.values(), ...runs.values()].includes(id),
+    destroyDownloads () {
+      for (const stream of downloads.keys()) stream.destroy()
+    }
+  }
+}
+
 /** @param connections the semaphore of the pool */
 export function createRuns (connections: Semaphore, now: () => Date): Runs {
-  const readings = createSemaphore(readingsAtOnce)
-  const uploads = createSemaphore(uploadsAtOnce)
+  const readings = createSemaphore(maxReadings)
+  const uploads = createSemaphore(maxUploads)
   const admission = createAdmission()
   const active = createActiveRuns(now)
-  const downloads = new Map<Readable, string>()
-  const beingRead = new Map<Run, string>()
+  const openFiles = createOpenFiles()
 
   async function begin (semaphore: Semaphore, signal: AbortSignal | undefined): Promise<Run> {
     await admission.enter(semaphore, signal)
     return active.start(semaphore, signal)
   }
 
-  async function beginReading (semaphore: Semaphore, id: string, signal: AbortSignal | undefined): Promise<Run> {
-    const run = await begin(semaphore, signal)
-    const { end } = run
-    beingRead.set(run, id)
-    return Object.assign(run, {
-      end () {
-        beingRead.delete(run)
-        end()
-      }
-    })
-  }
-
   return {
     requireOpen: admission.requireOpen,
     begin: async (signal) => await begin(connections, signal),
-    beginReading: async (id, signal) => await beginReading(readings, id, signal),
-    beginUpload: async (id, signal) => await beginReading(uploads, id, signal),
+    beginReading: async (id, signal) => openFiles.addRun(id, await begin(readings, signal)),
+    beginUpload: async (id, signal) => openFiles.addRun(id, await begin(uploads, signal)),
     trackDownload (id, stream) {
       try {
         admission.requireOpen()
@@ -157,14 +179,13 @@ export function createRuns (connections: Semaphore, now: () => Date): Runs {
         stream.destroy()
         throw error
       }
-      downloads.set(stream, id)
-      stream.once('close', () => { downloads.delete(stream) })
+      openFiles.addDownload(id, stream)
     },
-    isBeingRead: (id) => [...downloads.values(), ...beingRead.values()].includes(id),
+    isBeingRead: openFiles.has,
     async stop () {
       admission.close()
       active.abortAll()
-      for (const stream of downloads.keys()) stream.destroy()
+      openFiles.destroyDownloads()
       await active.idle()
     }
   }

@@ -13,10 +13,10 @@ import type { Runner } from '../worker/runner.ts'
 import type { Runs } from './active-runs.ts'
 import type { StoragePresence } from './storage-presence.ts'
 
-/** What every use case works with. */
+/** The parts of the service that every use case works with. */
 export interface Context {
   options: ResolvedOptions
-  /** Whether the caller may name this schema. The service itself may name each that is no system schema. */
+  /** Whether the caller may use this schema. The service itself may use every schema except system schemas. */
   isAllowed: (schema: string) => boolean
   sql: Sql
   log: BackupLog
@@ -25,23 +25,24 @@ export interface Context {
   runs: Runs
   /** Whether the storage is the one that the log knows. */
   presence: StoragePresence
-  /** Where they take place. */
+  /** Performs backups and restores, in a worker thread or in this one. */
   runner: Runner
   clock: Clock
   logger: FastifyBaseLogger
-  /** Ids of backups whose files this process could not delete, and reported. */
+  /** Ids of backups whose files this process could not delete and has reported. */
   undeletable: Set<string>
   /** See Adoption.settle(). */
   adoptLost: () => Promise<void>
-  /** Asks for the log to be healed in the background, when a run could not be noted as ended. */
+  /** Requests healing of the log in the background, after the end of a run could not be recorded. */
   requestHealing: () => void
 }
 
-/** The file of a backup, where it is one of this machine's. */
+/** The file of a backup on this machine; null with a custom storage. */
 export const storedFile = ({ options }: Context, { filename }: { filename: string }): StoredFile | null =>
   options.storage === undefined ? { directory: options.storagePath, name: filename } : null
 
-/** Where a snapshot file grows until it is whole. */
-export const spoolPath = ({ options }: Context, id: string): string => join(options.storagePath, `.${id}.partial`)
+/** A snapshot is written to this file until it is complete. */
+export const spoolPath = ({ options }: Context, id: string): string =>
+  join(options.storagePath, `.${id}.partial`)
 
 export const logTable = ({ options }: Context): TableRef => ({ schema: options.logSchema, name: logTableName })

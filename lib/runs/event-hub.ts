@@ -3,7 +3,7 @@ import type { BackupEvents } from '../../types/index.ts'
 
 type Name = keyof BackupEvents
 
-/** Typed events. A listener that throws or rejects never harms the run that it listens to: `onListenerError` is told. */
+/** Typed events. A listener that throws or rejects never fails the run that emits: `onListenerError` is called. */
 export interface EventHub {
   emit: <E extends Name>(event: E, ...values: Parameters<BackupEvents[E]>) => void
   on: <E extends Name>(event: E, listener: BackupEvents[E]) => void
@@ -15,7 +15,8 @@ export function createEventHub (onListenerError: (event: Name) => void): EventHu
   const emitter = new EventEmitter()
   return {
     emit (event, ...values) {
-      for (const listener of emitter.rawListeners(event)) callGuarded(() => listener.apply(emitter, values), () => { onListenerError(event) })
+      const onError = (): void => { onListenerError(event) }
+      for (const listener of emitter.rawListeners(event)) callGuarded(() => listener.apply(emitter, values), onError)
     },
     on: (event, listener) => { emitter.on(event, listener) },
     once: (event, listener) => { emitter.once(event, listener) },
@@ -23,7 +24,7 @@ export function createEventHub (onListenerError: (event: Name) => void): EventHu
   }
 }
 
-/** Calls somebody else's function, which may be async; an unhandled rejection would end the process. */
+/** Calls a function of the application, which may be async: an unhandled rejection would end the process. */
 export function callGuarded (call: () => unknown, onError: () => void): void {
   try {
     Promise.resolve(call()).catch(onError)

@@ -6,7 +6,10 @@ import type { Context } from './context.ts'
 import { isMissing, publicStorageError } from '../storage/guard-storage.ts'
 import { outcomeOf } from './public-error.ts'
 
-export async function openSnapshot ({ storage }: Context, { filename }: { filename: string }, range?: ByteRange): Promise<Readable> {
+/** @throws FST_BACKUP_FILE_GONE */
+export async function openSnapshot (
+  { storage }: Context, { filename }: { filename: string }, range?: ByteRange
+): Promise<Readable> {
   try {
     return await storage.open(filename, range)
   } catch (error) {
@@ -14,34 +17,38 @@ export async function openSnapshot ({ storage }: Context, { filename }: { filena
   }
 }
 
-/** What its file has to be. That of an import keeps the id that the snapshot had elsewhere. */
-export const expectedOf = ({ id, trigger, checksum }: Backup): ExpectedSnapshot => ({ id: trigger === 'import' ? null : id, checksum })
+/** What the file of a backup has to contain. The file of an import keeps the id that the snapshot had elsewhere. */
+export const expectedOf = ({ id, trigger, checksum }: Backup): ExpectedSnapshot =>
+  ({ id: trigger === 'import' ? null : id, checksum })
 
-/** The file of a backup, as a run reads it. */
+/** The file of a backup, for a run that reads it. */
 export interface SnapshotSource {
-  /** From its first byte; as often as the run needs it. */
+  /** Opens the file at its first byte. A run may call it several times. */
   open: () => Promise<Readable>
-  /** What the run comes to: a file that could not be read is the storage's fault, whatever code of the system it was. */
+  /** The public error of the run. After a failed read it is an error of the storage, whatever system error it was. */
   failureOf: (error: unknown) => Error
 }
 
-export function createSnapshotSource (context: Context, backup: { filename: string }, signal: AbortSignal): SnapshotSource {
+export function createSnapshotSource (
+  context: Context, backup: { filename: string }, signal: AbortSignal
+): SnapshotSource {
   const streams: Readable[] = []
   return {
     async open () {
       const stream = await unlessAborted(openSnapshot(context, backup), signal)
       streams.push(stream)
-      // A storage that has gone quiet would hold the run, and stop(), for ever
+      // Otherwise a storage that stops answering would block the run, and stop(), forever
       return addAbortSignal(signal, stream)
     },
     failureOf (error) {
-      const unread = streams.map(({ errored }) => errored).find((errored) => errored !== null)
-      return outcomeOf(unread === undefined || signal.aborted ? error : publicStorageError(unread, 'read the snapshot'), signal)
+      const readError = streams.map(({ errored }) => errored).find((errored) => errored !== null)
+      if (readError === undefined || signal.aborted) return outcomeOf(error, signal)
+      return outcomeOf(publicStorageError(readError, 'read the snapshot'), signal)
     }
   }
 }
 
-/** A storage that does not answer holds nobody; a stream that comes too late is nobody's. */
+/** Rejects as soon as the signal aborts, since the storage may never answer. Destroys a stream that arrives later. */
 async function unlessAborted (opening: Promise<Readable>, signal: AbortSignal): Promise<Readable> {
   return await new Promise((resolve, reject) => {
     const abort = (): void => {

@@ -1,10 +1,10 @@
-/** Calls without an answer yet: app.close() waits for the requests that wait for them. */
+/** Calls that have not settled. app.close() waits for the requests that wait for them. */
 export interface PendingCalls {
-  /** Settles with `call`, or rejects when rejectAll() comes first. */
+  /** Settles like `call`, or rejects when rejectAll() is called first. */
   track: <T>(call: Promise<T>) => Promise<T>
-  /** Resolves when all calls so far have settled. */
+  /** Resolves when all calls that are pending now have settled. */
   settled: () => Promise<void>
-  /** Rejects the calls that have not settled; what they wait for continues. */
+  /** Rejects the calls that have not settled. Does not stop the work behind them. */
   rejectAll: (reason: Error) => void
 }
 

@@ -2,25 +2,25 @@ import { Unexpected } from '../errors.ts'
 import { isOwnError, kindOf } from '../own-error.ts'
 import { publicDatabaseError } from '../postgres/database-error.ts'
 
-/** What a caller gets: one of this library's own errors, none of which holds row data. */
+/** The error that the caller receives: one of this library's own errors, none of which contains row data. */
 export function publicError (error: unknown): Error {
-  const told = publicDatabaseError(error)
-  return told instanceof Error && isOwnError(told) ? told : withStackOf(error, new Unexpected(kindOf(error)))
+  const known = publicDatabaseError(error)
+  return known instanceof Error && isOwnError(known) ? known : withStackOf(error, new Unexpected(kindOf(error)))
 }
 
-/** What becomes of a run: after an abort whatever fails on the way out, fails because of it. */
+/** The error that a run fails with. After an abort, the abort is the reason for every other error. */
 export function outcomeOf (error: unknown, signal: AbortSignal): Error {
   return signal.aborted && !isOwnError(error) ? signal.reason as Error : publicError(error)
 }
 
-/** The places without the message: it may run over several lines. */
-function withStackOf (error: unknown, told: Error): Error {
-  if (!(error instanceof Error)) return told
+/** Copies the stack frames without the message, which may contain row data and span several lines. */
+function withStackOf (error: unknown, unexpected: Error): Error {
+  if (!(error instanceof Error)) return unexpected
   const message = new Set(error.message.split('\n'))
-  const places = String(error.stack).split('\n').filter((line) => line.startsWith('    at ') && !message.has(line))
-  told.stack = [`${told.name}: ${told.message}`, ...places].join('\n')
-  return told
+  const frames = String(error.stack).split('\n').filter((line) => line.startsWith('    at ') && !message.has(line))
+  unexpected.stack = [`${unexpected.name}: ${unexpected.message}`, ...frames].join('\n')
+  return unexpected
 }
 
-/** What the log keeps of it. */
+/** The text that the log stores. */
 export const errorText = (error: unknown): string => publicError(error).message

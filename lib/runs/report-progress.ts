@@ -2,20 +2,40 @@ import type { Progress } from '../../types/index.ts'
 import type { Context } from './context.ts'
 import { callGuarded } from './event-hub.ts'
 
-/** Milliseconds between two notes of a run's progress in the log, where other replicas read it. */
-const noteInterval = 1000
+type OnProgress = (progress: Progress) => void
 
-/** Tells the caller and the listeners of each report, and the log now and then. Nothing of it can fail the run. */
-export function createProgressLog ({ log, events, clock, logger }: Context, id: string, event: 'backup:progress' | 'restore:progress', onProgress: (progress: Progress) => void = () => {}): (progress: Progress) => void {
-  let noting = false
-  let nextNote = clock.now().getTime() + noteInterval
+/** Milliseconds between two updates of a run's progress in the log, where other replicas read it. */
+const updateInterval = 1000
+
+/**
+ * A callback of the caller that cannot fail the run: an error that it throws is logged.
+ * @param subject what the log line names
+ */
+export function guardProgress (
+  { logger }: Pick<Context, 'logger'>, subject: Record<string, string>, onProgress: OnProgress = () => {}
+): OnProgress {
   return (progress) => {
-    callGuarded(() => onProgress(progress), () => { logger.error({ id }, 'the onProgress of a call threw') })
+    callGuarded(() => onProgress(progress), () => { logger.error(subject, 'the onProgress callback threw an error') })
+  }
+}
+
+/**
+ * Passes each report to the caller and to the listeners, and one a second to the log. None of these can fail the run.
+ */
+export function createProgressLog (
+  context: Context, id: string, event: 'backup:progress' | 'restore:progress', onProgress?: OnProgress
+): OnProgress {
+  const { log, events, clock } = context
+  const report = guardProgress(context, { id }, onProgress)
+  let isUpdating = false
+  let nextUpdate = clock.now().getTime() + updateInterval
+  return (progress) => {
+    report(progress)
     events.emit(event, { id, progress })
     const now = clock.now().getTime()
-    if (noting || now < nextNote) return
-    noting = true
-    nextNote = now + noteInterval
-    log.setProgress(id, progress).catch(() => {}).finally(() => { noting = false })
+    if (isUpdating || now < nextUpdate) return
+    isUpdating = true
+    nextUpdate = now + updateInterval
+    log.setProgress(id, progress).catch(() => {}).finally(() => { isUpdating = false })
   }
 }

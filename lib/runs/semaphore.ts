@@ -1,8 +1,8 @@
-/** A counting semaphore: at most so many holders at a time; those that wait are served in turn. */
+/** A counting semaphore: at most `permits` holders at a time. It grants waiting calls in the order of their arrival. */
 export interface Semaphore {
   /**
-   * Resolves when the caller is a holder. When it has to wait, `onWaiting` is called with a function that ends the wait:
-   * the promise then rejects with the error that is passed to that function.
+   * Resolves when the caller has a permit. If it has to wait, `onWaiting` receives a function that ends the wait: the
+   * promise then rejects with the error that is passed to that function.
    */
   acquire: (onWaiting: (abandon: (error: Error) => void) => void) => Promise<void>
   release: () => void
@@ -29,7 +29,7 @@ export function createSemaphore (permits: number): Semaphore {
         })
       })
     },
-    /** Hands the permit directly to the one that has waited longest, or a newcomer could take it. */
+    /** Passes the permit directly to the call that has waited longest. Otherwise a later call could take it. */
     release () {
       const [next] = waiting
       if (next === undefined) free++
@@ -41,8 +41,8 @@ export function createSemaphore (permits: number): Semaphore {
 const byPool = new WeakMap<object, Semaphore>()
 
 /**
- * The semaphore of a pool's connections. One connection stays free of runs, which take long: for plans, and for other users of
- * the pool. Several engines on one pool share its semaphore.
+ * The semaphore of a pool's connections. Runs take long, so they leave one connection free for plans and for other
+ * users of the pool. Several engines on one pool share its semaphore.
  */
 export function connectionSemaphoreOf (pool: { options: { max: number } }): Semaphore {
   const semaphore = byPool.get(pool) ?? createSemaphore(pool.options.max - 1)

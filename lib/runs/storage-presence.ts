@@ -1,20 +1,27 @@
 import type { Rescan } from '../../types/index.ts'
 
 /**
- * Whether the storage is the one that the log knows. A directory that was made again, or one below a disk that is not mounted, has neither a
- * marker of the log nor any of its files: what is written there is lost to everybody as soon as the disk is back.
+ * Whether the storage is the one that the log knows. A directory that was created again, or the mount point of a disk
+ * that is not mounted, contains neither a marker of the log nor any of its files. What is written there is hidden as
+ * soon as the disk is mounted again.
  */
 export interface StoragePresence {
-  /** Looks for it, and remembers what it found. A storage that can't be asked is not taken for missing. */
+  /** Checks, and remembers the result. A storage that does not answer does not count as missing. */
   look: () => Promise<boolean>
-  /** Throws FST_BACKUP_STORAGE_MISSING. A storage that can't be asked is not taken for missing: what wants to write to it fails by itself. */
+  /**
+   * Checks, too. A storage that does not answer does not count as missing: writing to it fails by itself.
+   * @throws FST_BACKUP_STORAGE_MISSING
+   */
   require: () => Promise<void>
-  /** The same right before a file is written, and makes the directory for its spool file, unless that was there before. */
+  /**
+   * Like require(), directly before a file is written. Creates the directory for the spool file, unless the directory
+   * existed before and must therefore be mounted again.
+   */
   prepare: () => Promise<void>
-  /** Since when it is known to be missing; null when it is not, or nobody looked. */
+  /** Since when the storage is known to be missing; null when it is not, or when nothing has checked yet. */
   missingSince: () => Date | null
-  /** The marker that this service has left in the storage; undefined when it has taken it along. */
+  /** Sets the name of the marker that this service has left in the storage; undefined when the service removed it. */
   left: (marker: string | undefined) => void
-  /** The storage is taken as it is: what rescan() did not find is not expected any more, and what it found again is. */
+  /** Accepts the storage as it is: files that rescan() did not find are no longer expected; files that it found are. */
   accept: (rescan: Rescan) => Promise<void>
 }

@@ -14,11 +14,25 @@ import { createPublication, type Publication, SlotTaken } from '../consistency/p
 import type { Run } from '../runs/active-runs.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
-/** The slot that a scheduled run serves, and the schedule it comes from. */
-export interface Occasion { slot: Date, cron: string }
+/** The slot that a scheduled run serves, and the schedule that the slot belongs to. */
+export interface ScheduledSlot { slot: Date, cron: string }
 
-/** Rejects with SlotTaken when another run has claimed the slot of the occasion. */
-export async function beginCreate (context: Context, request: CreateOptions = {}, occasion: Occasion | null = null): Promise<Begun<Backup>> {
+/** A backup in progress. */
+interface Creation {
+  request: CreateOptions
+  run: Run
+  newRun: NewRun
+  publication: Publication
+  onBegun: (backup: Backup) => void
+}
+
+/**
+ * @param scheduled null for a backup that a caller requested
+ * @throws SlotTaken when another run has claimed the slot
+ */
+export async function beginCreate (
+  context: Context, request: CreateOptions = {}, scheduled: ScheduledSlot | null = null
+): Promise<Begun<Backup>> {
   checkArguments('create', request)
   const schema = requireAllowed(context, request.schema ?? context.options.schema)
   await context.log.prepare()
@@ -29,46 +43,51 @@ export async function beginCreate (context: Context, request: CreateOptions = {}
     id: randomUUID(),
     schema,
     filename: snapshotFilename(schema, run.startedAt),
-    trigger: occasion === null ? 'manual' : 'scheduled',
+    trigger: scheduled === null ? 'manual' : 'scheduled',
     createdBy: request.actor ?? null,
-    cron: occasion?.cron ?? null,
+    cron: scheduled?.cron ?? null,
     note: request.note ?? null,
     startedAt: run.startedAt,
-    slot: occasion?.slot ?? null,
+    slot: scheduled?.slot ?? null,
     partial: (request.excludeTables ?? []).length > 0
   }
+  const publication = createPublication(context, newRun)
   return await new Promise((resolve, reject) => {
-    const finished = performCreate(context, newRun, request, run, (backup) => { resolve({ backup, finished }) }).finally(run.end)
-    // Told by way of the promise above when the run never began
+    const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
+    const finished = performCreate(context, { request, run, newRun, publication, onBegun }).finally(run.end)
+    // A run that never began has no `finished` that anyone could handle
     finished.catch(reject)
   })
 }
 
-async function performCreate (context: Context, newRun: NewRun, request: CreateOptions, run: Run, onBegun: (backup: Backup) => void): Promise<Backup> {
+async function performCreate (context: Context, creation: Creation): Promise<Backup> {
   const { events } = context
-  const { id, schema, trigger } = newRun
-  const publication = createPublication(context, newRun)
+  const { id, schema, trigger } = creation.newRun
   try {
-    const backup = await writeBackup(context, newRun, request, run, publication, onBegun)
+    const backup = await writeBackup(context, creation)
     events.emit('backup:completed', backup)
     if (backup.suspect !== null) reportSuspect(context, backup)
     await pruneAfterRun(context, schema, trigger, id)
     return backup
   } catch (error) {
-    if (publication.hasBegun()) events.emit('backup:failed', { id, schema, error: error as Error })
+    if (creation.publication.hasBegun()) events.emit('backup:failed', { id, schema, error: error as Error })
     throw error
   }
 }
 
 function reportSuspect ({ events, logger }: Context, backup: Backup): void {
   const { id, schema, suspect } = backup
-  logger.warn({ id, schema, suspect }, 'a backup holds far fewer rows than those before it, which are held until this one is accepted or a restore succeeds')
+  logger.warn(
+    { id, schema, suspect },
+    'a backup has far fewer rows than those before it, which are held until this one is accepted or a restore succeeds'
+  )
   events.emit('backup:suspect', backup)
 }
 
-async function writeBackup (context: Context, newRun: NewRun, request: CreateOptions, run: Run, publication: Publication, onBegun: (backup: Backup) => void): Promise<Backup> {
+async function writeBackup (context: Context, creation: Creation): Promise<Backup> {
+  const { request, run, newRun, publication, onBegun } = creation
   const { options, runner, events, presence } = context
-  const { id, schema, trigger, note, startedAt } = newRun
+  const { id, schema, trigger, note, startedAt, partial } = newRun
   try {
     await context.adoptLost()
     await runner.takeSnapshot({
@@ -77,7 +96,7 @@ async function writeBackup (context: Context, newRun: NewRun, request: CreateOpt
       trigger,
       note,
       createdAt: startedAt.toISOString(),
-      partial: newRun.partial,
+      partial,
       spoolPath: spoolPath(context, id),
       excludeTables: [...options.excludeTables, ...request.excludeTables ?? []],
       logTable: logTable(context)
@@ -95,12 +114,14 @@ async function writeBackup (context: Context, newRun: NewRun, request: CreateOpt
   } catch (error) {
     if (error instanceof SlotTaken) throw error
     const failure = outcomeOf(error, run.signal)
-    if (publication.hasBegun() || !isRefusal(failure)) await publication.settle(failure)
-    else throw failure
+    if (!publication.hasBegun() && isRefusal(failure)) throw failure
+    await publication.settle(failure)
   }
   return publication.outcome()
 }
 
-/** Refusals of a call, rather than runs that failed before they could begin. */
-const refusals: ErrorCode[] = ['BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE']
-const isRefusal = (failure: Error): boolean => refusals.some((name) => isOwnError(failure, name))
+/** A refused call leaves no row in the log, unlike a run that failed before it could begin. */
+const refusals: ErrorCode[] = [
+  'BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE'
+]
+const isRefusal = (failure: Error): boolean => refusals.some((code) => isOwnError(failure, code))

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { ArgumentInvalid, SnapshotInvalid } from '../errors.ts'
+import type { NewRun } from '../log/run-records.ts'
 import { backupKey, tryLock } from '../postgres/locks.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction } from '../postgres/driver/transaction.ts'
@@ -11,21 +12,23 @@ import type { Backup, ImportOptions } from '../../types/index.ts'
 import { checkArguments, isNote } from '../arguments/check-arguments.ts'
 import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
-import { callGuarded } from '../runs/event-hub.ts'
 import { findForeignProblems } from '../snapshot/find-foreign-problems.ts'
 import { outcomeOf } from '../runs/public-error.ts'
+import { guardProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
-import { createPublication } from '../consistency/publish-snapshot.ts'
+import { createPublication, type Publication } from '../consistency/publish-snapshot.ts'
 import { receiveFile } from '../storage/receive-file.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
 /**
- * Takes in a snapshot that was made elsewhere. It is checked while it arrives, and only a whole one gets a row and a place in the storage; the file
- * stays as it is, to the byte.
+ * Imports a snapshot that was made elsewhere. The snapshot is checked while it arrives. Only a complete one gets a row
+ * and a file in the storage, and the file is kept byte for byte.
  */
 export async function importBackup (context: Context, source: Readable, request: ImportOptions = {}): Promise<Backup> {
-  if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) throw new ArgumentInvalid('import() takes a stream of bytes')
+  if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) {
+    throw new ArgumentInvalid('import() takes a stream of bytes')
+  }
   checkArguments('import', request)
   await context.log.prepare()
   await requireOwnStorage(context)
@@ -34,23 +37,24 @@ export async function importBackup (context: Context, source: Readable, request:
   const id = randomUUID()
   const run = await context.runs.beginUpload(id, request.signal)
   try {
-    const read = await receive(context, id, source, request, run).catch((error: unknown) => { throw outcomeOf(error, run.signal) })
-    return await publish(context, id, read, request, run)
+    const read = await receive(context, id, source, request, run)
+      .catch((error: unknown) => { throw outcomeOf(error, run.signal) })
+    return await publish(context, importRun(id, read, request, run), read, run)
   } finally {
     run.end()
   }
 }
 
-/** Gives a file of sound content at the spool path, or leaves none. */
-async function receive (context: Context, id: string, source: Readable, { onProgress }: ImportOptions, { signal }: Run): Promise<ReadSnapshot> {
+/** Writes a valid snapshot to the spool path. Leaves no file there after an error. */
+async function receive (
+  context: Context, id: string, source: Readable, { onProgress }: ImportOptions, { signal }: Run
+): Promise<ReadSnapshot> {
   const file = await receiveFile(source, spoolPath(context, id), signal)
   try {
     const read = await context.runner.readThrough(null, {
       open: async () => file.stream,
       limits: context.options.limits,
-      onProgress (progress) {
-        callGuarded(() => onProgress?.(progress), () => { context.logger.error({ id }, 'the onProgress of a call threw') })
-      },
+      onProgress: guardProgress(context, { id }, onProgress),
       signal
     }).catch((error: unknown) => { throw file.stream.errored ?? error })
     const problems = findForeignProblems(read)
@@ -64,35 +68,33 @@ async function receive (context: Context, id: string, source: Readable, { onProg
   }
 }
 
-/**
- * The row comes last, so that what is no snapshot leaves none. While it is running, the lock of the backup tells healing that somebody is at it;
- * that of the schema is not needed, since a backup beside it does no harm.
- */
-async function publish (context: Context, id: string, read: ReadSnapshot, request: ImportOptions, { startedAt, signal }: Run): Promise<Backup> {
-  const { events } = context
-  const { manifest } = read
+function importRun (
+  id: string, { manifest }: ReadSnapshot, { actor, note }: ImportOptions, { startedAt }: Run
+): NewRun {
   const { schema } = manifest
-  const publication = createPublication(context, {
+  return {
     id,
     schema,
     filename: snapshotFilename(schema, startedAt),
     trigger: 'import',
-    createdBy: request.actor ?? null,
+    createdBy: actor ?? null,
     cron: null,
-    note: request.note ?? (isNote(manifest.note) ? manifest.note : null),
+    note: note ?? (isNote(manifest.note) ? manifest.note : null),
     startedAt,
     slot: null,
     partial: manifest.partial ?? false
-  })
+  }
+}
+
+/** The row is inserted last, so that an invalid file leaves no row. */
+async function publish (context: Context, newRun: NewRun, read: ReadSnapshot, { signal }: Run): Promise<Backup> {
+  const { events } = context
+  const { id, schema } = newRun
+  const publication = createPublication(context, newRun)
   try {
-    await inTransaction(context.sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
-      await pinSettings(tx)
-      await tryLock(tx, backupKey(id))
-      events.emit('backup:started', await publication.begin())
-      await publication.publish(read)
-    }, signal)
+    await publishLocked(context, id, publication, read, signal)
   } catch (error) {
-    // What is published is there, whatever becomes of the transaction, which held nothing but the lock
+    // A completed publication stays complete when the transaction fails: the transaction only held the lock
     if (!publication.isCompleted()) {
       const failure = outcomeOf(error, signal)
       if (!publication.hasBegun()) {
@@ -107,4 +109,19 @@ async function publish (context: Context, id: string, read: ReadSnapshot, reques
   events.emit('backup:completed', backup)
   await pruneAfterRun(context, schema, 'import', id)
   return backup
+}
+
+/**
+ * While the row is running, the lock of the backup shows healing that the import is alive. The import does not need the
+ * lock of the schema, since a backup at the same time does no harm.
+ */
+async function publishLocked (
+  { sql, events }: Context, id: string, publication: Publication, read: ReadSnapshot, signal: AbortSignal
+): Promise<void> {
+  await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
+    await pinSettings(tx)
+    await tryLock(tx, backupKey(id))
+    events.emit('backup:started', await publication.begin())
+    await publication.publish(read)
+  }, signal)
 }

@@ -14,9 +14,10 @@ import { publicStorageError } from '../storage/guard-storage.ts'
 import type { Completed } from '../log/completed-backup.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 
+/** A backup to restore, and the schema to restore it into. */
 export interface Source { source: Completed, schema: string }
 
-/** What a plan and a restore are about; what may not be named is refused before the backup is looked for. */
+/** Checks the schema of the request before it looks for the backup, so that a refusal does not depend on the backup. */
 export async function findSource (context: Context, id: string, request: PlanOptions): Promise<Source> {
   checkId(id)
   if (request.schema !== undefined) requireAllowed(context, request.schema)
@@ -24,11 +25,22 @@ export async function findSource (context: Context, id: string, request: PlanOpt
   return { source, schema: requireAllowed(context, request.schema ?? source.schema) }
 }
 
-export async function restoreTarget (context: Context, schema: string, { tables }: PlanOptions): Promise<RestoreTarget> {
-  return { schema, tables, excludeTables: context.options.excludeTables, logTable: logTable(context), allowedSchemas: await allowedSchemas(context) }
+export async function restoreTarget (
+  context: Context, schema: string, { tables }: PlanOptions
+): Promise<RestoreTarget> {
+  return {
+    schema,
+    tables,
+    excludeTables: context.options.excludeTables,
+    logTable: logTable(context),
+    allowedSchemas: await allowedSchemas(context)
+  }
 }
 
-/** A function can not go to another thread, so it is asked before; null when callers are not bounded. */
+/**
+ * The names of the schemas that the caller may use, for the worker thread, which cannot call the function that decides.
+ * Null when callers may use all schemas.
+ */
 async function allowedSchemas (context: Context): Promise<string[] | null> {
   if (!context.options.areCallersBounded) return null
   const schemas = await inTransaction(context.sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
@@ -44,7 +56,8 @@ export async function planRestore (context: Context, id: string, request: PlanOp
   const stream = await openSnapshot(context, source)
   try {
     const manifest = await readHead(stream)
-    return { id, ...await previewRestore(context.sql, manifest, await restoreTarget(context, schema, request)) }
+    const target = await restoreTarget(context, schema, request)
+    return { id, ...await previewRestore(context.sql, manifest, target) }
   } finally {
     stream.destroy()
   }

@@ -11,7 +11,7 @@ export async function pruneBackups (context: Context): Promise<PrunedBackup[]> {
   const names = (await context.storage.list()).map(({ name }) => name)
   await requireOwnStorage(context, names)
   const stored = new Set(names)
-  // Without a schedule of its own, a service does not know how long scheduled snapshots are to be kept
+  // A service without a schedule does not know how long scheduled snapshots have to be kept
   for (const schema of await context.log.schemas()) {
     pruned.push(...await pruneSchema(context, { schema, stored, retentionDays: enabled ? retentionDays : null }))
   }

@@ -5,7 +5,9 @@ import { isVisible as isVisibleTo } from '../callers/schema-access.ts'
 import { hasSnapshot } from '../log/completed-backup.ts'
 import type { Context } from '../runs/context.ts'
 import { findHolds, findWaitingSuspects, toGuarded } from '../consistency/holds.ts'
-import { checkSchemaList, checkStorage, checks, type Facts, problem, type ScheduleFacts, type Slots } from '../health/health-checks.ts'
+import type { Facts, ScheduleFacts, Slots } from '../health/facts.ts'
+import { checkSchemaList, checkStorage, checks } from '../health/health-checks.ts'
+import { problem } from '../health/problem.ts'
 import { isOwnError } from '../own-error.ts'
 import { errorText } from '../runs/public-error.ts'
 import { schemaOfFilename } from '../snapshot/file-format.ts'
@@ -16,7 +18,7 @@ import { findOwnerBesides, storageTaken } from '../consistency/storage-ownership
 
 interface KnownSchemas { names: string[] | null, failure: ScheduleFacts['failure'] }
 
-/** What of the schedule the status tells. */
+/** The parts of the schedule that the status reports. */
 export interface ScheduleView {
   cadence: Slots
   nextRunAt: () => Date | null
@@ -24,69 +26,102 @@ export interface ScheduleView {
   knownSchemas: () => Promise<KnownSchemas>
 }
 
-/** Whether the caller may know of a schema. */
+/** Whether the caller may see a schema. */
 type IsVisible = (schema: string) => boolean
 
-/** How the service stands; while the database is down, what is known without it. The storage is listed once or twice, however many backups there are. */
-export async function readStatus (context: Context, schedule: ScheduleView | undefined, query: StatusQuery = {}): Promise<Status> {
+/** Everything that the status reads before the log, which may be unavailable. */
+interface Inputs {
+  options: Pick<Status, 'allowRestore' | 'nextRunAt'>
+  query: StatusQuery
+  schedule: ScheduleView | undefined
+  known: KnownSchemas | null
+  /** Names in the storage; null when the storage does not answer. */
+  stored: Set<string> | null
+  isVisible: IsVisible
+}
+
+/**
+ * The status of the service. While the database is down, it holds only what is known without the database. Lists the
+ * storage once or twice, however many backups there are.
+ */
+export async function readStatus (
+  context: Context, schedule: ScheduleView | undefined, query: StatusQuery = {}
+): Promise<Status> {
   checkArguments('status', query)
-  const isVisible: IsVisible = (schema) => isVisibleTo(context, schema)
   const stored = await storedNames(context)
   const known = await schedule?.knownSchemas() ?? null
-  const told = {
+  const isVisible: IsVisible = (schema) => isVisibleTo(context, schema)
+  const options = {
     allowRestore: context.options.allowRestore,
     nextRunAt: schedule?.nextRunAt()?.toISOString() ?? null
   }
   try {
-    const running = (await context.log.running()).filter((logged) => isVisible(logged.backup.schema) && isRunning(toVisible(context, logged)))
-    const facts = await gatherFacts(context, stored, await scheduleFacts(context, schedule, known, running, isVisible), isVisible)
-    const problems = checks.flatMap((check) => check(facts))
-    return {
-      healthy: problems.length === 0,
-      problems,
-      ...told,
-      running: await describeAll(context, running, facts.stored),
-      ...await newestPage(context, query, facts.stored),
-      bytesHeld: bytesOf(facts)
-    }
+    return await readFromLog(context, { options, query, schedule, known, stored, isVisible })
   } catch (error) {
     const problems = [
       problem(isOwnError(error, 'DATABASE_UNAVAILABLE') ? 'database_unavailable' : 'log_unusable', errorText(error)),
       ...checkStorage({ stored, storageMissingSince: context.presence.missingSince(), storageTaken: null }),
       ...checkSchemaList({ schedule: known })
     ]
-    return { healthy: false, problems, ...told, running: [], newest: [], newestNext: null, bytesHeld: null }
+    return { healthy: false, problems, ...options, running: [], newest: [], newestNext: null, bytesHeld: null }
   }
 }
 
-const isRunning = ({ status, restore }: LoggedBackup['backup']): boolean => status === 'running' || restore?.status === 'running'
+async function readFromLog (context: Context, inputs: Inputs): Promise<Status> {
+  const running = (await context.log.running()).filter((logged) => {
+    return inputs.isVisible(logged.backup.schema) && isRunning(toVisible(context, logged))
+  })
+  const facts = await gatherFacts(context, inputs, await scheduleFacts(context, inputs, running))
+  const problems = checks.flatMap((check) => check(facts))
+  return {
+    healthy: problems.length === 0,
+    problems,
+    ...inputs.options,
+    running: await describeAll(context, running, facts.stored),
+    ...await newestPage(context, inputs.query, facts.stored),
+    bytesHeld: bytesOf(facts)
+  }
+}
+
+const isRunning = ({ status, restore }: LoggedBackup['backup']): boolean =>
+  status === 'running' || restore?.status === 'running'
 
 function bytesOf ({ files, stored }: Facts): number | null {
-  return stored === null ? null : files.filter(({ filename }) => stored.has(filename)).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  if (stored === null) return null
+  return files.filter(({ filename }) => stored.has(filename)).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 }
+
 async function storedNames ({ storage }: Context): Promise<Set<string> | null> {
   return await storage.list().then((stored) => new Set(stored.map(({ name }) => name)), () => null)
 }
 
-async function describeAll (context: Context, backups: LoggedBackup[], stored: Set<string> | null): Promise<Backup[]> {
+async function describeAll (
+  context: Context, backups: LoggedBackup[], stored: Set<string> | null
+): Promise<Backup[]> {
   const holds = await findHolds(context, backups.map(({ backup }) => backup.schema))
   return backups.map((logged) => {
     const backup = toVisible(context, logged)
-    const isThere = hasSnapshot(backup)
-    return { ...backup, available: isThere && stored?.has(backup.filename) === true, held: isThere && holds(backup.schema).isHeld(toGuarded(logged)) }
+    if (!hasSnapshot(backup)) return { ...backup, available: false, held: false }
+    const available = stored?.has(backup.filename) === true
+    return { ...backup, available, held: holds(backup.schema).isHeld(toGuarded(logged)) }
   })
 }
 
 const defaultPage = 100
 
-async function newestPage (context: Context, { schema, after, limit = defaultPage }: StatusQuery, stored: Set<string> | null): Promise<Pick<Status, 'newest' | 'newestNext'>> {
-  const page = await context.log.newestPage({ schema, after, limit: limit + 1, visible: await visibleSchemas(context) })
+async function newestPage (
+  context: Context, { schema, after, limit = defaultPage }: StatusQuery, stored: Set<string> | null
+): Promise<Pick<Status, 'newest' | 'newestNext'>> {
+  const visible = await visibleSchemas(context)
+  const page = await context.log.newestPage({ schema, after, limit: limit + 1, visible })
   const newest = page.slice(0, limit)
   const last = page.length > limit ? newest.at(-1) : undefined
   return { newest: await describeAll(context, newest, stored), newestNext: last?.backup.schema ?? null }
 }
 
-async function gatherFacts (context: Context, names: Set<string> | null, schedule: ScheduleFacts | null, isVisible: IsVisible): Promise<Facts> {
+async function gatherFacts (
+  context: Context, { stored: names, isVisible }: Inputs, schedule: ScheduleFacts | null
+): Promise<Facts> {
   const { log, presence } = context
   const clocks = await compareClocks(context)
   const { files, stored } = await compareFiles(context, names)
@@ -108,8 +143,13 @@ async function gatherFacts (context: Context, names: Set<string> | null, schedul
   }
 }
 
-/** A file that was published or pruned between the look at the storage and the one at the log is not missing: whatever is gets a second look. */
-async function compareFiles (context: Context, names: Set<string> | null): Promise<Pick<Facts, 'files' | 'stored'>> {
+/**
+ * A file that was published or pruned after the storage was listed and before the log was read is not missing. So both
+ * are read again when a file seems to be missing.
+ */
+async function compareFiles (
+  context: Context, names: Set<string> | null
+): Promise<Pick<Facts, 'files' | 'stored'>> {
   const files = await context.log.heldFiles()
   if (names === null || files.every(({ filename }) => names.has(filename))) return { files, stored: names }
   const stored = await storedNames(context)
@@ -117,17 +157,30 @@ async function compareFiles (context: Context, names: Set<string> | null): Promi
   return { files: files.filter(({ filename }) => still.has(filename)), stored }
 }
 
-/** Files without a row that the caller may know of. A second look here as well, since a backup that is pruned loses its file first. */
-async function findUnknown (context: Context, stored: Set<string>, files: Facts['files'], isVisible: IsVisible): Promise<string[]> {
+/**
+ * Files without a row that the caller may see. Lists the storage again when it finds any: the row of a pruned backup is
+ * deleted after its file, so a file whose row has gone since the first list may have gone, too.
+ */
+async function findUnknown (
+  context: Context, stored: Set<string>, files: Facts['files'], isVisible: IsVisible
+): Promise<string[]> {
   const held = new Set(files.map(({ filename }) => filename))
-  const isForCaller = (schema: string | undefined): boolean => !context.options.areCallersBounded || (schema !== undefined && isVisible(schema))
-  const others = [...stored].filter((name) => !held.has(name) && isSnapshotName(name) && parseSidecarName(name) === undefined && isForCaller(schemaOfFilename(name)))
+  const isVisibleFile = (name: string): boolean => {
+    if (!context.options.areCallersBounded) return true
+    const schema = schemaOfFilename(name)
+    return schema !== undefined && isVisible(schema)
+  }
+  const isSnapshot = (name: string): boolean => isSnapshotName(name) && parseSidecarName(name) === undefined
+  const others = [...stored].filter((name) => !held.has(name) && isSnapshot(name) && isVisibleFile(name))
   const unknown = others.length === 0 ? [] : await context.log.unknownFiles(others)
   const still = unknown.length === 0 ? null : await storedNames(context)
   return unknown.filter((name) => still?.has(name))
 }
 
-/** The database's clock was read at some moment of the query, so that only what is beyond its ends is a difference. */
+/**
+ * The database reads its clock at some moment between the start and the end of the query. So only a time outside these
+ * two proves a difference.
+ */
 async function compareClocks ({ log, clock }: Context): Promise<Pick<Facts, 'now' | 'databaseNow' | 'clockOffsetMs'>> {
   const before = clock.now().getTime()
   const databaseNow = await log.databaseTime()
@@ -137,10 +190,13 @@ async function compareClocks ({ log, clock }: Context): Promise<Pick<Facts, 'now
   return { now, databaseNow, clockOffsetMs }
 }
 
-async function scheduleFacts ({ log }: Context, schedule: ScheduleView | undefined, known: KnownSchemas | null, running: LoggedBackup[], isVisible: IsVisible): Promise<ScheduleFacts | null> {
+async function scheduleFacts (
+  { log }: Context, { schedule, known, isVisible }: Inputs, running: LoggedBackup[]
+): Promise<ScheduleFacts | null> {
   const startedAt = schedule?.startedAt() ?? null
   if (schedule === undefined || known === null || startedAt === null) return null
   const schemas = (known.names ?? []).filter(isVisible)
+  const runningBackups = running.map(({ backup }) => backup).filter(({ status }) => status === 'running')
   return {
     slots: schedule.cadence,
     startedAt,
@@ -148,6 +204,6 @@ async function scheduleFacts ({ log }: Context, schedule: ScheduleView | undefin
     failure: known.failure,
     existing: await log.existingSchemas(schemas),
     firstRuns: await log.firstRuns(schemas),
-    running: new Map(running.filter(({ backup }) => backup.status === 'running').map(({ backup }) => [backup.schema, new Date(backup.startedAt)]))
+    running: new Map(runningBackups.map((backup) => [backup.schema, new Date(backup.startedAt)]))
   }
 }

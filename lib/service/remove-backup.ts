@@ -10,15 +10,17 @@ export async function removeBackup (context: Context, id: string): Promise<void>
   const { log } = context
   let { backup } = await getLogged(context, id)
   if (backup.status === 'running' || backup.restore?.status === 'running') {
-    // Its replica may have died since
+    // The replica that runs it may have died
     await failDeadRuns(context)
     backup = (await getLogged(context, id)).backup
   }
   if (backup.status === 'running' || isInUse(context, backup)) throw new Busy(`The backup ${id} is in use`)
   await requireOwnStorage(context)
-  const [marked] = await log.markRemoved(backup.schema, (finished) => finished.map((logged) => logged.backup).filter((other) => other.id === id))
+  const [marked] = await log.markRemoved(backup.schema, (finished) => {
+    return finished.map((logged) => logged.backup).filter((other) => other.id === id)
+  })
   if (marked === undefined) {
-    // In use by another replica, or removed in the meantime
+    // Another replica uses the backup, or has removed it: then this throws FST_BACKUP_NOT_FOUND
     await getLogged(context, id)
     throw new Busy(`The backup ${id} is in use`)
   }

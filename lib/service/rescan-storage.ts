@@ -4,11 +4,17 @@ import { adoptFiles } from '../consistency/adopt-files.ts'
 import type { Context } from '../runs/context.ts'
 import type { LongCall, Rescan } from '../../types/index.ts'
 
-/** Adopts the snapshots in the storage that have no row, and accepts the storage as it is. Throws FST_BACKUP_STORAGE_TAKEN. */
+/**
+ * Adopts the snapshots in the storage that have no row, and accepts the storage as it is.
+ * @throws FST_BACKUP_STORAGE_TAKEN
+ */
 export async function rescanStorage (context: Context, call: LongCall = {}): Promise<Rescan> {
   checkArguments('rescan', call)
   const { adopted, missing } = await adoptFiles(context, call)
-  const rescan = { adopted: await describeBackups(context, adopted), missing: await describeBackups(context, missing) }
+  const rescan = {
+    adopted: await describeBackups(context, adopted),
+    missing: await describeBackups(context, missing)
+  }
   await context.presence.accept(rescan)
   return rescan
 }

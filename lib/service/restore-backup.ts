@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { NotFound, RestoreNotAllowed } from '../errors.ts'
 import type { RestoreKey } from '../log/restore-records.ts'
 import type { NewRun } from '../log/run-records.ts'
-import type { RestoreJob } from '../restore/restore-job.ts'
+import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
 import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
 import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { Backup, RestoreOptions, RestoreResult } from '../../types/index.ts'
@@ -16,20 +16,23 @@ import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { createPublication, type Publication } from '../consistency/publish-snapshot.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { describeBackup } from '../callers/visible-backups.ts'
-import { createSnapshotSource, expectedOf } from '../runs/open-snapshot.ts'
+import { createSnapshotSource, expectedOf, type SnapshotSource } from '../runs/open-snapshot.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
-/** A restore that is under way. */
+/** A restore in progress. */
 interface Restore extends Source {
   request: RestoreOptions
   run: Run
   key: RestoreKey
-  /** The snapshot of what is about to be replaced. */
+  /** The snapshot of the rows that the restore replaces. */
   preRestore: NewRun
   publication: Publication
+  onBegun: (backup: Backup) => void
 }
 
-export async function beginRestore (context: Context, id: string, request: RestoreOptions = {}): Promise<Begun<RestoreResult>> {
+export async function beginRestore (
+  context: Context, id: string, request: RestoreOptions = {}
+): Promise<Begun<RestoreResult>> {
   if (!context.options.allowRestore) throw new RestoreNotAllowed()
   checkArguments('restore', request)
   const found = await findSource(context, id, request)
@@ -40,8 +43,10 @@ export async function beginRestore (context: Context, id: string, request: Resto
   const publication = createPublication(context, preRestore)
   const key = { id, target: found.schema, startedAt: run.startedAt }
   return await new Promise((resolve, reject) => {
-    const finished = performRestore(context, { ...found, request, run, key, preRestore, publication }, (backup) => { resolve({ backup, finished }) })
-      .finally(run.end)
+    const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
+    const restore: Restore = { ...found, request, run, key, preRestore, publication, onBegun }
+    const finished = performRestore(context, restore).finally(run.end)
+    // A run that never began has no `finished` that anyone could handle
     finished.catch(reject)
   })
 }
@@ -61,48 +66,81 @@ function preRestoreRun ({ source, schema }: Source, { startedAt }: Run, { actor 
   }
 }
 
-async function performRestore (context: Context, restore: Restore, onBegun: (backup: Backup) => void): Promise<RestoreResult> {
-  const { log, events, clock, runner } = context
-  const { source, schema, request, run, key, preRestore, publication } = restore
-  const { id } = source
-  const file = createSnapshotSource(context, source, run.signal)
-  let begun = false
+async function performRestore (context: Context, restore: Restore): Promise<RestoreResult> {
+  const { events, clock, runner } = context
+  const { source: { id }, schema, run, key, preRestore } = restore
+  const file = createSnapshotSource(context, restore.source, run.signal)
+  const record = createRestoreRecord(context, restore)
   try {
-    const restored = await runner.restoreSnapshot(await restoreJob(context, restore), {
-      async onLocked () {
-        // Before the answer, which may be lost when the record is there
-        begun = true
-        const logged = await log.beginRestore(key, preRestore.createdBy)
-        begun = logged !== undefined
-        if (logged === undefined) throw new NotFound(id)
-        events.emit('restore:started', { id, schema })
-        onBegun(await describeBackup(context, logged))
-      },
-      open: file.open,
-      async onPreRestoreStarted () { await publication.begin() },
-      async onPreRestoreWritten (written) {
-        await publication.publish(written)
-        await log.notePreRestore(key, preRestore.id)
-      },
-      onProgress: createProgressLog(context, id, 'restore:progress', request.onProgress),
-      signal: run.signal
-    })
+    const hooks = restoreHooks(context, restore, file, record)
+    const restored = await runner.restoreSnapshot(await restoreJob(context, restore), hooks)
     const result = resultOf(restored, key, preRestore.id, clock.now())
     events.emit('restore:completed', result)
-    // After a failure the next run does: to make room for the snapshot of a moment ago its very source might go
+    // After a failure the next run prunes: pruning now could remove the backup that the caller wants to restore, to
+    // make room for the snapshot taken just before
     await pruneAfterRun(context, schema, 'pre_restore', preRestore.id)
     return result
   } catch (error) {
     const failure = file.failureOf(error)
-    if (begun) {
-      await noteFailure(context, restore, failure)
+    if (record.hasBegun()) {
+      await record.fail(failure)
       events.emit('restore:failed', { id, schema, error: failure })
     }
     throw failure
   }
 }
 
-async function restoreJob (context: Context, { source, schema, request, key, preRestore }: Restore): Promise<RestoreJob> {
+/** The record of the restore in the log, in the row of its backup. */
+interface RestoreRecord {
+  begin: () => Promise<void>
+  /** Whether the log may hold the record. */
+  hasBegun: () => boolean
+  /** Never rejects. The rows have been rolled back; the snapshot of them stays if it is complete. */
+  fail: (failure: Error) => Promise<void>
+}
+
+function createRestoreRecord (context: Context, restore: Restore): RestoreRecord {
+  const { log, events } = context
+  const { source: { id }, schema, key, preRestore, publication, onBegun } = restore
+  let begun = false
+  return {
+    async begin () {
+      // Set before the answer arrives: if the answer is lost, the record may exist
+      begun = true
+      const logged = await log.beginRestore(key, preRestore.createdBy)
+      begun = logged !== undefined
+      if (logged === undefined) throw new NotFound(id)
+      events.emit('restore:started', { id, schema })
+      onBegun(await describeBackup(context, logged))
+    },
+    hasBegun: () => begun,
+    async fail (failure) {
+      if (publication.hasBegun() && !publication.isCompleted()) await publication.settle(failure)
+      await log.failRestore(key, errorText(failure)).catch(context.requestHealing)
+    }
+  }
+}
+
+function restoreHooks (
+  context: Context, restore: Restore, file: SnapshotSource, record: RestoreRecord
+): RestoreHooks {
+  const { source, request, run, key, preRestore, publication } = restore
+  return {
+    onLocked: record.begin,
+    open: file.open,
+    async onPreRestoreStarted () { await publication.begin() },
+    async onPreRestoreWritten (written) {
+      await publication.publish(written)
+      await context.log.notePreRestore(key, preRestore.id)
+    },
+    onProgress: createProgressLog(context, source.id, 'restore:progress', request.onProgress),
+    signal: run.signal
+  }
+}
+
+async function restoreJob (
+  context: Context, { source, schema, request, key, preRestore }: Restore
+): Promise<RestoreJob> {
   return {
     ...await restoreTarget(context, schema, request),
     id: source.id,
@@ -110,18 +148,20 @@ async function restoreJob (context: Context, { source, schema, request, key, pre
     expected: expectedOf(source),
     allowSchemaDrift: request.allowSchemaDrift === true,
     allowModified: request.allowModified === true,
-    preRestore: { ...preRestore, createdAt: preRestore.startedAt.toISOString(), spoolPath: spoolPath(context, preRestore.id) },
-    completion: context.log.restoreCompletion(key, preRestore.createdBy, preRestore.id, request.tables === undefined)
+    preRestore: {
+      ...preRestore,
+      createdAt: preRestore.startedAt.toISOString(),
+      spoolPath: spoolPath(context, preRestore.id)
+    },
+    completion: context.log.restoreCompletion(
+      key, preRestore.createdBy, preRestore.id, request.tables === undefined
+    )
   }
 }
 
-/** Never rejects. What was replaced has been rolled back; the snapshot of it stays, once it is complete. */
-async function noteFailure ({ log, requestHealing }: Context, { key, publication }: Restore, failure: Error): Promise<void> {
-  if (publication.hasBegun() && !publication.isCompleted()) await publication.settle(failure)
-  await log.failRestore(key, errorText(failure)).catch(requestHealing)
-}
-
-function resultOf ({ tables, drift, phases }: RestoredSnapshot, { id, target, startedAt }: RestoreKey, preRestoreId: string, now: Date): RestoreResult {
+function resultOf (
+  { tables, drift, phases }: RestoredSnapshot, { id, target, startedAt }: RestoreKey, preRestoreId: string, now: Date
+): RestoreResult {
   return {
     id,
     preRestoreId,

@@ -8,43 +8,53 @@ import type { Context } from '../runs/context.ts'
 import { describeBackup, getLogged } from '../callers/visible-backups.ts'
 import { removeSidecar, removeSidecars, writeSidecar } from '../consistency/sidecar.ts'
 
-const attempts = 10
+const maxAttempts = 10
 
-/** Keeps a change in the log and beside the file. Throws FST_BACKUP_NOT_COMPLETED for the acceptance of what is no snapshot. */
+/**
+ * Stores a change in the log and in the sidecar of the file.
+ * @throws FST_BACKUP_NOT_COMPLETED when the change accepts a backup that has no snapshot
+ */
 export async function updateBackup (context: Context, id: string, changes: BackupChanges): Promise<Backup> {
   checkId(id)
   checkArguments('update', changes)
-  for (let attempt = 0; attempt < attempts; attempt++) {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const updated = await tryUpdate(context, id, changes)
     if (updated !== undefined) return updated
   }
-  throw new Busy(`The backup ${id} is being changed by others`)
+  throw new Busy(`Other calls are changing the backup ${id}`)
 }
 
-/** Undefined when somebody else has changed it in the meantime. */
+/** Undefined when another call has changed the backup at the same time. */
 async function tryUpdate (context: Context, id: string, changes: BackupChanges): Promise<Backup | undefined> {
   const logged = await getLogged(context, id)
   if (changes.accepted !== undefined && !hasSnapshot(logged.backup)) throw new NotCompleted(id, logged.backup.status)
-  const version = await isWorthSidecar(context, logged, changes) ? await keepBeside(context, id, changes) : logged.sidecar
+  const version = await needsSidecar(context, logged, changes)
+    ? await writeNextSidecar(context, id, changes)
+    : logged.sidecar
   const updated = await context.log.update(id, changes, version)
   if (version !== null && version !== logged.sidecar) {
     const { filename } = logged.backup
-    // Of a backup that was removed meanwhile nobody else would
-    const clear = updated === undefined ? removeSidecar(context, filename, version) : removeSidecars(context, filename, version - 1)
+    // After a failed update the new sidecar is obsolete; if the backup was removed meanwhile, nothing else removes it
+    const clear = updated === undefined
+      ? removeSidecar(context, filename, version)
+      : removeSidecars(context, filename, version - 1)
     await clear.catch(() => {})
   }
   if (updated === undefined) return undefined
   return await describeBackup(context, updated)
 }
 
-async function isWorthSidecar ({ storage }: Context, { backup }: LoggedBackup, changes: BackupChanges): Promise<boolean> {
+async function needsSidecar ({ storage }: Context, { backup }: LoggedBackup, changes: BackupChanges): Promise<boolean> {
   const { pinned, note, accepted } = { ...backup, ...changes }
   const isChange = pinned !== backup.pinned || note !== backup.note || accepted !== backup.accepted
   return isChange && hasSnapshot(backup) && await storage.stat(backup.filename) !== null
 }
 
-/** First beside the file: what the log says is never less safe than what survives it. Gives the version. */
-async function keepBeside (context: Context, id: string, changes: BackupChanges): Promise<number> {
+/**
+ * Writes the sidecar before the log is updated: if the log is lost afterwards, a snapshot that was pinned is adopted as
+ * pinned. Returns the version of the sidecar.
+ */
+async function writeNextSidecar (context: Context, id: string, changes: BackupChanges): Promise<number> {
   const reserved = await context.log.reserveSidecar(id)
   if (reserved === undefined) throw new NotFound(id)
   const { backup: { filename, ...before }, sidecar: version } = reserved

@@ -2,13 +2,13 @@ import { findProblems } from '../snapshot/find-problems.ts'
 import type { Backup, LongCall, Verification } from '../../types/index.ts'
 import { checkArguments } from '../arguments/check-arguments.ts'
 import { type Context, storedFile } from '../runs/context.ts'
-import { callGuarded } from '../runs/event-hub.ts'
+import { guardProgress } from '../runs/report-progress.ts'
 import { isOwnError } from '../own-error.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { createSnapshotSource, expectedOf } from '../runs/open-snapshot.ts'
 
-/** Reads a snapshot through and loads nothing. What is wrong with it is the answer, not a failure. */
+/** Reads a snapshot to its end and loads nothing. Problems of the snapshot are the result, not an error. */
 export async function verifyBackup (context: Context, id: string, call: LongCall = {}): Promise<Verification> {
   checkArguments('verify', call)
   const backup = await getAvailable(context, id)
@@ -20,14 +20,14 @@ export async function verifyBackup (context: Context, id: string, call: LongCall
   }
 }
 
-async function verify (context: Context, backup: Backup, { onProgress }: LongCall, { signal }: Run): Promise<Verification> {
+async function verify (
+  context: Context, backup: Backup, { onProgress }: LongCall, { signal }: Run
+): Promise<Verification> {
   const file = createSnapshotSource(context, backup, signal)
   try {
     const read = await context.runner.readThrough(storedFile(context, backup), {
       open: file.open,
-      onProgress (progress) {
-        callGuarded(() => onProgress?.(progress), () => { context.logger.error({ id: backup.id }, 'the onProgress of a call threw') })
-      },
+      onProgress: guardProgress(context, { id: backup.id }, onProgress),
       signal
     })
     return verificationOf(findProblems(read, expectedOf(backup)))

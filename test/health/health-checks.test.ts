@@ -1,5 +1,7 @@
 import t from 'tap'
-import { checks, dueAt, type Facts, type ScheduleFacts } from '../../lib/health/health-checks.ts'
+import type { Facts, ScheduleFacts } from '../../lib/health/facts.ts'
+import { checks } from '../../lib/health/health-checks.ts'
+import { dueAt } from '../../lib/health/snapshot-age.ts'
 import type { HeldFile } from '../../lib/log/health-records.ts'
 import { calendarCadence } from '../../lib/schedule/calendar-cadence.ts'
 import { intervalCadence } from '../../lib/schedule/interval-cadence.ts'

@@ -172,7 +172,7 @@ for (const [encoding, bytes] of Object.entries(changing)) {
         const { problems } = await rejectionOf(t, call(), code, statement)
         t.equal(problems.length, 1)
         t.match(problems[0], new RegExp(`^a name or a constraint of ${on} has text that does not survive`))
-        t.ok(problems[0]?.endsWith(unfaithful), problems[0])
+        t.ok(problems[0]?.endsWith(unfaithful), String(problems[0]))
       }
       await run(undo)
     }

@@ -5,7 +5,7 @@ export interface Rejection {
 }
 
 interface Assertions {
-  match: (found: unknown, pattern: object, message?: string) => unknown
+  match: (found: unknown, pattern: object, message: string) => unknown
 }
 
 /** Asserts that the call is rejected with this code. The lists of the error are returned for an exact comparison. */
