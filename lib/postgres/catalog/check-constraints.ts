@@ -59,10 +59,13 @@ export async function readSuspendedChecks (tx: Transaction, relations: string[])
     ), holder (domain, type, within) AS (
       SELECT oid, oid, false FROM user_code WHERE class = 'pg_type'::regclass AND oid IN (SELECT type FROM used)
       UNION
-      SELECT holder.domain, t.oid, within OR t.typtype <> 'd' FROM holder
-      JOIN pg_type t ON holder.type IN (t.typbasetype, t.typelem)
-        OR t.oid IN (SELECT unnest(ARRAY[rngtypid, rngmultitypid]) FROM pg_range WHERE rngsubtype = holder.type)
-        OR t.typrelid IN (SELECT attrelid FROM pg_attribute WHERE atttypid = holder.type AND NOT attisdropped)
+      -- Not one join with OR, which would read pg_attribute once for each type of the database
+      SELECT holder.domain, next.type, within OR next.typtype <> 'd' FROM holder CROSS JOIN LATERAL (
+        SELECT t.oid AS type, t.typtype FROM pg_type t WHERE holder.type IN (t.typbasetype, t.typelem)
+        UNION ALL SELECT t.oid, t.typtype FROM pg_range r JOIN pg_type t ON t.oid IN (r.rngtypid, r.rngmultitypid)
+          WHERE r.rngsubtype = holder.type
+        UNION ALL SELECT t.oid, t.typtype FROM pg_attribute a JOIN pg_type t ON t.typrelid = a.attrelid
+          WHERE a.atttypid = holder.type AND NOT a.attisdropped) next
     ), fixed AS (
       SELECT domain FROM holder JOIN pg_attribute a ON a.atttypid = holder.type AND NOT a.attisdropped
       JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm', 'p') WHERE within
