@@ -12,6 +12,7 @@ import { quoteIdentifier } from '../lib/postgres/identifiers.ts'
 import { untilBlocked } from './postgres/backends.ts'
 import { testSchema, useDatabase } from './support/database.ts'
 import { useDirectory } from './support/directory.ts'
+import { inWorkers } from './support/worker.ts'
 
 const token = randomUUID()
 const base = '/admin/backup'
@@ -30,6 +31,7 @@ async function useApp (t: Test, options: BackupOptions = {}) {
     schema: testSchema,
     storagePath,
     allowRestore: true,
+    worker: inWorkers,
     auth: [async (request) => {
       if (request.headers.authorization !== headers.authorization) throw Object.assign(new Error('Admins only'), { statusCode: 401 })
     }],
@@ -165,7 +167,7 @@ t.test('one\'s own instance serves, whatever it makes of rows, and stays open', 
   await own`CREATE TABLE user_names (long_id bigint PRIMARY KEY)`
   await own`INSERT INTO user_names VALUES (9223372036854775807)`
   const app = Fastify()
-  await app.register(backup, { enabled: true, sql: own, schema: testSchema, auth: false, restoreAuth: [async () => {}], allowRestore: true, storagePath: await useDirectory(t) })
+  await app.register(backup, { enabled: true, sql: own, schema: testSchema, worker: inWorkers, auth: false, restoreAuth: [async () => {}], allowRestore: true, storagePath: await useDirectory(t) })
   const made = await app.backup.create()
   await own`TRUNCATE user_names`
   await app.backup.restore(made.id)

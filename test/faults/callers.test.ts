@@ -9,6 +9,7 @@ import backup from '../../lib/index.ts'
 import type { Backup, BackupOptions } from '../../lib/index.ts'
 import { type Place, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
+import { inWorkers } from '../support/worker.ts'
 import { whole } from './invariants.ts'
 import { isLong } from './service-process.ts'
 
@@ -51,6 +52,7 @@ async function useService (t: Test, options: BackupOptions = {}): Promise<Target
     schema: testSchema,
     storagePath: place.directory,
     allowRestore: true,
+    worker: inWorkers,
     auth: [only('admin', 'reader')],
     restoreAuth: [only('admin')],
     ...options
