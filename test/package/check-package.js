@@ -139,5 +139,5 @@ function program (dependency, name) {
 
 /** @param {string} dependency */
 function atOurVersion (dependency) {
-  return `${dependency}@${createRequire(import.meta.url)(`${dependency}/package.json`).version}`
+  return `${dependency}@${createRequire(join(root, 'package.json'))(`${dependency}/package.json`).version}`
 }
