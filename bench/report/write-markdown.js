@@ -18,8 +18,8 @@ export async function writeMarkdown ({ date, machine, rows, rounds, databaseByte
   await writeFile(new URL('../RESULTS.md', import.meta.url), `# Results of \`npm run bench\`
 
 The benchmark wrote this file on ${date}. On a machine that runs other programs too, compare the ratios and not the
-absolute values. Each of ${rounds} rounds measures fastify-backup and then each peer, over TCP. fastify-backup runs in
-a new process each time. A ratio is the median of the ratios of the rounds; lower is better.
+absolute values. Each round measures fastify-backup, in a new process, and then each peer, all over TCP. A ratio is the
+median of the ratios of the rounds; lower is better.
 
 ${toTable(['', ''], Object.entries(environment))}
 

@@ -1,7 +1,7 @@
 // npm run test:package
 //
-// Packs the library as npm publishes it and uses it like a stranger: installed in an empty project, imported, required, run on the server of
-// TEST_DATABASE_URL, type-checked, and judged by publint and attw.
+// Packs the library as npm publishes it and uses the package in an empty project: installs it, imports it, requires it,
+// runs it on the server of TEST_DATABASE_URL and type-checks it. publint and attw check the package itself.
 
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -28,9 +28,9 @@ check('ships the library, its types, its documents and the examples, and nothing
   const documents = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']
   const missing = [...documents, 'dist/lib/index.js', 'dist/lib/index.d.ts'].filter((path) => !shipped.includes(path))
   const known = /^(dist\/(lib|types)\/.*\.(js|d\.ts)|examples\/[\w-]+\.js|bench\/RESULTS\.md|[A-Z]+\.md)$/
-  const foreign = shipped.filter((path) => !documents.includes(path) && !known.test(path))
-  if (missing.length > 0 || foreign.length > 0) {
-    throw new Error(`missing: ${missing.join(', ')}; foreign: ${foreign.join(', ')}`)
+  const unexpected = shipped.filter((path) => !documents.includes(path) && !known.test(path))
+  if (missing.length > 0 || unexpected.length > 0) {
+    throw new Error(`missing: ${missing.join(', ')}; unexpected: ${unexpected.join(', ')}`)
   }
 })
 
@@ -43,22 +43,27 @@ check('ships every file that its documents link to', () => {
   if (broken.length > 0) throw new Error(`missing: ${broken.join(', ')}`)
 })
 
-check('installs in an empty project, with fastify as its only peer', () => {
+check('installs in an empty project that depends on fastify only', () => {
   writeFileSync(join(directory, 'package.json'), '{ "private": true }')
   for (const file of readdirSync(consumer)) copyFileSync(join(consumer, file), join(directory, file))
-  npm(['install', '--no-audit', '--no-fund', tarball, ...['fastify', 'typescript', '@types/node'].map(atOurVersion)], directory)
+  const others = ['fastify', 'typescript', '@types/node'].map(atOurVersion)
+  npm(['install', '--no-audit', '--no-fund', tarball, ...others], directory)
 })
 
-check('is imported by an ES module', () => { node(['esm.mjs'], directory) })
+check('can be imported by an ES module', () => { node(['esm.mjs'], directory) })
 
-check('is required by a CommonJS module', () => { node(['cjs.cjs'], directory) })
+check('can be required by a CommonJS module', () => { node(['cjs.cjs'], directory) })
 
-check('backs up and restores in a worker, imported by an ES module', () => { node(['run.mjs', 'worker'], directory) })
+check('backs up and restores in a worker, imported by an ES module', () => {
+  node(['run.mjs', 'worker'], directory)
+})
 
-check('backs up and restores in a worker, required by a CommonJS module', () => { node(['run.cjs', 'worker'], directory) })
+check('backs up and restores in a worker, required by a CommonJS module', () => {
+  node(['run.cjs', 'worker'], directory)
+})
 
-check('backs up and restores in the main thread, with one warning, where the worker\'s file was left behind', () => {
-  // All that a bundle of one file changes for the library
+check('backs up and restores in the main thread, with one warning, when the worker\'s file is missing', () => {
+  // As when a bundler has put the library into a single file
   const entry = join(directory, 'node_modules/fastify-backup/dist/lib/worker/backup-worker.js')
   renameSync(entry, `${entry}.away`)
   try {
@@ -73,9 +78,9 @@ check('type-checks in a strict TypeScript project, declarations included', () =>
   node(['node_modules/typescript/bin/tsc'], directory)
 })
 
-check('publint has nothing to say', () => { node([program('publint'), 'run', tarball, '--strict'], root) })
+check('publint reports no problem', () => { node([program('publint'), 'run', tarball, '--strict'], root) })
 
-check('attw finds the types by every kind of resolution that an ES module has', () => {
+check('attw finds the types with each module resolution of an ES module', () => {
   node([program('@arethetypeswrong/cli', 'attw'), tarball, '--profile', 'esm-only', '--no-emoji'], root)
 })
 
@@ -102,7 +107,7 @@ function check (title, test) {
  * @param {string} cwd
  */
 function npm (args, cwd) {
-  // The npm that runs us is a script, so it needs no shell, on Windows either
+  // npm run sets npm_execpath to npm's script; Node runs it without a shell, which npm.cmd needs on Windows
   const script = process.env.npm_execpath
   return script === undefined ? run('npm', args, cwd) : node([script, ...args], cwd)
 }

@@ -1,7 +1,18 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,10 +24,10 @@ import { canEnter, findServerUser } from './server-user.js'
 
 const timeoutSeconds = 60
 
-/** Tests throw their data away, so nothing has to survive a crash of the machine. */
+/** The data of tests need not survive a crash of the machine. */
 const testSettings = {
   listen_addresses: '127.0.0.1',
-  // A socket's path may have some 100 bytes only, too few for the temporary directory of macOS
+  // No socket: the path of the temporary directory of macOS exceeds the limit of about 100 bytes
   unix_socket_directories: '',
   max_connections: 200,
   fsync: false,
@@ -25,8 +36,8 @@ const testSettings = {
 }
 
 /**
- * A new data directory below the system's temporary one, and what starts and stops a server on it. pg_ctl does both,
- * because it does it on Windows too, where there are no signals and postgres refuses to be started by an administrator.
+ * Creates a data directory in the system's temporary directory, and returns functions that start and stop a server on
+ * it. They use pg_ctl, because Windows has no signals, and postgres refuses to be started by an administrator there.
  * @param {ClusterOptions} options
  */
 export async function createCluster ({ version, port, settings }) {
@@ -36,40 +47,58 @@ export async function createCluster ({ version, port, settings }) {
   const password = randomBytes(16).toString('hex')
 
   try {
-    const binaries = user === undefined && areComplete(installed) ? installed : copyBinaries(installed, join(directory, 'native'))
+    const binaries = user === undefined && areComplete(installed)
+      ? installed
+      : copyBinaries(installed, join(directory, 'native'))
     writeOwned('password', password)
     mkdirSync(join(directory, 'data'), { mode: 0o700 })
     own('data')
-    await run(binaries.initdb, ['--pgdata=data', '--username=postgres', '--pwfile=password', '--auth=scram-sha-256',
-      '--encoding=UTF8', '--no-locale', '--no-sync'])
+    await run(binaries.initdb, [
+      '--pgdata=data',
+      '--username=postgres',
+      '--pwfile=password',
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--no-locale',
+      '--no-sync'
+    ])
     return { start, stop, remove }
 
     /** @returns {Promise<{ url: string, port: number, dataDir: string }>} */
     async function start () {
       for (let attempt = 1; ; attempt++) {
         const candidate = port ?? await findFreePort()
-        writeOwned('server.conf', `include 'data/postgresql.conf'\n${format({ ...testSettings, ...settings, port: candidate })}`)
+        const ownSettings = format({ ...testSettings, ...settings, port: candidate })
+        writeOwned('server.conf', `include 'data/postgresql.conf'\n${ownSettings}`)
         rmSync(join(directory, 'data', 'server.log'), { force: true })
         try {
-          // Paths are relative to the directory, so that no shell gets to see a blank or a quote in them
-          await run(binaries.pg_ctl, ['start', '--wait', `--timeout=${timeoutSeconds}`, '--pgdata=data', '--log=data/server.log',
-            '--options=-c config_file=server.conf'])
+          // pg_ctl starts the server through a shell: relative paths keep blanks and quotes out of the command line
+          await run(binaries.pg_ctl, [
+            'start',
+            '--wait',
+            `--timeout=${timeoutSeconds}`,
+            '--pgdata=data',
+            '--log=data/server.log',
+            '--options=-c config_file=server.conf'
+          ])
           port = candidate
-          return { url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`, port, dataDir: join(directory, 'data') }
+          const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
+          return { url, port, dataDir: join(directory, 'data') }
         } catch (err) {
-          // Somebody else may have taken the port since it was found free
+          // Another process may have bound the port in the meantime
           if (port !== undefined || attempt === 5 || !readTail('data/server.log').includes('could not bind')) throw err
         }
       }
     }
 
     /**
-     * Nothing happens when the server is stopped already.
+     * Does nothing if the server has already stopped.
      * @param {'fast' | 'immediate'} mode
      */
     async function stop (mode) {
       if (!existsSync(join(directory, 'data', 'postmaster.pid'))) return
-      await run(binaries.pg_ctl, ['stop', '--wait', `--timeout=${timeoutSeconds / 2}`, '--pgdata=data', `--mode=${mode}`])
+      const timeout = `--timeout=${timeoutSeconds / 2}`
+      await run(binaries.pg_ctl, ['stop', '--wait', timeout, '--pgdata=data', `--mode=${mode}`])
     }
   } catch (err) {
     remove()
@@ -81,14 +110,20 @@ export async function createCluster ({ version, port, settings }) {
   }
 
   /**
-   * Its output goes to a file: a pipe would stay open as long as the server runs.
+   * Writes the program's output to a file: the server would inherit a pipe and keep it open.
    * @param {string} program
    * @param {string[]} args
    */
   async function run (program, args) {
     const output = openSync(join(directory, 'output.log'), 'w', 0o600)
     try {
-      const child = spawn(program, args, { ...user, cwd: directory, env: environment(), stdio: ['ignore', output, output], windowsHide: true })
+      const child = spawn(program, args, {
+        ...user,
+        cwd: directory,
+        env: environment(),
+        stdio: ['ignore', output, output],
+        windowsHide: true
+      })
       const [code, signal] = await once(child, 'exit')
       if (code === 0) return
       throw new Error(`${program} ${args[0]} of PostgreSQL ${version} failed with ${signal ?? `exit code ${code}`}\n` +
@@ -124,14 +159,17 @@ export async function createCluster ({ version, port, settings }) {
  */
 function makeDirectory (user) {
   const parent = [tmpdir(), '/tmp', '/var/tmp'].find((candidate) => canEnter(candidate, user))
-  if (parent === undefined) throw new Error(`The user that PostgreSQL runs as can't enter ${tmpdir()}; set TMPDIR to a directory open to all`)
+  if (parent === undefined) {
+    throw new Error(`The user that PostgreSQL runs as cannot enter ${tmpdir()}; ` +
+      'set TMPDIR to a directory that every user can enter')
+  }
   const directory = mkdtempSync(join(parent, 'fastify-backup-postgres-'))
-  // The server's user has to pass through, to what it owns in there
+  // The server's user needs to reach its own files in the directory
   if (user !== undefined) chmodSync(directory, 0o711)
   return directory
 }
 
-/** Without variables that name another server, and in English, since messages are looked at. */
+/** Contains no PG variables, which may name another server. `start` reads messages, so they must be in English. */
 function environment () {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PG'))
   return { ...Object.fromEntries(inherited), LC_ALL: 'C' }

@@ -1,5 +1,5 @@
-// A process that keeps one PostgreSQL server for its parent. When the channel to the parent closes, however the parent ended
-// (SIGKILL too, which no handler over there could see), it stops the server and removes its files.
+// A process that runs one PostgreSQL server for its parent. When the channel to the parent closes, it stops the server
+// and removes the server's files. That also works after SIGKILL, which the parent cannot handle.
 
 import { createCluster } from './postgres-cluster.js'
 
@@ -24,7 +24,7 @@ process.once('disconnect', () => {
   last = last.then(async () => {
     const cluster = await creating.catch(() => undefined)
     if (cluster === undefined) return
-    // A server that resists is told by the loss of its files: it looks for them once a minute, and ends without
+    // A server that does not stop exits later: it checks once per minute whether postmaster.pid still exists
     await cluster.stop('fast').catch(() => cluster.stop('immediate')).catch(report)
     cluster.remove()
   }).catch(report)

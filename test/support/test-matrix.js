@@ -1,7 +1,7 @@
 // node test/support/test-matrix.js [tap's arguments]
 //
-// All tests on each supported major version of PostgreSQL, and once more with all tables in a schema that is not `public`, one
-// after another, on embedded servers.
+// Runs all tests on each supported major version of PostgreSQL, and once more with all tables in a schema other than
+// `public`. The runs use embedded servers, one after another.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +19,9 @@ const rounds = [...versions.map((version) => ({ version, schema: 'public' })), {
 for (const { version, schema } of rounds) {
   const name = `PostgreSQL ${version}, schema ${schema}`
   console.log(`== ${name}`)
-  const run = spawn(process.execPath, [script, '--postgres', String(version), '--schema', schema, '--', 'node', tap, '--all', ...process.argv.slice(2)], { env, stdio: 'inherit' })
+  const command = ['node', tap, '--all', ...process.argv.slice(2)]
+  const args = [script, '--postgres', String(version), '--schema', schema, '--', ...command]
+  const run = spawn(process.execPath, args, { env, stdio: 'inherit' })
   const [code] = await once(run, 'exit')
   if (code !== 0) failed.push(name)
 }

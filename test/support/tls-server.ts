@@ -6,19 +6,38 @@ import { TLSSocket } from 'node:tls'
 import type { TestScope } from './database.ts'
 import { projectRoot } from './project-root.js'
 
-/** Of a test authority; all are valid until 2120, but for the one that expired in 2020. The key of the authority was thrown away. */
-export type CertificateName = 'authority' | 'other-authority' | 'server' | 'server-key' | 'other-host' | 'localhost-only' | 'self-signed' | 'expired' | 'client' | 'client-key' | 'locked-key'
+/**
+ * Certificates and keys of a test authority. The certificates are valid until 2120, except `expired`, which expired in
+ * 2020. The private key of the authority no longer exists.
+ */
+export type CertificateName =
+  | 'authority'
+  | 'other-authority'
+  | 'server'
+  | 'server-key'
+  | 'other-host'
+  | 'localhost-only'
+  | 'self-signed'
+  | 'expired'
+  | 'client'
+  | 'client-key'
+  | 'locked-key'
 
-export const certificatePath = (name: CertificateName): string => fileURLToPath(new URL(`test/support/certificates/${name}.pem`, projectRoot))
+export const certificatePath = (name: CertificateName): string =>
+  fileURLToPath(new URL(`test/support/certificates/${name}.pem`, projectRoot))
+
 export const certificate = (name: CertificateName): string => readFileSync(certificatePath(name), 'utf8')
 
 export interface TlsServer {
   port: number
-  /** What each connection was: encrypted, and with which client certificate. */
+  /** One entry for each connection; `client` is the common name of its client certificate. */
   connections: Array<{ encrypted: boolean, client: string | undefined }>
 }
 
-/** A server that speaks TLS as PostgreSQL does (manual, 55.2.10), with this certificate, before the one at `url`. Without a certificate it has no TLS. */
+/**
+ * Starts a proxy for the server at `url` that negotiates TLS as PostgreSQL does (manual, 55.2.10), with the certificate
+ * `name`. Without a certificate it declines TLS.
+ */
 export async function useTlsServer (t: TestScope, url: string, name?: CertificateName): Promise<TlsServer> {
   const target = new URL(url)
   const connections: TlsServer['connections'] = []
@@ -32,7 +51,7 @@ export async function useTlsServer (t: TestScope, url: string, name?: Certificat
       else if (name === undefined) {
         socket.write('N')
         socket.once('data', (next) => {
-          // What PostgreSQL takes for a startup packet of an impossible length
+          // A TLS handshake record; PostgreSQL reads it as a startup packet of invalid length
           if (next[0] === 0x16) socket.destroy()
           else join(socket, next)
         })
@@ -42,10 +61,19 @@ export async function useTlsServer (t: TestScope, url: string, name?: Certificat
 
   function secure (socket: Socket, name: CertificateName): void {
     socket.write('S')
-    const options = { isServer: true, cert: certificate(name), key: certificate('server-key'), ca: certificate('authority'), requestCert: true, rejectUnauthorized: false }
-    const tls = new TLSSocket(socket, options)
+    const tls = new TLSSocket(socket, {
+      isServer: true,
+      cert: certificate(name),
+      key: certificate('server-key'),
+      ca: certificate('authority'),
+      requestCert: true,
+      rejectUnauthorized: false
+    })
     tls.on('error', () => {})
-    tls.once('secure', () => { connections.push({ encrypted: true, client: [tls.getPeerCertificate()?.subject?.CN ?? []].flat()[0] }) })
+    tls.once('secure', () => {
+      const [client] = [tls.getPeerCertificate()?.subject?.CN ?? []].flat()
+      connections.push({ encrypted: true, client })
+    })
     tls.once('data', (first) => { pass(tls, first) })
   }
 

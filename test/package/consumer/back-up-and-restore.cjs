@@ -7,7 +7,10 @@ const postgres = require('postgres')
 let workers = 0
 subscribe('worker_threads', () => { workers++ })
 
-/** Loses a row and gets it back, in a schema and a directory of its own (what an empty log finds in its storage it adopts); in worker threads or not, as the command says. */
+/**
+ * Backs up a row, deletes it and restores it, in worker threads if the first argument is `worker`. The schema and the
+ * directory are new: an empty log would adopt the snapshots of an earlier run.
+ */
 module.exports = async function backUpAndRestore (backup) {
   const inWorker = process.argv[2] === 'worker'
   const connection = process.env.TEST_DATABASE_URL
@@ -17,7 +20,14 @@ module.exports = async function backUpAndRestore (backup) {
   const sql = postgres(connection, { onnotice () {} })
   await sql.unsafe(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.users AS SELECT 1 AS id`)
   try {
-    await app.register(backup, { enabled: true, connection, schema, storagePath: `backups/${schema}`, auth: [async () => {}], allowRestore: true })
+    await app.register(backup, {
+      enabled: true,
+      connection,
+      schema,
+      storagePath: `backups/${schema}`,
+      auth: [async () => {}],
+      allowRestore: true
+    })
     const { id } = await app.backup.create()
     await sql.unsafe(`DELETE FROM ${schema}.users`)
     await app.backup.restore(id)

@@ -1,7 +1,18 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import backup, { backupPlugin, type Backup, type BackupOptions, type BackupService, type RestoreResult } from 'fastify-backup'
+import backup, {
+  backupPlugin,
+  type Backup,
+  type BackupOptions,
+  type BackupService,
+  type RestoreResult
+} from 'fastify-backup'
 
-const options: BackupOptions = { enabled: true, connection: 'postgres://127.0.0.1/shop', auth: false, schedule: { enabled: true } }
+const options: BackupOptions = {
+  enabled: true,
+  connection: 'postgres://127.0.0.1/shop',
+  auth: false,
+  schedule: { enabled: true }
+}
 
 export async function start (): Promise<FastifyInstance> {
   const app = Fastify()
@@ -17,5 +28,5 @@ export async function copyAndRestore (app: FastifyInstance): Promise<RestoreResu
 
 export const same: boolean = backup === backupPlugin
 
-// @ts-expect-error -- declarations that resolve to any would let this pass
+// @ts-expect-error -- if the declarations resolved to any, this would compile
 export const misspelt: BackupOptions = { allowRestores: true }

@@ -4,7 +4,7 @@ import backup, { backupPlugin } from 'fastify-backup'
 
 assert.equal(backup, backupPlugin)
 
-// Disabled, because it needs no database then
+// Disabled: then it needs no database
 const app = Fastify()
 await app.register(backup, { enabled: false })
 await assert.rejects(app.backup.create(), { code: 'FST_BACKUP_DISABLED' })
