@@ -7,15 +7,16 @@ import { setLocal } from './settings.ts'
 import type { Transaction } from './driver/transaction.ts'
 
 /*
- * Lock order. Each kind of transaction takes its locks in this order. A lock that is "tried" is never waited for: when it is
- * held, the transaction fails or skips what it protects. So no two of these transactions can deadlock with each other.
+ * Lock order. Each kind of transaction takes its locks in this order. A transaction never waits for a lock that is
+ * "tried": when another session holds it, the transaction fails or skips what the lock protects. So no two of these
+ * transactions can deadlock with each other.
  *
  *   backup     1. tables: ACCESS SHARE, all in one statement, with a timeout and retries
  *              2. schemaKey: tried
  *   restore    1. schemaKey: tried
  *              2. backupKey of the snapshot and of its pre_restore snapshot: tried, shared
- *              3. tables, and those at the other end of their foreign keys: ACCESS EXCLUSIVE, all in one statement, with a
- *                 timeout and retries
+ *              3. tables, and those at the other end of their foreign keys: ACCESS EXCLUSIVE, all in one statement,
+ *                 with a timeout and retries
  *              4. sequences of these tables: after the tables, since applications lock a table and then its sequence
  *              5. rows of the log: the snapshot's, then the newest first
  *   import     1. backupKey: tried
@@ -26,14 +27,15 @@ import type { Transaction } from './driver/transaction.ts'
  *   migration  1. migrationKey: waits for another replica that creates or migrates the log table
  *              2. the log table
  *
- * Runs write to the log in short transactions of their own, on a pool of its own; only a restore's completion is part of the
- * restore's transaction. Whether a run is alive is seen from its schemaKey (an import: its backupKey), which is only read
+ * Runs write to the log in short transactions on a separate pool; only the completion of a restore is part of the
+ * restore's transaction. A run is alive while its schemaKey (an import: its backupKey) is locked, which is only read
  * from pg_locks.
  */
 
 /**
- * Advisory locks at transaction level (manual, 13.3.5): they end with the transaction that does the work, in a crash too, and
- * they work through PgBouncer's transaction mode. Keys are 64 bits of a hash, and count per database.
+ * Keys of advisory locks at transaction level (manual, 13.3.5): these locks end with the transaction that does the
+ * work, also in a crash, and they work in PgBouncer's transaction mode. A key is 64 bits of a hash, and valid in one
+ * database.
  */
 export const schemaKey = (schema: string): string => advisoryKey(`schema ${schema}`)
 export const backupKey = (id: string): string => advisoryKey(`backup ${id}`)
@@ -49,17 +51,20 @@ async function advisory (tx: Transaction, call: string, key: string): Promise<bo
   return held
 }
 
-export const tryLock = async (tx: Transaction, key: string): Promise<boolean> => await advisory(tx, 'pg_try_advisory_xact_lock', key)
-export const tryLockShared = async (tx: Transaction, key: string): Promise<boolean> => await advisory(tx, 'pg_try_advisory_xact_lock_shared', key)
+export const tryLock = async (tx: Transaction, key: string): Promise<boolean> =>
+  await advisory(tx, 'pg_try_advisory_xact_lock', key)
+export const tryLockShared = async (tx: Transaction, key: string): Promise<boolean> =>
+  await advisory(tx, 'pg_try_advisory_xact_lock_shared', key)
 
-/** Takes a schema for a run, until the transaction ends. Throws FST_BACKUP_BUSY when another run has it. */
+/** Locks a schema for a run, until the transaction ends. Throws FST_BACKUP_BUSY when another run has locked it. */
 export async function occupySchema (tx: Transaction, schema: string): Promise<void> {
   if (!await tryLock(tx, schemaKey(schema))) throw new Busy(`Another backup or restore of schema ${schema} is running`)
 }
 
-/** Whether anybody holds the lock, in this database. Its key is shown in halves (manual, 53.13, pg_locks). */
+/** Whether a session holds the lock, in this database. pg_locks has the key in two halves (manual, 53.13). */
 export async function isLocked (tx: Transaction, key: string): Promise<boolean> {
-  const { held } = await tx.queryRow<{ held: boolean }>(`SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+  const { held } = await tx.queryRow<{ held: boolean }>(`SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
     AND (classid::int8 << 32 | objid::int8) = $1::text::int8) AS held`, [key])
   return held
@@ -70,43 +75,51 @@ export async function waitForLock (tx: Transaction, key: string): Promise<void> 
   await tx.query('SELECT pg_catalog.pg_advisory_xact_lock($1::text::int8)::text AS held', [key])
 }
 
-/** What a lock by name was taken on: another relation may get the name afterwards, or this one another name. */
-export const relationIdentity = ({ oid, schema, name }: TableRef & { oid: string }): string => JSON.stringify([oid, schema, name])
+/** Identifies a relation that was locked by its name: another one may get the name later, or this one another name. */
+export const relationIdentity = ({ oid, schema, name }: TableRef & { oid: string }): string =>
+  JSON.stringify([oid, schema, name])
 
 export type LockMode = 'ACCESS SHARE' | 'ACCESS EXCLUSIVE'
 
-/** Per lock; above deadlock_timeout (1 s), so that a deadlock is told as one. */
+/** For each lock. Longer than deadlock_timeout (1 s), so that a deadlock is reported as one. */
 export const lockTimeoutMs = 3000
 /** For all locks of one attempt together. */
 const statementTimeoutMs = 20_000
 const attempts = 6
 
-/** Others hold what was to be locked. */
+/** Other sessions hold the locks. */
 class LocksHeld extends Error {}
 
-/** Locks all relations in one statement, under withinLockTimeout(). No descendants are locked besides (ONLY). */
+/** Locks all relations in one statement, within the lock timeout, and none of their descendants (ONLY). */
 export async function lockRelations (tx: Transaction, relations: TableRef[], mode: LockMode): Promise<void> {
   if (relations.length === 0) return
-  await withinLockTimeout(tx, async () => {
-    await tx.run(`LOCK TABLE ${relations.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`).join(', ')} IN ${mode} MODE`)
-  })
+  const list = relations.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`).join(', ')
+  await withinLockTimeout(tx, async () => { await tx.run(`LOCK TABLE ${list} IN ${mode} MODE`) })
 }
 
-/** Runs what takes locks. A timeout bounds how long others queue behind us; lockWithRetries() then tries again. */
+/**
+ * Runs `lock`, which takes locks, with a timeout: it limits how long other sessions wait behind it. lockWithRetries()
+ * retries then.
+ */
 export async function withinLockTimeout<T> (tx: Transaction, lock: () => Promise<T>): Promise<T> {
-  await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)) + setLocal('statement_timeout', String(statementTimeoutMs)))
+  await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)) +
+    setLocal('statement_timeout', String(statementTimeoutMs)))
   const locked = await lock().catch((error: unknown) => {
-    throw isLockTimeout(error) || isCanceled(error) ? new LocksHeld('others hold the locks', { cause: error }) : error
+    if (!isLockTimeout(error) && !isCanceled(error)) throw error
+    throw new LocksHeld('other sessions hold the locks', { cause: error })
   })
   await tx.run(setLocal('lock_timeout', '0') + setLocal('statement_timeout', '0'))
   return locked
 }
 
 /**
- * Runs `attempt` again when its locks could not be had in time. Then FST_BACKUP_LOCK_TIMEOUT.
- * @param pause before the next attempt, in which those who queued behind us get through; for tests
+ * Runs `attempt`, and retries when it did not get its locks in time. Throws FST_BACKUP_LOCK_TIMEOUT after the last
+ * attempt.
+ * @param pause before a retry, so that sessions that waited behind the locks can continue; tests replace it
  */
-export async function lockWithRetries<T> (attempt: () => Promise<T>, signal: AbortSignal | undefined, pause = pauseAfter): Promise<T> {
+export async function lockWithRetries<T> (
+  attempt: () => Promise<T>, signal: AbortSignal | undefined, pause = pauseAfter
+): Promise<T> {
   for (let tries = 1; tries <= attempts; tries++) {
     if (tries > 1) await pause(tries - 1, signal)
     signal?.throwIfAborted()

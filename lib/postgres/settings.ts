@@ -1,12 +1,14 @@
 import type { Transaction } from './driver/transaction.ts'
 import { quoteLiteral } from './identifiers.ts'
 
-/** Names of others are qualified in all that is sent and read under it. */
+/**
+ * Under it, statements must qualify all names that are not in pg_catalog, and the server qualifies them in its output.
+ */
 export const ownSearchPath = 'pg_catalog, pg_temp'
 
 /**
- * Settings that change how values are written or read, which rows are seen, or how long a statement may take. A role or a database
- * may set each of them to something else, so every transaction pins them. Order matters nowhere.
+ * Settings that change how values are written or read, which rows are visible, or how long a statement may take. A role
+ * or a database may set each of them to another value, so every transaction pins them. Their order has no meaning.
  */
 const pinned: Record<string, string> = {
   client_encoding: 'UTF8',
@@ -20,7 +22,7 @@ const pinned: Record<string, string> = {
   array_nulls: 'on',
   quote_all_identifiers: 'off',
   standard_conforming_strings: 'on',
-  // Scans that start in the middle of a table would give another order each time
+  // Scans that start in the middle of a table would return another order each time
   synchronize_seqscans: 'off',
   // An error rather than a silently partial snapshot (manual, 5.9)
   row_security: 'off',
@@ -32,56 +34,75 @@ const pinned: Record<string, string> = {
   idle_in_transaction_session_timeout: '0'
 }
 
-/** `SET LOCAL` takes no snapshot, unlike set_config(): so it may precede the locks. */
+/** Unlike set_config(), `SET LOCAL` takes no snapshot: so it may run before the locks are taken. */
 const statements = Object.entries(pinned).map(([name, value]) => setLocal(name, value)).join('')
 
-/** Quoted as one string, but for search_path, which is a list. */
+/** Quotes the value as one string, except that of search_path, which is a list. */
 export function setLocal (name: string, value: string): string {
   return `SET LOCAL ${name} = ${name === 'search_path' ? value : quoteLiteral(value)};`
 }
 
-/** @param serverVersion `server_version_num`: 17 brought transaction_timeout, which would end a long run. 0: the transaction is short */
+/**
+ * @param serverVersion `server_version_num`: PostgreSQL 17 has transaction_timeout, which would end a long run. 0 for a
+ * short transaction
+ */
 export async function pinSettings (tx: Transaction, serverVersion = 0): Promise<void> {
   await tx.run(statements + (serverVersion >= 170000 ? setLocal('transaction_timeout', '0') : ''))
 }
 
 /**
- * Settings on which expressions in the database may depend, as the role has them itself: of a CHECK, an index, a generated column or a partition key, in
- * PostgreSQL's own functions (date_trunc() goes by TimeZone) and in those of users, which find by search_path what they name.
+ * The role's own values of settings on which expressions in the database may depend: expressions of a CHECK, an index,
+ * a generated column or a partition key, with functions of PostgreSQL (date_trunc() uses TimeZone) or of users, which
+ * find other objects by search_path.
  *
- * Those that say how COPY text is read are not among them (lc_monetary, xmloption, array_nulls): the text of a snapshot means the same under
- * any of these.
+ * Settings that control how COPY text is read are not included (lc_monetary, xmloption, array_nulls). The text of a
+ * snapshot means the same for any values of the included ones.
  */
 export type RoleSettings = Record<typeof ofTheRole[number], string>
-const ofTheRole = ['search_path', 'timezone', 'datestyle', 'intervalstyle', 'extra_float_digits', 'bytea_output', 'row_security'] as const
-
-/** An expression for all of them, as a JSON object. Before the settings are pinned, and with all names qualified. */
-export const roleSettingsExpression = `pg_catalog.json_build_object(${ofTheRole.map((name) => `'${name}', pg_catalog.current_setting('${name}')`).join(', ')})`
+const ofTheRole = [
+  'search_path', 'timezone', 'datestyle', 'intervalstyle', 'extra_float_digits', 'bytea_output', 'row_security'
+] as const
 
 /**
- * Whatever may run such an expression runs under the role's own settings. In what is sent meanwhile all names are qualified, those of
- * pg_catalog too.
+ * An expression for all of them as a JSON object. To be evaluated before the settings are pinned, so its names are
+ * qualified.
  */
-export async function withRoleSettings (tx: Transaction, settings: Partial<RoleSettings>, work: () => Promise<void>): Promise<void> {
+export const roleSettingsExpression = `pg_catalog.json_build_object(${
+  ofTheRole.map((name) => `'${name}', pg_catalog.current_setting('${name}')`).join(', ')})`
+
+/**
+ * Runs `work` under the role's own settings, as everything must run that may evaluate such an expression. Statements of
+ * `work` must qualify all names, those of pg_catalog too.
+ */
+export async function withRoleSettings (
+  tx: Transaction, settings: Partial<RoleSettings>, work: () => Promise<void>
+): Promise<void> {
   const entries = Object.entries(settings)
-  await tx.run(`SELECT ${entries.map(([name, value]) => `pg_catalog.set_config('${name}', ${quoteLiteral(value)}, true)`).join(', ')}`)
+  const calls = entries.map(([name, value]) => `pg_catalog.set_config('${name}', ${quoteLiteral(value)}, true)`)
+  await tx.run(`SELECT ${calls.join(', ')}`)
   await work()
   await tx.run(entries.map(([name]) => setLocal(name, String(pinned[name]))).join(''))
 }
 
-/** The same with the search_path alone, for what is planned and not stored. */
-export async function withSearchPath (tx: Transaction, { search_path: path }: RoleSettings, work: () => Promise<void>): Promise<void> {
+/** Runs `work` under the role's own search_path only, for statements that are planned and do not store values. */
+export async function withSearchPath (
+  tx: Transaction, { search_path: path }: RoleSettings, work: () => Promise<void>
+): Promise<void> {
   await withRoleSettings(tx, { search_path: path }, work)
 }
 
-/** For statements with expressions that pg_get_constraintdef() wrote: it does not qualify what is in pg_catalog. */
-export const withCatalogFirst = (settings: RoleSettings): RoleSettings =>
-  ({ ...settings, search_path: settings.search_path.trim() === '' ? ownSearchPath : `pg_catalog, ${settings.search_path}` })
+/** For statements with expressions of pg_get_constraintdef(), which does not qualify names of pg_catalog. */
+export function withCatalogFirst (settings: RoleSettings): RoleSettings {
+  const path = settings.search_path
+  return { ...settings, search_path: path.trim() === '' ? ownSearchPath : `pg_catalog, ${path}` }
+}
 
 /**
- * What this transaction commits is to survive a crash of the server, however the database is set (manual, 28.4): its row in the log goes before a
- * file and after one, and a restore that was told to be completed is. Any other setting than off waits at least for the own disk.
+ * Makes the commit of this transaction survive a crash of the server, even if the database has synchronous_commit = off
+ * (manual, 28.4): a row of the log is written before its file and deleted after it, and a restore that was reported as
+ * completed must be. All other values wait at least for the server's own disk.
  */
 export async function requireDurableCommit (tx: Transaction): Promise<void> {
-  await tx.run("SELECT pg_catalog.set_config('synchronous_commit', 'on', true) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'")
+  await tx.run(`SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
+    WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`)
 }

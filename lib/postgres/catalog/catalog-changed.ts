@@ -1,10 +1,10 @@
 import { CatalogUnstable } from '../../errors.ts'
 import { isVanished } from '../database-error.ts'
 
-/** The catalog changed between planning and locking: what was planned no longer holds. */
+/** The catalog changed between planning and locking, so the plan is no longer valid. */
 export class CatalogChanged extends Error {}
 
-/** Runs what locks the planned tables by name: a table that is gone by now means that the catalog changed. */
+/** Runs `lock`, which locks the planned tables by name. Throws CatalogChanged when one no longer exists. */
 export async function lockPlanned (lock: () => Promise<void>): Promise<void> {
   try {
     await lock()
@@ -14,7 +14,7 @@ export async function lockPlanned (lock: () => Promise<void>): Promise<void> {
 }
 
 /**
- * Runs `attempt` again, from the plan on, when it throws CatalogChanged.
+ * Runs `attempt`, which plans and locks, and retries when it throws CatalogChanged.
  * @throws FST_BACKUP_CATALOG_UNSTABLE after `attempts` attempts
  */
 export async function retryWhenCatalogChanged<T> (attempts: number, attempt: () => Promise<T>): Promise<T> {

@@ -2,10 +2,13 @@ import type { ServerFacts } from './server.ts'
 import type { Transaction } from '../driver/transaction.ts'
 
 /**
- * Of `tables` (oids) those that Citus manages: distributed, reference or local to it, or in a schema that it distributes. Each node has
- * a snapshot of its own, and COPY of such a table takes the text that other sessions rendered.
+ * Returns those of `tables` (oids) that Citus manages: distributed, reference and local tables, and all tables of a
+ * distributed schema. Each node has another snapshot, and COPY of such a table returns text that other sessions
+ * created, with other settings.
  */
-export async function readCitusTables (tx: Transaction, { citus }: ServerFacts, tables: string[]): Promise<Set<string>> {
+export async function readCitusTables (
+  tx: Transaction, { citus }: ServerFacts, tables: string[]
+): Promise<Set<string>> {
   const managed = [
     ...citus.partitions ? ['EXISTS (SELECT FROM pg_dist_partition p WHERE p.logicalrelid = c.oid)'] : [],
     ...citus.schemas ? ['EXISTS (SELECT FROM pg_dist_schema s WHERE s.schemaid = c.relnamespace)'] : []
@@ -16,9 +19,13 @@ export async function readCitusTables (tx: Transaction, { citus }: ServerFacts, 
   return new Set(rows.map(({ oid }) => oid))
 }
 
-/** Whether this is a worker node, which lacks the local tables of the coordinator (its group is 0). */
+/**
+ * Whether this is a worker node, which does not have the local tables of the coordinator. The group of the coordinator
+ * is 0.
+ */
 export async function isCitusWorker (tx: Transaction, { citus }: ServerFacts): Promise<boolean> {
   if (!citus.groups) return false
-  const { worker } = await tx.queryRow<{ worker: boolean }>('SELECT EXISTS (SELECT FROM pg_dist_local_group WHERE groupid <> 0) AS worker')
+  const { worker } = await tx.queryRow<{ worker: boolean }>(
+    'SELECT EXISTS (SELECT FROM pg_dist_local_group WHERE groupid <> 0) AS worker')
   return worker
 }

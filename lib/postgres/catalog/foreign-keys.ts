@@ -4,7 +4,7 @@ import { qualifiedName, quoteIdentifier, quoteLiteral, type TableRef } from '../
 import { runAll, runInChunks } from '../run-statements.ts'
 import type { Transaction } from '../driver/transaction.ts'
 
-/** A table at one end of a foreign key, and what this role may do to it. */
+/** A table at one end of a foreign key, and the privileges of the role on it. */
 export interface KeyEnd extends TableRef {
   oid: string
   partitioned: boolean
@@ -21,36 +21,44 @@ export interface ForeignKey {
   references: KeyEnd & { allowed: boolean }
   /** pg_get_constraintdef(), with NOT VALID and DEFERRABLE where they apply. */
   definition: string
-  /** The unique index that it relies on, and the one that it would rely on when it is made again by `definition`. */
+  /** The unique index that the key uses, and the one that it would use after `definition` has added it again. */
   index: { current: string, next: string | null }
   comment: string | null
   /**
-   * `whole`: a key by itself. Of a key of a partitioned table there is one more for each partition, at either end, which goes and comes with
-   * the root's: that `follows`. One that differs from what would come, by its name, say, is a `share`: it has to be made before the
-   * root's is made again, which then adopts it by its shape.
+   * `whole`: a key that is declared. A key of a partitioned table, at either end, has one more for each partition,
+   * which the server drops and adds with that of the root: it `follows`. One that differs from what the server would
+   * add, for example by its name, is a `share`: it must be added before that of the root, which then adopts it because
+   * of its columns.
    */
   part: 'whole' | 'share' | 'follows'
-  /** Whether the triggers that it is made of were switched off (DISABLE TRIGGER ALL), which only a superuser can do. */
+  /** Whether its triggers were disabled (DISABLE TRIGGER ALL), which only a superuser can do. */
   disabled: boolean
   matchFull: boolean
-  /** Pairs of columns and the operator that compares them, to count what dangles. Null for a temporal key (PERIOD). */
+  /**
+   * Pairs of columns and the operator that compares them, to count rows without a referenced row. Null for a temporal
+   * key (PERIOD).
+   */
   columns: Array<{ from: string, to: string, operator: string }> | null
 }
 
 const end = (alias: string, namespace: string): string =>
-  `'oid', ${alias}.oid::text, 'schema', ${namespace}.nspname, 'name', ${alias}.relname, 'partitioned', ${alias}.relkind = 'p',
-   'owned', pg_has_role(${alias}.relowner, 'USAGE'), 'forcesRowSecurity', ${alias}.relforcerowsecurity AND ${alias}.relrowsecurity,
+  `'oid', ${alias}.oid::text, 'schema', ${namespace}.nspname, 'name', ${alias}.relname,
+   'partitioned', ${alias}.relkind = 'p',
+   'owned', pg_has_role(${alias}.relowner, 'USAGE'),
+   'forcesRowSecurity', ${alias}.relforcerowsecurity AND ${alias}.relrowsecurity,
    'lockable', has_schema_privilege(${namespace}.oid, 'USAGE')
-     AND (has_table_privilege(${alias}.oid, 'UPDATE') OR has_table_privilege(${alias}.oid, 'DELETE') OR has_table_privilege(${alias}.oid, 'TRUNCATE'))`
+     AND (has_table_privilege(${alias}.oid, 'UPDATE') OR has_table_privilege(${alias}.oid, 'DELETE')
+       OR has_table_privilege(${alias}.oid, 'TRUNCATE'))`
 
-/** Each key (`key`) with those above it, for WITH RECURSIVE; the row with `above = 0` has the one that was declared (`top`). */
+/** Each key (`key`) with its ancestors, for WITH RECURSIVE; the row with `above = 0` has the declared one (`top`). */
 export const rootKeysQuery = `
   SELECT oid AS key, oid AS top, conparentid AS above FROM pg_constraint WHERE contype = 'f'
   UNION ALL SELECT root.key, up.oid, up.conparentid FROM root JOIN pg_constraint up ON up.oid = root.above`
 
 /**
- * Among the unique indexes that fit, ADD FOREIGN KEY takes the one with the lowest oid, whichever the key had: REINDEX
- * CONCURRENTLY gives an index a new oid. Without a list of columns it takes the primary key's. Partitions follow their root.
+ * ADD FOREIGN KEY uses the unique index with the lowest oid among those with the columns, and not the index that the
+ * key had before: REINDEX CONCURRENTLY creates an index with a new oid. Without a list of columns it uses that of the
+ * primary key. Partitions follow their root.
  */
 const indexQuery = `
   CROSS JOIN LATERAL (
@@ -69,22 +77,16 @@ const indexQuery = `
   CROSS JOIN LATERAL (
     SELECT con.confrelid::regclass || '(' || array_to_string(key_columns.names, ', ') || ')' AS with_columns) target`
 
-/**
- * Every foreign key with one of `relations` (oids) at either end, in the order in which they are to be made. Their actions fire
- * in the order in which they were made, so that is kept. A root's key follows its shares, which are made from the leaves upwards.
- * A key that a partition has by itself, of the shape of its root's, is younger than that, or the root's would have adopted it.
- *
- * Triggers fire in the order of their names, which hold the oids as text: 100000 fires before 99999.
- */
-export async function readForeignKeys (tx: Transaction, relations: string[]): Promise<ForeignKey[]> {
-  return await tx.query<ForeignKey>(`
-    WITH RECURSIVE root AS (${rootKeysQuery})
-    SELECT con.conname AS name,
+/** What readForeignKeys() selects. */
+const keyColumns = `con.conname AS name,
       json_build_object(${end('child', 'cn')}) AS table,
-      json_build_object(${end('parent', 'pn')}, 'allowed', has_schema_privilege(pn.oid, 'USAGE') AND (has_table_privilege(parent.oid, 'REFERENCES')
-        OR (SELECT bool_and(has_column_privilege(parent.oid, k, 'REFERENCES')) FROM unnest(con.confkey) k))) AS references,
+      json_build_object(${end('parent', 'pn')}, 'allowed', has_schema_privilege(pn.oid, 'USAGE')
+        AND (has_table_privilege(parent.oid, 'REFERENCES') OR (
+          SELECT bool_and(has_column_privilege(parent.oid, k, 'REFERENCES'))
+          FROM unnest(con.confkey) k))) AS references,
       CASE WHEN steered
-        THEN replace(definition, 'REFERENCES ' || with_columns, 'REFERENCES ' || con.confrelid::regclass) ELSE definition END AS definition,
+        THEN replace(definition, 'REFERENCES ' || with_columns, 'REFERENCES ' || con.confrelid::regclass)
+        ELSE definition END AS definition,
       json_build_object('current', con.conindid::regclass, 'next', CASE WHEN kind.part <> 'whole' OR steered
         THEN con.conindid ELSE first_index.indexrelid END::regclass) AS index,
       obj_description(con.oid, 'pg_constraint') AS comment,
@@ -92,17 +94,32 @@ export async function readForeignKeys (tx: Transaction, relations: string[]): Pr
       EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = con.oid AND t.tgenabled <> 'O') AS disabled,
       con.confmatchtype = 'f' AS "matchFull",
       CASE WHEN NOT kind.temporal THEN (
-        SELECT json_agg(json_build_object('from', f.attname, 'to', t.attname, 'operator', format('OPERATOR(%I.%s)', opn.nspname, op.oprname)) ORDER BY k.place)
+        SELECT json_agg(json_build_object('from', f.attname, 'to', t.attname,
+          'operator', format('OPERATOR(%I.%s)', opn.nspname, op.oprname)) ORDER BY k.place)
         FROM unnest(con.conkey, con.confkey, con.conpfeqop) WITH ORDINALITY AS k(conkey, confkey, operator, place)
         JOIN pg_attribute f ON f.attrelid = con.conrelid AND f.attnum = k.conkey
         JOIN pg_attribute t ON t.attrelid = con.confrelid AND t.attnum = k.confkey
-        JOIN pg_operator op ON op.oid = k.operator JOIN pg_namespace opn ON opn.oid = op.oprnamespace) END AS columns
+        JOIN pg_operator op ON op.oid = k.operator JOIN pg_namespace opn ON opn.oid = op.oprnamespace) END AS columns`
+
+/**
+ * Every foreign key with one of `relations` (oids) at either end, in the order in which they must be added. Their
+ * actions fire in the order in which the keys were added, so that order is kept. A root's key follows its shares, which
+ * are added from the leaves upwards. A key that is declared on a partition, with the columns of its root's key, is
+ * younger than that, or the root's key would have adopted it.
+ *
+ * Triggers fire in the order of their names, which contain the oids as text: 100000 fires before 99999.
+ */
+export async function readForeignKeys (tx: Transaction, relations: string[]): Promise<ForeignKey[]> {
+  return await tx.query<ForeignKey>(`
+    WITH RECURSIVE root AS (${rootKeysQuery})
+    SELECT ${keyColumns}
     FROM pg_constraint con
     JOIN pg_class child ON child.oid = con.conrelid JOIN pg_namespace cn ON cn.oid = child.relnamespace
     JOIN pg_class parent ON parent.oid = con.confrelid JOIN pg_namespace pn ON pn.oid = parent.relnamespace
     LEFT JOIN pg_constraint up ON up.oid = con.conparentid
     CROSS JOIN LATERAL (SELECT CASE WHEN up.oid IS NULL THEN 'whole'
-      WHEN up.conrelid <> con.conrelid AND (up.conname <> con.conname OR up.convalidated <> con.convalidated OR obj_description(con.oid, 'pg_constraint') IS NOT NULL)
+      WHEN up.conrelid <> con.conrelid AND (up.conname <> con.conname OR up.convalidated <> con.convalidated
+        OR obj_description(con.oid, 'pg_constraint') IS NOT NULL)
       THEN 'share' ELSE 'follows' END AS part,
       pg_get_constraintdef(con.oid) AS definition, pg_get_constraintdef(con.oid) ~ '\\mPERIOD\\M' AS temporal) kind
     ${indexQuery}
@@ -118,7 +135,7 @@ export async function readForeignKeys (tx: Transaction, relations: string[]): Pr
   [`{${relations.join(',')}}`])
 }
 
-/** A root's key takes its partitions' shares along. */
+/** Drops them. The server drops the keys of partitions with that of the root. */
 export async function dropForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
   await runInChunks(tx, keys.filter(({ part }) => part === 'whole')
     .map(({ name, table: { schema, name: table } }) =>
@@ -126,34 +143,43 @@ export async function dropForeignKeys (tx: Transaction, keys: ForeignKey[]): Pro
 }
 
 /**
- * Makes them again; that checks every row, but for a key that was NOT VALID. Throws FST_BACKUP_RESTORE_FAILED with the
- * number of rows that dangle. The operators of a key may be a user's: under the role's own search_path.
+ * Adds them again, which checks every row, except for a key that was NOT VALID. Must run under the role's own
+ * search_path, because operators of a key may be a user's. Throws FST_BACKUP_RESTORE_FAILED with the number of rows
+ * without a referenced row.
  */
 export async function addForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
-  await runAll(tx, keys.filter(({ part }) => part !== 'follows'), addForeignKey,
-    (error) => sqlState(error) === foreignKeyViolation,
-    async (key) => {
+  await runAll(tx, keys.filter(({ part }) => part !== 'follows'), addForeignKey, {
+    concerns: (error) => sqlState(error) === foreignKeyViolation,
+    async explain (key) {
       const { name, table, references } = key
-      return new RestoreFailed(`${await countDangling(tx, key)} in ${table.schema}.${table.name} ` +
+      return new RestoreFailed(`${await countOrphans(tx, key)} in ${table.schema}.${table.name} ` +
         `would refer to nothing in ${references.schema}.${references.name}, by the foreign key ${name}`)
-    })
+    }
+  })
 }
 
 function addForeignKey ({ name, table: { schema, name: tableName }, definition, comment }: ForeignKey): string {
   const table = qualifiedName(schema, tableName)
-  return `ALTER TABLE ${table} ADD CONSTRAINT ${quoteIdentifier(name)} ${definition}` +
-    (comment === null ? '' : `; COMMENT ON CONSTRAINT ${quoteIdentifier(name)} ON ${table} IS ${quoteLiteral(comment)}`)
+  const constraint = quoteIdentifier(name)
+  return `ALTER TABLE ${table} ADD CONSTRAINT ${constraint} ${definition}` +
+    (comment === null ? '' : `; COMMENT ON CONSTRAINT ${constraint} ON ${table} IS ${quoteLiteral(comment)}`)
 }
 
-async function countDangling (tx: Transaction, { table, references, columns, matchFull }: ForeignKey): Promise<string> {
+/** Counts rows without a referenced row. */
+async function countOrphans (
+  tx: Transaction, { table, references, columns, matchFull }: ForeignKey
+): Promise<string> {
   if (columns === null) return 'rows'
-  const given = columns.map(({ from }) => `child_row.${quoteIdentifier(from)} IS NOT NULL`).join(matchFull ? ' OR ' : ' AND ')
-  const equal = columns.map(({ from, to, operator }) => `parent_row.${quoteIdentifier(to)} ${operator} child_row.${quoteIdentifier(from)}`)
-  const { dangling } = await tx.queryRow<{ dangling: number }>(`SELECT pg_catalog.count(*) AS dangling
+  const given = columns.map(({ from }) => `child_row.${quoteIdentifier(from)} IS NOT NULL`)
+  const equal = columns.map(({ from, to, operator }) =>
+    `parent_row.${quoteIdentifier(to)} ${operator} child_row.${quoteIdentifier(from)}`)
+  const { orphans } = await tx.queryRow<{ orphans: number }>(`SELECT pg_catalog.count(*) AS orphans
     FROM ${rowsOf(table)} child_row
-    WHERE (${given}) AND NOT EXISTS (SELECT FROM ${rowsOf(references)} parent_row WHERE ${equal.join(' AND ')})`)
-  return `${dangling} rows`
+    WHERE (${given.join(matchFull ? ' OR ' : ' AND ')})
+      AND NOT EXISTS (SELECT FROM ${rowsOf(references)} parent_row WHERE ${equal.join(' AND ')})`)
+  return `${orphans} rows`
 }
 
-/** A key is about a table's partitions, but not about those that inherit from it. */
-const rowsOf = ({ schema, name, partitioned }: KeyEnd): string => `${partitioned ? '' : 'ONLY '}${qualifiedName(schema, name)}`
+/** A key applies to the partitions of a table, but not to tables that inherit from it. */
+const rowsOf = ({ schema, name, partitioned }: KeyEnd): string =>
+  `${partitioned ? '' : 'ONLY '}${qualifiedName(schema, name)}`

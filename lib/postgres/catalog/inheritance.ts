@@ -1,12 +1,14 @@
 import type { Transaction } from '../driver/transaction.ts'
 
-/** A relation that inherits from a table, and that is no table of the same schema: its rows are not among those that are read. */
+/**
+ * A relation that inherits from a table and is not a table of the same schema: its rows are not read with that table.
+ */
 export interface OutsideChild {
-  /** The nearest table above it that is read. */
+  /** Its nearest ancestor that is read. */
   table: string
   schema: string
   name: string
-  /** The extension that owns it, or the schema it lies in. */
+  /** The extension that owns it or its schema. */
   extension: string | null
 }
 
@@ -16,12 +18,14 @@ export interface OutsideLeaf { schema: string, name: string, root: string, rootS
 const memberOf = (alias: string): string => `
   SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
   WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND d.objsubid = 0
-    AND (d.classid, d.objid) IN (('pg_class'::regclass, ${alias}.oid), ('pg_namespace'::regclass, ${alias}.relnamespace))
+    AND (d.classid, d.objid) IN (
+      ('pg_class'::regclass, ${alias}.oid), ('pg_namespace'::regclass, ${alias}.relnamespace))
   ORDER BY d.classid <> 'pg_class'::regclass LIMIT 1`
 
 /**
- * What inherits from `tables` (oids), at any level, but for partitions. A descendant that is an ordinary table of the same schema ends
- * its branch, since it is read by itself; not so a foreign table, or one that an extension owns.
+ * Relations that inherit from `tables` (oids), at any level, except partitions. A descendant that is an ordinary table
+ * of the same schema ends its branch, because it is read as a table; a foreign table, or one that an extension owns,
+ * does not.
  */
 export async function readOutsideChildren (tx: Transaction, tables: string[]): Promise<OutsideChild[]> {
   return await tx.query<OutsideChild>(`
@@ -36,12 +40,13 @@ export async function readOutsideChildren (tx: Transaction, tables: string[]): P
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e')
     )
     SELECT top.relname AS table, n.nspname AS schema, c.relname AS name, (${memberOf('c')}) AS extension
-    FROM descendant d JOIN pg_class top ON top.oid = d.top JOIN pg_class c ON c.oid = d.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    FROM descendant d JOIN pg_class top ON top.oid = d.top
+    JOIN pg_class c ON c.oid = d.oid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE d.oid <> d.top
     ORDER BY top.relname, n.nspname, c.relname`, [`{${tables.join(',')}}`])
 }
 
-/** Partitions in `schema` that store rows and whose root lies in another schema. */
+/** Partitions in `schema` that store rows and whose root is in another schema. */
 export async function readOutsideLeaves (tx: Transaction, schema: string): Promise<OutsideLeaf[]> {
   return await tx.query<OutsideLeaf>(`
     SELECT n.nspname AS schema, c.relname AS name, root.relname AS root, home.nspname AS "rootSchema"

@@ -1,8 +1,8 @@
 import type { Transaction } from '../driver/transaction.ts'
 
 /**
- * How often each of `relations` (oids) was scanned in this transaction so far, by itself or by an index; manual, 27.2.2, pg_stat_xact_all_tables.
- * Nothing is counted while track_counts is off.
+ * How often this transaction has scanned each of `relations` (oids), sequentially or by an index (manual, 27.2.2,
+ * pg_stat_xact_all_tables). The server does not count while track_counts is off.
  */
 export async function countScans (tx: Transaction, relations: string[]): Promise<Map<string, number>> {
   const rows = await tx.query<{ oid: string, scans: number }>(`SELECT r.oid::pg_catalog.text AS oid,
@@ -14,6 +14,7 @@ export async function countScans (tx: Transaction, relations: string[]): Promise
 }
 
 export async function countsScans (tx: Transaction): Promise<boolean> {
-  const { on } = await tx.queryRow<{ on: boolean }>("SELECT pg_catalog.current_setting('track_counts')::pg_catalog.bool AS on")
+  const { on } = await tx.queryRow<{ on: boolean }>(
+    "SELECT pg_catalog.current_setting('track_counts')::pg_catalog.bool AS on")
   return on
 }

@@ -1,18 +1,29 @@
 import type { Transaction } from '../driver/transaction.ts'
 import { type RoleSettings, roleSettingsExpression } from '../settings.ts'
 
-/** Names of all schemas that exist and are not PostgreSQL's own. */
+/** Names of all schemas except those of PostgreSQL. */
 export async function readSchemas (tx: Transaction): Promise<string[]> {
-  const rows = await tx.query<{ name: string }>("SELECT nspname AS name FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'")
+  const rows = await tx.query<{ name: string }>(
+    "SELECT nspname AS name FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'")
   return rows.map(({ name }) => name)
 }
 
-/** Which of its tables Citus has made in pg_catalog. */
+/** Whether pg_catalog contains each of these tables of Citus. */
 export interface CitusCatalog { partitions: boolean, schemas: boolean, groups: boolean }
 
-export interface ServerFacts { database: string, version: string, versionNumber: number, encoding: string, roleSettings: RoleSettings, replicationRole: string, citus: CitusCatalog }
+/** What a run needs to know of the server. */
+export interface ServerFacts {
+  database: string
+  version: string
+  /** `server_version_num`. */
+  versionNumber: number
+  encoding: string
+  roleSettings: RoleSettings
+  replicationRole: string
+  citus: CitusCatalog
+}
 
-/** What a run needs to know of the server; read before the settings are pinned, so `roleSettings` are the role's own. */
+/** Must run before the settings are pinned, so that `roleSettings` are the role's own. */
 export async function readServer (tx: Transaction): Promise<ServerFacts> {
   return await tx.queryRow<ServerFacts>(`SELECT pg_catalog.current_database() AS "database",
     pg_catalog.regexp_replace(pg_catalog.current_setting('server_version'), ' .*', '') AS "version",

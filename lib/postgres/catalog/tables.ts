@@ -2,42 +2,47 @@ import { quoteLiteral } from '../identifiers.ts'
 import type { Transaction } from '../driver/transaction.ts'
 import { userCodeQuery, usesUserCode } from './user-code.ts'
 
-/** A column whose values a snapshot holds: not dropped, and not generated but by user code. */
+/**
+ * A column whose values a snapshot contains: not a dropped one, and not a generated one unless user code generates it.
+ */
 export interface CatalogColumn {
   name: string
   /** format_type(), without the name of the table's own schema. */
   type: string
-  /** The pg_type.oid behind all domains. */
+  /** The pg_type.oid of the base type, for a domain over domains too. */
   baseType: number
-  /** For a true array type (its element's typarray is this very type): the element behind all domains. */
+  /** For a true array type (the typarray of its element is this type): the base type of the element. */
   element: { type: number, isArray: boolean, delimiter: string } | null
-  /** NOT NULL, by itself or by its domain, without default, identity or a domain's default: an INSERT must give it. */
+  /**
+   * NOT NULL, because of the column or its domain, without a default of either and without identity: an INSERT must set
+   * it.
+   */
   required: boolean
   /**
-   * Generated and stored by an expression with user code, in the table or in one of its partitions. Such a value can't be written, and may
-   * differ when it is generated again.
+   * Generated and stored by an expression with user code, in the table or in one of its partitions. Such a value can
+   * not be written, and may differ when it is generated again.
    */
   generated: boolean
 }
 
-/** Something with rows of its own, or a partitioned table: the root itself comes first among its relations. */
+/** A relation that stores rows, or a partitioned table. The root is the first one among its relations. */
 export interface CatalogRelation {
   oid: string
   schema: string
   name: string
   kind: 'r' | 'p' | 'f'
-  /** Where the rows lie, as this statement's snapshot sees it, and as it is by now. A TRUNCATE in between makes them differ. */
+  /** The file of the rows, in the snapshot of the statement and at present. They differ after a TRUNCATE in between. */
   filenode: string | null
   currentFilenode: string | null
-  /** Whether this role has the rights of the owner. */
+  /** Whether the role has the privileges of the owner. */
   owned: boolean
   selectable: boolean
-  /** Whether row security would hide rows from this role. */
+  /** Whether row security would hide rows from the role. */
   hidesRows: boolean
   forcesRowSecurity: boolean
   /**
-   * Of a partition: the columns that it generates and its root does not, which PostgreSQL 15 lets ATTACH PARTITION make. COPY takes no such
-   * column; rows that come in through the root get the partition's values.
+   * Columns that this partition generates and its root does not; ATTACH PARTITION of PostgreSQL 15 allows that. COPY
+   * accepts no such column; rows that are inserted into the root get the values that the partition generates.
    */
   generates: Array<{ name: string, byFunction: boolean }>
 }
@@ -50,13 +55,16 @@ export interface CatalogTable {
   relations: CatalogRelation[]
 }
 
-/** The column of any relation of the table. */
+/** Whether user code generates the column in any relation of the table. */
 const generatedByUserCode = `EXISTS (SELECT FROM part
   JOIN pg_attribute stored ON stored.attrelid = part.oid AND stored.attname = a.attname AND stored.attgenerated = 's'
   JOIN pg_attrdef def ON def.adrelid = stored.attrelid AND def.adnum = stored.attnum
   WHERE part.root = a.attrelid AND ${usesUserCode('pg_attrdef', 'def.oid')})`
 
-/** What is generated (manual, 5.4) by PostgreSQL's own functions is made again from the rest of the row. */
+/**
+ * Leaves out columns that functions of PostgreSQL generate (manual, 5.4): they are generated again from the rest of the
+ * row.
+ */
 const columnsQuery = `
   SELECT a.attrelid, json_agg(json_build_object(
     'name', a.attname,
@@ -65,7 +73,8 @@ const columnsQuery = `
     'baseType', base.oid::int8,
     'element', CASE WHEN element.typarray = base.oid THEN json_build_object(
       'type', behind.oid::int8, 'isArray', behind.typcategory = 'A', 'delimiter', element.typdelim) END,
-    'required', (a.attnotnull OR resolved.never_null) AND NOT a.atthasdef AND a.attidentity = '' AND declared.typdefault IS NULL,
+    'required', (a.attnotnull OR resolved.never_null) AND NOT a.atthasdef AND a.attidentity = ''
+      AND declared.typdefault IS NULL,
     'generated', a.attgenerated <> ''
   ) ORDER BY a.attnum) AS columns
   FROM pg_attribute a
@@ -78,23 +87,54 @@ const columnsQuery = `
   LEFT JOIN pg_type element ON element.oid = base.typelem
   LEFT JOIN resolved resolved_element ON resolved_element.type = element.oid
   LEFT JOIN pg_type behind ON behind.oid = resolved_element.base
-  WHERE a.attnum > 0 AND NOT a.attisdropped AND (a.attgenerated = '' OR (a.attgenerated = 's' AND ${generatedByUserCode}))
+  WHERE a.attnum > 0 AND NOT a.attisdropped
+    AND (a.attgenerated = '' OR (a.attgenerated = 's' AND ${generatedByUserCode}))
   GROUP BY a.attrelid`
 
-/** What the server brings is pinned and has no entry in pg_depend, so these are functions and operators of others. */
+/** Functions and operators of the server are pinned and have no entry in pg_depend, so those found here are others. */
 const generatedByPartition = `
   SELECT json_agg(json_build_object('name', a.attname, 'byFunction', EXISTS (SELECT FROM pg_attrdef ad
-    JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = ad.oid AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+    JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = ad.oid
+      AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
     WHERE ad.adrelid = a.attrelid AND ad.adnum = a.attnum)) ORDER BY a.attnum)
-  FROM pg_attribute a JOIN pg_attribute above ON above.attrelid = part.root AND above.attname = a.attname AND above.attgenerated = ''
+  FROM pg_attribute a
+  JOIN pg_attribute above ON above.attrelid = part.root AND above.attname = a.attname AND above.attgenerated = ''
   WHERE c.relispartition AND a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''`
 
-/** Each table of the schema that stores rows; partitions under their root; extensions' own tables left out. */
+/**
+ * Base types of the columns, domains and elements of arrays. Resolving all types of the database would take too long.
+ */
+const typesQuery = `chain AS (
+    SELECT oid AS type, oid AS base, typtype, typbasetype, typelem, typnotnull FROM pg_type
+    WHERE oid IN (SELECT a.atttypid FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid)
+    UNION
+    SELECT CASE WHEN chain.typtype = 'd' THEN chain.type ELSE t.oid END, t.oid, t.typtype, t.typbasetype, t.typelem,
+      t.typnotnull
+    FROM chain JOIN pg_type t ON t.oid = CASE WHEN chain.typtype = 'd' THEN chain.typbasetype ELSE chain.typelem END
+  ), resolved AS (
+    SELECT type, max(base) FILTER (WHERE typtype <> 'd') AS base, bool_or(typnotnull) AS never_null
+    FROM chain GROUP BY type
+  )`
+
+/** The relations of one table. */
+const relationsColumn = `json_agg(json_build_object(
+      'oid', c.oid::text, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
+      'filenode', nullif(c.relfilenode, 0)::text, 'currentFilenode', pg_relation_filenode(c.oid)::text,
+      'owned', pg_has_role(c.relowner, 'USAGE'),
+      'selectable', has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),
+      'hidesRows', c.relrowsecurity AND NOT role.sees_all
+        AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE')),
+      'forcesRowSecurity', c.relrowsecurity AND c.relforcerowsecurity,
+      'generates', coalesce((${generatedByPartition}), '[]')
+    ) ORDER BY part.level, n.nspname, c.relname) AS relations`
+
+/** Each table of the schema that stores rows, with its partitions; without tables of extensions. */
 const tablesQuery = (schema: string): string => `
   WITH RECURSIVE relation AS (
     SELECT c.* FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ${quoteLiteral(schema)} AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+    WHERE n.nspname = ${quoteLiteral(schema)} AND c.relkind IN ('r', 'p')
+      AND NOT c.relispartition AND c.relpersistence <> 't'
       AND NOT EXISTS (SELECT FROM pg_depend d
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e')
   ), part AS (
@@ -103,27 +143,12 @@ const tablesQuery = (schema: string): string => `
     SELECT part.root, i.inhrelid, part.level + 1 FROM part
     JOIN pg_inherits i ON i.inhparent = part.oid
     JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
-  ), chain AS (
-    -- The columns' types, what is behind domains, and the elements of arrays. Of all types there are too many
-    SELECT oid AS type, oid AS base, typtype, typbasetype, typelem, typnotnull FROM pg_type
-    WHERE oid IN (SELECT a.atttypid FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid)
-    UNION
-    SELECT CASE WHEN chain.typtype = 'd' THEN chain.type ELSE t.oid END, t.oid, t.typtype, t.typbasetype, t.typelem, t.typnotnull
-    FROM chain JOIN pg_type t ON t.oid = CASE WHEN chain.typtype = 'd' THEN chain.typbasetype ELSE chain.typelem END
-  ), resolved AS (SELECT type, max(base) FILTER (WHERE typtype <> 'd') AS base, bool_or(typnotnull) AS never_null FROM chain GROUP BY type),
+  ), ${typesQuery},
   user_code AS (${userCodeQuery}),
   role AS (SELECT rolsuper OR rolbypassrls AS sees_all FROM pg_roles WHERE rolname = current_user),
   col AS (${columnsQuery}),
   rel AS (
-    SELECT part.root, json_agg(json_build_object(
-      'oid', c.oid::text, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
-      'filenode', nullif(c.relfilenode, 0)::text, 'currentFilenode', pg_relation_filenode(c.oid)::text,
-      'owned', pg_has_role(c.relowner, 'USAGE'),
-      'selectable', has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),
-      'hidesRows', c.relrowsecurity AND NOT role.sees_all AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE')),
-      'forcesRowSecurity', c.relrowsecurity AND c.relforcerowsecurity,
-      'generates', coalesce((${generatedByPartition}), '[]')
-    ) ORDER BY part.level, n.nspname, c.relname) AS relations
+    SELECT part.root, ${relationsColumn}
     FROM part JOIN pg_class c ON c.oid = part.oid JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN role
     GROUP BY part.root
   )
@@ -131,7 +156,7 @@ const tablesQuery = (schema: string): string => `
   FROM relation r JOIN rel ON rel.root = r.oid LEFT JOIN col ON col.attrelid = r.oid
   ORDER BY r.relname`
 
-/** Every table of `schema` that a snapshot could hold, by name. One query, however many tables. */
+/** Every table of `schema` that a snapshot could contain, ordered by name, in one query. */
 export async function readTables (tx: Transaction, schema: string): Promise<CatalogTable[]> {
   return await tx.query<CatalogTable>(tablesQuery(schema))
 }

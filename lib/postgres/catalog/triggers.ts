@@ -2,7 +2,7 @@ import { qualifiedName, quoteIdentifier, type TableRef } from '../identifiers.ts
 import { runInChunks } from '../run-statements.ts'
 import type { Transaction } from '../driver/transaction.ts'
 
-/** A user's trigger that is on: `O`rigin (the ordinary state), `R`eplica or `A`lways (pg_trigger.tgenabled). */
+/** A user's trigger that is enabled: `O`rigin (the default), `R`eplica or `A`lways (pg_trigger.tgenabled). */
 export interface EnabledTrigger { name: string, table: TableRef, state: 'O' | 'R' | 'A' }
 
 export async function readEnabledTriggers (tx: Transaction, relations: string[]): Promise<EnabledTrigger[]> {
@@ -15,11 +15,14 @@ export async function readEnabledTriggers (tx: Transaction, relations: string[])
 
 const clause = { O: 'ENABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' }
 
-// ONLY: each partition has a state of its own
+// ONLY: each partition has a separate state
 const alter = ({ table, name }: EnabledTrigger, action: string): string =>
   `ALTER TABLE ONLY ${qualifiedName(table.schema, table.name)} ${action} TRIGGER ${quoteIdentifier(name)}`
 
-/** One by one: a role that is no superuser may switch off users' triggers, but not those that foreign keys are made of. */
+/**
+ * Disables them by their names: a role that is not a superuser may disable users' triggers, but not those of foreign
+ * keys.
+ */
 export async function disableTriggers (tx: Transaction, triggers: EnabledTrigger[]): Promise<void> {
   await runInChunks(tx, triggers.map((trigger) => alter(trigger, 'DISABLE')))
 }

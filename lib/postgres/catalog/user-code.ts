@@ -1,9 +1,8 @@
 import type { Transaction } from '../driver/transaction.ts'
 
 /**
- * Functions, operators and domains (`class`, `oid`) that run what users wrote, which may read any table and find it by
- * the role's own search_path: all functions outside pg_catalog, but for those in C that an extension brings. For WITH
- * RECURSIVE.
+ * Functions, operators and domains (`class`, `oid`) that run user code, which may read any table and find it by the
+ * role's own search_path: all functions outside pg_catalog, except those in C of an extension. For WITH RECURSIVE.
  */
 export const userCodeQuery = `
   SELECT 'pg_proc'::regclass AS class, p.oid FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
@@ -23,19 +22,21 @@ export const userCodeQuery = `
     WHERE user_code.class = 'pg_type'::regclass AND t.typtype = 'd' AND t.typbasetype = user_code.oid
   ) next`
 
-/** Whether what `class` and `oid` stand for depends on something of `user_code`. */
+/** Whether the object with this class and oid depends on one of `user_code`. */
 export const usesUserCode = (className: string, oid: string): string => `EXISTS (SELECT FROM pg_depend code
   JOIN user_code ON user_code.class = code.refclassid AND user_code.oid = code.refobjid
   WHERE code.classid = '${className}'::regclass AND code.objid = ${oid})`
 
-/** A relation that runs user code for a new row, or, with `defaultOf`, for one that comes without a value for that column. */
+/** A relation that runs user code for a new row; with `defaultOf`, for a row without a value for that column. */
 export interface RelationWithUserCode { oid: string, defaultOf: string | null }
 
 /**
- * Those of `relations` (oids) that run user code for a new row: for an index, a generated column or a default, a partition key, or a type, that of a
- * domain with a CHECK, say, also within an array, a range or a composite.
+ * Those of `relations` (oids) that run user code for a new row: for an index, a generated column, a default, a
+ * partition key, or a type, such as a domain with a CHECK, also within an array, a range or a composite type.
  */
-export async function readRelationsWithUserCode (tx: Transaction, relations: string[]): Promise<RelationWithUserCode[]> {
+export async function readRelationsWithUserCode (
+  tx: Transaction, relations: string[]
+): Promise<RelationWithUserCode[]> {
   return await tx.query<RelationWithUserCode>(`WITH RECURSIVE user_code AS (${userCodeQuery}), holder (type) AS (
       SELECT oid FROM user_code WHERE class = 'pg_type'::regclass
       UNION
@@ -54,6 +55,7 @@ export async function readRelationsWithUserCode (tx: Transaction, relations: str
     UNION SELECT p.partrelid::text, NULL FROM pg_partitioned_table p
     WHERE p.partrelid = ANY ($1::oid[]) AND p.partexprs IS NOT NULL AND ${usesUserCode('pg_class', 'p.partrelid')}
     UNION SELECT a.attrelid::text, NULL FROM pg_attribute a
-    WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid IN (SELECT type FROM holder)`,
+    WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+      AND a.atttypid IN (SELECT type FROM holder)`,
   [`{${relations.join(',')}}`])
 }
