@@ -1,39 +1,53 @@
 import type { CatalogTable } from '../postgres/catalog/tables.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 
-/** As it is called among the tables of `home`. */
-export const relativeName = ({ schema, name }: TableRef, home: string): string => schema === home ? name : `${schema}.${name}`
+/** The name, qualified unless the table is in the schema `home`. */
+export const relativeName = ({ schema, name }: TableRef, home: string): string =>
+  schema === home ? name : `${schema}.${name}`
 
-/** `name` or `schema.name`, as excludeTables has them; the log table goes by both of its names. */
+/**
+ * Whether excludeTables contains a table, as `name` or `schema.name`. The log table in its schema is always excluded.
+ */
 export function createExclusion (excludeTables: string[], logTable: TableRef): (table: TableRef) => boolean {
   const excluded = new Set(excludeTables)
-  return ({ schema, name }) => excluded.has(name) || excluded.has(`${schema}.${name}`) || (schema === logTable.schema && name === logTable.name)
+  return ({ schema, name }) => excluded.has(name) || excluded.has(`${schema}.${name}`) ||
+    (schema === logTable.schema && name === logTable.name)
 }
 
 /**
- * The tables that a snapshot or a restore of `schema` is about. A partition's rows belong to its root, so one that is excluded by itself
- * is a problem, told by tableProblems().
+ * The tables of a snapshot or a restore of `schema`. A partition's rows belong to its root, so tableProblems() reports
+ * a partition that is excluded by itself.
  */
-export function selectTables (tables: CatalogTable[], schema: string, isExcluded: (table: TableRef) => boolean): CatalogTable[] {
+export function selectTables (
+  tables: CatalogTable[], schema: string, isExcluded: (table: TableRef) => boolean
+): CatalogTable[] {
   return tables.filter(({ name }) => !isExcluded({ schema, name }))
 }
 
-/** Which of these tables were left out because somebody said so, the log table not among them. */
-export function excludedNames (names: string[], schema: string, isExcluded: (table: TableRef) => boolean, logTable: TableRef): string[] {
-  return names.filter((name) => isExcluded({ schema, name }) && !(schema === logTable.schema && name === logTable.name))
+/** Those of these tables that the options exclude, without the log table. */
+export function excludedNames (
+  names: string[], schema: string, isExcluded: (table: TableRef) => boolean, logTable: TableRef
+): string[] {
+  const isLog = (name: string): boolean => schema === logTable.schema && name === logTable.name
+  return names.filter((name) => isExcluded({ schema, name }) && !isLog(name))
 }
 
-/** Why the rows of these tables can't all be read. Empty when they can. */
+/** Problems for tables whose rows can not all be read. */
 export function tableProblems (tables: CatalogTable[], isExcluded: (table: TableRef) => boolean): string[] {
   return tables.flatMap((table) => table.relations.flatMap((relation, index) => {
     const name = `${relation.schema}.${relation.name}`
     const problems = []
-    if (relation.kind === 'f') problems.push(`${name} is a foreign table and a partition of ${table.name}; exclude ${table.name}`)
-    if (index > 0 && isExcluded(relation)) problems.push(`${name} is a partition of ${table.name} and can not be excluded by itself; exclude ${table.name}`)
+    if (relation.kind === 'f') {
+      problems.push(`${name} is a foreign table and a partition of ${table.name}; exclude ${table.name}`)
+    }
+    if (index > 0 && isExcluded(relation)) {
+      problems.push(`${name} is a partition of ${table.name} and can not be excluded by itself; exclude ${table.name}`)
+    }
     if (!relation.selectable) problems.push(`the role may not SELECT from ${name}; grant it, or exclude ${table.name}`)
     if (relation.hidesRows) problems.push(`row security may hide rows of ${name} from the role; it needs BYPASSRLS`)
     for (const column of relation.generates.filter(({ byFunction }) => byFunction)) {
-      problems.push(`${name} generates the column ${column.name} by a function while ${table.name} does not, so a restore could change its values; exclude ${table.name}`)
+      problems.push(`${name} generates the column ${column.name} by a function while ${table.name} does not, ` +
+        `so a restore could change its values; exclude ${table.name}`)
     }
     return problems
   }))

@@ -15,27 +15,31 @@ import { createExclusion, excludedNames, selectTables, tableProblems } from './s
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import { type SnapshotIdentity, unreadSequences, writeSnapshot } from './write-tables.ts'
 
-/** Plain data, so that a run can be handed to another thread. */
+/** Plain data, which can be passed to another thread. */
 export interface SnapshotJob extends SnapshotIdentity { excludeTables: string[], logTable: TableRef }
 
-/** What happens elsewhere while a snapshot is taken; the run's lock is held throughout. */
+/** Calls while a snapshot is taken; the run holds its lock during all of them. */
 export interface SnapshotHooks {
-  /** The run holds its schema. Nothing is written yet. */
+  /** The run has locked its schema. It has not written yet. */
   onLocked: () => Promise<void>
   onProgress: (progress: Progress) => void
-  /** The spool file is whole. The lock is held until this has resolved, so nobody can take the run for dead. */
+  /** The spool file is complete. The lock is held until this resolves, so that no replica marks the run as dead. */
   onWritten: (written: WrittenSnapshot) => Promise<void>
   signal: AbortSignal
 }
 
-/** How often a run starts again because what it would read is not what it locked, or because its snapshot is older than its locks. */
+/**
+ * How often a run is attempted when it would read other tables than it locked, or when its snapshot is older than its
+ * locks.
+ */
 const attempts = 10
 
 /**
  * Takes a snapshot of a schema: every table from the same instant.
  *
- * A REPEATABLE READ transaction fixes its snapshot with its first query, and a table that is truncated between that and its LOCK would
- * come out empty. So the tables are listed in a transaction before, locked first thing in this one, and listed again.
+ * The first query of a REPEATABLE READ transaction fixes its snapshot, and a table that is truncated between that query
+ * and its LOCK would be read as empty. So another transaction lists the tables before; this one locks them first, and
+ * then lists them again.
  */
 export async function takeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks): Promise<void> {
   await retryWhenCatalogChanged(attempts, async () => {
@@ -45,59 +49,77 @@ export async function takeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotH
 
 async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks): Promise<void> {
   const { signal } = hooks
-  const { server, tables: listed } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => await listTables(tx, job), signal)
+  const { server, tables: listed } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY',
+    async (tx) => await listTables(tx, job), signal)
   let completed = false
   try {
     await inTransaction(sql, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
       await pinSettings(tx, server.versionNumber)
-      await lockPlanned(async () => { await lockRelations(tx, listed.flatMap(({ relations }) => relations), 'ACCESS SHARE') })
+      const planned = listed.flatMap(({ relations }) => relations)
+      await lockPlanned(async () => { await lockRelations(tx, planned, 'ACCESS SHARE') })
       await occupySchema(tx, job.schema)
       const { tables, excludedTables } = await selectReadable(tx, job, server)
-      if (!areLocked(tables, listed) || !areSeenAsTheyAre(tables)) throw new CatalogChanged()
-      const sequences = await readSequences(tx, job.schema, tables.flatMap(({ relations }) => relations.map(({ oid }) => oid)))
+      if (!areLocked(tables, listed) || !areFilesCurrent(tables)) throw new CatalogChanged()
+      const oids = tables.flatMap(({ relations }) => relations.map(({ oid }) => oid))
+      const sequences = await readSequences(tx, job.schema, oids)
       await hooks.onLocked()
       const warnings = [...unreadSequences(sequences), ...await readWarnings(tx, job, tables)]
-      await hooks.onWritten({ ...await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress), warnings, excludedTables })
+      const written = await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress)
+      await hooks.onWritten({ ...written, warnings, excludedTables })
       completed = true
     }, signal)
   } catch (error) {
-    // A read-only transaction has nothing to lose in its COMMIT
+    // The COMMIT of a read-only transaction does not matter
     if (!completed) throw error
   }
 }
 
-async function listTables (tx: Transaction, job: SnapshotJob): Promise<{ server: ServerFacts, tables: CatalogTable[] }> {
+async function listTables (
+  tx: Transaction, job: SnapshotJob
+): Promise<{ server: ServerFacts, tables: CatalogTable[] }> {
   const server = await readServer(tx)
   await pinSettings(tx, server.versionNumber)
   if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
-  // Only to see whether it is free: behind a restore the tables could not be locked for long
+  // Fails early while a restore runs, which keeps the tables locked for long
   await occupySchema(tx, job.schema)
   return { server, tables: (await selectReadable(tx, job, server)).tables }
 }
 
-async function selectReadable (tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, server: ServerFacts): Promise<{ tables: CatalogTable[], excludedTables: string[] }> {
+async function selectReadable (
+  tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, server: ServerFacts
+): Promise<{ tables: CatalogTable[], excludedTables: string[] }> {
   const isExcluded = createExclusion(excludeTables, logTable)
   const existing = await readTables(tx, schema)
   const tables = selectTables(existing, schema, isExcluded)
-  const problems = [...tableProblems(tables, isExcluded), ...await elsewhereProblems(tx, tables, server), ...await nameProblems(tx, tables, server)]
+  const problems = [
+    ...tableProblems(tables, isExcluded),
+    ...await elsewhereProblems(tx, tables, server),
+    ...await nameProblems(tx, tables, server)
+  ]
   if (problems.length > 0) throw Object.assign(new CannotSnapshot(problems.join('; ')), { problems })
-  return { tables, excludedTables: excludedNames(existing.map(({ name }) => name), schema, isExcluded, logTable) }
+  const names = existing.map(({ name }) => name)
+  return { tables, excludedTables: excludedNames(names, schema, isExcluded, logTable) }
 }
 
-async function readWarnings (tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, tables: CatalogTable[]): Promise<string[]> {
+async function readWarnings (
+  tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, tables: CatalogTable[]
+): Promise<string[]> {
   const isExcluded = createExclusion(excludeTables, logTable)
   return [...await elsewhereWarnings(tx, tables, isExcluded), ...await leafWarnings(tx, schema, isExcluded)]
 }
 
 /**
- * Under their locks the tables keep their columns, rights and files, so only what stands in the second listing counts. How it differs from the
- * first one means nothing, as long as everything in it was locked, by the name that it has.
+ * Locked tables keep their columns, privileges and files, so only the second list counts. It may differ from the first
+ * one, as long as all of its tables were locked, by the names that they have now.
  */
 function areLocked (tables: CatalogTable[], listed: CatalogTable[]): boolean {
   const locked = new Set(listed.flatMap(({ relations }) => relations.map(relationIdentity)))
   return tables.every(({ relations }) => relations.every((relation) => locked.has(relationIdentity(relation))))
 }
 
-/** When a table's rows have moved to another file since the snapshot began, what it sees is not what was there. */
-const areSeenAsTheyAre = (tables: CatalogTable[]): boolean =>
+/**
+ * When the rows of a table have moved to another file since the snapshot began, the snapshot sees the table as empty or
+ * with old rows.
+ */
+const areFilesCurrent = (tables: CatalogTable[]): boolean =>
   tables.every(({ relations }) => relations.every(({ filenode, currentFilenode }) => filenode === currentFilenode))

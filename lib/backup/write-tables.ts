@@ -14,17 +14,17 @@ import { formatVersion } from '../snapshot/file-format.ts'
 import { relativeName } from './select-tables.ts'
 import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 
-/** Plain data: what a snapshot is called, and where its file is written. */
+/** Plain data: the properties of a snapshot, and where its file is written. */
 export interface SnapshotIdentity {
   id: string
   schema: string
   trigger: BackupTrigger
   note: string | null
-  /** The call itself leaves tables out. */
+  /** The call, and not the options, leaves tables out. */
   partial: boolean
   /** ISO 8601. */
   createdAt: string
-  /** Where the file grows; it is moved to the storage when it is whole. */
+  /** Where the file is written. It is moved to the storage when it is complete. */
   spoolPath: string
 }
 
@@ -32,18 +32,43 @@ export interface SnapshotContent { tables: CatalogTable[], sequences: CatalogSeq
 
 /** Milliseconds between two progress reports. */
 const progressInterval = 250
-/** The server parses them all before it runs the first. */
+/** The server parses all statements of a round trip before it runs the first. */
 const statementsAtOnce = 100
 
 /**
- * Copies the tables into a new file at `spoolPath`, all from the transaction's snapshot, or under its locks. After a failure there is
- * no file.
+ * Copies the tables into a new file at `spoolPath`, from the transaction's snapshot and under its locks. A failure
+ * deletes the file.
  */
-export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: (progress: Progress) => void): Promise<WrittenSnapshot> {
+export async function writeSnapshot (
+  tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: (progress: Progress) => void
+): Promise<WrittenSnapshot> {
   const { tables, server } = content
   const changing = await findUnfaithfulTable(tx, tables, server)
   if (changing !== undefined) throw new CannotSnapshot(`table ${changing} holds ${unfaithfulText(server)}`)
-  const manifest: Omit<Manifest, 'checksum'> = {
+  const manifest = describeSnapshot(identity, content, await describeSequences(tx, content.sequences, identity.schema))
+  const writer = await openSnapshotWriter(identity.spoolPath, manifest)
+  try {
+    const progress = createProgress(tables.length, onProgress)
+    await copyTables(tx, tables, { manifest, server, writer, onRow: progress.row })
+    manifest.totalRows = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
+    const written = await writer.finish(manifest)
+    progress.end(written)
+    return written
+  } catch (error) {
+    await writer.discard()
+    throw error
+  }
+}
+
+type OpenManifest = Omit<Manifest, 'checksum'>
+
+/** The manifest without the numbers of rows, which are known after the tables are copied. */
+function describeSnapshot (
+  identity: SnapshotIdentity, { tables, server }: SnapshotContent, sequences: Manifest['sequences']
+): OpenManifest {
+  const partitionsOf = ({ relations }: CatalogTable): string[] =>
+    relations.filter(storesRows).map((relation) => relativeName(relation, identity.schema))
+  return {
     version: formatVersion,
     id: identity.id,
     schema: identity.schema,
@@ -56,36 +81,34 @@ export async function writeSnapshot (tx: Transaction, identity: SnapshotIdentity
     tables: tables.map((table) => ({
       name: table.name,
       rows: 0,
-      ...table.relations.length > 1 && { partitions: table.relations.filter(storesRows).map((relation) => relativeName(relation, identity.schema)) },
+      ...table.relations.length > 1 && { partitions: partitionsOf(table) },
       columns: table.columns.map(describeColumn)
     })),
-    sequences: await describeSequences(tx, content.sequences, identity.schema),
+    sequences,
     totalRows: 0,
     totalTables: tables.length
   }
-  const writer = await openSnapshotWriter(identity.spoolPath, manifest)
-  try {
-    const progress = createProgress(tables.length, onProgress)
-    await copyTables(tx, tables, manifest, server, writer, progress.row)
-    manifest.totalRows = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
-    const written = await writer.finish(manifest)
-    progress.end(written)
-    return written
-  } catch (error) {
-    await writer.discard()
-    throw error
-  }
 }
 
-/**
- * Many tables in one round trip: it takes longer than to read a small one.
- */
-async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pick<Manifest, 'schema' | 'tables'>, server: ServerFacts, writer: SnapshotWriter, onRow: (table: string, tablesDone: number, bytes: number) => void): Promise<void> {
-  /** The one that is being written; -1 before the first. */
+interface CopyTarget {
+  manifest: Pick<Manifest, 'schema' | 'tables'>
+  server: ServerFacts
+  writer: SnapshotWriter
+  onRow: (table: string, tablesDone: number, bytes: number) => void
+}
+
+/** Copies many tables in one round trip, which takes longer than reading a small table. */
+async function copyTables (
+  tx: Transaction, tables: CatalogTable[], { manifest, server, writer, onRow }: CopyTarget
+): Promise<void> {
+  /** The index of the table that is written; -1 before the first. */
   let current = -1
-  /** The relation whose rows are awaited, until the first one comes. */
+  /** The relation whose COPY has begun, until its first row arrives. */
   let partition: string | undefined
-  /** Ends it, and starts those that follow up to this one: a root without partitions is not read, and is in the file all the same. */
+  /**
+   * Ends the current table and starts the following ones up to `index`: a root without partitions is not read, but
+   * written.
+   */
   function advance (index: number): void {
     while (current < index) {
       const ended = manifest.tables[current]
@@ -111,7 +134,8 @@ async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pi
     }
     await copyOut(tx, sources, server, reader).catch((error: unknown) => {
       const table = tables[current]
-      throw table === undefined ? error : unreadable(error, table, server) ?? duringCopyOf({ schema: manifest.schema, name: table.name }, error)
+      if (table === undefined) throw error
+      throw unreadable(error, table, server) ?? duringCopyOf({ schema: manifest.schema, name: table.name }, error)
     })
   }
   advance(tables.length)
@@ -122,16 +146,18 @@ async function copyTables (tx: Transaction, tables: CatalogTable[], manifest: Pi
 
 const storesRows = ({ kind }: CatalogRelation): boolean => kind !== 'p'
 
-/** A relation whose rows are read, and the place of its table among all. */
+/** A relation whose rows are read, and the index of its table. */
 interface CopySource { index: number, table: CatalogTable, relation: CatalogRelation }
 
-const needsQuery = ({ table, relation }: CopySource): boolean => relation.generates.length > 0 || table.columns.some(({ generated }) => generated)
+const needsQuery = ({ table, relation }: CopySource): boolean =>
+  relation.generates.length > 0 || table.columns.some(({ generated }) => generated)
 
-/** Those that need a query are alone. */
+/** A relation that needs a query has a round trip for itself. */
 function inRoundTrips (tables: CatalogTable[]): CopySource[][] {
   const trips: CopySource[][] = []
   let open: CopySource[] | undefined
-  const sources = tables.flatMap((table, index) => table.relations.filter(storesRows).map((relation) => ({ index, table, relation })))
+  const sources = tables.flatMap((table, index) =>
+    table.relations.filter(storesRows).map((relation) => ({ index, table, relation })))
   for (const source of sources) {
     const alone = needsQuery(source)
     if (alone || open === undefined || open.length === statementsAtOnce) trips.push(open = [])
@@ -141,29 +167,38 @@ function inRoundTrips (tables: CatalogTable[]): CopySource[][] {
   return trips
 }
 
-async function copyOut (tx: Transaction, sources: CopySource[], { roleSettings }: ServerFacts, reader: CopyReader): Promise<void> {
+async function copyOut (
+  tx: Transaction, sources: CopySource[], { roleSettings }: ServerFacts, reader: CopyReader
+): Promise<void> {
   const queried = sources.find(needsQuery)
   if (queried === undefined) await tx.copyOut(sources.map(copyStatement), reader)
   else await copyQueryOut(tx, roleSettings, queried.relation, queried.table.columns.map(({ name }) => name), reader)
 }
 
-/** The root's columns by name: a partition may have them in another order. A table without columns takes no list. */
+/** Lists the columns of the root: a partition may have them in another order. COPY accepts no empty list. */
 function copyStatement ({ table: { columns }, relation: { schema, name } }: CopySource): string {
   const list = columns.map((column) => quoteIdentifier(column.name)).join(', ')
   return `COPY ${qualifiedName(schema, name)}${list === '' ? '' : ` (${list})`} TO STDOUT`
 }
 
 function unreadable (error: unknown, { name }: CatalogTable, { encoding }: ServerFacts): Error | undefined {
-  if (isUntranslatable(error)) return new CannotSnapshot(`table ${name} holds bytes that are no text in UTF-8 (the database's encoding is ${encoding})`)
-  if (isTooLarge(error)) return new CannotSnapshot(`table ${name} holds a row that is too large to send: as text it exceeds 1 GB (${describeWithoutMessage(error)})`)
+  if (isUntranslatable(error)) {
+    return new CannotSnapshot(`table ${name} holds bytes that are no text in UTF-8 ` +
+      `(the database's encoding is ${encoding})`)
+  }
+  if (isTooLarge(error)) {
+    return new CannotSnapshot(`table ${name} holds a row that is too large to send: as text it exceeds 1 GB ` +
+      `(${describeWithoutMessage(error)})`)
+  }
   return undefined
 }
 
-async function describeSequences (tx: Transaction, sequences: CatalogSequence[], home: string): Promise<Manifest['sequences']> {
-  const unreadable = sequences.filter(({ used, readable }) => used && !readable)
-  if (unreadable.length > 0) {
-    throw new CannotSnapshot(unreadable.map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}`).join('; '))
-  }
+async function describeSequences (
+  tx: Transaction, sequences: CatalogSequence[], home: string
+): Promise<Manifest['sequences']> {
+  const problems = sequences.filter(({ used, readable }) => used && !readable)
+    .map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}`)
+  if (problems.length > 0) throw new CannotSnapshot(problems.join('; '))
   const stored = await readSequenceStates(tx, sequences.filter(({ readable }) => readable))
   return stored.map(({ schema, name, ownedBy, ownerSchema, lastValue, isCalled }) => ({
     name,
@@ -175,18 +210,21 @@ async function describeSequences (tx: Transaction, sequences: CatalogSequence[],
   }))
 }
 
-/** What no table draws from may be the application's own. */
+/** Warnings for sequences that no table uses, which the application may use directly. */
 export function unreadSequences (sequences: CatalogSequence[]): string[] {
   return sequences.filter(({ used, readable }) => !used && !readable)
-    .map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}, so its value is not in this snapshot`)
+    .map(({ schema, name }) =>
+      `the role may not SELECT from the sequence ${schema}.${name}, so its value is not in this snapshot`)
 }
 
-function createProgress (tables: number, report: (progress: Progress) => void): { row: (table: string, tablesDone: number, bytes: number) => void, end: (written: WrittenSnapshot) => void } {
+interface ProgressReports { row: CopyTarget['onRow'], end: (written: WrittenSnapshot) => void }
+
+function createProgress (tables: number, report: (progress: Progress) => void): ProgressReports {
   let rows = 0
   let next = Date.now() + progressInterval
   return {
     row (table, tablesDone, bytes) {
-      // A look at the clock for every row would show in the profile
+      // Reading the clock for every row would take noticeable time
       if ((++rows & 255) !== 0 || Date.now() < next) return
       next = Date.now() + progressInterval
       report({ phase: 'snapshot', table, tables, tablesDone, rows, bytes })

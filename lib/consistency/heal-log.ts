@@ -17,7 +17,7 @@ export async function healLog (context: Context): Promise<void> {
   await failDeadRuns(context)
   await requireOwnStorage(context)
   await context.presence.require()
-  await removeEach(context, await log.strays(), async ({ backup }) => { await log.forgetFile(backup.id) })
+  await removeEach(context, await log.failedWithFile(), async ({ backup }) => { await log.forgetFile(backup.id) })
   await removeEach(context, await log.removing(), async ({ backup }) => { await log.deleteRow(backup.id) })
   await removeDeadSpools(context)
 }

@@ -11,10 +11,10 @@ import { runRecords } from './run-records.ts'
 import { slotAttempts } from './slot-attempts.ts'
 import { updates } from './updates.ts'
 
-/** `backup_logs`: its SQL is in this room and nowhere else. Every method rejects with an error that can leave the library. */
+/** The table `backup_logs`; only this folder contains its SQL. Every method rejects with a public error. */
 export type BackupLog = ReturnType<typeof createBackupLog>
 
-/** Connects to nothing: the first call does, and makes the table. */
+/** Does not connect: the first call of a method does, and creates the table. */
 export function createBackupLog (sql: Sql, schema: string, now: () => Date) {
   const access = createLogAccess(sql, schema, now)
   return {

@@ -1,11 +1,11 @@
 import { ArgumentInvalid } from '../errors.ts'
 
-/** Where a page of the list ends: the place of its last row in the order of the list. */
+/** The end of a page: the values of its last row by which the list is sorted. */
 export interface Cursor { ordinal: string, id: string }
 
 export const encodeCursor = ({ ordinal, id }: Cursor): string => Buffer.from(`${ordinal} ${id}`).toString('base64url')
 
-/** Throws FST_BACKUP_ARGUMENT_INVALID for anything that encodeCursor() did not make. */
+/** Throws FST_BACKUP_ARGUMENT_INVALID for any text that encodeCursor() does not return. */
 export function decodeCursor (text: string): Cursor {
   const [ordinal = '', id = ''] = Buffer.from(text, 'base64url').toString().split(' ')
   const cursor = { ordinal, id }

@@ -1,27 +1,84 @@
 import { snapshotCondition, fullCondition, inList, type LogAccess } from './log-access.ts'
 import type { LoggedBackup } from './log-row.ts'
 
-/** A completed backup, as far as health looks at it. */
+/** A completed backup, as the health needs it. */
 export interface HeldFile {
   schema: string
   filename: string
   sizeBytes: number
   startedAt: string
   durationMs: number
-  /** The storage is expected to hold it: false when rescan() has told of its loss. */
+  /** Whether the storage should contain it: false after rescan() has reported its loss. */
   isExpected: boolean
-  /** A snapshot of the whole schema, taken here. */
+  /** A complete snapshot of the schema, taken by this service. */
   isFull: boolean
 }
 
-/** Since when the runs of a schema fail, and why the last one did. */
+/** The time since which the runs of a schema fail, and the error of the last one. */
 export interface FailingSchema { schema: string, since: string, error: string }
 
-/** A file that should be gone, and since when. */
+/** A file that should be deleted, and the time since which it should. */
 export interface UndeletableFile { schema: string, filename: string, since: string }
 
+/** Which schemas newestPage() reads. */
+export interface NewestQuery {
+  schema?: string | undefined
+  /** The last schema of the page before. */
+  after?: string | undefined
+  limit: number
+  /** Null for all. */
+  visible: string[] | null
+}
+
 /** Queries for the health of the service. */
-export function healthRecords ({ table, query, select, change }: LogAccess) {
+export const healthRecords = (access: LogAccess) => ({ ...fileRecords(access), ...schemaRecords(access) })
+
+/** Files that the storage should contain, and those that it should not. */
+function fileRecords ({ table, query, change }: LogAccess) {
+  return {
+    /** Names of the files that the storage should contain, newest first. */
+    async expectedFiles (limit?: number): Promise<string[]> {
+      const rows = await query<{ filename: string }>(`SELECT filename FROM ${table}
+        WHERE ${snapshotCondition} AND has_file ORDER BY ordinal DESC, id DESC LIMIT ${limit ?? 'ALL'}`)
+      return rows.map(({ filename }) => filename)
+    },
+
+    /**
+     * From now on the storage is not expected to contain the files of the backups `lost`, and expected to contain those
+     * named `stored`.
+     */
+    async expectFiles (lost: string[], stored: string[]): Promise<void> {
+      await change('has_file = false', `id::text ${inList('$1')} AND ${snapshotCondition}`, [JSON.stringify(lost)])
+      await change('has_file = true', `filename ${inList('$1')} AND ${snapshotCondition} AND NOT has_file`,
+        [JSON.stringify(stored)])
+    },
+
+    /** Those of these files that no row names, with any status. */
+    async unknownFiles (names: string[]): Promise<string[]> {
+      const rows = await query<{ name: string }>(`SELECT name
+        FROM pg_catalog.json_array_elements_text($1::text::json) AS name
+        WHERE NOT EXISTS (SELECT FROM ${table} WHERE filename = name) ORDER BY name COLLATE "C"`,
+      [JSON.stringify(names)])
+      return rows.map(({ name }) => name)
+    },
+
+    async heldFiles (): Promise<HeldFile[]> {
+      return await query<HeldFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt",
+        coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected", ${fullCondition} AS "isFull"
+        FROM ${table} WHERE ${snapshotCondition}`)
+    },
+
+    /** Files whose removal began more than a minute ago. */
+    async undeletableFiles (): Promise<UndeletableFile[]> {
+      return await query<UndeletableFile>(`SELECT schema, filename, coalesce(removed_at, finished_at) AS since
+        FROM ${table} WHERE has_file AND (removed_at IS NOT NULL OR status = 'failed')
+          AND coalesce(removed_at, finished_at) < clock_timestamp() - interval '1 minute' ORDER BY since`)
+    }
+  }
+}
+
+/** The last runs of the schemas. */
+function schemaRecords ({ table, query, select }: LogAccess) {
   return {
     /** The database's clock. */
     async databaseTime (): Promise<Date> {
@@ -29,60 +86,36 @@ export function healthRecords ({ table, query, select, change }: LogAccess) {
       return new Date(rows.map(({ time }) => time).join())
     },
 
-    /** Names of the files that the storage should hold, the newest first. */
-    async expectedFiles (limit?: number): Promise<string[]> {
-      const rows = await query<{ filename: string }>(`SELECT filename FROM ${table} WHERE ${snapshotCondition} AND has_file ORDER BY ordinal DESC, id DESC LIMIT ${limit ?? 'ALL'}`)
-      return rows.map(({ filename }) => filename)
+    /** The newest completed backup of each schema, ordered by schema. */
+    async newestPage ({ schema: ofSchema, after, limit, visible }: NewestQuery): Promise<LoggedBackup[]> {
+      return await select(`removed_at IS NULL AND id IN (
+        SELECT DISTINCT ON (schema) id FROM ${table} WHERE ${snapshotCondition}
+          AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR schema COLLATE "C" > $2::text)
+          AND ($3::text IS NULL OR schema ${inList('$3')}) ORDER BY schema, ordinal DESC, id DESC)`,
+      [ofSchema ?? null, after ?? null, visible && JSON.stringify(visible)],
+      `ORDER BY schema COLLATE "C" LIMIT ${limit}`)
     },
 
-    /** The storage need not hold those of `lost` any more; what it does hold it should. */
-    async expectFiles (lost: string[], stored: string[]): Promise<void> {
-      await change('has_file = false', `id::text ${inList('$1')} AND ${snapshotCondition}`, [JSON.stringify(lost)])
-      await change('has_file = true', `filename ${inList('$1')} AND ${snapshotCondition} AND NOT has_file`, [JSON.stringify(stored)])
-    },
-
-    /** Those of these files that have no row, whatever became of their runs. */
-    async unknownFiles (names: string[]): Promise<string[]> {
-      const rows = await query<{ name: string }>(`SELECT name FROM pg_catalog.json_array_elements_text($1::text::json) AS name
-        WHERE NOT EXISTS (SELECT FROM ${table} WHERE filename = name) ORDER BY name COLLATE "C"`, [JSON.stringify(names)])
-      return rows.map(({ name }) => name)
-    },
-
-    async heldFiles (): Promise<HeldFile[]> {
-      return await query<HeldFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt", coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected",
-        ${fullCondition} AS "isFull" FROM ${table} WHERE ${snapshotCondition}`)
-    },
-
-    /** The newest completed backup of each schema, in the order of their names. */
-    async newestPage ({ schema: ofSchema, after, limit, visible }: { schema?: string | undefined, after?: string | undefined, limit: number, visible: string[] | null }): Promise<LoggedBackup[]> {
-      return await select(`removed_at IS NULL AND id IN (SELECT DISTINCT ON (schema) id FROM ${table} WHERE ${snapshotCondition}
-        AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR schema COLLATE "C" > $2::text) AND ($3::text IS NULL OR schema ${inList('$3')}) ORDER BY schema, ordinal DESC, id DESC)`,
-      [ofSchema ?? null, after ?? null, visible && JSON.stringify(visible)], `ORDER BY schema COLLATE "C" LIMIT ${limit}`)
-    },
-
-    /** Schemas whose last finished run failed. An import is no run of theirs. */
+    /** Schemas whose last finished run failed. Imports are not runs of a schema. */
     async failingSchemas (): Promise<FailingSchema[]> {
-      return await query<FailingSchema>(`SELECT schema, min(started_at) AS since, (array_agg(coalesce(error, '') ORDER BY ordinal DESC))[1] AS error
-        FROM (SELECT *, max(ordinal) FILTER (WHERE status <> 'failed') OVER (PARTITION BY schema) AS succeeded FROM ${table}
-          WHERE status <> 'running' AND trigger <> 'import' AND removed_at IS NULL) runs
+      return await query<FailingSchema>(`SELECT schema, min(started_at) AS since,
+          (array_agg(coalesce(error, '') ORDER BY ordinal DESC))[1] AS error
+        FROM (SELECT *, max(ordinal) FILTER (WHERE status <> 'failed') OVER (PARTITION BY schema) AS succeeded
+          FROM ${table} WHERE status <> 'running' AND trigger <> 'import' AND removed_at IS NULL) runs
         WHERE status = 'failed' AND ordinal > coalesce(succeeded, ordinal - 1) GROUP BY schema ORDER BY schema`)
     },
 
-    /** Files whose removal has begun more than a minute ago. */
-    async undeletableFiles (): Promise<UndeletableFile[]> {
-      return await query<UndeletableFile>(`SELECT schema, filename, coalesce(removed_at, finished_at) AS since FROM ${table}
-        WHERE has_file AND (removed_at IS NOT NULL OR status = 'failed') AND coalesce(removed_at, finished_at) < clock_timestamp() - interval '1 minute' ORDER BY since`)
-    },
-
-    /** When the log first had a row of each of these schemas. */
+    /** When the first run of each of these schemas started. */
     async firstRuns (schemas: string[]): Promise<Map<string, Date>> {
-      const rows = await query<{ schema: string, first: string }>(`SELECT schema, min(started_at) AS first FROM ${table} WHERE schema ${inList('$1')} GROUP BY schema`, [JSON.stringify(schemas)])
+      const rows = await query<{ schema: string, first: string }>(`SELECT schema, min(started_at) AS first
+        FROM ${table} WHERE schema ${inList('$1')} GROUP BY schema`, [JSON.stringify(schemas)])
       return new Map(rows.map(({ schema, first }) => [schema, new Date(first)]))
     },
 
-    /** Those of these schemas that the database has. */
+    /** Those of these schemas that exist in the database. */
     async existingSchemas (schemas: string[]): Promise<Set<string>> {
-      const rows = await query<{ name: string }>(`SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname ${inList('$1')}`, [JSON.stringify(schemas)])
+      const rows = await query<{ name: string }>(
+        `SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname ${inList('$1')}`, [JSON.stringify(schemas)])
       return new Set(rows.map(({ name }) => name))
     }
   }

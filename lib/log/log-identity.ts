@@ -1,26 +1,38 @@
 import { createHash } from 'node:crypto'
 import type { LogAccess } from './log-access.ts'
 
-/** What tells one log from all others, a copy in another database included. See Marker. */
+/** Distinguishes a log from all others, also from its copy in another database. See Marker. */
 export interface LogIdentity { database: string, log: string }
 
+/** Identifies this log, and others in this database. */
 export function logIdentity ({ table, transact }: LogAccess) {
   return {
-    /** A cluster is told by its system identifier (manual, 9.28.10), which the superuser may have taken from everybody. */
+    /**
+     * A cluster has a system identifier (manual, 9.28.10), but the superuser may have revoked the function that returns
+     * it.
+     */
     async identify (): Promise<LogIdentity> {
       return await transact(async (tx) => {
-        const { database, log, mayAsk } = await tx.queryRow<{ database: string, log: string, mayAsk: boolean }>(`SELECT oid::text AS database, $1::text::pg_catalog.regclass::oid::text AS log,
-          pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS "mayAsk"
+        const { database, log, mayRead } = await tx.queryRow<LogIdentity & { mayRead: boolean }>(`SELECT
+            oid::text AS database,
+            $1::text::pg_catalog.regclass::oid::text AS log,
+            pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS "mayRead"
           FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`, [table])
-        const [cluster] = mayAsk ? await tx.query<{ system: string }>('SELECT system_identifier::text AS system FROM pg_catalog.pg_control_system()') : []
-        return { database: createHash('sha256').update(`${cluster?.system} ${database}`).digest('hex').slice(0, 12), log }
+        const [cluster] = mayRead
+          ? await tx.query<{ system: string }>(
+            'SELECT system_identifier::text AS system FROM pg_catalog.pg_control_system()')
+          : []
+        const hash = createHash('sha256').update(`${cluster?.system} ${database}`).digest('hex')
+        return { database: hash.slice(0, 12), log }
       })
     },
 
-    /** Whether there is another log with this oid, in this database. */
+    /** Whether this database contains a log with this oid. */
     async exists (log: string): Promise<boolean> {
       return await transact(async (tx) => {
-        const { exists } = await tx.queryRow<{ exists: boolean }>('SELECT coalesce(pg_catalog.obj_description($1::text::oid, \'pg_class\'), \'\') LIKE \'fastify-backup log, %\' AS exists', [log])
+        const { exists } = await tx.queryRow<{ exists: boolean }>(`SELECT
+          coalesce(pg_catalog.obj_description($1::text::oid, 'pg_class'), '') LIKE 'fastify-backup log, %' AS exists`,
+        [log])
         return exists
       })
     }

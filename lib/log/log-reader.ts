@@ -6,15 +6,27 @@ import { type LoggedBackup, restoredInto } from './log-row.ts'
 
 export interface LogPage { backups: LoggedBackup[], next: string | null }
 
-/** A condition with one parameter: of these schemas, or of any where it is null. */
+/** A condition on a parameter: the row is of one of these schemas, or of any when the parameter is null. */
 const ofVisible = (parameter: string): string => `(${parameter}::text IS NULL OR schema ${inList(parameter)})`
-/** To those who may not know of a schema, a snapshot that was restored into it is completed. */
+/** For callers who may not see a schema, a snapshot that was restored into it has the status completed. */
 const visibleStatus = (parameter: string): string =>
-  `(CASE WHEN status = 'restored' AND ${parameter}::text IS NOT NULL AND (${restoredInto} ${inList(parameter)}) IS NOT TRUE THEN 'completed' ELSE status END)`
+  `(CASE WHEN status = 'restored' AND ${parameter}::text IS NOT NULL
+    AND (${restoredInto} ${inList(parameter)}) IS NOT TRUE THEN 'completed' ELSE status END)`
 const visibleText = (visible: string[] | null): string | null => visible === null ? null : JSON.stringify(visible)
 
-/** What the log tells. Rows whose removal has begun are not there any more. `visible` are the schemas that it may tell of; null for all. */
-export function logReader ({ table, query, select }: LogAccess) {
+/** Null for an empty page. */
+function cursorAfter (page: LoggedBackup[]): string | null {
+  const last = page.at(-1)
+  return last === undefined ? null : encodeCursor({ ordinal: String(last.ordinal), id: last.backup.id })
+}
+
+/**
+ * Reads the log. Leaves out rows whose removal has begun. `visible` are the schemas that the caller may see; null for
+ * all.
+ */
+export const logReader = (access: LogAccess) => ({ ...backupReader(access), ...guardReader(access) })
+
+function backupReader ({ select }: LogAccess) {
   return {
     async get (id: string): Promise<LoggedBackup | undefined> {
       const [backup] = await select('id = $1::text::uuid AND removed_at IS NULL', [id])
@@ -22,47 +34,60 @@ export function logReader ({ table, query, select }: LogAccess) {
     },
 
     /** Newest first, in the order of insertion. */
-    async list ({ schema: ofSchema, status, trigger, limit = 100, before }: ListQuery, visible: string[] | null): Promise<LogPage> {
+    async list (query: ListQuery, visible: string[] | null): Promise<LogPage> {
+      const { schema: ofSchema = null, status = null, trigger = null, limit = 100, before } = query
       const cursor = before === undefined ? { ordinal: null, id: null } : decodeCursor(before)
-      const backups = await select(`removed_at IS NULL
-        AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR ${visibleStatus('$6')} = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
+      const backups = await select(`removed_at IS NULL AND ($1::text IS NULL OR schema = $1::text)
+        AND ($2::text IS NULL OR ${visibleStatus('$6')} = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
         AND ($4::text IS NULL OR (ordinal, id) < ($4::text::int8, $5::text::uuid)) AND ${ofVisible('$6')}`,
-      [ofSchema ?? null, status ?? null, trigger ?? null, cursor.ordinal, cursor.id, visibleText(visible)], `ORDER BY ordinal DESC, id DESC LIMIT ${limit + 1}`)
+      [ofSchema, status, trigger, cursor.ordinal, cursor.id, visibleText(visible)],
+      `ORDER BY ordinal DESC, id DESC LIMIT ${limit + 1}`)
       const page = backups.slice(0, limit)
-      const last = page.at(-1)
-      return { backups: page, next: backups.length > limit && last !== undefined ? encodeCursor({ ordinal: String(last.ordinal), id: last.backup.id }) : null }
+      return { backups: page, next: backups.length > limit ? cursorAfter(page) : null }
     },
 
     /** Backups that run, and snapshots that are being restored. */
     async running (): Promise<LoggedBackup[]> {
-      return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [], 'ORDER BY ordinal DESC')
+      return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [],
+        'ORDER BY ordinal DESC')
     },
 
     /** Completed snapshots of a schema. */
     async snapshots (ofSchema: string): Promise<LoggedBackup[]> {
       return await select(`schema = $1::text AND ${snapshotCondition}`, [ofSchema])
-    },
+    }
+  }
+}
 
+/** What the guard compares. */
+function guardReader ({ table, query, select }: LogAccess) {
+  return {
     /**
-     * The last `window` full snapshots of a schema that are not suspect, and the restores since the first of them, with the rows of their tables.
-     * No other call reads these: they may be long.
+     * The last `window` full snapshots of a schema that are not suspect, and the restores since the first of them, with
+     * the row counts of their tables. No other call reads these columns, because they may be long.
      */
     async counted (ofSchema: string, window: number): Promise<CountedSnapshot[]> {
       const isBaseline = `${fullCondition} AND (suspect IS NULL OR accepted) AND row_counts IS NOT NULL`
       const ofThis = `schema = $1::text AND ${snapshotCondition}`
-      return await query<CountedSnapshot>(`SELECT ordinal, trigger, partial, suspect, accepted, row_counts AS "rowCounts", restored_rows AS "restoredRows" FROM ${table}
+      return await query<CountedSnapshot>(`SELECT ordinal, trigger, partial, suspect, accepted,
+          row_counts AS "rowCounts", restored_rows AS "restoredRows" FROM ${table}
         WHERE ${ofThis} AND ((${isBaseline}) OR restored_rows IS NOT NULL)
-        AND ordinal >= coalesce((SELECT ordinal FROM ${table} WHERE ${ofThis} AND ${isBaseline} ORDER BY ordinal DESC OFFSET $2::text::int - 1 LIMIT 1), -9223372036854775808)`,
+          AND ordinal >= coalesce((SELECT ordinal FROM ${table} WHERE ${ofThis} AND ${isBaseline}
+            ORDER BY ordinal DESC OFFSET $2::text::int - 1 LIMIT 1), -9223372036854775808)`,
       [ofSchema, String(window)])
     },
 
-    /** All completed snapshots of each schema that has an adopted snapshot or a suspect that is not accepted. @param ofSchemas null for any schema */
+    /**
+     * All completed snapshots of each schema that has an adopted snapshot, or a suspect one that is not accepted.
+     * @param ofSchemas null for any schema
+     */
     async doubtfulSnapshots (ofSchemas: string[] | null): Promise<LoggedBackup[]> {
       return await select(`${snapshotCondition} AND schema IN (SELECT schema FROM ${table}
-        WHERE ${ofVisible('$1')} AND ${snapshotCondition} AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])
+        WHERE ${ofVisible('$1')} AND ${snapshotCondition}
+          AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])
     },
 
-    /** Every schema that has a row, or that a snapshot was restored into. */
+    /** Every schema that has a row, or into which a snapshot was restored. */
     async schemas (): Promise<string[]> {
       return (await query<{ schema: string }>(`SELECT schema FROM ${table}
         UNION SELECT ${restoredInto} FROM ${table} WHERE ${restoredInto} IS NOT NULL`)).map(({ schema: name }) => name)

@@ -1,9 +1,9 @@
 import type { Backup, BackupStatus, BackupTrigger, Progress, RestoreRecord, SuspectTable } from '../../types/index.ts'
 
-/** The mark that a restore leaves at a table of a suspect, so that it outlives the pre_restore snapshot. */
+/** A restore sets this mark on a table of a suspect row. It stays after the pre_restore snapshot is removed. */
 interface Replaced { replaced?: true }
 
-/** A row as row_to_json() gives it. */
+/** A row as row_to_json() returns it. */
 export interface LogRow<S extends BackupStatus = BackupStatus> {
   id: string
   schema: string
@@ -40,34 +40,42 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   inserted_at: string
 }
 
-/** Where the newest restore that succeeded went: the record of a restore hands it on to the next one, which may fail. Rows of former releases have it for the newest one only. */
-export const restoredInto = "coalesce(restore ->> 'restoredInto', CASE WHEN restore ->> 'status' = 'completed' THEN restore_schema END)"
+/**
+ * The target schema of the newest restore that succeeded. Each restore copies it from the record of the one before,
+ * because it may fail. Rows of former releases have it only when the newest restore succeeded.
+ */
+export const restoredInto =
+  "coalesce(restore ->> 'restoredInto', CASE WHEN restore ->> 'status' = 'completed' THEN restore_schema END)"
 
-export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count, checksum, error, created_by, cron, note,
-  pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restore, progress, has_file,
-  ordinal, suspect, accepted, warnings, partial, adopted, sidecar, inserted_at,
+export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count,
+  checksum, error, created_by, cron, note, pinned, started_at, finished_at, duration_ms,
+  restored_at, restored_by, restore, progress, has_file, ordinal, suspect, accepted, warnings, partial, adopted,
+  sidecar, inserted_at,
   restore_schema, ${restoredInto} AS restored_into`
 
-/** What the log knows of a backup. Whether its file is there, only the storage knows. */
+/** The log's data of a backup. Only the storage can show whether its file exists. */
 export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   backup: Omit<Backup, 'available' | 'held' | 'status'> & { status: S }
-  /** Place in the order of insertion. Adopted rows come before all that the log had before them. */
+  /** Position in the order of insertion. Adopted rows precede all rows that the log had when they were adopted. */
   ordinal: number
   /** The call itself left tables out. */
   partial: boolean
-  /** The row was made from a file that was found in the storage, and since then neither accepted nor followed by a restore. */
+  /** The row was created from a file in the storage, and since then neither accepted nor followed by a restore. */
   adopted: boolean
-  /** A suspect of which restores have replaced the tables that it names. */
+  /** A suspect row whose suspect tables were all replaced by restores. */
   answered: boolean
   /** Version of the sidecar file; null when there is none. */
   sidecar: number | null
-  /** By the clock of the database; of an adopted row the time of the snapshot. ISO 8601. */
+  /** By the database's clock; for an adopted row the time of the snapshot. ISO 8601. */
   insertedAt: string
-  /** Where the newest restore of it goes or went, whatever came of it. */
+  /** The target schema of its newest restore, with any status. */
   restoreSchema: string | null
-  /** The target schema of the newest successful restore, which `restoredAt` and `restoredBy` describe. Null without one, or when it is unknown. */
+  /**
+   * The target schema of the newest successful restore, which `restoredAt` and `restoredBy` describe. Null without one,
+   * or when it is unknown.
+   */
   restoredInto: string | null
-  /** Whether the storage may hold a file of this run's: set before it is published. */
+  /** Whether the storage may contain a file of this run. Set before the file is published. */
   hasFile: boolean
 }
 
@@ -82,7 +90,7 @@ function toRestoreRecord (restore: LogRow['restore']): RestoreRecord | null {
 const iso = (time: string): string => new Date(time).toISOString()
 const isoOrNull = (time: string | null): string | null => time === null ? null : iso(time)
 
-/** That all tables together lost rows counts only where no table is named. */
+/** A loss of all tables together (table null) counts only when no table is named. */
 function isAnswered (suspect: Array<SuspectTable & Replaced>): boolean {
   const named = suspect.filter(({ table }) => table !== null)
   const lost = named.length > 0 ? named : suspect

@@ -4,43 +4,52 @@ import { type FinishedBackup, type LoggedBackup, logColumns, type LogRow, toLogg
 
 type FinishedRow = LogRow<FinishedBackup['backup']['status']>
 
-/** How a row leaves the log: first the mark, then the file, then the row, so that a crash in between can be healed. */
+/** Removes rows: sets a mark, then the file is deleted, then the row. So a removal can be continued after a crash. */
 export function removals ({ table, transact, select }: LogAccess) {
-  /** Whether a row may go: of each schema the newest slot stays claimed, by a row that nobody sees any more, else a restart would serve it a second time. */
-  const keepsNoSlot = `(slot IS NULL OR slot < (SELECT max(newer.slot) FROM ${table} newer WHERE newer.schema = old.schema))`
+  /**
+   * Whether the row can be deleted. The newest slot of each schema must stay claimed, by a row that is hidden: without
+   * it, a run for that slot would start again after a restart.
+   */
+  const keepsNoSlot =
+    `(slot IS NULL OR slot < (SELECT max(newer.slot) FROM ${table} newer WHERE newer.schema = old.schema))`
 
   return {
     /**
-     * Marks snapshots of one schema as being removed, in one transaction that no other removal of that schema runs beside: `choose` gets
-     * every finished row and the time by the clock of the database, and names those to go. One that is in use by a restore, by whichever replica, is left, and so is one that was
-     * pinned since.
+     * Marks snapshots of one schema as being removed, in one transaction; another removal of that schema waits.
+     * `choose` gets every finished row and the time by the database's clock, and returns the rows to remove. Skips rows
+     * that a restore uses, in any replica, and rows that were pinned in the meantime.
      */
-    async markRemoved<Choice extends { id: string }> (ofSchema: string, choose: (finished: FinishedBackup[], now: Date) => Choice[]): Promise<Array<Choice & FinishedBackup>> {
+    async markRemoved<Choice extends { id: string }> (
+      ofSchema: string, choose: (finished: FinishedBackup[], now: Date) => Choice[]
+    ): Promise<Array<Choice & FinishedBackup>> {
       return await transact(async (tx) => {
         await waitForLock(tx, retentionKey(ofSchema))
-        const finished = await tx.query<FinishedRow>(`SELECT ${logColumns} FROM ${table} WHERE schema = $1::text AND status <> 'running' AND removed_at IS NULL`, [ofSchema])
+        const finished = await tx.query<FinishedRow>(`SELECT ${logColumns} FROM ${table}
+          WHERE schema = $1::text AND status <> 'running' AND removed_at IS NULL`, [ofSchema])
         const { time } = await tx.queryRow<{ time: string }>('SELECT clock_timestamp() AS time')
         const pinned = new Set(finished.filter((row) => row.pinned).map(({ id }) => id))
         const marked: Array<Choice & FinishedBackup> = []
         for (const choice of choose(finished.map(toLoggedBackup), new Date(time))) {
           if (!await tryLock(tx, backupKey(choice.id))) continue
           const rows = await tx.query<FinishedRow>(`WITH q AS (UPDATE ${table} SET removed_at = clock_timestamp()
-            WHERE id = $1::text::uuid AND pinned = $2::text::boolean RETURNING ${logColumns})`, [choice.id, String(pinned.has(choice.id))])
+            WHERE id = $1::text::uuid AND pinned = $2::text::boolean RETURNING ${logColumns})`,
+          [choice.id, String(pinned.has(choice.id))])
           marked.push(...rows.map((row) => ({ ...choice, ...toLoggedBackup(row) })))
         }
         return marked
       })
     },
 
-    /** But for one that has to keep its slot. */
+    /** Deletes the row, unless it must keep its slot. */
     async deleteRow (id: string): Promise<void> {
       await transact(async (tx) => {
         await tx.query(`WITH q AS (UPDATE ${table} SET has_file = false WHERE id = $1::text::uuid RETURNING id)`, [id])
-        await tx.query(`WITH q AS (DELETE FROM ${table} old WHERE id = $1::text::uuid AND ${keepsNoSlot} RETURNING id)`, [id])
+        await tx.query(`WITH q AS (DELETE FROM ${table} old
+          WHERE id = $1::text::uuid AND ${keepsNoSlot} RETURNING id)`, [id])
       })
     },
 
-    /** Rows whose removal was begun and not ended; not those that just keep their slot. */
+    /** Rows whose removal has begun and not ended, without those that only keep their slot. */
     async removing (): Promise<LoggedBackup[]> {
       return await select(`removed_at IS NOT NULL AND (has_file OR ${keepsNoSlot})`)
     }

@@ -2,7 +2,7 @@ import type { Parameter } from '../postgres/driver/query.ts'
 import { snapshotCondition, type LogAccess } from './log-access.ts'
 import { type LoggedBackup, restoredInto } from './log-row.ts'
 
-/** One restore, told from others of the same snapshot: no two go into one schema at once. */
+/** Identifies one restore of a snapshot: no two restores into the same schema run at once. */
 export interface RestoreKey { id: string, target: string, startedAt: Date }
 
 const keyOf = ({ id, target, startedAt }: RestoreKey): Parameter[] => [id, target, startedAt.toISOString()]
@@ -11,59 +11,74 @@ const isOurs = "restore_schema = $2::text AND restore ->> 'startedAt' = $3::text
 /** The newest restore of a snapshot, in the snapshot's own row. */
 export function restoreRecords ({ table, now, change }: LogAccess) {
   return {
-    /** Undefined when the snapshot is not there any more. */
+    /** Undefined when the snapshot no longer exists. */
     async beginRestore (key: RestoreKey, by: string | null): Promise<LoggedBackup | undefined> {
       const [begun] = await change(`restore_schema = $2::text, progress = NULL, restore = jsonb_build_object(
-        'status', 'running', 'startedAt', $3::text, 'finishedAt', NULL, 'by', $4::text, 'preRestoreId', NULL, 'error', NULL, 'restoredInto', ${restoredInto})`,
+        'status', 'running', 'startedAt', $3::text, 'finishedAt', NULL, 'by', $4::text, 'preRestoreId', NULL,
+        'error', NULL, 'restoredInto', ${restoredInto})`,
       `id = $1::text::uuid AND ${snapshotCondition}`, [...keyOf(key), by])
       return begun
     },
 
     async notePreRestore (key: RestoreKey, preRestoreId: string): Promise<void> {
-      await change("restore = restore || jsonb_build_object('preRestoreId', $4::text)", `id = $1::text::uuid AND ${isOurs}`, [...keyOf(key), preRestoreId])
+      await change("restore = restore || jsonb_build_object('preRestoreId', $4::text)",
+        `id = $1::text::uuid AND ${isOurs}`, [...keyOf(key), preRestoreId])
     },
 
     async failRestore (key: RestoreKey, error: string): Promise<void> {
-      await change("progress = NULL, restore = restore || jsonb_build_object('status', 'failed', 'error', $4::text, 'finishedAt', $5::text)",
-        `id = $1::text::uuid AND ${isOurs} AND restore ->> 'status' = 'running'`, [...keyOf(key), error, now().toISOString()])
+      await change(`progress = NULL, restore = restore ||
+          jsonb_build_object('status', 'failed', 'error', $4::text, 'finishedAt', $5::text)`,
+      `id = $1::text::uuid AND ${isOurs} AND restore ->> 'status' = 'running'`,
+      [...keyOf(key), error, now().toISOString()])
     },
 
     /**
-     * The statement that a restore runs last in its own transaction, so that the log tells what the data are. It is made when the restore
-     * begins, so it adds to that moment what has passed in the database since. The restore appends one parameter: the rows of the replaced
-     * tables, as JSON. They become the baseline of later snapshots. Suspects are marked at the tables that were replaced, and a restore of the
-     * whole schema, from a snapshot that leaves no table out, releases what was adopted.
+     * The statement that a restore runs last in its transaction, so that the log always corresponds to the data. It is
+     * created when the restore begins, so it adds the time that has passed in the transaction to that time. The restore
+     * appends one parameter: the row counts of the replaced tables, as JSON. They become the baseline of later
+     * snapshots. The statement marks the replaced tables of suspect rows. A restore of the complete schema, from a
+     * snapshot that leaves no table out, also clears `adopted` of the rows of that schema.
      */
-    restoreCompletion (key: RestoreKey, by: string | null, preRestoreId: string, ofAllTables: boolean): { text: string, parameters: Parameter[] } {
-      const finishedAt = '$3::text::timestamptz + (clock_timestamp() - transaction_timestamp())'
-      const isWhole = `($6::text::boolean AND EXISTS (SELECT FROM ${table} WHERE id = $1::text::uuid AND NOT partial))`
-      const marked = markedSuspect('$7::text::jsonb', isWhole)
-      return {
-        text: `WITH q AS (UPDATE ${table} SET status = 'restored', restored_at = ${finishedAt}, restored_by = $4::text, progress = NULL,
-          adopted = adopted AND (schema <> $2::text OR NOT ${isWhole}),
-          suspect = CASE WHEN schema = $2::text THEN ${marked} ELSE suspect END,
-          restore = (CASE WHEN ${isOurs}
-            THEN restore || jsonb_build_object('status', 'completed', 'finishedAt', to_char(${finishedAt}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-            ELSE restore END) || jsonb_build_object('restoredInto', $2::text)
-          WHERE id = $1::text::uuid RETURNING id),
-        concerned AS (SELECT id FROM ${table} WHERE id <> $1::text::uuid AND schema = $2::text
-          AND (adopted OR suspect IS NOT NULL OR id = $5::text::uuid) ORDER BY ordinal DESC, id DESC FOR UPDATE),
-        noted AS (UPDATE ${table} SET suspect = ${marked}, adopted = adopted AND NOT ${isWhole},
-          restored_rows = CASE WHEN id = $5::text::uuid THEN $7::text::jsonb ELSE restored_rows END
-          WHERE id IN (SELECT id FROM concerned))`,
-        parameters: [...keyOf(key), by, preRestoreId, String(ofAllTables)]
-      }
+    restoreCompletion (
+      key: RestoreKey, by: string | null, preRestoreId: string, ofAllTables: boolean
+    ): { text: string, parameters: Parameter[] } {
+      return { text: completionQuery(table), parameters: [...keyOf(key), by, preRestoreId, String(ofAllTables)] }
     }
   }
 }
 
 /**
- * The suspect tables of a row, of which those are marked that a restore has replaced; all tables together are replaced only by one of the whole
- * schema.
- * @param rows with the replaced tables as keys
- * @param isWhole whether the restore was of the whole schema
+ * `$1` to `$3` are those of keyOf(), `$4` is `by`, `$5` the pre_restore snapshot, `$6` whether all tables are restored,
+ * `$7` the row counts.
  */
-const markedSuspect = (rows: string, isWhole: string): string => `(SELECT jsonb_agg(
-    CASE WHEN ${rows} -> (lost ->> 'table') IS NOT NULL OR (lost ->> 'table' IS NULL AND ${isWhole})
+function completionQuery (table: string): string {
+  const finishedAt = '$3::text::timestamptz + (clock_timestamp() - transaction_timestamp())'
+  const isComplete =
+    `($6::text::boolean AND EXISTS (SELECT FROM ${table} WHERE id = $1::text::uuid AND NOT partial))`
+  const marked = markedSuspect('$7::text::jsonb', isComplete)
+  return `WITH q AS (UPDATE ${table} SET status = 'restored', restored_at = ${finishedAt},
+    restored_by = $4::text, progress = NULL,
+    adopted = adopted AND (schema <> $2::text OR NOT ${isComplete}),
+    suspect = CASE WHEN schema = $2::text THEN ${marked} ELSE suspect END,
+    restore = (CASE WHEN ${isOurs}
+      THEN restore || jsonb_build_object('status', 'completed',
+        'finishedAt', to_char(${finishedAt}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+      ELSE restore END) || jsonb_build_object('restoredInto', $2::text)
+    WHERE id = $1::text::uuid RETURNING id),
+  concerned AS (SELECT id FROM ${table} WHERE id <> $1::text::uuid AND schema = $2::text
+    AND (adopted OR suspect IS NOT NULL OR id = $5::text::uuid) ORDER BY ordinal DESC, id DESC FOR UPDATE),
+  noted AS (UPDATE ${table} SET suspect = ${marked}, adopted = adopted AND NOT ${isComplete},
+    restored_rows = CASE WHEN id = $5::text::uuid THEN $7::text::jsonb ELSE restored_rows END
+    WHERE id IN (SELECT id FROM concerned))`
+}
+
+/**
+ * The suspect tables of a row, with a mark on those that a restore has replaced. The entry for all tables together gets
+ * it only by a restore of the complete schema.
+ * @param rows JSON with the replaced tables as keys
+ * @param isComplete whether the restore was of the complete schema
+ */
+const markedSuspect = (rows: string, isComplete: string): string => `(SELECT jsonb_agg(
+    CASE WHEN ${rows} -> (lost ->> 'table') IS NOT NULL OR (lost ->> 'table' IS NULL AND ${isComplete})
       THEN lost || '{"replaced": true}' ELSE lost END ORDER BY place)
   FROM jsonb_array_elements(suspect) WITH ORDINALITY AS tables (lost, place))`

@@ -11,7 +11,7 @@ export interface NewRun {
   cron: string | null
   note: string | null
   startedAt: Date
-  /** The slot that a scheduled run serves. */
+  /** The slot of the schedule for which the run starts. */
   slot: Date | null
   /** The call itself leaves tables out. */
   partial: boolean
@@ -23,82 +23,120 @@ export interface CompletedRun {
   rowCount: number
   checksum: string
   warnings: string[]
-  /** Null: not to be compared. */
+  /** Null when the guard must not compare them. */
   rowCounts: Record<string, number | null> | null
   suspect: SuspectTable[] | null
 }
 
-/** A slot of the schedule that was claimed for a schema. `running`: whether it is served is not decided yet. */
+/**
+ * A slot of the schedule that was claimed for a schema. While `running`, it is not known whether the run will succeed.
+ */
 export interface Claim { slot: Date, running: boolean }
 
 const stillRuns = "id = $1::text::uuid AND status = 'running'"
 
-/** The life of a run: running -> completed | failed. Times are those of the service, so that none is before the one it follows. */
-export function runRecords ({ table, now, query, select, change }: LogAccess) {
+const textOrNull = (value: object | null): string | null => value && JSON.stringify(value)
+
+/**
+ * The states of a run: running -> completed | failed. Times are those of the service's clock, so that they are in the
+ * order of the events.
+ */
+export const runRecords = (access: LogAccess) => ({ ...stateChanges(access), ...fileOfRun(access), ...claims(access) })
+
+function stateChanges ({ table, now, query, change }: LogAccess) {
   /** `$2` is the time. */
   const finish = endOfRun('$2')
 
   return {
-    /** Undefined when another run has claimed the slot or the file's name. With an error it is a run that failed before it could begin. */
+    /**
+     * Undefined when another run has claimed the slot or the file name. With an error, inserts a run that failed before
+     * it began.
+     */
     async insert (run: NewRun, error: string | null = null): Promise<LoggedBackup | undefined> {
-      const [row] = await query<LogRow>(`WITH q AS (
-        INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, partial, status, error, finished_at, duration_ms)
-        SELECT $1::text::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text::timestamptz, $9::text::timestamptz, $12::text::boolean,
-          CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text,
-          CASE WHEN $10::text IS NOT NULL THEN greatest($8::text::timestamptz, $11::text::timestamptz) END,
-          CASE WHEN $10::text IS NOT NULL THEN greatest(0, round(extract(epoch FROM $11::text::timestamptz - $8::text::timestamptz) * 1000)) END
-        ON CONFLICT DO NOTHING RETURNING ${logColumns})`,
-      [run.id, run.schema, run.filename, run.trigger, run.createdBy, run.cron, run.note, run.startedAt.toISOString(), run.slot?.toISOString() ?? null,
-        error, now().toISOString(), String(run.partial)])
+      const [row] = await query<LogRow>(insertQuery(table), [
+        run.id, run.schema, run.filename, run.trigger, run.createdBy, run.cron, run.note, run.startedAt.toISOString(),
+        run.slot?.toISOString() ?? null, error, now().toISOString(), String(run.partial)
+      ])
       return row === undefined ? undefined : toLoggedBackup(row)
     },
 
-    /** From now on the storage may hold its file. Undefined when the run no longer counts as running: somebody took it for dead. */
+    /** Undefined when the log no longer has the run as running: another replica has marked it as failed. */
+    async complete (id: string, run: CompletedRun): Promise<LoggedBackup | undefined> {
+      const [completed] = await change(`status = 'completed', size_bytes = $3::text::int8, table_count = $4::text::int,
+          row_count = $5::text::int8, checksum = $6::text, warnings = $7::text::jsonb, row_counts = $8::text::jsonb,
+          suspect = $9::text::jsonb, ${finish}`,
+      stillRuns, [
+        id, now().toISOString(), String(run.sizeBytes), String(run.tableCount), String(run.rowCount), run.checksum,
+        JSON.stringify(run.warnings), textOrNull(run.rowCounts), textOrNull(run.suspect)
+      ])
+      return completed
+    },
+
+    /**
+     * Releases the slot when `releaseSlot` is true: then another replica, or this one after a restart, may run for it.
+     * A run that was marked as failed because it seemed dead gets its true error. Undefined when the run is completed,
+     * or its row no longer exists.
+     */
+    async fail (id: string, error: string, releaseSlot: boolean): Promise<LoggedBackup | undefined> {
+      const set = `status = 'failed', error = $3::text, ${finish}${releaseSlot ? ', slot = NULL' : ''}`
+      const [failed] = await change(set, "id = $1::text::uuid AND status IN ('running', 'failed')",
+        [id, now().toISOString(), error])
+      return failed
+    },
+
+    async setProgress (id: string, progress: Progress): Promise<void> {
+      await change('progress = $2::text::jsonb',
+        "id = $1::text::uuid AND (status = 'running' OR restore ->> 'status' = 'running')",
+        [id, JSON.stringify(progress)])
+    }
+  }
+}
+
+/** Whether the storage may contain the file of a run. */
+function fileOfRun ({ select, change }: LogAccess) {
+  return {
+    /** From now on the storage may contain its file. Undefined as for complete(). */
     async expectFile (id: string): Promise<LoggedBackup | undefined> {
       const [expecting] = await change('has_file = true', stillRuns, [id])
       return expecting
     },
 
-    /** Undefined as for expectFile(). */
-    async complete (id: string, { sizeBytes, tableCount, rowCount, checksum, warnings, rowCounts, suspect }: CompletedRun): Promise<LoggedBackup | undefined> {
-      const [completed] = await change(`status = 'completed', size_bytes = $3::text::int8, table_count = $4::text::int, row_count = $5::text::int8,
-        checksum = $6::text, warnings = $7::text::jsonb, row_counts = $8::text::jsonb, suspect = $9::text::jsonb, ${finish}`,
-      stillRuns, [id, now().toISOString(), String(sizeBytes), String(tableCount), String(rowCount), checksum, JSON.stringify(warnings), rowCounts && JSON.stringify(rowCounts), suspect && JSON.stringify(suspect)])
-      return completed
-    },
-
-    /**
-     * Gives the slot back when `releaseSlot`: then another replica, or this one after a restart, may serve it. What was taken for dead gets
-     * its true reason. Undefined when it neither ran nor had failed: it is completed, or gone.
-     */
-    async fail (id: string, error: string, releaseSlot: boolean): Promise<LoggedBackup | undefined> {
-      const [failed] = await change(`status = 'failed', error = $3::text, ${finish}${releaseSlot ? ', slot = NULL' : ''}`,
-        "id = $1::text::uuid AND status IN ('running', 'failed')", [id, now().toISOString(), error])
-      return failed
-    },
-
-    async setProgress (id: string, progress: Progress): Promise<void> {
-      await change('progress = $2::text::jsonb', "id = $1::text::uuid AND (status = 'running' OR restore ->> 'status' = 'running')", [id, JSON.stringify(progress)])
-    },
-
-    /** The file is known not to be in the storage any more. */
+    /** The storage is known not to contain the file. */
     async forgetFile (id: string): Promise<void> {
       await change('has_file = false', 'id = $1::text::uuid', [id])
     },
 
-    /** Failed runs whose file may still be there. */
-    async strays (): Promise<LoggedBackup[]> {
+    /** Failed runs whose file the storage may still contain. */
+    async failedWithFile (): Promise<LoggedBackup[]> {
       return await select("status = 'failed' AND has_file")
-    },
+    }
+  }
+}
 
+function claims ({ table, query }: LogAccess) {
+  return {
     /**
-     * Of the slots until `slot`: a replica whose clock is ahead may have claimed later ones. Null when no scheduled run ever began; the
-     * Unix epoch when all of them gave their slots back.
+     * The newest claim of a slot up to `slot`: a replica whose clock is fast may have claimed later ones. Null when no
+     * scheduled run ever began; the Unix epoch when all of them released their slots.
      */
     async newestClaim (ofSchema: string, slot: Date): Promise<Claim | null> {
-      const [row] = await query<{ slot: string | null, running: boolean }>(`SELECT slot, status = 'running' AS running FROM ${table}
-        WHERE schema = $1::text AND trigger = 'scheduled' AND (slot <= $2::text::timestamptz OR (slot IS NULL AND status = 'failed')) ORDER BY slot DESC NULLS LAST LIMIT 1`, [ofSchema, slot.toISOString()])
+      const [row] = await query<{ slot: string | null, running: boolean }>(`SELECT slot, status = 'running' AS running
+        FROM ${table} WHERE schema = $1::text AND trigger = 'scheduled'
+          AND (slot <= $2::text::timestamptz OR (slot IS NULL AND status = 'failed'))
+        ORDER BY slot DESC NULLS LAST LIMIT 1`, [ofSchema, slot.toISOString()])
       return row === undefined ? null : { slot: new Date(row.slot ?? 0), running: row.running }
     }
   }
 }
+
+/** `$10` is the error, or null; `$11` the end of a run with an error. */
+const insertQuery = (table: string): string => `WITH q AS (
+  INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, partial, status, error,
+    finished_at, duration_ms)
+  SELECT $1::text::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text::timestamptz,
+    $9::text::timestamptz, $12::text::boolean,
+    CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text,
+    CASE WHEN $10::text IS NOT NULL THEN greatest($8::text::timestamptz, $11::text::timestamptz) END,
+    CASE WHEN $10::text IS NOT NULL
+      THEN greatest(0, round(extract(epoch FROM $11::text::timestamptz - $8::text::timestamptz) * 1000)) END
+  ON CONFLICT DO NOTHING RETURNING ${logColumns})`
