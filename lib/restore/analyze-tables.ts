@@ -9,7 +9,7 @@ import { inTransaction } from '../postgres/driver/transaction.ts'
  *
  * A failure is ignored, because the restore has been committed. Tables that another session has locked, for example
  * for VACUUM or CREATE INDEX, are skipped. If ANALYZE fails for one table, for example because of a function in an
- * index, each table is analyzed in a transaction by itself.
+ * index, each table is analyzed in a separate transaction.
  * @param tables qualified names
  */
 export async function analyzeTables (

@@ -88,7 +88,7 @@ function isAhead (state: SequenceState, now: SequenceState, increment: bigint): 
  * that was saved, by the name of that schema.
  */
 function storedState (sequence: CatalogSequence, manifest: Manifest, restored: string): ManifestSequence | undefined {
-  // The manifest omits the schema of whatever lies in the schema that was saved
+  // The manifest omits the name of the schema that was saved
   const corresponds = (schema: string | undefined, now: string | null): boolean => now === (schema ?? restored)
   const hasName = ({ name, schema }: ManifestSequence): boolean =>
     name === sequence.name && corresponds(schema, sequence.schema)

@@ -1,16 +1,14 @@
+import type { Test } from 'tap'
+
 export interface Rejection {
   message: string
   problems: string[]
   drift: unknown
 }
 
-interface Assertions {
-  match: (found: unknown, pattern: object, message: string) => unknown
-}
-
 /** Asserts that the call is rejected with this code. The lists of the error are returned for an exact comparison. */
 export async function rejectionOf (
-  t: Assertions, call: Promise<unknown>, code: string, message = code
+  t: Pick<Test, 'match'>, call: Promise<unknown>, code: string, message = code
 ): Promise<Rejection> {
   const error: unknown = await call.then(() => undefined, (reason: unknown) => reason)
   t.match(error, { code }, message)
