@@ -21,9 +21,10 @@ for (const [encoding, text] of Object.entries(texts)) {
     const { engine, read } = await useEngineWithFiles(t, { connection: url })
     const first = await engine.create()
     const before = await readState(sql)
+    const fixed = text + ' '.repeat(20 - [...text].length)
     t.strictSame(JSON.parse(dataPart(read(first)).slice(0, -2)), {
       [text]: [
-        { id: 1, [text]: text, list: [text, null], document: { [text]: text }, fixed: text.padEnd(20) },
+        { id: 1, [text]: text, list: [text, null], document: { [text]: text }, fixed },
         { id: 2, [text]: '', list: [], document: null, fixed: null }
       ]
     })

@@ -78,7 +78,7 @@ t.test('names that contain SQL are only names, which the catalog does not contai
   await restoresOriginal()
 })
 
-t.test('values that do not have the type of their column', async (t) => {
+t.test('values that do not have the type of their column fail the restore', async (t) => {
   const { rejects, restoresOriginal } = await useHostileFile(t)
   const ada = '"name":"Ada"'
   await rejects('a string for a number', (text) => text.replace('{"id":1,', '{"id":"one",'), failed)
@@ -107,7 +107,7 @@ t.test('values that do not have the type of their column', async (t) => {
   await restoresOriginal()
 })
 
-t.test('a manifest with wrong content', async (t) => {
+t.test('a manifest with wrong content fails the restore', async (t) => {
   const { rejects, restoresOriginal } = await useHostileFile(t)
   await rejects('another version', (text) => text.replace('"version":1', '"version":9'), { ...invalid, message: /version/ })
   await rejects('no id', (text) => text.replace('"id":', '"di":'), invalid)

@@ -47,6 +47,7 @@ t.test('a sequence that others use, too, only goes forward, in its own direction
   const down = sequence({ shared: true, increment: '-5' })
   t.equal(changes(down, state('-10'), stored('-20')), true)
   t.equal(changes(down, state('-20'), stored('-10')), false)
+  t.equal(changes(down, state('-20'), stored('-20')), false)
   t.equal(changes(sequence({ shared: true }), state('9223372036854775806'), stored('9223372036854775807')), true)
 })
 
@@ -108,4 +109,5 @@ t.test('a clone that uses a sequence of the saved schema moves it forward, and n
   t.equal(changes(drawn, state('103'), manifest, clone), false)
   t.equal(changes(drawn, state('3'), manifest, clone), true)
   t.equal(changes(drawn, state('3'), manifest, { ...clone, allowedSchemas: ['clone'] }), undefined)
+  t.equal(changes({ ...drawn, shared: false }, state('3'), manifest, clone), undefined, 'only the clone uses it')
 })

@@ -151,7 +151,7 @@ t.test('a restore is rejected in a session that fires no triggers and checks no 
   })
 })
 
-t.test('a restore is rejected if it had to drop a NOT VALID constraint of another owner\'s domain', async (t) => {
+t.test('a restore is rejected if a domain of another owner has a NOT VALID constraint', async (t) => {
   const { sql, ownerUrl } = await useDatabase(t, { owner: 'plain' })
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })
