@@ -4,16 +4,20 @@ import { access, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { isMarkerName } from '../../lib/storage/marker.ts'
-import { createShop, type Place, useEngine, usePlace } from '../support/engine.ts'
+import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { untilBlocked } from '../postgres/backends.ts'
+import { until } from '../support/until.ts'
 import { createGate, storageWith } from '../support/storage-double.ts'
-import { testSchema } from '../support/database.ts'
+import { testSchema, type TestScope } from '../support/database.ts'
 
-/** All but markers. */
-const filesOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).filter((name) => !isMarkerName(name))
+/** All files except markers. */
+const filesOf = async ({ directory }: Place): Promise<string[]> =>
+  (await readdir(directory)).filter((name) => !isMarkerName(name))
 
-/** The row of a run whose process died, and what it left in the directory. */
-async function leaveDeadRun ({ sql, directory }: Place, { schema = testSchema, hasFile = true } = {}): Promise<string> {
+/** Inserts the row of a run whose process died, and writes the files that the run left in the directory. */
+async function leaveDeadRun (
+  { sql, directory }: Place, { schema = testSchema, hasFile = true } = {}
+): Promise<string> {
   const id = randomUUID()
   const filename = `${schema}_${id}.json`
   await sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, progress, has_file)
@@ -23,25 +27,27 @@ async function leaveDeadRun ({ sql, directory }: Place, { schema = testSchema, h
   return id
 }
 
-/** An engine whose healing on start can be waited for. */
-async function startAndHeal (t: Parameters<typeof useEngine>[0], place: Place, until: () => Promise<boolean>): Promise<ReturnType<typeof useEngine>> {
+/** Starts an engine, and resolves when it has healed the log. */
+async function startAndHeal (t: TestScope, place: Place, isHealed: () => Promise<boolean>): Promise<TestEngine> {
   const engine = useEngine(t, place)
   engine.start()
-  while (!await until());
+  await until(isHealed)
   return engine
 }
 
-t.test('on start, a run whose process died becomes failed, and its file and its partial file go', async (t) => {
+t.test('on start, a run whose process died is marked as failed, and its files are removed', async (t) => {
   const place = await usePlace(t)
   const before = useEngine(t, place)
   const good = await before.create()
   const dead = await leaveDeadRun(place)
   const unpublished = await leaveDeadRun(place, { schema: 'elsewhere', hasFile: false })
   const foreign = `.${randomUUID()}.partial`
-  for (const name of [foreign, '.notes', `.${'-'.repeat(36)}.partial`]) await writeFile(join(place.directory, name), '')
+  const others = [foreign, '.notes', `.${'-'.repeat(36)}.partial`]
+  for (const name of others) await writeFile(join(place.directory, name), '')
 
-  const settled = async (): Promise<boolean> => !(await readdir(place.directory)).some((name) => name.includes(dead) || name.includes(unpublished))
-  const engine = await startAndHeal(t, place, settled)
+  const engine = await startAndHeal(t, place, async () => {
+    return !(await readdir(place.directory)).some((name) => name.includes(dead) || name.includes(unpublished))
+  })
   for (const id of [dead, unpublished]) {
     const backup = await engine.get(id)
     t.match(backup, { status: 'failed', error: /interrupted/, available: false })
@@ -50,12 +56,12 @@ t.test('on start, a run whose process died becomes failed, and its file and its 
     t.notOk('progress' in backup)
   }
   t.match(await engine.get(good.id), { status: 'completed', available: true })
-  t.strictSame((await filesOf(place)).sort(), [`.${'-'.repeat(36)}.partial`, foreign, '.notes', good.filename].sort(), 'what is not known to be dead stays')
-  t.match((await engine.status()).running, [])
+  t.strictSame((await filesOf(place)).sort(), [...others, good.filename].sort(), 'other files are kept')
+  t.strictSame((await engine.status()).running, [])
   t.strictSame(engine.lines, [])
 })
 
-t.test('a run that lives in another engine is not healed away', async (t) => {
+t.test('healing does not touch a run in progress in another engine', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
   const gate = createGate()
@@ -70,7 +76,9 @@ t.test('a run that lives in another engine is not healed away', async (t) => {
   const { backup, finished } = await alive.beginCreate()
   await gate.reached
   const dead = await leaveDeadRun(place, { schema: 'tenant' })
-  const other = await startAndHeal(t, place, async () => !(await readdir(place.directory)).some((name) => name.includes(dead)))
+  const other = await startAndHeal(t, place, async () => {
+    return !(await readdir(place.directory)).some((name) => name.includes(dead))
+  })
   t.match(await other.get(dead), { status: 'failed' })
   t.match(await other.get(backup.id), { status: 'running' })
   await access(join(place.directory, `.${backup.id}.partial`))
@@ -78,19 +86,23 @@ t.test('a run that lives in another engine is not healed away', async (t) => {
   t.match(await finished, { status: 'completed', available: true })
 })
 
-t.test('a restore whose process died is noted as failed, and the snapshot can be restored again', async (t) => {
+t.test('a restore whose process died is marked as failed, and the snapshot can be restored again', async (t) => {
   const place = await usePlace(t)
   const before = useEngine(t, place)
   const { id } = await before.create()
-  await place.sql`UPDATE backup_logs SET restore_schema = ${testSchema}, progress = '{}', restore = '{"status": "running", "startedAt": "2026-11-22T17:45:00.123Z", "finishedAt": null,
-    "by": "ada", "preRestoreId": null, "error": null}' WHERE id = ${id}`
+  await place.sql`UPDATE backup_logs SET restore_schema = ${testSchema}, progress = '{}',
+    restore = '{"status": "running", "startedAt": "2026-11-22T17:45:00.123Z", "finishedAt": null, "by": "ada",
+      "preRestoreId": null, "error": null}' WHERE id = ${id}`
   const observer = useEngine(t, place)
   const engine = await startAndHeal(t, place, async () => (await observer.get(id)).restore?.status === 'failed')
-  t.match(await engine.get(id), { status: 'completed', restore: { status: 'failed', by: 'ada', error: /interrupted/, finishedAt: /^\d{4}-.*Z$/ } })
+  t.match(await engine.get(id), {
+    status: 'completed',
+    restore: { status: 'failed', by: 'ada', error: /interrupted/, finishedAt: /^\d{4}-.*Z$/ }
+  })
   await engine.restore(id)
 })
 
-t.test('healing is in nobody\'s way: a backup that begins just then is not told that the schema is busy', async (t) => {
+t.test('healing does not block a backup that begins at the same time', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await engine.list()
@@ -105,7 +117,7 @@ t.test('healing is in nobody\'s way: a backup that begins just then is not told 
   t.match(await finished, { status: 'completed' })
 })
 
-t.test('a removal that was begun is ended', async (t) => {
+t.test('an interrupted removal is completed', async (t) => {
   const place = await usePlace(t)
   const before = useEngine(t, place)
   const { filename } = await before.create()
@@ -115,11 +127,12 @@ t.test('a removal that was begun is ended', async (t) => {
   t.strictSame(await filesOf(place), [kept.filename])
 })
 
-t.test('what an import that was killed has left goes after a day', async (t) => {
+t.test('the partial file of a killed import is removed after a day', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await engine.create()
-  const [old, young] = [join(place.directory, `.${randomUUID()}.partial`), join(place.directory, `.${randomUUID()}.partial`)]
+  const old = join(place.directory, `.${randomUUID()}.partial`)
+  const young = join(place.directory, `.${randomUUID()}.partial`)
   for (const path of [old, young]) await writeFile(path, '')
   const yesterday = new Date(Date.now() - 25 * 60 * 60_000)
   await utimes(old, yesterday, yesterday)

@@ -6,13 +6,19 @@ import t from 'tap'
 import { createFileSystemStorage } from '../../lib/storage/file-system-storage.ts'
 import { parseMarker } from '../../lib/storage/marker.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
-import { until } from '../postgres/backends.ts'
 import { useDirectory } from '../support/directory.ts'
 import { type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { until } from '../support/until.ts'
 
-const missing = { code: 'FST_BACKUP_STORAGE_MISSING', statusCode: 503, message: /mount it again, or call fastify\.backup\.rescan\(\)/ }
-const markersOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).filter((name) => parseMarker(name) !== undefined)
-const codesOf = async (engine: TestEngine): Promise<string[]> => (await engine.status()).problems.map(({ code }) => code)
+const missing = {
+  code: 'FST_BACKUP_STORAGE_MISSING',
+  statusCode: 503,
+  message: /mount it again, or call fastify\.backup\.rescan\(\)/
+}
+const markersOf = async ({ directory }: Place): Promise<string[]> =>
+  (await readdir(directory)).filter((name) => parseMarker(name) !== undefined)
+const codesOf = async (engine: TestEngine): Promise<string[]> =>
+  (await engine.status()).problems.map(({ code }) => code)
 
 async function startKeeping (engine: TestEngine, place: Place): Promise<void> {
   engine.start()
@@ -24,7 +30,7 @@ async function end (engine: TestEngine): Promise<void> {
   await engine.close()
 }
 
-t.test('a storage that is unmounted under a running service: nothing is written to what is there instead, and it goes on when it is back', async (t) => {
+t.test('while the storage is unmounted, a running service writes nothing to its mount point', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await startKeeping(engine, place)
@@ -32,14 +38,15 @@ t.test('a storage that is unmounted under a running service: nothing is written 
   const file = await readFile(join(place.directory, filename))
   await rename(place.directory, `${place.directory}.aside`)
   await t.rejects(engine.create(), missing)
-  t.equal(existsSync(place.directory), false, 'it is not made again')
+  t.equal(existsSync(place.directory), false, 'the directory is not created again')
   await mkdir(place.directory)
   await t.rejects(engine.create(), missing)
   await t.rejects(engine.import(Readable.from([file])), missing)
   await t.rejects(engine.prune(), missing)
   t.strictSame(await readdir(place.directory), [])
   const { healthy, problems: [problem] } = await engine.status()
-  t.match({ healthy, problem }, { healthy: false, problem: { code: 'storage_missing', message: /call fastify\.backup\.rescan\(\)/, since: /^\d{4}-/ } })
+  t.equal(healthy, false)
+  t.match(problem, { code: 'storage_missing', message: /call fastify\.backup\.rescan\(\)/, since: /^\d{4}-/ })
   await rm(place.directory, { recursive: true })
   await rename(`${place.directory}.aside`, place.directory)
   t.match(await engine.create(), { available: true })
@@ -47,7 +54,7 @@ t.test('a storage that is unmounted under a running service: nothing is written 
   t.strictSame(await codesOf(engine), [])
 })
 
-t.test('one that goes while a run is under way gets no file, and a file that is there without the marker proves nothing', async (t) => {
+t.test('a storage that is unmounted during a run gets no file; a single file does not prove it', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await startKeeping(engine, place)
@@ -66,7 +73,7 @@ t.test('one that goes while a run is under way gets no file, and a file that is 
   await rm(`${place.directory}.aside`, { recursive: true })
 })
 
-t.test('so is one that holds no snapshot yet', async (t) => {
+t.test('a storage without snapshots that is unmounted is missing, too', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await startKeeping(engine, place)
@@ -78,7 +85,8 @@ t.test('so is one that holds no snapshot yet', async (t) => {
 })
 
 for (const isThere of [true, false]) {
-  t.test(`after a reboot without the disk, ${isThere ? 'above an empty directory' : 'without a directory'}: refused until rescan() accepts it`, async (t) => {
+  const what = isThere ? 'an empty directory' : 'no directory'
+  t.test(`after a reboot that left ${what}, calls are refused until rescan()`, async (t) => {
     const place = await usePlace(t)
     const former = useEngine(t, place)
     const lost = await former.create()
@@ -87,7 +95,9 @@ for (const isThere of [true, false]) {
     if (isThere) await mkdir(place.directory)
     const engine = useEngine(t, place)
     engine.start()
-    await until(async () => engine.lines.some(({ msg, reason }) => msg.includes('as its own') && String(reason).includes('rescan()')))
+    await until(() => engine.lines.some(({ msg, reason }) => {
+      return msg.includes('could not claim the storage') && String(reason).includes('rescan()')
+    }))
     await t.rejects(engine.create(), missing)
     t.equal(existsSync(place.directory), isThere)
     t.strictSame(await codesOf(engine), ['storage_missing'])
@@ -95,12 +105,12 @@ for (const isThere of [true, false]) {
     t.strictSame(found.missing.map(({ id }) => id), [lost.id])
     t.match(await engine.create(), { available: true })
     if (!isThere && process.platform !== 'win32') t.equal((await stat(place.directory)).mode & 0o777, 0o700)
-    t.strictSame(await codesOf(engine), [], 'what was lost is accepted')
+    t.strictSame(await codesOf(engine), [], 'the loss is accepted')
     t.match(await engine.get(lost.id), { available: false })
   })
 }
 
-t.test('what rescan() finds again is expected again', async (t) => {
+t.test('files that rescan() finds again are expected again', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { filename } = await engine.create()
@@ -117,7 +127,7 @@ t.test('what rescan() finds again is expected again', async (t) => {
   t.strictSame(await codesOf(engine), ['files_missing'])
 })
 
-t.test('a marker of the log proves the storage, also that of a service that was killed, and so does an old snapshot', async (t) => {
+t.test('a marker of the log proves the storage, even that of a killed service; so does an old snapshot', async (t) => {
   const place = await usePlace(t)
   const former = useEngine(t, place)
   await startKeeping(former, place)
@@ -134,7 +144,7 @@ t.test('a marker of the log proves the storage, also that of a service that was 
   t.match(await engine.create(), { available: true })
 })
 
-t.test('a custom storage is no different', async (t) => {
+t.test('a custom storage is checked in the same way', async (t) => {
   const place = await usePlace(t)
   const disks = [createFileSystemStorage(place.directory), createFileSystemStorage(await useDirectory(t))]
   let mounted = 0
@@ -148,7 +158,7 @@ t.test('a custom storage is no different', async (t) => {
     open: async (name, range) => await disk().open(name, range),
     stat: async (name) => await disk().stat(name),
     remove: async (name) => { await disk().remove(name) },
-    // Heeds no prefix
+    // Ignores the prefix
     list: async () => await disk().list()
   }
   const engine = useEngine(t, { ...place, directory: await useDirectory(t) }, { storage })

@@ -12,18 +12,44 @@ const hour = 60 * 60_000
 const ago = (ms: number): Date => new Date(now.getTime() - ms)
 
 const file = (changes: Partial<HeldFile> = {}): HeldFile => ({
-  schema: 'a', filename: 'a_1.json', sizeBytes: 1, startedAt: ago(hour / 2).toISOString(), durationMs: 0, isExpected: true, isFull: true, ...changes
+  schema: 'a',
+  filename: 'a_1.json',
+  sizeBytes: 1,
+  startedAt: ago(hour / 2).toISOString(),
+  durationMs: 0,
+  isExpected: true,
+  isFull: true,
+  ...changes
 })
 const scheduled = (changes: Partial<ScheduleFacts> = {}): ScheduleFacts => ({
-  slots: intervalCadence('0 */1 * * *'), startedAt: ago(24 * hour), schemas: ['a'], failure: null, existing: new Set(['a']), firstRuns: new Map(), running: new Map(), ...changes
+  slots: intervalCadence('0 */1 * * *'),
+  startedAt: ago(24 * hour),
+  schemas: ['a'],
+  failure: null,
+  existing: new Set(['a']),
+  firstRuns: new Map(),
+  running: new Map(),
+  ...changes
 })
 const factsOf = (changes: Partial<Facts> = {}): Facts => ({
-  now, databaseNow: now, clockOffsetMs: 0, files: [], stored: new Set(['a_1.json']), unknown: [], storageMissingSince: null, storageTaken: null, failing: [], suspects: [], undeletable: [], schedule: null, ...changes
+  now,
+  databaseNow: now,
+  clockOffsetMs: 0,
+  files: [],
+  stored: new Set(['a_1.json']),
+  unknown: [],
+  storageMissingSince: null,
+  storageTaken: null,
+  failing: [],
+  suspects: [],
+  undeletable: [],
+  schedule: null,
+  ...changes
 })
 const problemsOf = (changes: Partial<Facts>): Problem[] => checks.flatMap((check) => check(factsOf(changes)))
 const codesOf = (changes: Partial<Facts>): string[] => problemsOf(changes).map(({ code }) => code)
 
-t.test('nothing wrong, no problem', async (t) => {
+t.test('a healthy service has no problems', async (t) => {
   t.strictSame(problemsOf({ files: [file()], schedule: scheduled() }), [])
 })
 
@@ -35,21 +61,24 @@ t.test('clocks may differ by a minute', async (t) => {
   t.match(ahead, { code: 'clock_differs', message: /61 s ahead of/ })
 })
 
-t.test('a snapshot dated in the future, by the database\'s clock', async (t) => {
+t.test('a snapshot is in the future by the clock of the database', async (t) => {
   t.strictSame(codesOf({ files: [file({ startedAt: ago(-60_000).toISOString() })] }), [])
   t.strictSame(codesOf({ files: [file({ startedAt: ago(-61_000).toISOString() })] }), ['snapshot_in_future'])
 })
 
-t.test('a storage that can not be asked tells nothing of files and ages', async (t) => {
+t.test('while the storage cannot be listed, neither files nor snapshots count as missing or old', async (t) => {
   const [problem, ...others] = problemsOf({ stored: null, files: [file()], schedule: scheduled() })
-  t.match(problem, { code: 'storage_unavailable', message: /; see that it is reachable and that the service may read it/ })
+  t.match(problem, { code: 'storage_unavailable', message: /; check that it is reachable and that the service may read/ })
   t.strictSame(others, [])
 })
 
-t.test('files are missing, unless the whole storage is, or the loss was accepted', async (t) => {
+t.test('files are missing, unless the complete storage is missing or the loss was accepted', async (t) => {
   const files = Array.from({ length: 7 }, (_, index) => file({ filename: `b_${index}.json` }))
   const [problem] = problemsOf({ files })
-  t.match(problem, { code: 'files_missing', message: /^7 completed backups .*: b_0.json, b_1.json, b_2.json, b_3.json, b_4.json and 2 more;/ })
+  t.match(problem, {
+    code: 'files_missing',
+    message: /^7 completed backups .*: b_0.json, b_1.json, b_2.json, b_3.json, b_4.json and 2 more;/
+  })
   const [storage, ...others] = problemsOf({ files, storageMissingSince: now })
   t.match(storage, { code: 'storage_missing', since: now.toISOString() })
   t.strictSame(others, [])
@@ -57,46 +86,58 @@ t.test('files are missing, unless the whole storage is, or the loss was accepted
   t.strictSame(codesOf({ storageTaken: 'x' }), ['storage_taken'])
 })
 
-t.test('runs that failed, since the earliest one', async (t) => {
+t.test('failed runs are reported since the earliest one', async (t) => {
   const one = { schema: 'a', since: ago(hour).toISOString(), error: 'the disk is full' }
   const [problem] = problemsOf({ failing: [one] })
-  t.match(problem, { code: 'run_failed', message: 'The last run of a failed: the disk is full; remove the cause and make a backup, or wait for the next run of the schedule', since: ago(hour).toISOString() })
+  t.strictSame(problem, {
+    code: 'run_failed',
+    message: 'The last run of a failed: the disk is full; remove the cause and make a backup, or wait for the next ' +
+      'run of the schedule',
+    since: ago(hour).toISOString()
+  })
   const [several] = problemsOf({ failing: [one, { schema: 'b', since: ago(2 * hour).toISOString(), error: 'x' }] })
   t.match(several, { message: /of a, b failed: see/, since: ago(2 * hour).toISOString() })
 })
 
-t.test('the schedule\'s schemas: not told, or not there', async (t) => {
+t.test('the schemas of the schedule are unknown or do not exist', async (t) => {
   const failure = { reason: 'TypeError', since: ago(hour) }
   const [unknown] = problemsOf({ schedule: scheduled({ schemas: [], failure }) })
   t.match(unknown, { code: 'schemas_unknown', message: /TypeError/, since: ago(hour).toISOString() })
-  t.strictSame(codesOf({ schedule: scheduled({ existing: new Set() }) }), ['schema_missing'], 'and it is not too old besides')
+  const absent = scheduled({ existing: new Set() })
+  t.strictSame(codesOf({ schedule: absent }), ['schema_missing'], 'a missing schema has no old snapshot')
 })
 
-t.test('the newest available snapshot is too old after an interval, a grace, and as long as it took', async (t) => {
-  const age = (minutes: number, changes: Partial<HeldFile> = {}): Partial<Facts> => ({ files: [file({ startedAt: ago(minutes * 60_000).toISOString(), ...changes })], schedule: scheduled() })
+t.test('the newest available snapshot is too old after an interval, a tolerance and its own duration', async (t) => {
+  const age = (minutes: number, changes: Partial<HeldFile> = {}): Partial<Facts> => {
+    return { files: [file({ startedAt: ago(minutes * 60_000).toISOString(), ...changes })], schedule: scheduled() }
+  }
   t.strictSame(codesOf(age(65)), [])
   t.strictSame(codesOf(age(67)), ['snapshot_too_old'])
   t.match(problemsOf(age(67))[0], { since: ago(60_000).toISOString(), message: /: a;/ })
   t.strictSame(codesOf(age(67, { durationMs: 5 * 60_000 })), [])
-  t.strictSame(codesOf(age(30, { isFull: false })), ['snapshot_too_old'], 'a partial one does not count')
-  t.strictSame(codesOf({ ...age(30, { filename: 'gone.json', isExpected: false }) }), ['snapshot_too_old'], 'nor does one whose file is gone')
-  const files = [file({ startedAt: ago(3 * hour).toISOString() }), file(), file({ startedAt: ago(2 * hour).toISOString() })]
-  t.strictSame(codesOf({ files, schedule: scheduled() }), [], 'it is the newest that counts')
+  t.strictSame(codesOf(age(30, { isFull: false })), ['snapshot_too_old'], 'a partial snapshot does not count')
+  const gone = age(30, { filename: 'gone.json', isExpected: false })
+  t.strictSame(codesOf(gone), ['snapshot_too_old'], 'a snapshot whose file is gone does not count')
+  const old = (hours: number): HeldFile => file({ startedAt: ago(hours * hour).toISOString() })
+  const files = [old(3), file(), old(2)]
+  t.strictSame(codesOf({ files, schedule: scheduled() }), [], 'the newest snapshot counts')
 })
 
-t.test('one that is being made may take its time, but not for ever', async (t) => {
+t.test('a run in progress delays the due time by at most one interval', async (t) => {
   const files = [file({ startedAt: ago(90 * 60_000).toISOString() })]
-  t.strictSame(codesOf({ files, schedule: scheduled({ running: new Map([['a', ago(29 * 60_000)]]) }) }), [])
-  t.strictSame(codesOf({ files, schedule: scheduled({ running: new Map([['a', ago(31 * 60_000)]]) }) }), ['snapshot_too_old'], 'of the slot before')
+  const running = (minutes: number): ScheduleFacts => scheduled({ running: new Map([['a', ago(minutes * 60_000)]]) })
+  t.strictSame(codesOf({ files, schedule: running(29) }), [])
+  t.strictSame(codesOf({ files, schedule: running(31) }), ['snapshot_too_old'], 'it belongs to the previous slot')
 })
 
-t.test('without any snapshot it is the first slot that counts: after the start, or after the log\'s first row', async (t) => {
+t.test('without a snapshot, the first slot after the start or after the first row in the log counts', async (t) => {
   t.strictSame(codesOf({ schedule: scheduled({ startedAt: ago(25 * 60_000) }) }), [])
   t.strictSame(codesOf({ schedule: scheduled({ startedAt: ago(35 * 60_000) }) }), ['snapshot_too_old'])
-  t.strictSame(codesOf({ schedule: scheduled({ startedAt: now, firstRuns: new Map([['a', ago(3 * hour)]]) }) }), ['snapshot_too_old'], 'a restart is no excuse')
+  const restarted = scheduled({ startedAt: now, firstRuns: new Map([['a', ago(3 * hour)]]) })
+  t.strictSame(codesOf({ schedule: restarted }), ['snapshot_too_old'], 'a restart does not change it')
 })
 
-t.test('a weekend is no interval of one day', async (t) => {
+t.test('an interval may span a weekend', async (t) => {
   const slots = calendarCadence('0 2 * * 1-5', 'UTC')
   const due = (newest: string, time: string): string =>
     dueAt(scheduled({ slots }), 'a', file({ startedAt: newest }), new Date(time)).toISOString()
@@ -106,23 +147,29 @@ t.test('a weekend is no interval of one day', async (t) => {
   t.equal(due('2026-11-24T02:00:00.000Z', '2026-11-25T03:00:00.000Z'), '2026-11-25T04:24:00.000Z', 'within the week')
 })
 
-t.test('a suspect waits until somebody accepts it', async (t) => {
-  const one = { id: 'x', schema: 'a', since: ago(hour).toISOString(), suspect: [{ table: 'users', rowsBefore: 200, rows: 1 }, { table: null, rowsBefore: 300, rows: 2 }] }
+t.test('suspect snapshots are reported with the loss and their ids', async (t) => {
+  const suspect = [{ table: 'users', rowsBefore: 200, rows: 1 }, { table: null, rowsBefore: 300, rows: 2 }]
+  const one = { id: 'x', schema: 'a', since: ago(hour).toISOString(), suspect }
   t.strictSame(problemsOf({ suspects: [one] }), [{
     code: 'suspect_snapshot',
-    message: 'The newest snapshot of a lost many rows: users from 200 to 1 rows, all tables together from 300 to 2 rows; the snapshots before it are held: ' +
-      'restore one of them, or accept the loss (accepted: true) of x',
+    message: 'The newest snapshot of a lost many rows: users from 200 to 1 rows, all tables together from 300 to 2 ' +
+      'rows; the snapshots before it are held: restore one of them, or accept the loss (accepted: true) of x',
     since: one.since
   }])
   const two = { ...one, id: 'y', schema: 'b', since: ago(2 * hour).toISOString() }
   const [several] = problemsOf({ suspects: [one, two] })
   t.equal(several?.since, two.since)
-  t.ok(several?.message.endsWith('; so have b; the snapshots before it are held: restore one of them, or accept the loss (accepted: true) of x (a), y (b)'))
+  t.ok(several?.message.endsWith(
+    '; so have b; the snapshots before it are held: restore one of them, or accept the loss (accepted: true) of ' +
+    'x (a), y (b)'
+  ))
 })
 
-t.test('files that can not be deleted are named', async (t) => {
+t.test('files that cannot be deleted are listed', async (t) => {
   const since = ago(hour).toISOString()
   t.strictSame(problemsOf({ undeletable: [{ schema: 'a', filename: 'a_0.json', since }] }), [{
-    code: 'file_undeletable', message: '1 files of removed backups can not be deleted: a_0.json; delete them by hand, or make them deletable', since
+    code: 'file_undeletable',
+    message: '1 files of removed backups can not be deleted: a_0.json; delete them by hand, or make them deletable',
+    since
   }])
 })

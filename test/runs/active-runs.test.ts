@@ -9,7 +9,7 @@ const now = (): Date => new Date('2026-11-22T17:45:00.123Z')
 const aborted = { code: 'FST_BACKUP_ABORTED', statusCode: 499 }
 const shuttingDown = { code: 'FST_BACKUP_SHUTTING_DOWN', statusCode: 503 }
 
-t.test('there are as many runs as there are places; the next come in turn', async (t) => {
+t.test('runs wait for a permit in the order of their arrival', async (t) => {
   const runs = createRuns(createSemaphore(2), now)
   const first = await runs.begin(undefined)
   const second = await runs.begin(undefined)
@@ -24,17 +24,18 @@ t.test('there are as many runs as there are places; the next come in turn', asyn
   ;(await fourth).end()
   await late
   first.end()
-  t.strictSame(order, ['third', 'fourth', 'late'], 'nobody jumps the queue')
+  t.strictSame(order, ['third', 'fourth', 'late'], 'no later run comes first')
 })
 
-t.test('starts are in order, and no two are the same', async (t) => {
+t.test('start times increase, and no two are equal', async (t) => {
   const times = [123, 123, 100, 200].map((ms) => new Date(ms))
   const runs = createRuns(createSemaphore(9), () => times.shift() ?? new Date(0))
-  const starts = [await runs.begin(undefined), await runs.begin(undefined), await runs.begin(undefined), await runs.begin(undefined)]
-  t.strictSame(starts.map(({ startedAt }) => startedAt.getTime()), [123, 124, 125, 200])
+  const starts: number[] = []
+  for (let run = 0; run < 4; run++) starts.push((await runs.begin(undefined)).startedAt.getTime())
+  t.strictSame(starts, [123, 124, 125, 200])
 })
 
-t.test('the caller aborts a run, one that waits, and one that has not come so far', async (t) => {
+t.test('the signal aborts a run, a waiting run, and a run that has not started to wait', async (t) => {
   const runs = createRuns(createSemaphore(1), now)
   const aborting = new AbortController()
   const run = await runs.begin(aborting.signal)
@@ -47,7 +48,7 @@ t.test('the caller aborts a run, one that waits, and one that has not come so fa
   await t.rejects(runs.begin(aborting.signal), aborted)
   run.end()
   const last = await next
-  t.equal(getEventListeners(aborting.signal, 'abort').length, 0, 'it leaves no listener')
+  t.equal(getEventListeners(aborting.signal, 'abort').length, 0, 'no listener is left')
 
   const late = new AbortController()
   const given = runs.begin(late.signal)
@@ -55,11 +56,11 @@ t.test('the caller aborts a run, one that waits, and one that has not come so fa
   await tick()
   last.end()
   late.abort()
-  await t.rejects(given, aborted, 'between being given a place and taking it')
+  await t.rejects(given, aborted, 'between the release of the permit and the start of the run')
   ;(await after).end()
 })
 
-t.test('stop() aborts what runs, refuses what waits, ends downloads, and resolves when all has ended', async (t) => {
+t.test('stop() aborts runs, rejects waiting runs, destroys downloads, and waits for the runs', async (t) => {
   const runs = createRuns(createSemaphore(2), now)
   const stream = new Readable({ read () {} })
   runs.trackDownload('a', stream)

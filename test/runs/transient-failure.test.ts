@@ -1,20 +1,23 @@
 import t from 'tap'
 import {
-  Busy, CannotSnapshot, CatalogUnstable, DatabaseFailed, DatabaseUnavailable, LockTimeout, SchemaNotFound, ShuttingDown, SnapshotInvalid, StorageFailed,
-  StorageFull, StorageTaken, WorkerFailed
+  Busy, CannotSnapshot, CatalogUnstable, DatabaseFailed, DatabaseUnavailable, LockTimeout, SchemaNotFound, ShuttingDown,
+  SnapshotInvalid, StorageFailed, StorageFull, StorageTaken, WorkerFailed
 } from '../../lib/errors.ts'
 import { mayPass } from '../../lib/runs/transient-failure.ts'
 import { publicDatabaseError } from '../../lib/postgres/database-error.ts'
 import { fromPortable, toPortable } from '../../lib/worker/portable-error.ts'
 
-const databaseError = (code: string): unknown => publicDatabaseError(Object.assign(new Error('no'), { severity: 'ERROR', code }))
+const databaseError = (code: string): unknown =>
+  publicDatabaseError(Object.assign(new Error('no'), { severity: 'ERROR', code }))
 
-t.test('locks, migrations, storage, memory and database pass', async (t) => {
-  for (const failure of [new LockTimeout('x'), new CatalogUnstable(), new StorageFailed('x', 'y'), new StorageFull('x'), new StorageTaken('x', 'y'), new WorkerFailed('x'),
-    new DatabaseUnavailable('x'), new ShuttingDown()]) t.ok(mayPass(failure), failure.message)
+t.test('failures of locks, migrations, the storage, the memory and the database may pass', async (t) => {
+  for (const failure of [
+    new LockTimeout('x'), new CatalogUnstable(), new StorageFailed('x', 'y'), new StorageFull('x'),
+    new StorageTaken('x', 'y'), new WorkerFailed('x'), new DatabaseUnavailable('x'), new ShuttingDown()
+  ]) t.ok(mayPass(failure), failure.message)
 })
 
-t.test('of what the database refuses, resources and cancellations pass, also by way of a worker', async (t) => {
+t.test('of database errors, lack of resources and cancellation may pass, even through a worker', async (t) => {
   for (const code of ['53100', '53200', '57014', '58030', '40001', '40P01']) {
     t.ok(mayPass(databaseError(code)), code)
     t.ok(mayPass(fromPortable(toPortable(databaseError(code)))), code)
@@ -23,6 +26,8 @@ t.test('of what the database refuses, resources and cancellations pass, also by 
   t.notOk(mayPass(new DatabaseFailed('x')))
 })
 
-t.test('what needs somebody to change something does not', async (t) => {
-  for (const failure of [new CannotSnapshot('x'), new SchemaNotFound('x'), new SnapshotInvalid('x'), new Busy('x'), new Error('x'), undefined]) t.notOk(mayPass(failure))
+t.test('failures that require a change do not pass', async (t) => {
+  for (const failure of [
+    new CannotSnapshot('x'), new SchemaNotFound('x'), new SnapshotInvalid('x'), new Busy('x'), new Error('x'), undefined
+  ]) t.notOk(mayPass(failure))
 })

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { markerName, parseMarker } from '../../lib/storage/marker.ts'
 import type { Backup, SnapshotStorage } from '../../types/index.ts'
-import { until } from '../postgres/backends.ts'
+import { until } from '../support/until.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
@@ -35,7 +35,7 @@ async function end (engine: TestEngine): Promise<void> {
   await engine.close()
 }
 
-const saysTaken = ({ lines }: TestEngine): boolean => lines.some(({ msg, reason }) => msg.includes('as its own') && /belongs to another log/.test(String(reason)))
+const saysTaken = ({ lines }: TestEngine): boolean => lines.some(({ msg, reason }) => msg.includes('could not claim') && /belongs to another log/.test(String(reason)))
 
 t.test('the database is lost: a new one adopts the snapshots as they were at creation, and restores them', async (t) => {
   const lost = await usePlace(t)
@@ -195,7 +195,7 @@ t.test('a second service in the same directory is refused', async (t) => {
 
   await end(first)
   const again = useEngine(t, place)
-  await until(async () => second.lines.filter(({ msg }) => msg.includes('as its own')).length > 0 && (await markersOf(place)).length === 0)
+  await until(async () => second.lines.filter(({ msg }) => msg.includes('could not claim')).length > 0 && (await markersOf(place)).length === 0)
   again.start()
   await until(async () => (await markersOf(place)).length === 1)
   t.strictSame((await again.status()).problems, [], 'a restart is no chance for the second')
@@ -288,7 +288,7 @@ t.test('a storage that fails is tried on, and told once', async (t) => {
   await until(async () => engine.lines.some(({ reason }) => /EIO/.test(String(reason))))
   failing = false
   await until(async () => (await markersOf(place)).length === 1)
-  t.equal(engine.lines.filter(({ msg }) => msg.includes('as its own')).length, 1)
+  t.equal(engine.lines.filter(({ msg }) => msg.includes('could not claim')).length, 1)
   await until(async () => (await hiddenOf(place)).length === 1)
 })
 

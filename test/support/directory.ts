@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestScope } from './database.ts'
 
-/** An empty directory of the test's own, removed after the test. */
+/** An empty directory that is removed after the test. */
 export async function useDirectory (t: TestScope): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'fastify-backup-test-'))
   t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }))

@@ -3,23 +3,23 @@ import type { Clock } from '../../lib/clock.ts'
 interface Waiting { until: number, resolve: () => void }
 
 export interface ManualClock extends Clock {
-  /** Lets time pass, stopping wherever somebody waits for it. */
+  /** Lets time pass, and stops at every time that a wait() ends at. */
   advance: (ms: number) => Promise<void>
-  /** Sets the clock without letting time pass, as a machine that wakes up or is told the time does; then wakes who waits. */
+  /** Sets the clock without letting time pass, like a machine that wakes up. Then resolves all waits. */
   set: (iso: string) => Promise<void>
-  /** How many wait. */
+  /** The number of pending waits. */
   waiting: () => number
-  /** What was asked for, in milliseconds. */
+  /** The durations of all waits so far, in milliseconds. */
   waits: number[]
 }
 
-/** Time that passes only when a test says so. */
+/** A clock that only the test moves. */
 export function createManualClock (iso: string): ManualClock {
   let now = Date.parse(iso)
   const waiting = new Set<Waiting>()
   const waits: number[] = []
 
-  /** Nothing here does any I/O, so after a turn of the event loop all promises have settled. */
+  /** For code without I/O: after a turn of the event loop, all promises have settled. */
   const settle = async (): Promise<void> => { await new Promise((resolve) => { setImmediate(resolve) }) }
 
   return {
@@ -29,8 +29,18 @@ export function createManualClock (iso: string): ManualClock {
     wait: async (ms, signal) => {
       waits.push(ms)
       await new Promise<void>((resolve, reject) => {
-        const entry = { until: now + ms, resolve: () => { waiting.delete(entry); signal.removeEventListener('abort', abort); resolve() } }
-        const abort = (): void => { waiting.delete(entry); reject(signal.reason) }
+        const entry = {
+          until: now + ms,
+          resolve () {
+            waiting.delete(entry)
+            signal.removeEventListener('abort', abort)
+            resolve()
+          }
+        }
+        const abort = (): void => {
+          waiting.delete(entry)
+          reject(signal.reason)
+        }
         waiting.add(entry)
         signal.addEventListener('abort', abort, { once: true })
       })

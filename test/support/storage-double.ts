@@ -2,9 +2,14 @@ import { createFileSystemStorage } from '../../lib/storage/file-system-storage.t
 import { isMarkerName } from '../../lib/storage/marker.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
 
-/** The file system's storage, with some of its functions replaced, markers being published all the same; each gets the true one besides. */
-export type StorageChanges = { [Name in keyof SnapshotStorage]?: (storage: SnapshotStorage, ...values: Parameters<SnapshotStorage[Name]>) => ReturnType<SnapshotStorage[Name]> }
+/** Replacements of a storage's functions. Each receives the original storage as its first argument. */
+export type StorageChanges = {
+  [Name in keyof SnapshotStorage]?: (
+    storage: SnapshotStorage, ...values: Parameters<SnapshotStorage[Name]>
+  ) => ReturnType<SnapshotStorage[Name]>
+}
 
+/** The file system's storage with some functions replaced. Markers are always published. */
 export function storageWith (directory: string, changes: StorageChanges): SnapshotStorage {
   const storage = createFileSystemStorage(directory)
   return {
@@ -19,7 +24,10 @@ export function storageWith (directory: string, changes: StorageChanges): Snapsh
   }
 }
 
-/** A storage that keeps the second file from being published until the gate is open: the pre_restore snapshot, with the tables locked. */
+/**
+ * A storage that publishes the second file only when the gate is open. With one backup and one restore, that file is
+ * the pre_restore snapshot, and the tables are locked meanwhile.
+ */
 export function storageHoldingSecond (directory: string): { storage: SnapshotStorage, publishing: Gate } {
   const publishing = createGate()
   let published = 0
@@ -32,27 +40,27 @@ export function storageHoldingSecond (directory: string): { storage: SnapshotSto
   return { storage, publishing }
 }
 
-/** Something that others wait for until the test says so. */
+/** A point at which code waits until the test lets it continue. */
 export interface Gate {
-  /** Resolves when open() was called. */
+  /** Resolves after open() is called. */
   pass: () => Promise<void>
   open: () => void
-  /** Resolves when somebody has come to it. */
+  /** Resolves after pass() is called for the first time. */
   reached: Promise<void>
 }
 
 export function createGate (): Gate {
   const opening = new AbortController()
-  const coming = new AbortController()
-  const told = async ({ signal }: AbortController): Promise<void> => {
+  const reaching = new AbortController()
+  const aborted = async ({ signal }: AbortController): Promise<void> => {
     if (!signal.aborted) await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
   }
   return {
     async pass () {
-      coming.abort()
-      await told(opening)
+      reaching.abort()
+      await aborted(opening)
     },
     open: () => { opening.abort() },
-    reached: told(coming)
+    reached: aborted(reaching)
   }
 }

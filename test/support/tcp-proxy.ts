@@ -4,24 +4,25 @@ import type { TestScope } from './database.ts'
 
 /** One connection to the database. */
 export interface Link {
-  /** Ends it now. */
+  /** Ends the connection now. */
   cut: () => void
-  /** Lets the database answer what was just sent, and ends the connection before the answer gets through. */
+  /** Lets the database receive what was sent, and ends the connection before the client receives the answer. */
   loseAnswer: () => void
 }
 
-/** A way to the database that can be blocked. */
+/** A proxy in front of the database that can interrupt its connections. */
 export interface TcpProxy {
-  /** As the one it was made with, by way of the proxy. */
+  /** The URL of the database through the proxy. */
   url: string
-  /** Sees all that is sent to the database before it gets there. */
+  /** Called with everything that is sent to the database, before the database receives it. */
   onSent: (text: string, link: Link) => void
-  /** From now on connections are refused, as by a server that is down; those that are open end. */
+  /** Ends the open connections and refuses new ones, like a server that is down. */
   refuse: () => Promise<void>
+  /** Ends refuse(). */
   accept: () => Promise<void>
-  /** From now on nothing gets through in either direction, and nobody is told. */
+  /** Drops all data in both directions without ending the connections. */
   freeze: () => void
-  /** From now on all that is sent waits, as on a line that stands still, until go(). */
+  /** Delays all data until go() is called. */
   stall: () => void
   go: () => void
 }
@@ -72,7 +73,7 @@ export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy>
       if (isLost) link.cut()
       else if (!isFrozen) client.write(chunk)
     })
-    // Listening for data sets it going
+    // A listener for data starts the flow
     if (isStalled) proxy.stall()
   }
 
