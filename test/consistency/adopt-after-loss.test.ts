@@ -1,39 +1,21 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { copyFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { markerName } from '../../lib/storage/marker.ts'
+import t from 'tap'
 import { testSchema } from '../support/database.ts'
-import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { createShop, problemCodes, useEmptyDatabase, useEngine, usePlace } from '../support/engine.ts'
+import { putMarker } from '../support/markers.ts'
 import { createGate, storageWith } from '../support/storage-double.ts'
 
 const guard = { minRows: 1 }
-
-/** Another database with the same tables but without rows, and the same directory. */
-async function useNewDatabase (t: Test, { directory }: Place): Promise<Place> {
-  const place = { ...await usePlace(t), directory }
-  await place.sql`TRUNCATE users, orders`
-  return place
-}
-
-/** Writes a marker of a service on another cluster, renewed `ageMs` milliseconds ago. */
-async function putMarker ({ directory }: Place, ageMs: number): Promise<string> {
-  const marker = { database: '0123456789ab', log: '16400', holder: 'cafe0123', renewedAt: Date.now() - ageMs }
-  const path = join(directory, markerName(marker))
-  await writeFile(path, '')
-  return path
-}
-
-const codesOf = async (engine: TestEngine): Promise<string[]> =>
-  (await engine.status()).problems.map(({ code }) => code)
 
 t.test('while the storage belongs to another log, backups, imports and restores are refused', async (t) => {
   const lost = await usePlace(t)
   const former = useEngine(t, lost)
   const { id, filename } = await former.create()
-  const marker = await putMarker(lost, 0)
+  const marker = await putMarker(lost, Date.now())
   const names = await readdir(lost.directory)
-  const place = await useNewDatabase(t, lost)
+  const place = await useEmptyDatabase(t, lost)
   let lists = 0
   const storage = storageWith(place.directory, {
     async list (storage, prefix) {
@@ -49,7 +31,7 @@ t.test('while the storage belongs to another log, backups, imports and restores 
   await t.rejects(former.restore(id), taken)
   t.strictSame(await readdir(place.directory), names)
   t.strictSame((await engine.list()).backups, [])
-  await rm(marker)
+  await rm(join(place.directory, marker))
   await engine.create()
   t.strictSame((await engine.list()).backups.length, 2)
   t.match(await engine.get(id), { available: true })
@@ -59,8 +41,8 @@ t.test('a service with an empty log adopts the stored snapshots first, for the g
   const lost = await usePlace(t)
   const former = useEngine(t, lost)
   const [first, second] = [await former.create(), await former.create()]
-  await putMarker(lost, 4 * 60_000)
-  const place = await useNewDatabase(t, lost)
+  await putMarker(lost, Date.now() - 4 * 60_000)
+  const place = await useEmptyDatabase(t, lost)
   const engine = useEngine(t, place, { guard, maxBackups: 1 })
   // One of them may be refused because the other is running
   const creating = [engine.create(), engine.create()].map(async (call) => await call.catch((error) => error))
@@ -69,13 +51,13 @@ t.test('a service with an empty log adopts the stored snapshots first, for the g
   if ('code' in refused) t.equal(refused.code, 'FST_BACKUP_BUSY')
   t.match(await engine.get(first.id), { available: true, held: true })
   t.match(await engine.get(second.id), { available: true, held: true })
-  t.strictSame(await codesOf(engine), ['suspect_snapshot'])
+  t.strictSame(await problemCodes(engine), ['suspect_snapshot'])
 })
 
 t.test('so does an import; a failed adoption is retried by the next call', async (t) => {
   const lost = await usePlace(t)
   const { id, filename } = await useEngine(t, lost).create()
-  const place = await useNewDatabase(t, lost)
+  const place = await useEmptyDatabase(t, lost)
   let failing = true
   const storage = storageWith(place.directory, {
     async list (storage, prefix) {
@@ -96,7 +78,7 @@ t.test('so does an import; a failed adoption is retried by the next call', async
 t.test('a running service adopts once, even if a backup is requested meanwhile', async (t) => {
   const lost = await usePlace(t)
   const { id } = await useEngine(t, lost).create()
-  const place = await useNewDatabase(t, lost)
+  const place = await useEmptyDatabase(t, lost)
   const gate = createGate()
   const storage = storageWith(place.directory, {
     async open (storage, name, range) {
@@ -148,11 +130,11 @@ t.test('the status does not report files that are pruned meanwhile, or that belo
       return await storage.list(prefix)
     }
   })
-  t.strictSame(await codesOf(useEngine(t, place, { storage })), [])
+  t.strictSame(await problemCodes(useEngine(t, place, { storage })), [])
   t.notOk(existsSync(join(place.directory, 'a.json')))
   await copyFile(join(place.directory, filename), join(place.directory, 'a.json'))
-  await putMarker(place, 0)
-  t.strictSame(await codesOf(engine), ['storage_taken'])
+  await putMarker(place, Date.now())
+  t.strictSame(await problemCodes(engine), ['storage_taken'])
 })
 
 t.test('a caller who may use some schemas sees only files whose names contain one of these schemas', async (t) => {

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
 import { createFileSystemStorage } from '../../lib/storage/file-system-storage.ts'
-import { parseMarker } from '../../lib/storage/marker.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
 import { useDirectory } from '../support/directory.ts'
-import { type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { type Place, problemCodes, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { markersOf } from '../support/markers.ts'
 import { until } from '../support/until.ts'
 
 const missing = {
@@ -15,10 +15,6 @@ const missing = {
   statusCode: 503,
   message: /mount it again, or call fastify\.backup\.rescan\(\)/
 }
-const markersOf = async ({ directory }: Place): Promise<string[]> =>
-  (await readdir(directory)).filter((name) => parseMarker(name) !== undefined)
-const codesOf = async (engine: TestEngine): Promise<string[]> =>
-  (await engine.status()).problems.map(({ code }) => code)
 
 async function startKeeping (engine: TestEngine, place: Place): Promise<void> {
   engine.start()
@@ -51,7 +47,7 @@ t.test('while the storage is unmounted, a running service writes nothing to its 
   await rename(`${place.directory}.aside`, place.directory)
   t.match(await engine.create(), { available: true })
   t.match(await engine.get(id), { available: true })
-  t.strictSame(await codesOf(engine), [])
+  t.strictSame(await problemCodes(engine), [])
 })
 
 t.test('a storage that is unmounted during a run gets no file; a single file does not prove it', async (t) => {
@@ -100,12 +96,12 @@ for (const isThere of [true, false]) {
     }))
     await t.rejects(engine.create(), missing)
     t.equal(existsSync(place.directory), isThere)
-    t.strictSame(await codesOf(engine), ['storage_missing'])
+    t.strictSame(await problemCodes(engine), ['storage_missing'])
     const found = await engine.rescan()
     t.strictSame(found.missing.map(({ id }) => id), [lost.id])
     t.match(await engine.create(), { available: true })
     if (!isThere && process.platform !== 'win32') t.equal((await stat(place.directory)).mode & 0o777, 0o700)
-    t.strictSame(await codesOf(engine), [], 'the loss is accepted')
+    t.strictSame(await problemCodes(engine), [], 'the loss is accepted')
     t.match(await engine.get(lost.id), { available: false })
   })
 }
@@ -118,13 +114,13 @@ t.test('files that rescan() finds again are expected again', async (t) => {
   const path = join(place.directory, filename)
   const file = await readFile(path)
   await rm(path)
-  t.strictSame(await codesOf(engine), ['files_missing'])
+  t.strictSame(await problemCodes(engine), ['files_missing'])
   await engine.rescan()
-  t.strictSame(await codesOf(engine), [])
+  t.strictSame(await problemCodes(engine), [])
   await writeFile(path, file)
   await engine.rescan()
   await rm(path)
-  t.strictSame(await codesOf(engine), ['files_missing'])
+  t.strictSame(await problemCodes(engine), ['files_missing'])
 })
 
 t.test('a marker of the log proves the storage, even that of a killed service; so does an old snapshot', async (t) => {

@@ -53,6 +53,14 @@ t.test('a healthy service has no problems', async (t) => {
   t.strictSame(problemsOf({ files: [file()], schedule: scheduled() }), [])
 })
 
+t.test('a message lists at most five names', async (t) => {
+  const names = ['a.json', 'b.json', 'c.json', 'd.json', 'e.json']
+  const [five] = problemsOf({ unknown: names })
+  t.match(five, { code: 'files_unknown', message: /^5 files .*: a\.json, b\.json, c\.json, d\.json, e\.json; call/, since: null })
+  const [six] = problemsOf({ unknown: [...names, 'f.json'] })
+  t.match(six, { message: /^6 files .*, e\.json and 1 more; call/ })
+})
+
 t.test('clocks may differ by a minute', async (t) => {
   t.strictSame(codesOf({ clockOffsetMs: 60_000 }), [])
   const [behind] = problemsOf({ clockOffsetMs: 61_000 })
@@ -63,7 +71,9 @@ t.test('clocks may differ by a minute', async (t) => {
 
 t.test('a snapshot is in the future by the clock of the database', async (t) => {
   t.strictSame(codesOf({ files: [file({ startedAt: ago(-60_000).toISOString() })] }), [])
-  t.strictSame(codesOf({ files: [file({ startedAt: ago(-61_000).toISOString() })] }), ['snapshot_in_future'])
+  const [problem, ...others] = problemsOf({ files: [file({ startedAt: ago(-61_000).toISOString() }), file()] })
+  t.match(problem, { code: 'snapshot_in_future', message: /^1 snapshots .*: a_1\.json;/, since: null })
+  t.strictSame(others, [])
 })
 
 t.test('while the storage cannot be listed, neither files nor snapshots count as missing or old', async (t) => {
@@ -121,6 +131,17 @@ t.test('the newest available snapshot is too old after an interval, a tolerance 
   const old = (hours: number): HeldFile => file({ startedAt: ago(hours * hour).toISOString() })
   const files = [old(3), file(), old(2)]
   t.strictSame(codesOf({ files, schedule: scheduled() }), [], 'the newest snapshot counts')
+})
+
+t.test('the tolerance is at least five minutes; the problem exists since the earliest due time', async (t) => {
+  const slots = intervalCadence('*/10 * * * *')
+  const age = (minutes: number, schema = 'a'): HeldFile =>
+    file({ schema, startedAt: ago(minutes * 60_000).toISOString() })
+  t.strictSame(codesOf({ files: [age(15)], schedule: scheduled({ slots }) }), [])
+  t.strictSame(codesOf({ files: [age(16)], schedule: scheduled({ slots }) }), ['snapshot_too_old'])
+  const schedule = scheduled({ slots, schemas: ['a', 'b'], existing: new Set(['a', 'b']) })
+  const [problem] = problemsOf({ files: [age(16), age(18, 'b')], schedule })
+  t.match(problem, { message: /: a, b;/, since: ago(3 * 60_000).toISOString() })
 })
 
 t.test('a run in progress delays the due time by at most one interval', async (t) => {

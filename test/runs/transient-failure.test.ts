@@ -1,7 +1,7 @@
 import t from 'tap'
 import {
-  Busy, CannotSnapshot, CatalogUnstable, DatabaseFailed, DatabaseUnavailable, LockTimeout, SchemaNotFound, ShuttingDown,
-  SnapshotInvalid, StorageFailed, StorageFull, StorageTaken, WorkerFailed
+  Aborted, Busy, CannotSnapshot, CatalogUnstable, DatabaseFailed, DatabaseInsecure, DatabaseUnavailable, LockTimeout,
+  SchemaNotFound, ShuttingDown, SnapshotInvalid, StorageFailed, StorageFull, StorageTaken, WorkerFailed
 } from '../../lib/errors.ts'
 import { mayPass } from '../../lib/runs/transient-failure.ts'
 import { publicDatabaseError } from '../../lib/postgres/database-error.ts'
@@ -13,7 +13,8 @@ const databaseError = (code: string): unknown =>
 t.test('failures of locks, migrations, the storage, the memory and the database may pass', async (t) => {
   for (const failure of [
     new LockTimeout('x'), new CatalogUnstable(), new StorageFailed('x', 'y'), new StorageFull('x'),
-    new StorageTaken('x', 'y'), new WorkerFailed('x'), new DatabaseUnavailable('x'), new ShuttingDown()
+    new StorageTaken('x', 'y'), new WorkerFailed('x'), new DatabaseUnavailable('x'), new ShuttingDown(),
+    new DatabaseInsecure('x', 'y'), new Aborted('x')
   ]) t.ok(mayPass(failure), failure.message)
 })
 

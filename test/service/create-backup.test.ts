@@ -9,10 +9,11 @@ import type { Backup, Progress } from '../../types/index.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { connectionOf, createShop, eventNames, useEngine, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
+import { matchEach } from '../support/match-each.ts'
 
 const sha256 = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 
-t.test('a backup is a row and a file that prove each other', async (t) => {
+t.test('a backup is a row and a file with the same checksum and size', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const before = Date.now()
@@ -47,12 +48,19 @@ t.test('a backup is a row and a file that prove each other', async (t) => {
   const { manifest } = JSON.parse(bytes.toString())
   const data = bytes.subarray(bytes.indexOf('"data":') + '"data":'.length, -'}\n'.length)
   t.equal(manifest.checksum, sha256(data))
-  t.match(manifest, { id: backup.id, createdAt: backup.startedAt, trigger: 'manual', note: 'before the migration', totalRows: 5, totalTables: 2 })
-  t.strictSame(await readdir(place.directory), [backup.filename], 'no partial file stays')
+  t.match(manifest, {
+    id: backup.id,
+    createdAt: backup.startedAt,
+    trigger: 'manual',
+    note: 'before the migration',
+    totalRows: 5,
+    totalTables: 2
+  })
+  t.strictSame(await readdir(place.directory), [backup.filename], 'no partial file is left')
   t.strictSame(await engine.get(backup.id), backup)
 })
 
-t.test('the log table is left out, whatever excludeTables says; a call adds to it', async (t) => {
+t.test('the log table is always excluded; a call adds tables to the option excludeTables', async (t) => {
   const place = await usePlace(t)
   await place.sql`CREATE TABLE audit (id int)`
   const engine = useEngine(t, place, { excludeTables: [`${testSchema}.audit`] })
@@ -61,19 +69,24 @@ t.test('the log table is left out, whatever excludeTables says; a call adds to i
   t.strictSame(manifest.tables.map(({ name }: { name: string }) => name), ['users'])
 })
 
-t.test('its events come in order, and beginCreate() gives the running row first', async (t) => {
+t.test('events are emitted in order, and beginCreate() resolves with the running backup', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const reports: Progress[] = []
   const { backup, finished } = await engine.beginCreate({ onProgress: (progress) => reports.push(progress) })
-  t.match(backup, { status: 'running', available: false, sizeBytes: null, checksum: null, finishedAt: null, durationMs: null })
+  t.match(backup, {
+    status: 'running', available: false, sizeBytes: null, checksum: null, finishedAt: null, durationMs: null
+  })
   const completed = await finished
   t.equal(completed.id, backup.id)
   t.strictSame(eventNames(engine), ['backup:started', 'backup:completed'])
   t.strictSame(engine.events[0], ['backup:started', backup])
   t.strictSame(engine.events.at(-1), ['backup:completed', completed])
-  t.strictSame(reports.at(-1), { phase: 'snapshot', table: null, tables: 2, tablesDone: 2, rows: 5, bytes: completed.sizeBytes })
-  t.strictSame(engine.events.find(([name]) => name === 'backup:progress'), ['backup:progress', { id: backup.id, progress: reports[0] }])
+  t.strictSame(reports.at(-1), {
+    phase: 'snapshot', table: null, tables: 2, tablesDone: 2, rows: 5, bytes: completed.sizeBytes
+  })
+  const [, progress] = engine.events.find(([name]) => name === 'backup:progress') ?? []
+  t.strictSame(progress, { id: backup.id, progress: reports[0] })
 })
 
 t.test('schemas and tables may have any name', async (t) => {
@@ -97,7 +110,7 @@ t.test('schemas and tables may have any name', async (t) => {
   t.strictSame((await readdir(place.directory)).filter((name) => !name.endsWith('.json')), [])
 })
 
-t.test('two at once: one runs, the other is refused and leaves nothing', async (t) => {
+t.test('of concurrent backups of a schema, the others are refused and leave nothing', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const other = useEngine(t, place)
@@ -109,10 +122,11 @@ t.test('two at once: one runs, the other is refused and leaves nothing', async (
   const { backups } = await engine.list()
   t.equal(backups.length, made.length, 'a refused call has no row')
   t.equal((await readdir(place.directory)).length, made.length)
-  t.notMatch([...eventNames(engine), ...eventNames(other)], ['backup:failed'])
+  const names = [...eventNames(engine), ...eventNames(other)]
+  t.strictSame([...new Set(names)].sort(), ['backup:completed', 'backup:started'])
 })
 
-t.test('runs that begin in the same millisecond have files of their own', async (t) => {
+t.test('runs that begin in the same millisecond have different files', async (t) => {
   const place = await usePlace(t)
   const now = new Date('2026-11-22T17:45:00.123Z')
   const engine = useEngine(t, place, {}, { now: () => now, wait: async () => {} })
@@ -120,10 +134,11 @@ t.test('runs that begin in the same millisecond have files of their own', async 
   const second = await engine.create()
   t.equal(first.filename, `${testSchema}_2026-11-22T17-45-00-123Z.json`)
   t.equal(second.filename, `${testSchema}_2026-11-22T17-45-00-124Z.json`)
-  t.match(second, { startedAt: '2026-11-22T17:45:00.124Z', finishedAt: '2026-11-22T17:45:00.124Z', durationMs: 0 }, 'a clock that was set back makes no negative times')
+  const time = '2026-11-22T17:45:00.124Z'
+  t.match(second, { startedAt: time, finishedAt: time, durationMs: 0 }, 'no duration is negative')
 })
 
-t.test('replicas that begin in the same millisecond, one after another: the second is refused, and may try again, an import is not', async (t) => {
+t.test('a replica that begins in the same millisecond is refused, except for an import', async (t) => {
   const place = await usePlace(t)
   const clock = createManualClock('2026-11-22T10:00:00.000Z')
   const [engine, other] = [useEngine(t, place, {}, clock), useEngine(t, place, {}, clock)]
@@ -141,26 +156,31 @@ t.test('replicas that begin in the same millisecond, one after another: the seco
   t.match(await third.get(id), { status: 'completed', restore: { status: 'failed' } })
 
   const imported = await useEngine(t, place, {}, clock).import(Readable.from([file]))
-  t.match(imported, { status: 'completed', startedAt: '2026-11-22T10:00:00.002Z' }, 'what took long to arrive is not sent again')
+  const startedAt = '2026-11-22T10:00:00.002Z'
+  t.match(imported, { status: 'completed', startedAt }, 'an import takes the next millisecond')
   t.equal((await engine.list()).backups.length, 3)
   t.ok(file.equals(await readFile(join(place.directory, imported.filename))))
   t.ok(file.equals(await readFile(join(place.directory, filename))))
 })
 
-t.test('a pool of two connections runs three backups without a deadlock, one after another', async (t) => {
+t.test('three backups on a pool of two connections run one after another without a deadlock', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { connection: { ...connectionOf(place.url), max: 2 } })
   for (const schema of ['a', 'b', 'c']) await createShop(place, schema)
   const backups: Backup[] = await Promise.all(['a', 'b', 'c'].map(async (schema) => await engine.create({ schema })))
-  t.strictSame(backups.map(({ schema, status }) => `${schema} ${status}`), ['a completed', 'b completed', 'c completed'])
+  const found = backups.map(({ schema, status }) => `${schema} ${status}`)
+  t.strictSame(found, ['a completed', 'b completed', 'c completed'])
 })
 
-t.test('engines that share a pool of two connections do not wait for each other\'s for ever', async (t) => {
+t.test('engines that share a pool of two connections do not deadlock', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
   const sql = postgres(place.url, { max: 2, onnotice () {} })
   t.after(async () => { await sql.end() })
   const [one, other] = [useEngine(t, place, { sql }), useEngine(t, place, { sql, schema: 'tenant' })]
-  const backups = await Promise.all([one.create(), other.create(), one.create({ schema: 'tenant' }).catch(() => null)])
-  t.match(backups, [{ schema: testSchema, status: 'completed' }, { schema: 'tenant', status: 'completed' }])
+  const calls = [one.create(), other.create(), one.create({ schema: 'tenant' }).catch(() => null)]
+  const backups = await Promise.all(calls)
+  matchEach(t, backups.slice(0, 2), [
+    { schema: testSchema, status: 'completed' }, { schema: 'tenant', status: 'completed' }
+  ])
 })

@@ -6,7 +6,7 @@ import t from 'tap'
 import { useEngine, usePlace } from '../support/engine.ts'
 import { createGate, storageWith } from '../support/storage-double.ts'
 
-t.test('a download is the file, or a part of it', async (t) => {
+t.test('a download is the file or a range of it', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const backup = await engine.create()
@@ -20,14 +20,15 @@ t.test('a download is the file, or a part of it', async (t) => {
   for (const [start, end] of [[0, 0], [1, 10], [last, last], [0, last]] as const) {
     const part = await engine.download(backup.id, { start, end })
     t.ok((await buffer(part.stream)).equals(bytes.subarray(start, end + 1)), `${start} to ${end}`)
-    t.equal(part.sizeBytes, bytes.length, 'of the whole file')
+    t.equal(part.sizeBytes, bytes.length, 'the size of the complete file')
   }
-  for (const range of [{ start: 0, end: last + 1 }, { start: 5, end: 4 }, { start: -1, end: 4 }, { start: 0.5, end: 4 }, { start: 0, end: Number.NaN }]) {
-    await t.rejects(engine.download(backup.id, range), { code: 'FST_BACKUP_RANGE_INVALID', statusCode: 416 })
+  for (const [start, end] of [[0, last + 1], [5, 4], [-1, 4], [0.5, 4], [0, Number.NaN]] as const) {
+    const invalid = { code: 'FST_BACKUP_RANGE_INVALID', statusCode: 416 }
+    await t.rejects(engine.download(backup.id, { start, end }), invalid, `${start} to ${end}`)
   }
 })
 
-t.test('the size is that of the file as it is', async (t) => {
+t.test('the size is the present size of the file', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id, filename } = await engine.create()
@@ -37,7 +38,7 @@ t.test('the size is that of the file as it is', async (t) => {
   t.equal((await buffer(stream)).length, 10)
 })
 
-t.test('nothing to download: the run failed, or the file is gone', async (t) => {
+t.test('a failed run or a missing file cannot be downloaded', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, {
     storage: storageWith(place.directory, {
@@ -50,12 +51,12 @@ t.test('nothing to download: the run failed, or the file is gone', async (t) => 
   const gone = { code: 'FST_BACKUP_FILE_GONE', statusCode: 410 }
   await t.rejects(engine.download(id), gone)
   isSeen = true
-  await t.rejects(engine.download(id), gone, 'removed just now')
+  await t.rejects(engine.download(id), gone, 'removed after it was found')
   await place.sql`UPDATE backup_logs SET status = 'failed'`
   await t.rejects(engine.download(id), { code: 'FST_BACKUP_NOT_COMPLETED', statusCode: 409 })
 })
 
-t.test('what is being downloaded is neither removed nor pruned', async (t) => {
+t.test('a backup is neither removed nor pruned during a download', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { maxBackups: 1 })
   const { id } = await engine.create()
@@ -66,13 +67,13 @@ t.test('what is being downloaded is neither removed nor pruned', async (t) => {
   t.equal((await engine.list()).backups.length, 2)
   first.stream.destroy()
   await once(first.stream, 'close')
-  await t.rejects(engine.remove(id), { code: 'FST_BACKUP_BUSY' }, 'somebody else still reads it')
+  await t.rejects(engine.remove(id), { code: 'FST_BACKUP_BUSY' }, 'another download still reads it')
   await buffer(second.stream)
   await engine.remove(id)
   await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' })
 })
 
-t.test('stop() ends downloads, also one that is just being opened', async (t) => {
+t.test('stop() ends downloads, even one that is just being opened', async (t) => {
   const place = await usePlace(t)
   const gate = createGate()
   let isHeld = false

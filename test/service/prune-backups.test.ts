@@ -8,11 +8,13 @@ import { createGate, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { untilBlocked } from '../postgres/backends.ts'
 import { testSchema } from '../support/database.ts'
+import { matchEach } from '../support/match-each.ts'
 
 const filesOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).sort()
-const idsOf = async (engine: TestEngine, schema = testSchema): Promise<string[]> => (await engine.list({ schema })).backups.map(({ id }) => id)
+const idsOf = async (engine: TestEngine, schema = testSchema): Promise<string[]> =>
+  (await engine.list({ schema })).backups.map(({ id }) => id)
 
-t.test('after a backup the oldest beyond maxBackups go, row and file, each schema by itself', async (t) => {
+t.test('after a backup, the oldest snapshots of the schema beyond maxBackups are removed, row and file', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
   const engine = useEngine(t, place, { maxBackups: 2 })
@@ -23,10 +25,12 @@ t.test('after a backup the oldest beyond maxBackups go, row and file, each schem
   t.strictSame(await idsOf(engine), [third.id, second.id])
   t.strictSame(await idsOf(engine, 'tenant'), [tenant.id])
   t.strictSame(await filesOf(place), [second, third, tenant].map(({ filename }) => filename).sort())
-  t.strictSame(engine.events.at(-1), ['backup:pruned', { backup: { ...oldest, available: false }, reason: `beyond the newest 2 of schema ${testSchema}` }])
+  t.strictSame(engine.events.at(-1), ['backup:pruned', {
+    backup: { ...oldest, available: false }, reason: `beyond the newest 2 of schema ${testSchema}`
+  }])
 })
 
-t.test('a pinned snapshot stays, and failed runs evict none', async (t) => {
+t.test('a pinned snapshot is kept, and failed runs do not evict snapshots', async (t) => {
   const place = await usePlace(t)
   let isFull = false
   const engine = useEngine(t, place, {
@@ -46,23 +50,29 @@ t.test('a pinned snapshot stays, and failed runs evict none', async (t) => {
   isFull = false
   const newest = await engine.create()
   const { backups } = await engine.list()
-  t.strictSame(backups.filter(({ status }) => status === 'completed').map(({ id }) => id), [newest.id, good.id, pinned.id])
-  t.equal(backups.filter(({ status }) => status === 'failed').length, 2, 'of the failed runs the newest are kept as history')
+  const completed = backups.filter(({ status }) => status === 'completed').map(({ id }) => id)
+  t.strictSame(completed, [newest.id, good.id, pinned.id])
+  t.equal(backups.filter(({ status }) => status === 'failed').length, 2, 'the newest failed runs are kept')
 })
 
-t.test('a restore that fails evicts nothing, its source least of all', async (t) => {
+t.test('a failed restore evicts nothing, not even its source', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { maxBackups: 1, excludeTables: ['audit_logs'] })
   const source = await engine.create()
-  await place.sql.unsafe("INSERT INTO users (name) VALUES ('Eve'); CREATE TABLE audit_logs AS SELECT max(id) AS user_id FROM users; ALTER TABLE audit_logs ADD FOREIGN KEY (user_id) REFERENCES users")
-  for (let attempt = 0; attempt < 3; attempt++) await t.rejects(engine.restore(source.id), { code: 'FST_BACKUP_RESTORE_FAILED' })
+  await place.sql.unsafe(`INSERT INTO users (name) VALUES ('Eve');
+    CREATE TABLE audit_logs AS SELECT max(id) AS user_id FROM users;
+    ALTER TABLE audit_logs ADD FOREIGN KEY (user_id) REFERENCES users`)
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await t.rejects(engine.restore(source.id), { code: 'FST_BACKUP_RESTORE_FAILED' })
+  }
   t.match(await engine.get(source.id), { available: true })
   await place.sql`DELETE FROM audit_logs`
   const { preRestoreId } = await engine.restore(source.id)
-  t.strictSame(await idsOf(engine), [preRestoreId, source.id], 'the limit counts again; the newest that is no pre_restore stays')
+  const ids = await idsOf(engine)
+  t.strictSame(ids, [preRestoreId, source.id], 'the limit applies again, except to the newest complete backup')
 })
 
-t.test('a missing file makes no other go', async (t) => {
+t.test('a missing file does not cause other snapshots to be pruned', async (t) => {
   const place = await usePlace(t)
   const generous = useEngine(t, place)
   const good = await generous.create()
@@ -73,17 +83,18 @@ t.test('a missing file makes no other go', async (t) => {
   t.match(await strict.get(good.id), { available: true })
 })
 
-t.test('a storage that can not be asked has nothing pruned', async (t) => {
+t.test('nothing is pruned while the storage cannot be listed', async (t) => {
   const place = await usePlace(t)
   const generous = useEngine(t, place)
   await generous.create()
   await generous.create()
-  const strict = useEngine(t, place, { maxBackups: 1, storage: storageWith(place.directory, { list: async () => { throw new Error('hunter2') } }) })
+  const storage = storageWith(place.directory, { list: async () => { throw new Error('hunter2') } })
+  const strict = useEngine(t, place, { maxBackups: 1, storage })
   await t.rejects(strict.prune(), { code: 'FST_BACKUP_STORAGE_FAILED' })
   t.equal((await idsOf(generous)).length, 2)
 })
 
-t.test('a snapshot that is pinned while others are being pruned stays', async (t) => {
+t.test('a snapshot that is pinned during pruning is kept', async (t) => {
   const place = await usePlace(t)
   const generous = useEngine(t, place)
   const pinned = await generous.create()
@@ -98,47 +109,53 @@ t.test('a snapshot that is pinned while others are being pruned stays', async (t
   t.strictSame(await idsOf(generous), [newest.id, pinned.id])
 })
 
-t.test('without a schedule of its own, a service removes no scheduled snapshots for their age', async (t) => {
+t.test('a service without a schedule does not prune scheduled snapshots by age', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await engine.create()
-  await place.sql`UPDATE backup_logs SET trigger = 'scheduled', inserted_at = inserted_at - interval '99 days' WHERE id = ${id}`
+  await place.sql`UPDATE backup_logs SET trigger = 'scheduled', inserted_at = inserted_at - interval '99 days'
+    WHERE id = ${id}`
   t.strictSame(await engine.prune(), [])
-  t.match(await useEngine(t, place, { schedule: { enabled: true } }).prune(), [{ backup: { id }, reason: 'scheduled and older than 30 days' }])
+  const pruned = await useEngine(t, place, { schedule: { enabled: true } }).prune()
+  matchEach(t, pruned, [{ backup: { id }, reason: 'scheduled and older than 30 days' }])
 })
 
-t.test('what a dead replica restored from can be removed', async (t) => {
+t.test('a backup that a dead replica was restoring can be removed', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
-  await place.sql`UPDATE backup_logs SET restore_schema = ${testSchema}, restore = '{"status": "running", "startedAt": "2026-11-22T10:00:00.000Z"}' WHERE id = ${id}`
+  await place.sql`UPDATE backup_logs SET restore_schema = ${testSchema},
+    restore = '{"status": "running", "startedAt": "2026-11-22T10:00:00.000Z"}' WHERE id = ${id}`
   await engine.remove(id)
   await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' })
 })
 
-t.test('prune() says what went and why', async (t) => {
+t.test('prune() returns the removed backups with the reasons', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
   const generous = useEngine(t, place)
   const made = [await generous.create(), await generous.create(), await generous.create({ schema: 'tenant' })]
-  await place.sql`UPDATE backup_logs SET trigger = 'scheduled', inserted_at = inserted_at - interval '8 days' WHERE id = ${made[0]?.id ?? ''}`
+  await place.sql`UPDATE backup_logs SET trigger = 'scheduled', inserted_at = inserted_at - interval '8 days'
+    WHERE id = ${made[0]?.id ?? ''}`
   t.strictSame(await generous.prune(), [])
   const strict = useEngine(t, place, { maxBackups: 1, schedule: { enabled: true, retentionDays: 7 } })
   const pruned = await strict.prune()
-  t.match(pruned, [{ backup: { id: made[0]?.id }, reason: `beyond the newest 1 of schema ${testSchema}; scheduled and older than 7 days` }])
+  matchEach(t, pruned, [{
+    backup: { id: made[0]?.id }, reason: `beyond the newest 1 of schema ${testSchema}; scheduled and older than 7 days`
+  }])
   t.strictSame(strict.events, pruned.map((entry: PrunedBackup) => ['backup:pruned', entry]))
   t.strictSame(await strict.prune(), [])
 })
 
-t.test('a snapshot that a restore reads, in another replica, and its pre_restore snapshot stay', async (t) => {
+t.test('the source and the pre_restore snapshot of a restore in another replica are kept', async (t) => {
   const place = await usePlace(t)
   const gate = createGate()
   let opened = 0
   const reader = useEngine(t, place, {
     storage: storageWith(place.directory, {
       async open (storage, name) {
-        // The second time is after the pre_restore snapshot
+        // The file is opened for the second time after the pre_restore snapshot
         if (opened++ === 1) await gate.pass()
         return await storage.open(name)
       }
@@ -148,10 +165,11 @@ t.test('a snapshot that a restore reads, in another replica, and its pre_restore
   const restoring = reader.restore(source.id)
   await gate.reached
   const { backups: [preRestore] } = await reader.list()
+  const newer = `${testSchema}_2099-01-01T00-00-00-000Z.json`
   await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, size_bytes, checksum)
-    VALUES (gen_random_uuid(), ${testSchema}, ${`${testSchema}_2099-01-01T00-00-00-000Z.json`}, 'completed', 'manual', now() + interval '1 hour', 0, '')`
-  await writeFile(join(place.directory, `${testSchema}_2099-01-01T00-00-00-000Z.json`), '')
-  // What the other replica took for granted, it finds out by the locks
+    VALUES (gen_random_uuid(), ${testSchema}, ${newer}, 'completed', 'manual', now() + interval '1 hour', 0, '')`
+  await writeFile(join(place.directory, newer), '')
+  // Without this record, only the locks show the other replica that the restore is running
   await place.sql`UPDATE backup_logs SET restore = NULL`
 
   const other = useEngine(t, place, { maxBackups: 1 })
@@ -161,10 +179,11 @@ t.test('a snapshot that a restore reads, in another replica, and its pre_restore
   gate.open()
   const { preRestoreId } = await restoring
   t.equal(preRestoreId, preRestore?.id)
-  t.strictSame((await other.prune()).map(({ backup }) => backup.id), [source.id], 'the newest pre_restore snapshot stays')
+  const pruned = (await other.prune()).map(({ backup }) => backup.id)
+  t.strictSame(pruned, [source.id], 'the newest pre_restore snapshot is kept')
 })
 
-t.test('a download that has begun comes to its end, also when its snapshot is pruned meanwhile', async (t) => {
+t.test('a download continues to its end even if the snapshot is pruned meanwhile', async (t) => {
   const place = await usePlace(t)
   await place.sql`INSERT INTO users (name) SELECT repeat('x', 1000) FROM generate_series(1, 5000)`
   const [engine, other] = [useEngine(t, place), useEngine(t, place, { maxBackups: 1 })]
@@ -176,18 +195,24 @@ t.test('a download that has begun comes to its end, also when its snapshot is pr
   const newer = await other.create()
   t.strictSame(await filesOf(place), [newer.filename])
   await t.rejects(engine.download(id), { code: 'FST_BACKUP_NOT_FOUND' })
-  for (let piece = await chunks.next(); piece.done !== true; piece = await chunks.next()) hash.update(piece.value as Buffer)
+  for (let chunk = await chunks.next(); chunk.done !== true; chunk = await chunks.next()) {
+    hash.update(chunk.value as Buffer)
+  }
   t.equal(`sha256:${hash.digest('hex')}`, checksum)
 })
 
-t.test('remove() takes row and file, once', async (t) => {
+t.test('remove() deletes row and file once', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const first = await engine.create()
   const second = await engine.create()
-  const outcomes = await Promise.allSettled([engine.remove(first.id), engine.remove(first.id), useEngine(t, place).remove(first.id)])
+  const other = useEngine(t, place)
+  const removals = [engine.remove(first.id), engine.remove(first.id), other.remove(first.id)]
+  const outcomes = await Promise.allSettled(removals)
   t.ok(outcomes.some(({ status }) => status === 'fulfilled'))
-  for (const outcome of outcomes) if (outcome.status === 'rejected') t.match(outcome.reason, { code: 'FST_BACKUP_NOT_FOUND' })
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') t.equal(outcome.reason.code, 'FST_BACKUP_NOT_FOUND')
+  }
   await t.rejects(engine.get(first.id), { code: 'FST_BACKUP_NOT_FOUND' })
   t.strictSame(await filesOf(place), [second.filename])
   await engine.update(second.id, { pinned: true })
@@ -196,10 +221,16 @@ t.test('remove() takes row and file, once', async (t) => {
   t.strictSame(await place.sql`SELECT FROM backup_logs`.then((rows) => rows.length), 0)
 })
 
-t.test('a run that goes on can not be removed', async (t) => {
+t.test('a run in progress cannot be removed', async (t) => {
   const place = await usePlace(t)
   const gate = createGate()
-  const engine = useEngine(t, place, { storage: storageWith(place.directory, { publish: async () => { await gate.pass(); throw new Error('no') } }) })
+  const storage = storageWith(place.directory, {
+    async publish () {
+      await gate.pass()
+      throw new Error('no')
+    }
+  })
+  const engine = useEngine(t, place, { storage })
   const { backup, finished } = await engine.beginCreate()
   await gate.reached
   await t.rejects(engine.remove(backup.id), { code: 'FST_BACKUP_BUSY' })
@@ -209,7 +240,7 @@ t.test('a run that goes on can not be removed', async (t) => {
   t.strictSame((await engine.list()).backups, [])
 })
 
-t.test('a removal that the storage refuses is ended later', async (t) => {
+t.test('a removal that fails in the storage is completed later', async (t) => {
   const place = await usePlace(t)
   let isDown = true
   const engine = useEngine(t, place, {
@@ -222,14 +253,14 @@ t.test('a removal that the storage refuses is ended later', async (t) => {
   })
   const { id, filename } = await engine.create()
   await t.rejects(engine.remove(id), { code: 'FST_BACKUP_STORAGE_FAILED' })
-  await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' }, 'it is as good as gone')
+  await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' }, 'the backup is no longer listed')
   t.ok((await filesOf(place)).includes(filename))
   isDown = false
   const next = await engine.create()
   t.strictSame(await filesOf(place), [next.filename])
 })
 
-t.test('a backup that is made is made, also when pruning fails', async (t) => {
+t.test('a backup is completed even if pruning fails', async (t) => {
   const place = await usePlace(t)
   let isDown = false
   const engine = useEngine(t, place, {
@@ -253,7 +284,7 @@ t.test('a backup that is made is made, also when pruning fails', async (t) => {
   t.strictSame(eventNames(engine).filter((name) => name === 'backup:failed'), [])
 })
 
-t.test('stop() waits for a backup that is being followed by its pruning', async (t) => {
+t.test('stop() waits for the pruning after a backup', async (t) => {
   const place = await usePlace(t)
   const proxy = await useTcpProxy(t, place.url)
   const engine = useEngine(t, { ...place, url: proxy.url }, { maxBackups: 1 })

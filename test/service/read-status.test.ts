@@ -7,20 +7,21 @@ import { createFileSystemStorage } from '../../lib/storage/file-system-storage.t
 import type { BackupOptions, SnapshotStorage, StatusQuery } from '../../types/index.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { testSchema } from '../support/database.ts'
-import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { createShop, type Place, problemCodes, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 
-const codesOf = async (engine: TestEngine): Promise<string[]> => (await engine.status()).problems.map(({ code }) => code)
-
-/** With a schedule that has been started, whose clock stands. */
-function useScheduled (t: Test, place: Pick<Place, 'url' | 'directory'>, schedule: NonNullable<BackupOptions['schedule']> = {}): TestEngine {
-  const engine = useEngine(t, place, { schedule: { enabled: true, cron: '0 */1 * * *', ...schedule } }, createManualClock(new Date().toISOString()))
+/** An engine with a started schedule, whose clock does not advance. */
+function useScheduled (
+  t: Test, place: Pick<Place, 'url' | 'directory'>, schedule: NonNullable<BackupOptions['schedule']> = {}
+): TestEngine {
+  const options = { schedule: { enabled: true, cron: '0 */1 * * *', ...schedule } }
+  const engine = useEngine(t, place, options, createManualClock(new Date().toISOString()))
   engine.start()
   return engine
 }
 
-t.test('while the database is down the status tells what it knows', async (t) => {
+t.test('while the database is down, the status reports what is known without it', async (t) => {
   const place = await usePlace(t)
   const proxy = await useTcpProxy(t, place.url)
   await proxy.refuse()
@@ -30,25 +31,25 @@ t.test('while the database is down the status tells what it knows', async (t) =>
   t.strictSame(status.problems.map(({ code }) => code), ['database_unavailable', 'schemas_unknown'])
   t.strictSame([status.running, status.newest, status.newestNext, status.bytesHeld], [[], [], null, null])
   await proxy.accept()
-  t.strictSame(await codesOf(engine), ['schemas_unknown'])
+  t.strictSame(await problemCodes(engine), ['schemas_unknown'])
 })
 
-t.test('a log that is somebody else\'s', async (t) => {
+t.test('a log table of another application is unusable', async (t) => {
   const place = await usePlace(t)
   await place.sql`CREATE TABLE backup_logs (x int)`
-  t.strictSame(await codesOf(useEngine(t, place)), ['log_unusable'])
+  t.strictSame(await problemCodes(useEngine(t, place)), ['log_unusable'])
 })
 
-t.test('a scheduled schema that does not exist, and one whose newest snapshot is two days old', async (t) => {
+t.test('a scheduled schema does not exist, and another has an old snapshot', async (t) => {
   const place = await usePlace(t)
   const engine = useScheduled(t, place, { schemas: [testSchema, 'missing'] })
   await engine.create()
-  t.strictSame(await codesOf(engine), ['schema_missing'])
+  t.strictSame(await problemCodes(engine), ['schema_missing'])
   await place.sql`UPDATE backup_logs SET started_at = now() - interval '2 days'`
-  t.strictSame(await codesOf(engine), ['schema_missing', 'snapshot_too_old'])
+  t.strictSame(await problemCodes(engine), ['schema_missing', 'snapshot_too_old'])
 })
 
-t.test('files that are missing, and bytes of those that are there', async (t) => {
+t.test('missing files are reported, and the bytes of the existing ones', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const [gone, kept] = [await engine.create(), await engine.create()]
@@ -58,7 +59,7 @@ t.test('files that are missing, and bytes of those that are there', async (t) =>
   t.match(problems[0], { code: 'files_missing', message: new RegExp(gone.filename) })
 })
 
-t.test('a file that comes between the look at the storage and the one at the log is not missing', async (t) => {
+t.test('a file that appears between the reading of the storage and of the log is not missing', async (t) => {
   const place = await usePlace(t)
   let isStale = false
   const engine = useEngine(t, place, {
@@ -77,7 +78,7 @@ t.test('a file that comes between the look at the storage and the one at the log
   t.match(newest, { id, available: true })
 })
 
-t.test('the last run failed, since the first of the failures; neither an import nor a deletion mends it', async (t) => {
+t.test('a failed run is reported since the first failure, and an import does not end it', async (t) => {
   const place = await usePlace(t)
   let failing = false
   const engine = useEngine(t, place, {
@@ -90,27 +91,29 @@ t.test('the last run failed, since the first of the failures; neither an import 
   })
   const { filename } = await engine.create()
   failing = true
-  await t.rejects(engine.create())
-  await t.rejects(engine.create())
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_FAILED' })
   failing = false
   const { backups } = await engine.list({ status: 'failed' })
   await engine.import(createReadStream(join(place.directory, filename)))
-  t.match((await engine.status()).problems[0], { code: 'run_failed', message: /The storage failed to publish/, since: backups[1]?.startedAt ?? '' })
+  const since = backups[1]?.startedAt ?? ''
+  const [problem] = (await engine.status()).problems
+  t.match(problem, { code: 'run_failed', message: /The storage failed to publish/, since })
   await engine.create()
-  t.strictSame(await codesOf(engine), [])
+  t.strictSame(await problemCodes(engine), [])
 })
 
-t.test('a clock that differs from the database\'s, and a snapshot that is dated in the future', async (t) => {
+t.test('the status reports a clock that differs, and a snapshot in the future', async (t) => {
   const place = await usePlace(t)
   const ahead = useEngine(t, place, {}, createManualClock(new Date(Date.now() + 10 * 60_000).toISOString()))
   await ahead.create()
-  t.strictSame(await codesOf(ahead), ['clock_differs', 'snapshot_in_future'])
-  t.strictSame(await codesOf(useEngine(t, place)), ['snapshot_in_future'])
+  t.strictSame(await problemCodes(ahead), ['clock_differs', 'snapshot_in_future'])
+  t.strictSame(await problemCodes(useEngine(t, place)), ['snapshot_in_future'])
   const behind = useEngine(t, place, {}, createManualClock(new Date(Date.now() - 10 * 60_000).toISOString()))
   t.match((await behind.status()).problems[0], { code: 'clock_differs', message: /behind/ })
 })
 
-t.test('the newest snapshots come page by page, or of one schema', async (t) => {
+t.test('the newest snapshots are listed in pages, or for one schema', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   for (const schema of ['Zoo', 'aa', 'ab']) await createShop(place, schema)
@@ -123,12 +126,20 @@ t.test('the newest snapshots come page by page, or of one schema', async (t) => 
   t.strictSame(await page({ limit: 2, after: 'aa' }), [['ab'], null])
   t.strictSame(await page({ limit: 3 }), [['Zoo', 'aa', 'ab'], null])
   t.strictSame(await page({ schema: 'ab' }), [['ab'], null])
-  for (const query of [{ limit: 0 }, { after: 5 }, { schemas: 'x' }]) await t.rejects(engine.status(query as StatusQuery), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
+  for (const query of [{ limit: 0 }, { after: 5 }, { schemas: 'x' }]) {
+    await t.rejects(engine.status(query as StatusQuery), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
+  }
 })
 
-/** The file system's storage, and what it is asked for: its own functions, and those of the file system. */
-function countingStorage (directory: string): { storage: SnapshotStorage, counts: () => Record<string, number> } {
-  const counts: Record<string, number> = {}
+interface CountingStorage {
+  storage: SnapshotStorage
+  /** The calls of the storage and of the file system since the last call of counts(). */
+  counts: () => Record<string, number>
+}
+
+/** The file system's storage with counters. */
+function countingStorage (directory: string): CountingStorage {
+  let counts: Record<string, number> = {}
   const count = (name: string): void => { counts[name] = (counts[name] ?? 0) + 1 }
   const counted = <T extends object> (target: T, names: string[]): T => new Proxy(target, {
     get (object, name) {
@@ -138,10 +149,17 @@ function countingStorage (directory: string): { storage: SnapshotStorage, counts
   })
   const fs = counted(promises, ['readdir', 'lstat', 'stat'])
   const storage = counted(createFileSystemStorage(directory, fs), ['publish', 'open', 'remove', 'list'])
-  return { storage, counts: () => Object.fromEntries(Object.entries(counts).splice(0).map(([name, calls]) => { counts[name] = 0; return [name, calls] })) }
+  return {
+    storage,
+    counts () {
+      const last = counts
+      counts = Object.fromEntries(Object.keys(last).map((name) => [name, 0]))
+      return last
+    }
+  }
 }
 
-t.test('20,000 snapshots of other tenants make no call of the storage more, and the status stays small', { timeout: 120_000 }, async (t) => {
+t.test('20,000 snapshots of other tenants cause no further storage call and no large status', async (t) => {
   const place = await usePlace(t)
   const { storage, counts } = countingStorage(place.directory)
   // The number of its own snapshots stays the same
@@ -158,14 +176,21 @@ t.test('20,000 snapshots of other tenants make no call of the storage more, and 
     return calls
   }
   const before = await measure()
-  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, finished_at, size_bytes, table_count, row_count, checksum, has_file)
-    SELECT gen_random_uuid(), 'tenant' || i, 'tenant' || i || '_2026-11-22T17-45-00-123Z.json', 'completed', 'manual', now(), now(), 1, 1, 1, 'sha256:', true
+  const suffix = '_2026-11-22T17-45-00-123Z.json'
+  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, finished_at, size_bytes,
+      table_count, row_count, checksum, has_file)
+    SELECT gen_random_uuid(), 'tenant' || i, 'tenant' || i || ${suffix}, 'completed', 'manual', now(), now(), 1, 1, 1,
+      'sha256:', true
     FROM generate_series(1, 20000) AS i`
   for (let index = 1; index <= 20_000; index += 500) {
-    await Promise.all(Array.from({ length: 500 }, async (_, offset) => { await writeFile(join(place.directory, `tenant${index + offset}_2026-11-22T17-45-00-123Z.json`), 'x') }))
+    await Promise.all(Array.from({ length: 500 }, async (_, offset) => {
+      await writeFile(join(place.directory, `tenant${index + offset}${suffix}`), 'x')
+    }))
   }
   t.strictSame(await measure(), before)
   const status = await engine.status()
-  t.strictSame([status.problems, status.newest.length, status.bytesHeld !== null && status.bytesHeld > 20_000], [[], 100, true])
+  t.strictSame(status.problems, [])
+  t.equal(status.newest.length, 100)
+  t.ok(Number(status.bytesHeld) > 20_000)
   t.ok(JSON.stringify(status).length < 100_000)
 })

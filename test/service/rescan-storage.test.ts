@@ -1,43 +1,32 @@
 import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { markerName, parseMarker } from '../../lib/storage/marker.ts'
 import type { Backup, SnapshotStorage } from '../../types/index.ts'
 import { until } from '../support/until.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
-import { type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { markersOf, putMarker } from '../support/markers.ts'
+import { matchEach } from '../support/match-each.ts'
+import { type Place, type TestEngine, useEmptyDatabase, useEngine, usePlace } from '../support/engine.ts'
 import { createGate, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 
-const hiddenOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory).catch(() => [])).filter((name) => name.startsWith('.'))
-const markersOf = async (place: Place): Promise<string[]> => (await hiddenOf(place)).filter((name) => parseMarker(name) !== undefined)
-
-/** Another database with the same tables and none of the rows, and the same directory. */
-async function useNewDatabase (t: Test, { directory }: Place): Promise<Place> {
-  const place = { ...await usePlace(t), directory }
-  await place.sql`TRUNCATE users, orders`
-  return place
-}
-
-/** A marker of a service on another cluster. */
-async function putMarker ({ directory }: Place, renewedAt: number): Promise<string> {
-  const name = markerName({ database: '0123456789ab', log: '16400', holder: 'cafe0123', renewedAt })
-  await mkdir(directory, { recursive: true })
-  await writeFile(join(directory, name), '')
-  return name
-}
+const hiddenOf = async ({ directory }: Place): Promise<string[]> =>
+  (await readdir(directory).catch(() => [])).filter((name) => name.startsWith('.'))
 
 async function end (engine: TestEngine): Promise<void> {
   await engine.stop()
   await engine.close()
 }
 
-const saysTaken = ({ lines }: TestEngine): boolean => lines.some(({ msg, reason }) => msg.includes('could not claim') && /belongs to another log/.test(String(reason)))
+/** Whether the service has logged that the storage belongs to another log. */
+const isRefused = ({ lines }: TestEngine): boolean =>
+  lines.some(({ msg, reason }) => msg.includes('could not claim') && String(reason).includes('belongs to another'))
 
-t.test('the database is lost: a new one adopts the snapshots as they were at creation, and restores them', async (t) => {
+t.test('after the loss of the database, a new one adopts the snapshots as they were at creation', async (t) => {
   const lost = await usePlace(t)
   const before = useEngine(t, lost)
   before.start()
@@ -48,35 +37,44 @@ t.test('the database is lost: a new one adopts the snapshots as they were at cre
   const backups = (await before.list()).backups
   t.equal(backups.length, 3)
   await end(before)
-  t.strictSame(await hiddenOf(lost), [], 'it has given the storage up')
+  t.strictSame(await hiddenOf(lost), [], 'it has released the storage')
 
-  const place = await useNewDatabase(t, lost)
+  const place = await useEmptyDatabase(t, lost)
   const engine = useEngine(t, place)
   engine.start()
   await until(async () => (await engine.list()).backups.length === 3)
   const adopted = (await engine.list()).backups
-  const kept = ({ id, schema, filename, status, trigger, note, startedAt, sizeBytes, rowCount, tableCount, checksum, available }: Backup): object =>
-    ({ id, schema, filename, status: status === 'restored' ? 'completed' : status, trigger, note, startedAt, sizeBytes, rowCount, tableCount, checksum, available })
+  /** The fields that adoption keeps; a restored backup becomes completed. */
+  const kept = (backup: Backup): object => {
+    const { id, schema, filename, trigger, note, startedAt, sizeBytes, rowCount, tableCount, checksum } = backup
+    const status = backup.status === 'restored' ? 'completed' : backup.status
+    const row = { id, schema, filename, status, trigger, note, startedAt }
+    return { ...row, sizeBytes, rowCount, tableCount, checksum, available: backup.available }
+  }
   t.strictSame(adopted.map(kept), backups.map(kept))
   t.strictSame(new Set(adopted.map(({ trigger }) => trigger)), new Set(['manual', 'pre_restore']))
   t.match(await engine.restore(first.id), { rowCount: 5 })
   t.equal((await place.sql`SELECT FROM orders`).length, 3)
   t.strictSame(await engine.verify(second.id), { ok: true, problems: [] })
-  t.ok(engine.lines.some(({ msg, adopted }) => msg.includes('adopted') && adopted === 3))
+  t.match(engine.lines.find(({ msg }) => msg.includes('adopted')), { adopted: 3 })
   t.strictSame((await engine.status()).problems, [])
 })
 
-t.test('a copy of a snapshot takes neither its id nor its pin, whatever its name sorts like', async (t) => {
+t.test('a copy of a snapshot gets neither its id nor its pin, whatever the order of the names', async (t) => {
   const place = await usePlace(t)
   const before = useEngine(t, place)
   const original = await before.create()
   await before.update(original.id, { pinned: true })
-  for (const name of ['a-copy.json', 'zcopy.json']) await copyFile(join(place.directory, original.filename), join(place.directory, name))
+  for (const name of ['a-copy.json', 'zcopy.json']) {
+    await copyFile(join(place.directory, original.filename), join(place.directory, name))
+  }
   await place.sql`DROP TABLE backup_logs`
   const engine = useEngine(t, place)
   const { adopted } = await engine.rescan()
-  const told = adopted.map(({ id, filename, trigger, pinned }) => ({ isOriginal: id === original.id, filename, trigger, pinned }))
-  t.strictSame(told.toSorted((a, b) => a.filename < b.filename ? -1 : 1), [
+  const found = adopted.map(({ id, filename, trigger, pinned }) => {
+    return { isOriginal: id === original.id, filename, trigger, pinned }
+  })
+  t.strictSame(found.toSorted((a, b) => a.filename < b.filename ? -1 : 1), [
     { isOriginal: false, filename: 'a-copy.json', trigger: 'import', pinned: false },
     { isOriginal: true, filename: original.filename, trigger: 'manual', pinned: true },
     { isOriginal: false, filename: 'zcopy.json', trigger: 'import', pinned: false }
@@ -84,7 +82,7 @@ t.test('a copy of a snapshot takes neither its id nor its pin, whatever its name
   t.strictSame(await engine.rescan(), { adopted: [], missing: [] })
 })
 
-t.test('the log alone is lost, by a service that was killed', async (t) => {
+t.test('the log of a killed service is lost, without its database', async (t) => {
   const place = await usePlace(t)
   const before = useEngine(t, place)
   before.start()
@@ -100,23 +98,25 @@ t.test('the log alone is lost, by a service that was killed', async (t) => {
   t.match(await engine.get(id), { status: 'completed', available: true })
 })
 
-t.test('rescan() tells what was found and what is missing, and changes nothing the second time', async (t) => {
+t.test('rescan() returns adopted and missing backups, and changes nothing the second time', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
-  const [gone, stray, kept] = [await engine.create(), await engine.create({ note: 'x' }), await engine.create()]
+  const [gone, unknown, kept] = [await engine.create(), await engine.create({ note: 'x' }), await engine.create()]
   await rm(join(place.directory, gone.filename))
-  await place.sql`DELETE FROM backup_logs WHERE id = ${stray.id}`
+  await place.sql`DELETE FROM backup_logs WHERE id = ${unknown.id}`
   await writeFile(join(place.directory, 'notes.txt'), 'x')
   const { adopted, missing } = await engine.rescan()
-  t.match(adopted, [{ id: stray.id, note: 'x', available: true, status: 'completed' }])
-  t.match(missing, [{ id: gone.id, available: false }])
-  t.match(await engine.get(stray.id), adopted[0])
-  t.match(await engine.rescan(), { adopted: [], missing: [{ id: gone.id }] })
+  matchEach(t, adopted, [{ id: unknown.id, note: 'x', available: true, status: 'completed' }])
+  matchEach(t, missing, [{ id: gone.id, available: false }])
+  t.match(await engine.get(unknown.id), adopted[0])
+  const again = await engine.rescan()
+  t.strictSame(again.adopted, [])
+  t.strictSame(again.missing.map(({ id }) => id), [gone.id])
   t.match(await engine.get(kept.id), kept)
   await t.rejects(engine.rescan({ deep: true } as object), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
 })
 
-t.test('a copy of a snapshot that has a row is taken for an import', async (t) => {
+t.test('a copy of a snapshot that has a row is adopted as an import', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id, filename } = await engine.create()
@@ -127,20 +127,20 @@ t.test('a copy of a snapshot that has a row is taken for an import', async (t) =
   t.strictSame(await engine.verify(String(copy?.id)), { ok: true, problems: [] })
 })
 
-t.test('what is damaged, can not be read, or is no snapshot gets no row and stays; the sound ones are adopted', async (t) => {
+t.test('invalid and unreadable files get no row and are kept; valid snapshots are adopted', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id, filename } = await engine.create({ note: 'n' })
   const text = await readFile(join(place.directory, filename), 'utf8')
   await place.sql`DELETE FROM backup_logs`
-  const strays = {
+  const invalid = {
     'a.json': 'x',
     'b.json': text.replace('Ada', 'Eve'),
     'c.json': text.replace(/"createdAt":"[^"]+"/, '"createdAt":"yesterday"'),
     'c2.json': text.replace(/"createdAt":"[^"]+"/, '"createdAt":"+020000-01-01T00:00:00Z"'),
     'd.json': text.replaceAll(`"schema":"${testSchema}"`, `"schema":"${'x'.repeat(64)}"`)
   }
-  for (const [name, content] of Object.entries(strays)) await writeFile(join(place.directory, name), content)
+  for (const [name, content] of Object.entries(invalid)) await writeFile(join(place.directory, name), content)
   const storage = storageWith(place.directory, {
     async open (storage, name, range) {
       if (name === 'a.json') throw Object.assign(new Error('secret'), { code: 'EIO' })
@@ -148,14 +148,15 @@ t.test('what is damaged, can not be read, or is no snapshot gets no row and stay
     }
   })
   for (const service of [engine, useEngine(t, place, { storage })]) {
-    t.match((await service.rescan()).adopted.map((backup) => backup.id), service === engine ? [id] : [])
-    t.strictSame(service.lines.filter(({ msg }) => msg.includes('is not adopted')).map(({ filename }) => filename), Object.keys(strays))
+    t.strictSame((await service.rescan()).adopted.map((backup) => backup.id), service === engine ? [id] : [])
+    const skipped = service.lines.filter(({ msg }) => msg.includes('is not adopted'))
+    t.strictSame(skipped.map(({ filename }) => filename), Object.keys(invalid))
     t.notMatch(JSON.stringify(service.lines), /secret/)
   }
   t.equal((await readdir(place.directory)).length, 6)
 })
 
-t.test('who asks follows it and may stop it; nothing is adopted then', async (t) => {
+t.test('an aborted rescan adopts nothing; errors of onProgress are only logged', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await engine.create()
@@ -170,7 +171,7 @@ t.test('who asks follows it and may stop it; nothing is adopted then', async (t)
     }
   })
   t.equal(rows, 5)
-  t.ok(engine.lines.some(({ msg }) => msg.includes('onProgress')))
+  t.match(engine.lines.find(({ msg }) => msg.includes('onProgress')), { level: 50, filename: /\.json$/ })
 })
 
 t.test('a second service in the same directory is refused', async (t) => {
@@ -179,30 +180,31 @@ t.test('a second service in the same directory is refused', async (t) => {
   first.start()
   await until(async () => (await markersOf(place)).length === 1)
   const { id } = await first.create()
-  const other = await useNewDatabase(t, place)
+  const other = await useEmptyDatabase(t, place)
   const second = useEngine(t, other, { maxBackups: 1 })
   second.start()
-  await until(async () => saysTaken(second))
+  await until(async () => isRefused(second))
   const taken = { code: 'FST_BACKUP_STORAGE_TAKEN', statusCode: 409 }
   await t.rejects(second.rescan(), taken)
   await t.rejects(second.create(), taken)
   await t.rejects(second.prune(), taken)
   const { healthy, problems: [problem] } = await second.status()
-  t.match({ healthy, problem }, { healthy: false, problem: { code: 'storage_taken', message: /belongs to another log/, since: null } })
+  t.equal(healthy, false)
+  t.match(problem, { code: 'storage_taken', message: /belongs to another/, since: null })
   t.match(await first.get(id), { available: true })
   t.strictSame((await first.status()).problems, [])
   t.equal((await markersOf(place)).length, 1)
 
   await end(first)
   const again = useEngine(t, place)
-  await until(async () => second.lines.filter(({ msg }) => msg.includes('could not claim')).length > 0 && (await markersOf(place)).length === 0)
+  await until(async () => (await markersOf(place)).length === 0)
   again.start()
   await until(async () => (await markersOf(place)).length === 1)
-  t.strictSame((await again.status()).problems, [], 'a restart is no chance for the second')
+  t.strictSame((await again.status()).problems, [], 'the second service does not get the storage meanwhile')
   await t.rejects(second.rescan(), taken)
 })
 
-t.test('so is one with another log in the same database, even when the first was killed long ago', async (t) => {
+t.test('a service with another log in the same database is refused, even long after a kill', async (t) => {
   const place = await usePlace(t)
   const first = useEngine(t, place)
   first.start()
@@ -210,15 +212,15 @@ t.test('so is one with another log in the same database, even when the first was
   const [name = ''] = await markersOf(place)
   await end(first)
   const marker = parseMarker(name)
-  if (marker === undefined) return t.fail()
+  if (marker === undefined) return t.fail('there is no marker')
   await writeFile(join(place.directory, markerName({ ...marker, renewedAt: 1_000_000_000_000 })), '')
   await place.sql`CREATE SCHEMA elsewhere`
   const second = useEngine(t, place, { logSchema: 'elsewhere' })
   await t.rejects(second.rescan(), { code: 'FST_BACKUP_STORAGE_TAKEN' })
-  t.match(await useEngine(t, place).rescan(), { adopted: [] }, 'the first itself may')
+  t.strictSame((await useEngine(t, place).rescan()).adopted, [], 'the first service itself is not refused')
 })
 
-t.test('a marker that nobody renews expires, and is cleared away', async (t) => {
+t.test('a marker that is not renewed expires and is removed', async (t) => {
   const place = await usePlace(t)
   const former = useEngine(t, place)
   const { id } = await former.create()
@@ -227,42 +229,42 @@ t.test('a marker that nobody renews expires, and is cleared away', async (t) => 
   await putMarker(place, Date.now() - 3 * 60_000 + 2000)
   const engine = useEngine(t, place)
   engine.start()
-  await until(async () => saysTaken(engine))
+  await until(async () => isRefused(engine))
   await until(async () => (await engine.list()).backups.length === 1)
   t.match(await engine.get(id), { status: 'completed' })
   await until(async () => (await markersOf(place)).every((name) => !name.includes('cafe0123')))
 })
 
-t.test('one that comes at the very same moment makes both go back', async (t) => {
+t.test('two services that claim the storage at the same time both release it and retry', async (t) => {
   const place = await usePlace(t)
   const sound = storageWith(place.directory, {})
-  let rival = ''
+  let otherMarker = ''
   const storage: SnapshotStorage = {
     ...sound,
     async publish (spoolPath, name) {
       await sound.publish(spoolPath, name)
-      if (rival === '') rival = await putMarker(place, Date.now())
+      if (otherMarker === '') otherMarker = await putMarker(place, Date.now())
     }
   }
   const engine = useEngine(t, place, { storage })
   engine.start()
-  await until(async () => saysTaken(engine))
-  t.strictSame(await markersOf(place), [rival])
-  await rm(join(place.directory, rival))
-  await until(async () => (await markersOf(place)).some((name) => name !== rival))
+  await until(async () => isRefused(engine))
+  t.strictSame(await markersOf(place), [otherMarker])
+  await rm(join(place.directory, otherMarker))
+  await until(async () => (await markersOf(place)).some((name) => name !== otherMarker))
   t.strictSame((await engine.status()).problems, [])
 })
 
-t.test('two new services at once: one of them gets it', async (t) => {
+t.test('of two new services, one claims the storage', async (t) => {
   const place = await usePlace(t)
-  const services = [useEngine(t, place), useEngine(t, await useNewDatabase(t, place))]
+  const services = [useEngine(t, place), useEngine(t, await useEmptyDatabase(t, place))]
   for (const service of services) service.start()
-  await until(async () => (await markersOf(place)).length === 1 && services.some(saysTaken))
+  await until(async () => (await markersOf(place)).length === 1 && services.some(isRefused))
   const statuses = await Promise.all(services.map(async (service) => await service.status()))
   t.strictSame(statuses.map(({ healthy }) => healthy).sort(), [false, true])
 })
 
-t.test('replicas share it', async (t) => {
+t.test('replicas share the storage', async (t) => {
   const place = await usePlace(t)
   const replicas = [useEngine(t, place), useEngine(t, place), useEngine(t, place)]
   for (const replica of replicas) replica.start()
@@ -272,7 +274,7 @@ t.test('replicas share it', async (t) => {
   t.strictSame(await hiddenOf(place), [])
 })
 
-t.test('a storage that fails is tried on, and told once', async (t) => {
+t.test('claiming a storage that fails is retried and logged once', async (t) => {
   const place = await usePlace(t)
   let failing = true
   const sound = storageWith(place.directory, {})
@@ -292,20 +294,23 @@ t.test('a storage that fails is tried on, and told once', async (t) => {
   await until(async () => (await hiddenOf(place)).length === 1)
 })
 
-t.test('a role that may not ask which cluster it is', async (t) => {
+t.test('the role may not read the identity of the cluster', async (t) => {
   const { ownerUrl, sql } = await useDatabase(t, { owner: 'plain' })
   await sql`REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`
   const place = { url: ownerUrl, sql, directory: await useDirectory(t) }
   const engine = useEngine(t, place)
   await engine.create()
   await putMarker(place, 1_000_000_000_000)
-  t.match(await engine.rescan(), { adopted: [], missing: [] })
+  t.strictSame(await engine.rescan(), { adopted: [], missing: [] })
   engine.start()
-  await until(async () => (await markersOf(place)).length === 1 && (await markersOf(place)).every((name) => !name.includes('cafe0123')))
+  await until(async () => {
+    const markers = await markersOf(place)
+    return markers.length === 1 && !markers[0]?.includes('cafe0123')
+  })
   t.strictSame((await engine.status()).problems, [])
 })
 
-t.test('stop() ends it, also with a storage that has gone quiet', async (t) => {
+t.test('stop() ends a rescan, even with a storage that does not answer', async (t) => {
   const place = await usePlace(t)
   const opened = createGate()
   const storage = storageWith(place.directory, {
@@ -323,7 +328,7 @@ t.test('stop() ends it, also with a storage that has gone quiet', async (t) => {
   await ended
 })
 
-t.test('a start on which nothing can be adopted says so, and the service goes on', async (t) => {
+t.test('a failed adoption at the start is logged, and the service continues', async (t) => {
   const place = await usePlace(t)
   const former = useEngine(t, place)
   const { id } = await former.create()
@@ -335,29 +340,33 @@ t.test('a start on which nothing can be adopted says so, and the service goes on
   await until(async () => engine.lines.some(({ msg }) => msg.includes('could not be adopted yet')))
   t.strictSame((await engine.list()).backups, [])
   await place.sql`DROP TRIGGER refuse ON backup_logs`
-  t.match((await engine.rescan()).adopted, [{ id }])
+  t.strictSame((await engine.rescan()).adopted.map((backup) => backup.id), [id])
 })
 
-t.test('a storage that can not be asked is nobody else\'s', async (t) => {
+t.test('a storage that does not answer does not count as taken', async (t) => {
   const place = await usePlace(t)
-  const storage = storageWith(place.directory, { list: async () => { throw Object.assign(new Error('secret'), { code: 'EIO' }) } })
+  const storage = storageWith(place.directory, {
+    list: async () => { throw Object.assign(new Error('secret'), { code: 'EIO' }) }
+  })
   const engine = useEngine(t, place, { storage })
   t.strictSame((await engine.status()).problems.map(({ code }) => code), ['storage_unavailable'])
   await t.rejects(engine.rescan(), { code: 'FST_BACKUP_STORAGE_FAILED' })
 })
 
-t.test('nothing that a copy of the log takes for failed is deleted in a storage of another', async (t) => {
+t.test('healing deletes nothing in a storage that belongs to another log', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { filename } = await engine.create()
   await place.sql`UPDATE backup_logs SET status = 'failed'`
   await putMarker(place, Date.now())
   engine.start()
-  await until(async () => engine.lines.some(({ msg, reason }) => msg.includes('healed') && /belongs to another log/.test(String(reason))))
+  await until(() => engine.lines.some(({ msg, reason }) => {
+    return msg.includes('healed') && String(reason).includes('belongs to another')
+  }))
   t.ok((await readdir(place.directory)).includes(filename))
 })
 
-t.test('files without a row beside a log that is not empty are told of at the start', async (t) => {
+t.test('at the start, files without a row are logged if the log is not empty', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { filename } = await engine.create()
@@ -366,17 +375,18 @@ t.test('files without a row beside a log that is not empty are told of at the st
   await until(async () => engine.lines.some(({ msg, files }) => msg.includes('rescan() adopts') && files === 1))
 })
 
-t.test('an import is adopted as one, and counts from it', async (t) => {
+t.test('an import is adopted as an import, with the time of the import', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id, filename } = await engine.create()
   const imported = await engine.import(createReadStream(join(place.directory, filename)))
   await engine.remove(id)
   await place.sql`DELETE FROM backup_logs`
-  t.match((await engine.rescan()).adopted, [{ id, filename: imported.filename, trigger: 'import', startedAt: imported.startedAt }])
+  const { filename: name, startedAt } = imported
+  matchEach(t, (await engine.rescan()).adopted, [{ id, filename: name, trigger: 'import', startedAt }])
 })
 
-t.test('a service that knows whose the storage is keeps it while the database is away', async (t) => {
+t.test('a service that knows its identity claims the storage while the database is down', async (t) => {
   const place = await usePlace(t)
   const proxy = await useTcpProxy(t, place.url)
   const sound = storageWith(place.directory, {})

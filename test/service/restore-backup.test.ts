@@ -7,18 +7,27 @@ import { connectionOf, createShop, eventNames, type Place, useEngine, usePlace }
 import { createGate, storageHoldingSecond, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { testSchema } from '../support/database.ts'
+import { matchEach } from '../support/match-each.ts'
+import { until } from '../support/until.ts'
 
-/** All rows of the shop, to compare. */
-async function contentOf ({ sql }: Place, schema = testSchema): Promise<unknown> {
-  return [...await sql.unsafe(`SELECT (SELECT json_agg(u ORDER BY id) FROM ${schema}.users u) AS users, (SELECT json_agg(o ORDER BY id) FROM ${schema}.orders o) AS orders`)]
+interface Content { users: Array<{ id: number, name: string }>, orders: Array<{ id: number }> }
+
+/** All rows of the shop. */
+async function contentOf ({ sql }: Place, schema = testSchema): Promise<Content> {
+  const [content] = await sql.unsafe<Content[]>(`SELECT
+    (SELECT json_agg(u ORDER BY id) FROM ${schema}.users u) AS users,
+    (SELECT json_agg(o ORDER BY id) FROM ${schema}.orders o) AS orders`)
+  return content ?? { users: [], orders: [] }
 }
+
+const namesOf = ({ users }: Content): string[] => users.map(({ name }) => name)
 
 const damage = async ({ sql }: Place): Promise<void> => {
   await sql`DELETE FROM orders WHERE id > 1`
   await sql`UPDATE users SET name = 'Eve'`
 }
 
-t.test('a restore puts the rows back, says what it did, and keeps what was there', async (t) => {
+t.test('a restore replaces the rows, reports what it did, and keeps a snapshot of the replaced rows', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const before = await contentOf(place)
@@ -29,8 +38,12 @@ t.test('a restore puts the rows back, says what it did, and keeps what was there
   const result = await engine.restore(backup.id, { actor: 'ada', onProgress: (progress) => reports.push(progress) })
 
   t.strictSame(await contentOf(place), before)
-  t.match(result, { id: backup.id, schema: testSchema, tables: [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }], rowCount: 5, drift: [] })
-  t.ok(result.durationMs >= 0 && Object.values(result.phases).every(Number.isInteger))
+  t.match(result, { id: backup.id, schema: testSchema, rowCount: 5 })
+  t.strictSame(result.tables, [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }])
+  t.strictSame(result.drift, [])
+  t.ok(Number.isInteger(result.durationMs) && result.durationMs >= 0)
+  t.ok(Object.keys(result.phases).length > 0)
+  for (const [phase, ms] of Object.entries(result.phases)) t.ok(Number.isInteger(ms) && ms >= 0, phase)
   t.strictSame(new Set(reports.map(({ phase }) => phase)), new Set(['verify', 'snapshot', 'load']))
 
   const source = await engine.get(backup.id)
@@ -38,50 +51,73 @@ t.test('a restore puts the rows back, says what it did, and keeps what was there
     status: 'restored',
     available: true,
     restoredBy: 'ada',
-    restore: { status: 'completed', by: 'ada', preRestoreId: result.preRestoreId, error: null, finishedAt: source.restoredAt }
+    restore: {
+      status: 'completed',
+      by: 'ada',
+      preRestoreId: result.preRestoreId,
+      error: null,
+      finishedAt: source.restoredAt
+    }
   })
   t.ok(Date.parse(source.restore?.startedAt ?? '') <= Date.parse(source.restore?.finishedAt ?? ''))
   const preRestore = await engine.get(result.preRestoreId)
-  t.match(preRestore, { status: 'completed', trigger: 'pre_restore', available: true, createdBy: 'ada', note: `before the restore of ${backup.id}`, rowCount: 3 })
+  t.match(preRestore, {
+    status: 'completed',
+    trigger: 'pre_restore',
+    available: true,
+    createdBy: 'ada',
+    note: `before the restore of ${backup.id}`,
+    rowCount: 3
+  })
   t.strictSame(eventNames(engine), ['backup:started', 'backup:completed', 'restore:started', 'restore:completed'])
   t.strictSame(engine.events.at(-1), ['restore:completed', result])
-  t.strictSame(engine.events.find(([name]) => name === 'restore:started'), ['restore:started', { id: backup.id, schema: testSchema }])
-  t.strictSame(engine.events.find(([name]) => name === 'restore:progress'), ['restore:progress', { id: backup.id, progress: reports[0] }])
+  const eventOf = (event: string): unknown => engine.events.find(([name]) => name === event)?.[1]
+  t.strictSame(eventOf('restore:started'), { id: backup.id, schema: testSchema })
+  t.strictSame(eventOf('restore:progress'), { id: backup.id, progress: reports[0] })
 
   await engine.restore(result.preRestoreId)
-  t.strictSame(await contentOf(place), damaged, 'the pre_restore snapshot is one like any other')
+  t.strictSame(await contentOf(place), damaged, 'the pre_restore snapshot can be restored')
   await engine.restore(backup.id)
   t.strictSame(await contentOf(place), before, 'a snapshot can be restored again')
 })
 
-t.test('beginRestore() gives the snapshot that is being restored', async (t) => {
+t.test('beginRestore() resolves with the backup that is being restored', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   const { backup, finished } = await engine.beginRestore(id)
-  t.match(backup, { id, status: 'completed', available: true, restore: { status: 'running', by: null, finishedAt: null, preRestoreId: null } })
+  t.match(backup, {
+    id,
+    status: 'completed',
+    available: true,
+    restore: { status: 'running', by: null, finishedAt: null, preRestoreId: null }
+  })
   await finished
 })
 
-t.test('some tables, and into another schema', async (t) => {
+t.test('a restore of some tables, and a restore into another schema', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await damage(place)
   await engine.restore(id, { tables: ['orders'] })
-  t.match(await contentOf(place), [{ users: [{ name: 'Eve' }, { name: 'Eve' }], orders: [{ id: 1 }, { id: 2 }, { id: 3 }] }])
+  const content = await contentOf(place)
+  t.strictSame(namesOf(content), ['Eve', 'Eve'])
+  t.strictSame(content.orders.map((order) => order.id), [1, 2, 3])
 
   await place.sql`DELETE FROM tenant.orders`
   t.match(await engine.restore(id, { schema: 'tenant' }), { schema: 'tenant', rowCount: 5 })
-  t.match((await engine.list({ schema: 'tenant' })).backups, [{ trigger: 'pre_restore', schema: 'tenant' }])
-  t.match(await contentOf(place, 'tenant'), [{ users: [{ name: 'Ada' }, { name: 'Bob' }] }])
+  matchEach(t, (await engine.list({ schema: 'tenant' })).backups, [{ trigger: 'pre_restore', schema: 'tenant' }])
+  const tenant = await contentOf(place, 'tenant')
+  t.strictSame(namesOf(tenant), ['Ada', 'Bob'])
+  t.strictSame(tenant.orders.map((order) => order.id), [1, 2, 3])
   await t.rejects(engine.restore(id, { schema: 'nowhere' }), { code: 'FST_BACKUP_SCHEMA_NOT_FOUND', statusCode: 404 })
   await t.rejects(engine.restore(id, { tables: ['nothing'] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', statusCode: 400 })
   await t.rejects(engine.plan(id, { tables: ['nothing'] }), { code: 'FST_BACKUP_ARGUMENT_INVALID', statusCode: 400 })
 })
 
-t.test('a plan says what a restore would do, also when restores are off', async (t) => {
+t.test('a plan returns what a restore would do, even if restores are disabled', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { allowRestore: false })
   const { id } = await engine.create()
@@ -103,7 +139,7 @@ t.test('a plan says what a restore would do, also when restores are off', async 
   t.equal((await engine.list()).backups.length, 1)
 })
 
-t.test('a file that was truncated, edited or swapped is refused, and nothing is changed', async (t) => {
+t.test('a truncated, edited or exchanged file is refused, and nothing is changed', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const first = await engine.create()
@@ -113,7 +149,7 @@ t.test('a file that was truncated, edited or swapped is refused, and nothing is 
   const path = join(place.directory, first.filename)
   const bytes = await readFile(path)
 
-  const spoils: Record<string, () => Promise<void>> = {
+  const damages: Record<string, () => Promise<void>> = {
     truncated: async () => { await truncate(path, bytes.length - 10) },
     empty: async () => { await truncate(path, 0) },
     miscounted: async () => { await writeFile(path, bytes.toString().replace('"rows":2', '"rows":3')) },
@@ -121,21 +157,25 @@ t.test('a file that was truncated, edited or swapped is refused, and nothing is 
     'another\'s': async () => { await writeFile(path, await readFile(join(place.directory, second.filename))) },
     'something else': async () => { await writeFile(path, 'hunter2') }
   }
-  for (const [how, spoil] of Object.entries(spoils)) {
-    await spoil()
+  for (const [how, harm] of Object.entries(damages)) {
+    await harm()
     const error = await engine.restore(first.id).catch((error) => error)
     t.match(error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422 }, how)
     t.notMatch(error.message, /hunter2|Eda/)
-    t.match(await engine.get(first.id), { status: 'completed', restore: { status: 'failed', error: error.message, preRestoreId: null } })
+    t.match(await engine.get(first.id), {
+      status: 'completed', restore: { status: 'failed', error: error.message, preRestoreId: null }
+    })
     if (how === 'empty') await t.rejects(engine.plan(first.id), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
   }
   t.strictSame(await contentOf(place), damaged)
-  t.equal((await engine.list()).backups.length, 2, 'no pre_restore backup is made, nor noted as failed')
-  t.match(await engine.status(), { healthy: true }, 'a restore says nothing of the backups')
-  t.match(engine.events.at(-1), ['restore:failed', { id: first.id, schema: testSchema, error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } }])
+  t.equal((await engine.list()).backups.length, 2, 'there is no pre_restore backup, not even a failed one')
+  t.match(await engine.status(), { healthy: true }, 'a failed restore does not affect the health of the backups')
+  const [name, value] = engine.events.at(-1) ?? []
+  t.equal(name, 'restore:failed')
+  t.match(value, { id: first.id, schema: testSchema, error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } })
 })
 
-t.test('code may accept an edited file', async (t) => {
+t.test('a call in code may accept an edited file', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id, filename } = await engine.create()
@@ -143,10 +183,10 @@ t.test('code may accept an edited file', async (t) => {
   await writeFile(path, String(await readFile(path)).replace('Ada', 'Augusta Ada'))
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
   await engine.restore(id, { allowModified: true })
-  t.match(await contentOf(place), [{ users: [{ name: 'Augusta Ada' }, { name: 'Bob' }] }])
+  t.strictSame(namesOf(await contentOf(place)), ['Augusta Ada', 'Bob'])
 })
 
-t.test('a restore that fails changes nothing, tells no row data, and keeps its pre_restore snapshot', async (t) => {
+t.test('a failed restore changes nothing, exposes no row data, and keeps its pre_restore snapshot', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await place.sql`CREATE TABLE secrets (secret text UNIQUE)`
@@ -165,27 +205,33 @@ t.test('a restore that fails changes nothing, tells no row data, and keeps its p
   const preRestore = await engine.get(restore?.preRestoreId ?? '')
   t.match(preRestore, { status: 'completed', trigger: 'pre_restore', available: true })
 
-  const told = JSON.stringify([error, error.message, error.stack, error.cause, engine.lines, engine.events, await engine.list()])
-  t.notMatch(told, /hunter2/)
+  const { message, stack, cause } = error
+  const exposed = JSON.stringify([error, message, stack, cause, engine.lines, engine.events, await engine.list()])
+  t.notMatch(exposed, /hunter2/)
 
-  await place.sql`DELETE FROM users CASCADE`.catch(() => {})
   await place.sql`DELETE FROM orders`
+  await place.sql`DELETE FROM users`
   await engine.restore(preRestore.id)
   t.strictSame(await contentOf(place), damaged)
 })
 
-t.test('schema drift is listed, or allowed', async (t) => {
+t.test('schema drift is reported, and may be allowed', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await place.sql`ALTER TABLE orders DROP COLUMN total`
-  const drift = [{ table: 'orders', column: 'total', problem: /not in the table/ }]
-  t.match(await engine.plan(id), { ok: false, drift })
-  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SCHEMA_DRIFT', statusCode: 422, drift })
-  t.match(await engine.restore(id, { allowSchemaDrift: true }), { drift, rowCount: 5 })
+  const { ok, drift } = await engine.plan(id)
+  t.equal(ok, false)
+  matchEach(t, drift, [{ table: 'orders', column: 'total', problem: /not in the table/ }])
+  const error = await engine.restore(id).catch((error) => error)
+  t.match(error, { code: 'FST_BACKUP_SCHEMA_DRIFT', statusCode: 422 })
+  t.strictSame(error.drift, drift)
+  const result = await engine.restore(id, { allowSchemaDrift: true })
+  t.strictSame(result.drift, drift)
+  t.equal(result.rowCount, 5)
 })
 
-t.test('a restore while a backup runs, and the other way round: 409', async (t) => {
+t.test('a restore is refused while a backup runs, and a backup while a restore runs', async (t) => {
   const place = await usePlace(t)
   const publishing = createGate()
   const reading = createGate()
@@ -211,7 +257,7 @@ t.test('a restore while a backup runs, and the other way round: 409', async (t) 
   await t.rejects(engine.restore(id), busy)
   await t.rejects(other.restore(id), busy)
   await t.rejects(other.create(), busy)
-  t.match(await other.status(), { running: [{ status: 'running', schema: testSchema }] })
+  matchEach(t, (await other.status()).running, [{ status: 'running', schema: testSchema }])
   publishing.open()
   await running
 
@@ -219,35 +265,33 @@ t.test('a restore while a backup runs, and the other way round: 409', async (t) 
   await reading.reached
   await t.rejects(engine.create(), busy)
   await t.rejects(other.create(), busy)
-  await t.rejects(other.restore(id), busy, 'two restores at once')
+  await t.rejects(other.restore(id), busy, 'a second restore')
   await t.rejects(other.remove(id), busy, 'another replica reads it')
   await t.rejects(engine.remove(id), busy)
-  t.match(await other.status(), { running: [{ id, restore: { status: 'running' } }] })
+  matchEach(t, (await other.status()).running, [{ id, restore: { status: 'running' } }])
   reading.open()
   t.match(await finished, { id })
-  t.notOk([...eventNames(engine), ...eventNames(other)].some((name) => name.endsWith(':failed')), 'a refused call is no failed run')
+  const failed = [...eventNames(engine), ...eventNames(other)].filter((name) => name.endsWith(':failed'))
+  t.strictSame(failed, [], 'a refused call is not a failed run')
   await other.remove(id)
 })
 
-t.test('a backup while a restore has the tables locked: 409 at once', async (t) => {
+t.test('a backup while a restore has locked the tables is refused without waiting for the locks', async (t) => {
   const place = await usePlace(t)
   const { storage, publishing } = storageHoldingSecond(place.directory)
-  const engine = useEngine(t, place, {
-    storage
-  })
+  const engine = useEngine(t, place, { storage })
   const { id } = await engine.create()
   const restoring = engine.restore(id)
   await publishing.reached
   const other = useEngine(t, place)
-  const before = performance.now()
+  // A backup that waited for the locks would reject with FST_BACKUP_LOCK_TIMEOUT
   await t.rejects(other.create(), { code: 'FST_BACKUP_BUSY', statusCode: 409 })
-  t.ok(performance.now() - before < 2500, 'without waiting for a lock timeout')
   publishing.open()
   await restoring
   t.equal((await engine.list({ status: 'failed' })).backups.length, 0)
 })
 
-t.test('two restores of one snapshot, into two schemas: the record is that of the newest', async (t) => {
+t.test('of two concurrent restores of a snapshot into different schemas, the record shows the newest', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
   const gates = [createGate(), createGate()]
@@ -268,13 +312,17 @@ t.test('two restores of one snapshot, into two schemas: the record is that of th
 
   gates[0]?.open()
   await first.finished
-  t.match(await engine.get(id), { status: 'restored', restoredBy: 'first', restore: { status: 'running', by: 'second', preRestoreId: null } })
+  t.match(await engine.get(id), {
+    status: 'restored', restoredBy: 'first', restore: { status: 'running', by: 'second', preRestoreId: null }
+  })
   gates[1]?.open()
   const { preRestoreId } = await second.finished
-  t.match(await engine.get(id), { status: 'restored', restoredBy: 'second', restore: { status: 'completed', by: 'second', preRestoreId } })
+  t.match(await engine.get(id), {
+    status: 'restored', restoredBy: 'second', restore: { status: 'completed', by: 'second', preRestoreId }
+  })
 })
 
-t.test('a snapshot that was removed while its restore waited for a connection', async (t) => {
+t.test('a snapshot is removed while its restore waits for a connection', async (t) => {
   const place = await usePlace(t)
   await createShop(place, 'tenant')
   const gate = createGate()
@@ -300,14 +348,15 @@ t.test('a snapshot that was removed while its restore waited for a connection', 
   t.strictSame(eventNames(engine).filter((name) => name.startsWith('restore')), [])
 })
 
-t.test('a file that vanishes on the way, or can not be read', async (t) => {
+t.test('the file disappears during a restore, or cannot be read', async (t) => {
   const place = await usePlace(t)
-  let how = 'well'
+  let how = 'normal'
+  const readError = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' })
   const engine = useEngine(t, place, {
     storage: storageWith(place.directory, {
       async open (storage, name) {
         if (how === 'gone') await rm(join(place.directory, name), { force: true })
-        if (how === 'broken') return new Readable({ read () { this.destroy(Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' })) } })
+        if (how === 'broken') return new Readable({ read () { this.destroy(readError) } })
         if (how === 'closed') throw Object.assign(new Error('hunter2'), { name: 'AccessDenied' })
         return await storage.open(name)
       }
@@ -331,7 +380,7 @@ t.test('a file that vanishes on the way, or can not be read', async (t) => {
   t.match(await engine.get(id), { status: 'completed', available: false })
 })
 
-t.test('a failed backup, or one that runs, can not be restored', async (t) => {
+t.test('a failed or running backup cannot be restored', async (t) => {
   const place = await usePlace(t)
   const publishing = createGate()
   const storage = storageWith(place.directory, {
@@ -351,7 +400,7 @@ t.test('a failed backup, or one that runs, can not be restored', async (t) => {
   await t.rejects(engine.plan(id), { code: 'FST_BACKUP_NOT_COMPLETED' })
 })
 
-t.test('a restore whose pre_restore snapshot can not be written fails with it', async (t) => {
+t.test('a restore fails when its pre_restore snapshot cannot be written', async (t) => {
   const place = await usePlace(t)
   const before = await contentOf(place)
   const engine = useEngine(t, place, {
@@ -365,16 +414,18 @@ t.test('a restore whose pre_restore snapshot can not be written fails with it', 
   let published = 0
   const { id } = await engine.create()
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_STORAGE_FULL', statusCode: 507 })
-  t.match((await engine.list()).backups, [{ status: 'failed', trigger: 'pre_restore', error: /full/ }, { id, restore: { status: 'failed', preRestoreId: null } }])
+  matchEach(t, (await engine.list()).backups, [
+    { status: 'failed', trigger: 'pre_restore', error: /full/ }, { id, restore: { status: 'failed', preRestoreId: null } }
+  ])
   t.strictSame(await contentOf(place), before)
 })
 
-t.test('the caller aborts it', async (t) => {
+t.test('the caller aborts a restore', async (t) => {
   const place = await usePlace(t)
   const aborting = new AbortController()
   const engine = useEngine(t, place, {
     storage: storageWith(place.directory, {
-      // A storage that has gone quiet
+      // A storage that does not answer
       open: async () => new Readable({ read () { aborting.abort() } })
     })
   })
@@ -383,7 +434,7 @@ t.test('the caller aborts it', async (t) => {
   t.match((await engine.get(id)).restore, { status: 'failed', error: /by the caller/ })
 })
 
-t.test('the database goes away in the middle: the record is healed when it is back', async (t) => {
+t.test('the database goes down during a restore; the record is healed when it is up again', async (t) => {
   const place = await usePlace(t)
   const proxy = await useTcpProxy(t, place.url)
   const before = await contentOf(place)
@@ -406,17 +457,18 @@ t.test('the database goes away in the middle: the record is healed when it is ba
   await proxy.accept()
   healing.open()
   const other = useEngine(t, place)
-  while ((await other.get(id)).restore?.status === 'running');
+  await until(async () => (await other.get(id)).restore?.status !== 'running')
   t.ok(isHealed)
   t.match((await other.get(id)).restore, { status: 'failed', error: /interrupted/ })
 })
 
-t.test('what the log says and what a restore has done survive a crash of the server, also where commits need not', async (t) => {
+t.test('the log and restores use synchronous commit, even if the database does not', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await engine.list()
   await place.sql`CREATE TABLE commits (setting text)`
-  await place.sql.unsafe(`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ${testSchema}.commits SELECT current_setting('synchronous_commit'); RETURN NULL; END $$`)
+  await place.sql.unsafe(`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO ${testSchema}.commits SELECT current_setting('synchronous_commit'); RETURN NULL; END $$`)
   await place.sql`CREATE TRIGGER note AFTER INSERT OR UPDATE ON backup_logs FOR EACH ROW EXECUTE FUNCTION note()`
   for (const [setting, used] of [['off', 'on'], ['on', 'on'], ['remote_apply', 'remote_apply']] as const) {
     await place.sql`TRUNCATE commits`

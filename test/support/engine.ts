@@ -32,6 +32,13 @@ export async function usePlace (t: TestScope): Promise<Place> {
   return place
 }
 
+/** Another database with the same tables but without rows, and the same directory. */
+export async function useEmptyDatabase (t: TestScope, { directory }: Place): Promise<Place> {
+  const place = { ...await usePlace(t), directory }
+  await place.sql`TRUNCATE users, orders`
+  return place
+}
+
 /** Two tables with rows, a foreign key and a sequence. */
 export async function createShop ({ sql }: TestDatabase, schema: string): Promise<void> {
   const name = quoteIdentifier(schema)
@@ -86,6 +93,10 @@ export function useEngine (
 /** Names of the events so far, except progress. */
 export const eventNames = ({ events }: TestEngine): string[] =>
   events.map(([name]) => name).filter((name) => !name.endsWith(':progress'))
+
+/** The codes of the problems that the status reports. */
+export const problemCodes = async (engine: TestEngine): Promise<string[]> =>
+  (await engine.status()).problems.map(({ code }) => code)
 
 export interface ConnectionOptions { host: string, port: number, database: string, username: string, password: string }
 
