@@ -142,7 +142,10 @@ function program (dependency, name) {
   return script
 }
 
-/** @param {string} dependency */
+/**
+ * Resolved from the root, because attw installs another version of TypeScript below test/package.
+ * @param {string} dependency
+ */
 function atOurVersion (dependency) {
   return `${dependency}@${createRequire(join(root, 'package.json'))(`${dependency}/package.json`).version}`
 }
