@@ -3,27 +3,27 @@ import { groupBy } from './group-by.ts'
 import { isFull, newestFirst } from './guarded-snapshot.ts'
 import { keepPeriods } from './keep-periods.ts'
 
-/** A finished row of the log, as far as retention looks at it. */
+/** The fields of a finished row of the log that retention uses. */
 export interface RetainedSnapshot {
   id: string
   schema: string
-  /** Order of insertion: which snapshot is the newer one. */
+  /** The order of insertion, which decides which snapshot is newer. */
   ordinal: number
-  /** Running rows have no place here: nothing is decided about them. */
+  /** Retention does not decide about running rows. */
   status: 'completed' | 'restored' | 'failed'
   trigger: BackupTrigger
-  /** When the database got the row, by its own clock, or when an adopted snapshot was made. ISO 8601. */
+  /** When the row was inserted, by the clock of the database; for an adopted snapshot, when it was taken. ISO 8601. */
   insertedAt: string
   pinned: boolean
-  /** Whether the storage has its file. */
+  /** Whether the storage contains its file. */
   available: boolean
-  /** The source or the pre_restore snapshot of a restore that runs, or a file that is being read. */
+  /** It is the source or the pre_restore snapshot of a running restore, or its file is being read. */
   inUse: boolean
-  /** The run that prunes has just made it. */
+  /** The run that prunes has just created it. */
   justMade: boolean
-  /** The call itself left tables out. */
+  /** The caller left tables out. */
   partial: boolean
-  /** It lost rows, and nobody has accepted that. */
+  /** It is suspect and not accepted. */
   doubtful: boolean
   /** See findHold(). */
   held: boolean
@@ -32,17 +32,17 @@ export interface RetainedSnapshot {
 }
 
 export interface RetentionPolicy {
-  /** Snapshots kept per schema, and as many failed runs. */
+  /** Snapshots to keep per schema, and as many failed runs. */
   maxBackups: number
-  /** Days that scheduled snapshots are kept; null when no scheduled run asks. */
+  /** Days to keep scheduled snapshots; null unless a scheduled run prunes. */
   retentionDays: number | null
-  /** Snapshots that stay besides. */
+  /** Snapshots to keep in addition. */
   keep: KeepRules
-  /** By the clock of the database. */
+  /** The time of the database's clock. */
   now: Date
 }
 
-/** All rows, once each. Reasons are sentences for a human; a row that stays may have several. */
+/** Contains each row once. Reasons are texts for people. */
 export interface RetentionDecision {
   keep: Array<{ id: string, reasons: string[] }>
   remove: Array<{ id: string, reason: string }>
@@ -52,14 +52,19 @@ const heldReason = 'held until a suspect or an adopted snapshot is accepted, or 
 const dayMs = 24 * 60 * 60 * 1000
 
 /**
- * Which rows of the log stay and which go, and why. Pure and idempotent: applied to what it keeps, it keeps all of it. Only the age of
- * scheduled snapshots depends on a clock.
+ * Decides which rows of the log to keep and which to remove, with reasons. Pure and idempotent: applied to the rows
+ * that it keeps, it keeps all of them. Only the age of scheduled snapshots depends on the time.
  *
- * Per schema the newest `maxBackups` snapshots stay, and scheduled ones go when they are more than `retentionDays` days old. Held snapshots
- * stay and do not count; suspect ones count among themselves, and so do partial ones. Never removed: the newest snapshot of a schema, its newest
- * full one, the newest full one that is not suspect, its newest pre_restore one and the source of that restore, the newest of a period that
- * `keep` names, a pinned row, one in use, one that was made just now. Failed runs and rows without a file are no snapshots (fifty failed nights
- * must not evict fifty good ones); the newest `maxBackups` of either stay as history.
+ * Of each schema, keeps the newest `maxBackups` snapshots, and removes scheduled ones that are more than
+ * `retentionDays` days old. Held snapshots stay and do not count. Suspect snapshots are counted separately, and so are
+ * partial ones.
+ *
+ * Never removes the newest snapshot of a schema, its newest full one, its newest full one that is not suspect, its
+ * newest pre_restore one and the source of that restore, the newest one of a period of `keep`, a pinned row, one in
+ * use, and one that was just created.
+ *
+ * Failed runs and rows without a file do not count as snapshots: fifty failed nights must not replace fifty good
+ * snapshots. The newest `maxBackups` of each stay as history.
  */
 export function applyRetention (snapshots: RetainedSnapshot[], policy: RetentionPolicy): RetentionDecision {
   const decision: RetentionDecision = { keep: [], remove: [] }
@@ -67,75 +72,117 @@ export function applyRetention (snapshots: RetainedSnapshot[], policy: Retention
     const sorted = newestFirst(rows)
     const completed = sorted.filter(({ status }) => status !== 'failed')
     decideSnapshots(decision, completed.filter(({ available }) => available), schema, policy)
-    decideHistory(decision, sorted.filter(({ status }) => status === 'failed'), `failed runs of schema ${schema}`, policy)
-    decideHistory(decision, completed.filter(({ available }) => !available), `snapshots without a file of schema ${schema}`, policy)
+    const failed = sorted.filter(({ status }) => status === 'failed')
+    decideHistory(decision, failed, `failed runs of schema ${schema}`, policy)
+    const withoutFile = completed.filter(({ available }) => !available)
+    decideHistory(decision, withoutFile, `snapshots without a file of schema ${schema}`, policy)
   }
   return decision
 }
 
-/** @param good newest first */
-function decideSnapshots (decision: RetentionDecision, good: RetainedSnapshot[], schema: string, policy: RetentionPolicy): void {
-  const reasons = reasonsToKeep(good, schema, policy)
-  const places = { suspect: 0, partial: 0, good: 0 }
-  for (const snapshot of good) {
+/** @param snapshots newest first */
+function decideSnapshots (
+  decision: RetentionDecision,
+  snapshots: RetainedSnapshot[],
+  schema: string,
+  policy: RetentionPolicy
+): void {
+  const reasons = reasonsToKeep(snapshots, schema, policy)
+  const counts = { suspect: 0, partial: 0, good: 0 }
+  for (const snapshot of snapshots) {
     const kind = kindOf(snapshot)
     const what = kind === 'good' ? `of schema ${schema}` : `${kind} ones of schema ${schema}`
-    const place = snapshot.held ? -1 : places[kind]++
-    const faults = faultsOf(snapshot, place, what, policy)
-    const among = faults.length === 0 && !snapshot.held ? [`among the newest ${policy.maxBackups} ${what}`] : []
-    decide(decision, snapshot, [...reasons.get(snapshot) ?? [], ...among], faults)
+    const rank = snapshot.held ? -1 : counts[kind]++
+    const removal = reasonsToRemove(snapshot, rank, what, policy)
+    const among = removal.length === 0 && !snapshot.held ? [`among the newest ${policy.maxBackups} ${what}`] : []
+    decide(decision, snapshot, [...reasons.get(snapshot) ?? [], ...among], removal)
   }
 }
 
-/** Snapshots compete with those of their kind only. A loss that nobody has accepted never evicts what was there before it. */
-const kindOf = ({ doubtful, partial }: RetainedSnapshot): 'suspect' | 'partial' | 'good' => doubtful ? 'suspect' : partial ? 'partial' : 'good'
+/** Each kind is counted separately, so that suspect snapshots never replace the good ones before them. */
+const kindOf = ({ doubtful, partial }: RetainedSnapshot): 'suspect' | 'partial' | 'good' =>
+  doubtful ? 'suspect' : partial ? 'partial' : 'good'
 
-function reasonsToKeep (good: RetainedSnapshot[], schema: string, { keep }: RetentionPolicy): Map<RetainedSnapshot, string[]> {
+function reasonsToKeep (
+  snapshots: RetainedSnapshot[],
+  schema: string,
+  { keep }: RetentionPolicy
+): Map<RetainedSnapshot, string[]> {
   const reasons = new Map<RetainedSnapshot, string[]>()
   const add = (snapshot: RetainedSnapshot | undefined, reason: string): void => {
     if (snapshot !== undefined) reasons.set(snapshot, [...reasons.get(snapshot) ?? [], reason])
   }
-  const [newest] = good
-  const whole = good.find(isWhole)
-  const preRestore = good.find(({ trigger }) => trigger === 'pre_restore')
+  const [newest] = snapshots
+  const complete = snapshots.find(isComplete)
+  const good = snapshots.find((snapshot) => isFull(snapshot) && !snapshot.doubtful)
+  const preRestore = snapshots.find(({ trigger }) => trigger === 'pre_restore')
   add(newest, `the newest snapshot of schema ${schema}`)
-  if (whole !== newest) add(whole, `the newest snapshot of schema ${schema} that is no pre_restore and not partial`)
-  add(good.find((snapshot) => isFull(snapshot) && !snapshot.doubtful), `the newest full snapshot of schema ${schema} that is not suspect`)
+  if (complete !== newest) {
+    add(complete, `the newest snapshot of schema ${schema} that is not pre_restore and not partial`)
+  }
+  add(good, `the newest full snapshot of schema ${schema} that is not suspect`)
   if (preRestore !== newest) add(preRestore, `the newest pre_restore snapshot of schema ${schema}`)
-  if (preRestore !== undefined) add(good.find(({ preRestoreId }) => preRestoreId === preRestore.id), 'the source of the newest restore')
-  const periodic = good.filter((snapshot) => isWhole(snapshot) && !snapshot.doubtful).map((snapshot) => ({ snapshot, time: snapshot.insertedAt }))
-  for (const [{ snapshot }, periods] of keepPeriods(periodic, keep)) for (const period of periods) add(snapshot, period)
-  for (const snapshot of good) {
+  if (preRestore !== undefined) {
+    add(snapshots.find(({ preRestoreId }) => preRestoreId === preRestore.id), 'the source of the newest restore')
+  }
+  for (const [snapshot, periods] of newestOfPeriods(snapshots, keep)) {
+    for (const period of periods) add(snapshot, period)
+  }
+  for (const snapshot of snapshots) {
     if (snapshot.held) add(snapshot, heldReason)
-    if (snapshot.justMade) add(snapshot, 'made just now')
+    if (snapshot.justMade) add(snapshot, 'just created')
   }
   return reasons
 }
 
-/** A pre_restore snapshot may hold a few tables only. */
-const isWhole = ({ trigger, partial }: RetainedSnapshot): boolean => trigger !== 'pre_restore' && !partial
+/** The snapshots that `keep` names, each with its reasons. */
+function newestOfPeriods (snapshots: RetainedSnapshot[], keep: KeepRules): Array<[RetainedSnapshot, string[]]> {
+  const candidates = snapshots
+    .filter((snapshot) => isComplete(snapshot) && !snapshot.doubtful)
+    .map((snapshot) => ({ snapshot, time: snapshot.insertedAt }))
+  return [...keepPeriods(candidates, keep)].map(([{ snapshot }, periods]) => [snapshot, periods])
+}
 
-/** @param place among those it competes with, the newest being 0; -1 for one that competes with none */
-function faultsOf ({ trigger, insertedAt }: RetainedSnapshot, place: number, what: string, { maxBackups, retentionDays, now }: RetentionPolicy): string[] {
-  const faults: string[] = []
-  if (place >= maxBackups) faults.push(`beyond the newest ${maxBackups} ${what}`)
-  if (retentionDays !== null && trigger === 'scheduled' && now.getTime() - Date.parse(insertedAt) > retentionDays * dayMs) {
-    faults.push(`scheduled and older than ${retentionDays} days`)
+/** A pre_restore snapshot may contain only some of the tables. */
+const isComplete = ({ trigger, partial }: RetainedSnapshot): boolean => trigger !== 'pre_restore' && !partial
+
+/** @param rank among the snapshots of its kind, 0 for the newest; -1 for a held one, which does not count */
+function reasonsToRemove (
+  { trigger, insertedAt }: RetainedSnapshot,
+  rank: number,
+  what: string,
+  { maxBackups, retentionDays, now }: RetentionPolicy
+): string[] {
+  const reasons: string[] = []
+  const ageMs = now.getTime() - Date.parse(insertedAt)
+  if (rank >= maxBackups) reasons.push(`beyond the newest ${maxBackups} ${what}`)
+  if (retentionDays !== null && trigger === 'scheduled' && ageMs > retentionDays * dayMs) {
+    reasons.push(`scheduled and older than ${retentionDays} days`)
   }
-  return faults
+  return reasons
 }
 
 /** @param rows newest first */
-function decideHistory (decision: RetentionDecision, rows: RetainedSnapshot[], what: string, { maxBackups }: RetentionPolicy): void {
-  for (const [place, row] of rows.entries()) {
-    if (place < maxBackups) decide(decision, row, [`among the newest ${maxBackups} ${what}`], [])
-    // The storage may not have told of a file that is there
+function decideHistory (
+  decision: RetentionDecision,
+  rows: RetainedSnapshot[],
+  what: string,
+  { maxBackups }: RetentionPolicy
+): void {
+  for (const [rank, row] of rows.entries()) {
+    if (rank < maxBackups) decide(decision, row, [`among the newest ${maxBackups} ${what}`], [])
+    // A held row stays: its file may exist, although the storage did not list it
     else decide(decision, row, row.held ? [heldReason] : [], [`beyond the newest ${maxBackups} ${what}`])
   }
 }
 
-function decide (decision: RetentionDecision, snapshot: RetainedSnapshot, reasons: string[], faults: string[]): void {
-  const all = [...reasons, ...snapshot.pinned ? ['pinned'] : [], ...snapshot.inUse ? ['in use'] : []]
-  if (faults.length > 0 && all.length === 0) decision.remove.push({ id: snapshot.id, reason: faults.join('; ') })
-  else decision.keep.push({ id: snapshot.id, reasons: all })
+function decide (
+  decision: RetentionDecision,
+  { id, pinned, inUse }: RetainedSnapshot,
+  toKeep: string[],
+  toRemove: string[]
+): void {
+  const reasons = [...toKeep, ...pinned ? ['pinned'] : [], ...inUse ? ['in use'] : []]
+  if (toRemove.length > 0 && reasons.length === 0) decision.remove.push({ id, reason: toRemove.join('; ') })
+  else decision.keep.push({ id, reasons })
 }

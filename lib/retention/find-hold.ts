@@ -1,18 +1,19 @@
 import { type GuardedSnapshot, isDoubtful, isFull, newestFirst } from './guarded-snapshot.ts'
 
-/** Which snapshots of a schema are held: neither count nor age prunes them. */
+/** The held snapshots of a schema, which retention does not remove by count or age. */
 export interface Hold {
-  /** The newest suspect that waits, whose acceptance ends the hold; undefined without one. */
+  /** The newest pending suspect, whose acceptance ends the hold; undefined without a hold. */
   newestSuspect: GuardedSnapshot | undefined
-  /** The suspect that the hold began with. */
+  /** The suspect at which the hold began. */
   firstSuspect: GuardedSnapshot | undefined
   isHeld: (snapshot: GuardedSnapshot) => boolean
 }
 
 /**
- * A suspect waits until it is accepted, or until restores have replaced the tables that it names. From the first one that waits on, the full
- * snapshots before it are held that are not suspect. A later full snapshot that is not suspect ends the hold, and so does an acceptance of the
- * newest suspect. Adopted snapshots are held by themselves. Pure.
+ * Finds the held snapshots. A suspect is pending until it is accepted, or until restores have replaced the tables that
+ * it names. While one is pending, the full snapshots before the first pending one that are not suspect are held. A
+ * later full snapshot that is not suspect ends the hold, and so does the acceptance of the newest suspect. Adopted
+ * snapshots are held independently of suspects. Pure.
  */
 export function findHold (snapshots: GuardedSnapshot[]): Hold {
   const suspects: GuardedSnapshot[] = []
@@ -21,10 +22,11 @@ export function findHold (snapshots: GuardedSnapshot[]): Hold {
     if (!snapshot.answered) suspects.push(snapshot)
   }
   const firstSuspect = suspects.at(-1)
+  const isBefore = ({ ordinal }: GuardedSnapshot): boolean =>
+    firstSuspect !== undefined && ordinal < firstSuspect.ordinal
   return {
     newestSuspect: suspects[0],
     firstSuspect,
-    isHeld: (snapshot) => snapshot.adopted ||
-      (firstSuspect !== undefined && snapshot.ordinal < firstSuspect.ordinal && isFull(snapshot) && !isDoubtful(snapshot))
+    isHeld: (snapshot) => snapshot.adopted || (isBefore(snapshot) && isFull(snapshot) && !isDoubtful(snapshot))
   }
 }

@@ -5,17 +5,25 @@ export type GuardLimits = Required<GuardOptions>
 
 type RowCounts = Record<string, number | null>
 
-/** What the database held at one time: after a snapshot, or after a restore, which starts the comparison anew for the tables that it replaced. */
+/**
+ * The row counts of the database after a snapshot or after a restore. A restore restarts the comparison for the tables
+ * that it replaced.
+ */
 interface State { counts: RowCounts, isRestore: boolean }
 
 /**
- * The tables that a new full snapshot has lost, or that shrank by more than the limits allow, and `table: null` for all tables together. Null when there
- * are none. The baseline is the smallest number of rows in the last `window` full snapshots that are not suspect, so a table that is emptied now and
- * then raises no alarm. Pure.
- * @param earlier snapshots of the same schema that were made before, in any order
- * @param counts of the new one; null for a table that exists and was left out
+ * Finds the tables that a new full snapshot lacks or in which it has fewer rows than the limits allow, with `table:
+ * null` for the total of all tables. Returns null when there are none. The baseline is the smallest number of rows in
+ * the last `window` full snapshots that are not suspect, so that a table that is regularly emptied is not reported.
+ * Pure.
+ * @param earlier earlier snapshots of the same schema, in any order
+ * @param counts row counts of the new snapshot; null for a table that exists and was left out
  */
-export function findShrunkTables (earlier: CountedSnapshot[], counts: RowCounts, limits: GuardLimits): SuspectTable[] | null {
+export function findShrunkTables (
+  earlier: CountedSnapshot[],
+  counts: RowCounts,
+  limits: GuardLimits
+): SuspectTable[] | null {
   const states = statesOf(earlier, limits.window)
   const ignored = new Set(limits.ignoreTables)
   const names = new Set(states.flatMap((state) => Object.keys(state.counts)))
@@ -26,7 +34,9 @@ export function findShrunkTables (earlier: CountedSnapshot[], counts: RowCounts,
     const rowsBefore = baselineOf(states, table)
     const rows = count ?? 0
     const isGone = count === undefined
-    if (rowsBefore >= limits.minRows && (isGone || hasShrunk(rowsBefore, rows, limits))) found.push({ table, rowsBefore, rows })
+    if (rowsBefore >= limits.minRows && (isGone || hasShrunk(rowsBefore, rows, limits))) {
+      found.push({ table, rowsBefore, rows })
+    }
   }
   const isCounted = (table: string): boolean => !ignored.has(table) && countOf(counts, table) !== null
   const rowsBefore = totalBaseline(states, counts, isCounted)
@@ -37,10 +47,11 @@ export function findShrunkTables (earlier: CountedSnapshot[], counts: RowCounts,
 
 const hasShrunk = (before: number, now: number, { shrink }: GuardLimits): boolean => before - now > shrink * before
 
-/** A table may be called `__proto__`. */
-const countOf = (counts: RowCounts, table: string): number | null | undefined => Object.hasOwn(counts, table) ? counts[table] : undefined
+/** The name of a table may be `__proto__`. */
+const countOf = (counts: RowCounts, table: string): number | null | undefined =>
+  Object.hasOwn(counts, table) ? counts[table] : undefined
 
-/** Newest first; of snapshots the last `window`. */
+/** Newest first. Goes back as far as the last `window` snapshots. */
 function statesOf (earlier: CountedSnapshot[], window: number): State[] {
   const states: State[] = []
   let snapshots = 0
@@ -53,7 +64,10 @@ function statesOf (earlier: CountedSnapshot[], window: number): State[] {
   return states
 }
 
-/** A snapshot that lacks the table counts as one with no rows, when an older one has it: the table comes and goes. 0 without any. */
+/**
+ * A snapshot without the table counts as 0 rows when an older one has it: the table is not permanent. Returns 0 without
+ * any snapshot.
+ */
 function baselineOf (states: State[], table: string): number {
   let smallest = Number.POSITIVE_INFINITY
   let isAbsent = false
@@ -69,12 +83,12 @@ function baselineOf (states: State[], table: string): number {
 const totalOf = (counts: RowCounts, isCounted: (table: string) => boolean): number =>
   Object.entries(counts).reduce((sum, [table, rows]) => sum + (isCounted(table) ? rows ?? 0 : 0), 0)
 
-/** What a restore of some tables only left of the others is not known, so there the comparison of the totals ends. */
+/** Totals are compared back to the newest restore. After a restore of only some tables, the total is not known. */
 function totalBaseline (states: State[], now: RowCounts, isCounted: (table: string) => boolean): number {
   const totals: number[] = []
   for (const { counts, isRestore } of states) {
-    const isWhole = Object.keys(now).every((table) => !isCounted(table) || Object.hasOwn(counts, table))
-    if (!isRestore || isWhole) totals.push(totalOf(counts, isCounted))
+    const isComplete = Object.keys(now).every((table) => !isCounted(table) || Object.hasOwn(counts, table))
+    if (!isRestore || isComplete) totals.push(totalOf(counts, isCounted))
     if (isRestore) break
   }
   return totals.length === 0 ? 0 : Math.min(...totals)

@@ -1,4 +1,4 @@
-/** Items by key, each group in the order of the items. */
+/** Groups items by key. Each group has the order of the items. */
 export function groupBy<T> (items: T[], keyOf: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>()
   for (const item of items) groups.set(keyOf(item), [])

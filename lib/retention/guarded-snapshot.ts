@@ -1,33 +1,33 @@
 import type { BackupTrigger, SuspectTable } from '../../types/index.ts'
 
-/** A completed snapshot of one schema, as far as the guard looks at it. */
+/** The fields of a completed snapshot of one schema that the guard uses. */
 export interface GuardedSnapshot {
-  /** Order of insertion. */
+  /** The order of insertion. */
   ordinal: number
   trigger: BackupTrigger
-  /** The call itself left tables out. */
+  /** The caller left tables out. */
   partial: boolean
-  /** Found in the storage, and since then neither accepted nor followed by a restore. */
+  /** It was found in the storage and since then has neither been accepted nor been followed by a restore. */
   adopted: boolean
   suspect: SuspectTable[] | null
   accepted: boolean
-  /** A suspect that waits no more: restores have replaced the tables that it names. */
+  /** It is suspect and no longer pending, since restores have replaced the tables that it names. */
   answered: boolean
 }
 
-/** The same with the rows of its tables. */
+/** The same with the row counts of its tables. */
 export interface CountedSnapshot extends Omit<GuardedSnapshot, 'adopted' | 'answered'> {
-  /** Null for a table that exists and was left out. Null as a whole: not known. */
+  /** Null if unknown. The count of a table that exists and was left out is null. */
   rowCounts: Record<string, number | null> | null
-  /** Of a pre_restore snapshot whose restore succeeded: the replaced tables, and the rows that they had afterwards. */
+  /** For a pre_restore snapshot whose restore succeeded: the replaced tables and their row counts after it. */
   restoredRows: Record<string, number> | null
 }
 
-/** A snapshot that is compared, and that others are compared with: it leaves out only what the configuration says. */
+/** Whether the guard compares it with others. A full snapshot leaves out only what the configuration excludes. */
 export const isFull = ({ trigger, partial }: Pick<GuardedSnapshot, 'trigger' | 'partial'>): boolean =>
   !partial && (trigger === 'manual' || trigger === 'scheduled')
 
-/** A suspect that nobody has accepted. */
+/** Whether it is suspect and not accepted. */
 export const isDoubtful = ({ suspect, accepted }: Pick<GuardedSnapshot, 'suspect' | 'accepted'>): boolean =>
   suspect !== null && !accepted
 

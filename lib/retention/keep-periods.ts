@@ -1,6 +1,6 @@
 import type { KeepRules } from '../../types/index.ts'
 
-/** Name of the period, in UTC, that an instant lies in. */
+/** Returns the name of the period, in UTC, that contains a time. */
 const periods: Record<keyof KeepRules, (time: Date) => string> = {
   hourly: (time) => time.toISOString().slice(0, 13),
   daily: (time) => time.toISOString().slice(0, 10),
@@ -15,10 +15,17 @@ function mondayOf (time: Date): Date {
   return new Date(Date.UTC(time.getUTCFullYear(), time.getUTCMonth(), time.getUTCDate() - day))
 }
 
-const words: Record<keyof KeepRules, string> = { hourly: 'hour', daily: 'day', weekly: 'week from', monthly: 'month', yearly: 'year' }
+const words: Record<keyof KeepRules, string> = {
+  hourly: 'hour',
+  daily: 'day',
+  weekly: 'week from',
+  monthly: 'month',
+  yearly: 'year'
+}
 
 /**
- * The newest snapshot of each of the last N periods that have one, with the reasons: `the newest of day 2026-11-22`. Pure.
+ * Returns the newest snapshot of each of the last N periods that have one, with reasons such as `the newest of day
+ * 2026-11-22`. Pure.
  * @param newestFirst `time` in ISO 8601
  */
 export function keepPeriods<T extends { time: string }> (newestFirst: T[], rules: KeepRules): Map<T, string[]> {

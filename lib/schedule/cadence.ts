@@ -1,9 +1,9 @@
-/** When a schedule wants a backup. Pure: every replica gets the same slots for the same dates. */
+/** The slots of a schedule: the times of its backups. Pure: every replica gets the same slots for the same dates. */
 export interface Cadence {
-  /** The first slot after `after`, which is never that moment itself. */
+  /** The first slot later than `after`. */
   next: (after: Date) => Date
-  /** The newest slot that is not after `atOrBefore`; that moment itself, when it is one. */
+  /** The newest slot not later than `atOrBefore`, which may be `atOrBefore` itself. */
   previous: (atOrBefore: Date) => Date
-  /** A sentence for the log, to be told once, or null. */
+  /** A sentence to log once, or null. */
   warning: string | null
 }

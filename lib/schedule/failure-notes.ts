@@ -1,8 +1,11 @@
-/** How loud a failure is told: the same reason of the same slot is no news the second time. */
+/**
+ * The level at which to log a failure: lower when the same slot has failed before, lowest when it failed for the same
+ * reason.
+ */
 export interface FailureNotes {
-  /** By schema, or by whatever else fails. */
+  /** @param subject the schema, or another name of what fails */
   note: (subject: string, slot: number, reason: string) => 'error' | 'warn' | 'debug'
-  /** Tells how many failures came before the success. */
+  /** Returns the number of failures before the success. */
   forget: (subject: string) => number
 }
 
@@ -11,9 +14,9 @@ export function createFailureNotes (): FailureNotes {
   return {
     note (subject, slot, reason) {
       const before = notes.get(subject)
-      const isAnother = before === undefined || before.slot !== slot
-      notes.set(subject, { slot, reason, failures: isAnother ? 1 : before.failures + 1 })
-      if (isAnother) return 'error'
+      const isFirst = before === undefined || before.slot !== slot
+      notes.set(subject, { slot, reason, failures: isFirst ? 1 : before.failures + 1 })
+      if (isFirst) return 'error'
       return before.reason === reason ? 'debug' : 'warn'
     },
     forget (subject) {
@@ -24,7 +27,10 @@ export function createFailureNotes (): FailureNotes {
   }
 }
 
-/** What of an error may be logged: a message of our own, but no other, since a database's may hold row data. */
+/**
+ * The part of an error that may be logged. Only messages of this library are safe: one of the database may contain row
+ * data.
+ */
 export function describe (error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   const code = String((error as { code?: unknown }).code ?? '')

@@ -4,10 +4,10 @@ import type { Cadence } from './cadence.ts'
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
-/** More is taken for a slip of the pen. */
+/** A longer interval is probably a typing error. */
 const longestMs = 366 * dayMs
 
-/** Daily, and its fields are documented as a default, so nobody need be told of them. */
+/** The documented default: needs no warning about ignored fields. */
 const defaultCron = '0 2 * * *'
 
 type Fields = [minute: string, hour: string, dayOfMonth: string, month: string, dayOfWeek: string]
@@ -15,22 +15,26 @@ type Fields = [minute: string, hour: string, dayOfMonth: string, month: string, 
 interface Interval {
   ms: number
   text: string
-  /** What minute and hour say when nothing in them is ignored. */
+  /** The values of minute and hour of which nothing is ignored. */
   minute: string
   hour: string
 }
 
 /**
- * The simple converter: a step (`*` + `/N`) in the hour field is every N hours, else one in the minute field every N minutes, else daily.
+ * The simple converter: a step (`*` + `/N`) in the hour field means every N hours, otherwise one in the minute field
+ * means every N minutes, otherwise daily.
  *
- * N is taken at its word also beyond the field's range: `*` + `/48` is every 48 hours, where real cron would know no such hour. Slots are
- * multiples of the interval since the Unix epoch, in UTC.
- * @throws FST_BACKUP_OPTION_INVALID for anything but five fields, a step of 0 in any of them, and an interval above 366 days
+ * N may exceed the field's range: `*` + `/48` is every 48 hours, where cron has no such hour. Slots are multiples of
+ * the interval since the Unix epoch, in UTC.
+ * @throws FST_BACKUP_OPTION_INVALID for anything except five fields, for a step of 0 in one of them, and for an
+ * interval above 366 days
  */
 export function intervalCadence (cron: string): Cadence {
   const fields = splitFields(cron)
   const interval = readInterval(fields)
-  if (interval.ms > longestMs) throw new OptionInvalid(`option 'schedule.cron' is '${cron}', an interval above 366 days; take a shorter one`)
+  if (interval.ms > longestMs) {
+    throw new OptionInvalid(`option 'schedule.cron' is '${cron}', an interval above 366 days; use a shorter one`)
+  }
 
   return {
     next: (after) => new Date((Math.floor(after.getTime() / interval.ms) + 1) * interval.ms),
@@ -42,10 +46,11 @@ export function intervalCadence (cron: string): Cadence {
 function splitFields (cron: string): Fields {
   const fields = cron.trim().split(/\s+/)
   if (fields.length !== 5) {
-    throw new OptionInvalid(`option 'schedule.cron' takes five fields (minute, hour, day of month, month, day of week), not '${cron}'`)
+    const names = 'minute, hour, day of month, month, day of week'
+    throw new OptionInvalid(`option 'schedule.cron' takes five fields (${names}), not '${cron}'`)
   }
   if (fields.some((field) => /^\*\/0+$/.test(field))) {
-    throw new OptionInvalid(`option 'schedule.cron' is '${cron}', and a step of 0 never comes; take 1 or more`)
+    throw new OptionInvalid(`option 'schedule.cron' is '${cron}', and a step of 0 matches no time; use 1 or more`)
   }
   return fields as Fields
 }
@@ -67,14 +72,15 @@ function warningOf (fields: Fields, interval: Interval): string | null {
   const cron = fields.join(' ')
   const [minute, hour, dayOfMonth, month, dayOfWeek] = fields
   const ignored = [
-    { name: 'minute', value: minute, heeded: interval.minute },
-    { name: 'hour', value: hour, heeded: interval.hour },
-    { name: 'day of month', value: dayOfMonth, heeded: '*' },
-    { name: 'month', value: month, heeded: '*' },
-    { name: 'day of week', value: dayOfWeek, heeded: '*' }
-  ].filter(({ value, heeded }) => value !== heeded)
+    { name: 'minute', value: minute, used: interval.minute },
+    { name: 'hour', value: hour, used: interval.hour },
+    { name: 'day of month', value: dayOfMonth, used: '*' },
+    { name: 'month', value: month, used: '*' },
+    { name: 'day of week', value: dayOfWeek, used: '*' }
+  ].filter(({ value, used }) => value !== used)
   if (cron === defaultCron || ignored.length === 0) return null
 
-  return `option 'schedule.cron' is '${cron}', which interval mode takes as ${interval.text}, counted from 1970-01-01T00:00Z; ignored: ` +
-    `${ignored.map(({ name, value }) => `${name} (${value})`).join(', ')}; schedule.mode 'calendar' heeds every field`
+  const names = ignored.map(({ name, value }) => `${name} (${value})`).join(', ')
+  return `option 'schedule.cron' is '${cron}', which interval mode takes as ${interval.text}, ` +
+    `counted from 1970-01-01T00:00Z; ignored: ${names}; schedule.mode 'calendar' uses every field`
 }

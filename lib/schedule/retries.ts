@@ -2,11 +2,14 @@ import type { Clock } from '../clock.ts'
 
 const longestPauseMs = 10 * 60_000
 
-/** When a slot that is not served yet is tried again. */
+/** When to retry a slot. */
 export interface Retries {
-  /** Gives the time of the next attempt. The pause grows only with failures: a busy schema may be free at any moment. */
+  /**
+   * Returns the time of the next attempt. Only failures make the pause longer: a busy schema can become free at any
+   * time.
+   */
   add: (schema: string, slot: number, outcome: 'busy' | 'retry') => number
-  /** When the schema's next attempt at the slot is due, in milliseconds since the Unix epoch; 0 when nothing holds it up. */
+  /** When the next attempt is due, in milliseconds since the Unix epoch; 0 for a slot without an earlier attempt. */
   dueAt: (schema: string, slot: number) => number
   forget: (schema: string) => void
 }
@@ -29,10 +32,10 @@ export function createRetries (clock: Clock, retryMs: number): Retries {
   }
 }
 
-/** Doubles with each failure, from `retryMs` to ten minutes. */
+/** Milliseconds. Doubles with each failure, from `retryMs` to ten minutes. */
 export function pauseAfter (failures: number, retryMs: number): number {
   return withJitter(Math.max(retryMs, Math.min(retryMs * 2 ** (failures - 1), longestPauseMs)))
 }
 
-/** Up to a quarter more, so that replicas that failed together do not come back together. */
+/** Adds up to a quarter, so that replicas that failed at the same time do not retry at the same time. */
 const withJitter = (ms: number): number => Math.round(ms * (1 + Math.random() / 4))

@@ -2,26 +2,31 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import { describe } from './failure-notes.ts'
 
-/** What is known of the schemas to back up. */
+/** The schemas to back up, as far as they are known. */
 export interface KnownSchemas {
   /** The newest list; null before the first one. */
   names: string[] | null
-  /** Why no newer list could be had, and since when; null when the last attempt gave one. */
+  /** Why there is no newer list, and since when; null when the last call returned one. */
   failure: { reason: string, since: Date } | null
 }
 
-/** What an attempt gave: a list, or a failure beside the list before it. */
-type Answer = { names: string[], failure: null } | { names: string[] | null, failure: NonNullable<KnownSchemas['failure']> }
+/** The result of a call: a list, or a failure with the previous list. */
+type Answer =
+  | { names: string[], failure: null }
+  | { names: string[] | null, failure: NonNullable<KnownSchemas['failure']> }
 
 export interface SchemaList {
-  /** Asks the owner's function; whoever asks while an answer is awaited gets the same one. Never rejects. */
+  /** Calls the application's function. Calls at the same time share one result. Never rejects. */
   ask: () => Promise<Answer>
-  /** Asks when the answer is older than a minute, and waits a second for it: a function that hangs is a failure as well. */
+  /**
+   * Calls it when the result is older than a minute, and waits up to a second. A function that does not return is a
+   * failure.
+   */
   known: () => Promise<KnownSchemas>
 }
 
 const freshMs = 60_000
-const patienceMs = 1000
+const timeoutMs = 1000
 
 export function createSchemaList (schemas: () => Promise<string[]> | string[], clock: Clock): SchemaList {
   let known: KnownSchemas = { names: null, failure: null }
@@ -29,7 +34,7 @@ export function createSchemaList (schemas: () => Promise<string[]> | string[], c
   let askedAt = clock.now()
   let asking: Promise<Answer> | undefined
 
-  async function look (): Promise<Answer> {
+  async function request (): Promise<Answer> {
     askedAt = clock.now()
     const answer = await answerOf()
     known = answer
@@ -46,7 +51,7 @@ export function createSchemaList (schemas: () => Promise<string[]> | string[], c
     }
   }
 
-  const ask = async (): Promise<Answer> => await (asking ??= look())
+  const ask = async (): Promise<Answer> => await (asking ??= request())
 
   return {
     ask,
@@ -54,7 +59,7 @@ export function createSchemaList (schemas: () => Promise<string[]> | string[], c
       const now = clock.now().getTime()
       if (Math.abs(now - answeredAt) < freshMs) return known
       const waits = new AbortController()
-      await Promise.race([ask(), delay(patienceMs, undefined, { signal: waits.signal }).catch(() => {})])
+      await Promise.race([ask(), delay(timeoutMs, undefined, { signal: waits.signal }).catch(() => {})])
       waits.abort()
       const isHanging = asking !== undefined && now - askedAt.getTime() >= freshMs
       return isHanging ? { names: known.names, failure: { reason: 'no answer', since: askedAt } } : known

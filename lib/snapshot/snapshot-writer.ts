@@ -52,16 +52,16 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
   const { queue } = data
   let transcode = createCopyToJson([])
   let rows = 0
-  let isFirstTable = true
+  let tables = 0
+  let endBytes = 0
   const write = (text: string): void => { queue.append(Buffer.from(text)) }
 
   write('{\n')
   return {
-    get bytes () { return data.position },
+    get bytes () { return data.position + endBytes },
     startTable ({ name, columns }) {
-      write(`${isFirstTable ? '' : ',\n'}${JSON.stringify(name)}:[`)
+      write(`${tables++ === 0 ? '' : ',\n'}${JSON.stringify(name)}:[`)
       transcode = createCopyToJson(columns.map(encodedColumn))
-      isFirstTable = false
       rows = 0
     },
     writeRow (bytes, start, end) {
@@ -75,8 +75,10 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
     },
     async finish (counted) {
       write('\n}')
-      const complete = { ...counted, checksum: await data.finish() }
-      return await finishFile(file, complete, headSize, data.position)
+      const manifest = { ...counted, checksum: await data.finish() }
+      const written = await finishFile(file, manifest, headSize, data.position)
+      endBytes = fileEnd.length
+      return written
     },
     async discard () {
       await data.settled()

@@ -7,8 +7,9 @@ import { createWorkerRunner } from './worker-runner.ts'
 export const findWorkerEntry = (): URL | undefined => entryBeside(import.meta.url)
 
 /**
- * The worker's file beside a module. Undefined where there is none: a bundler that put everything into one file has left it behind.
- * @param module what the module's import.meta.url says: nothing in a CommonJS bundle, and not always a file
+ * Returns the worker's file beside a module. Undefined when it is missing, as with a bundler that puts everything into
+ * one file.
+ * @param module the module's import.meta.url: undefined in a CommonJS bundle, and not always a file
  */
 export function entryBeside (module: string | undefined): URL | undefined {
   if (module?.startsWith('file:') !== true) return undefined
@@ -16,28 +17,37 @@ export function entryBeside (module: string | undefined): URL | undefined {
   return existsSync(entry) ? entry : undefined
 }
 
-/** Runs in worker threads, where wanted and possible; `warn` is told why they are not. */
-export function createRunner (sql: Sql, wanted: boolean, entry: URL | undefined, warn: (reason: string) => void): Runner {
-  if (!wanted) return createLocalRunner(sql)
+/**
+ * Creates a runner with worker threads when `inWorkers` is set and they are possible. Calls `warn` with the reason when
+ * they are not.
+ */
+export function createRunner (
+  sql: Sql,
+  inWorkers: boolean,
+  entry: URL | undefined,
+  warn: (reason: string) => void
+): Runner {
+  if (!inWorkers) return createLocalRunner(sql)
   const settings = poolSettings(sql)
   if (settings !== undefined && entry !== undefined) return createWorkerRunner(settings, passwordOf(sql), entry)
   warn(entry === undefined
-    ? "the worker's file is not there, as in a bundle; keep fastify-backup out of the bundle"
-    : 'the connection has a function that no other thread can have: its socket, or one in ssl')
+    ? "the worker's file is missing, as in a bundle; keep fastify-backup out of the bundle"
+    : 'the connection has a function that can not be passed to another thread: its socket, or one in ssl')
   return createLocalRunner(sql)
 }
 
-/** What the owner's function says to each connection. */
+/** Calls the application's function for each connection. */
 const passwordOf = ({ options }: Sql) => async (): Promise<string> => {
   const { pass } = options as unknown as { pass: () => Promise<unknown> }
   try {
     const password = await pass()
     if (typeof password === 'string') return password
   } catch (error) {
-    // Its message may hold anything
+    // Its message may contain anything
     throw passwordUnknown(error instanceof Error ? error.name : typeof error)
   }
-  throw passwordUnknown('it gave no string')
+  throw passwordUnknown('it did not return a string')
 }
 
-const passwordUnknown = (reason: string): Error => new DatabaseUnavailable(`the function that gives the password failed: ${reason}`)
+const passwordUnknown = (reason: string): Error =>
+  new DatabaseUnavailable(`the function that returns the password failed: ${reason}`)

@@ -6,23 +6,35 @@ import type { StoredFile } from '../storage/stored-file.ts'
 import type { Progress } from '../../types/index.ts'
 import type { PortableError } from './portable-error.ts'
 
-/** What a worker is started with. */
-export type RunRequest = { kind: 'read', file: StoredFile | null, limits?: ReadLimits | undefined } | DatabaseRun
+/** The workerData of a worker. */
+export type RunRequest =
+  | { kind: 'read', file: StoredFile | null, limits?: ReadLimits | undefined }
+  | DatabaseRun
 
-/** A run that takes a connection of its own. */
-export type DatabaseRun = { settings: PoolSettings } & ({ kind: 'snapshot', job: SnapshotJob } | { kind: 'restore', job: RestoreJob })
+/** A run that opens a connection to the database. */
+export type DatabaseRun =
+  & { settings: PoolSettings }
+  & ({ kind: 'snapshot', job: SnapshotJob } | { kind: 'restore', job: RestoreJob })
 
 /**
- * What a worker asks the main thread in the course of a run: the hooks by their names, the bytes of the snapshot, and the password where a
- * function knows it.
+ * What a worker asks the main thread during a run: to call the hook with that name, for the bytes of the snapshot, and
+ * for the password when the application passed a function for it.
  */
-export type Question = 'onLocked' | 'onWritten' | 'onPreRestoreStarted' | 'onPreRestoreWritten' | 'open' | 'read' | 'close' | 'password'
+export type Question =
+  | 'onLocked'
+  | 'onWritten'
+  | 'onPreRestoreStarted'
+  | 'onPreRestoreWritten'
+  | 'open'
+  | 'read'
+  | 'close'
+  | 'password'
 
 export type FromWorker =
   | { type: 'question', id: number, question: Question, value: unknown }
   | { type: 'progress', progress: Progress }
   | { type: 'completed', result: unknown }
-  /** `refused` is the question whose refusal the run failed for, if it was that. */
+  /** `refused` is the question whose refusal made the run fail; undefined for another cause. */
   | { type: 'failed', error: PortableError, refused: number | undefined }
 
 export type ToWorker =

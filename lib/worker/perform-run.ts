@@ -10,55 +10,71 @@ import type { DatabaseRun, FromWorker, Question, RunRequest, ToWorker } from './
 import { fromPortable, toPortable } from './portable-error.ts'
 import { throttleProgress } from './throttle-progress.ts'
 
-/** The main thread, as a run in a worker sees it. */
+/** The main thread, as a worker accesses it. */
 interface MainThread {
   ask: (question: Question, value?: unknown) => Promise<unknown>
-  tell: (message: FromWorker) => void
+  send: (message: FromWorker) => void
   signal: AbortSignal
-  /** The question that it refused with this error. */
+  /** The question that the main thread refused with this error; undefined for another error. */
   refusedWith: (error: unknown) => number | undefined
 }
 
 /**
- * One run from the connection to the file, in a worker: what has to happen on the main thread is asked for by messages. Closes the port at
- * the end.
- * @param port null outside of a worker, where nothing is to be done
- * @param prepareThread is called first, in a worker
+ * Does one run in a worker, from the connection to the file. Asks the main thread by messages for what only that can
+ * do. Closes the port at the end.
+ * @param port null outside of a worker, where this does nothing
+ * @param prepareThread called first, in a worker
  */
-export async function performRun (port: MessagePort | null, request: RunRequest, prepareThread: () => void = () => {}): Promise<void> {
+export async function performRun (
+  port: MessagePort | null,
+  request: RunRequest,
+  prepareThread: () => void = () => {}
+): Promise<void> {
   if (port === null) return
   prepareThread()
   const main = listen(port)
   const database = request.kind === 'read' ? undefined : connect(main, request)
   try {
     const result = request.kind === 'read' ? await readFile(main, request) : await database?.perform()
-    main.tell({ type: 'completed', result })
+    main.send({ type: 'completed', result })
   } catch (thrown) {
     const error = database?.causeOf(thrown) ?? thrown
-    main.tell({ type: 'failed', error: toPortable(error), refused: main.refusedWith(error) })
+    main.send({ type: 'failed', error: toPortable(error), refused: main.refusedWith(error) })
   } finally {
-    // Told before: nobody has to wait for it
+    // The result has been sent: the main thread does not wait for the connection to close
     await database?.close()
     port.close()
   }
 }
 
-// A run loads what it needs, and no more: what checks a manifest takes 0.4 s to load, and a backup has none to check
+// A run loads only the modules that it needs: the validator of manifests takes 0.4 s to load, and a backup does not use
+// it
 
 async function readFile (main: MainThread, { file, limits }: Extract<RunRequest, { kind: 'read' }>): Promise<unknown> {
   const { readThrough } = await import('../snapshot/find-problems.ts')
   return await readThrough({ ...readHooks(main, file), limits })
 }
 
-/** A connection of its own, and what is done on it. */
-function connect (main: MainThread, request: DatabaseRun): { perform: () => Promise<unknown>, causeOf: (error: unknown) => unknown, close: () => Promise<void> } {
-  let unknownPassword: unknown
-  // What this function rejects with, postgres.js 3.4.9 leaves to nobody, and that ends the thread
-  const sql = connectBySettings(request.settings, async () => await main.ask('password').catch(async (error: unknown) => {
-    unknownPassword = error
-    await sql.end({ timeout: 0 })
-    return await new Promise<never>(() => {})
-  }) as string)
+/** The connection of a run. */
+interface RunConnection {
+  perform: () => Promise<unknown>
+  /** Returns the cause of an error of perform(): the missing password, or the error itself. */
+  causeOf: (error: unknown) => unknown
+  close: () => Promise<void>
+}
+
+function connect (main: MainThread, request: DatabaseRun): RunConnection {
+  let passwordError: unknown
+  // postgres.js 3.4.9 does not handle a rejection of this function, and an unhandled rejection ends the thread
+  const sql = connectBySettings(request.settings, async () => {
+    try {
+      return await main.ask('password') as string
+    } catch (error) {
+      passwordError = error
+      await sql.end({ timeout: 0 })
+      return await new Promise<never>(() => {})
+    }
+  })
   return {
     perform: async () => {
       if (request.kind === 'snapshot') {
@@ -68,8 +84,8 @@ function connect (main: MainThread, request: DatabaseRun): { perform: () => Prom
       const { restoreSnapshot } = await import('../restore/restore-snapshot.ts')
       return await restoreSnapshot(sql, request.job, restoreHooks(main, request.job))
     },
-    // A request to cancel has a connection of its own, whose password may be the one that is missing
-    causeOf: (error) => main.signal.aborted ? error : unknownPassword ?? error,
+    // After an abort, the missing password may be that of the connection for the cancel request
+    causeOf: (error) => main.signal.aborted ? error : passwordError ?? error,
     close: async () => { await sql.end({ timeout: 1 }) }
   }
 }
@@ -85,24 +101,24 @@ function listen (port: MessagePort): MainThread {
       aborting.abort(fromPortable(message.reason))
       return
     }
-    const asker = waiting.get(message.id)
+    const question = waiting.get(message.id)
     waiting.delete(message.id)
     if (message.type === 'answer') {
-      asker?.resolve(message.value)
+      question?.resolve(message.value)
     } else {
       const error = fromPortable(message.error)
       refusals.set(error, message.id)
-      asker?.reject(error)
+      question?.reject(error)
     }
   })
 
-  const tell = (message: FromWorker): void => { port.postMessage(message) }
+  const send = (message: FromWorker): void => { port.postMessage(message) }
   return {
-    tell,
+    send,
     ask: async (question, value) => await new Promise((resolve, reject) => {
       const id = ++questions
       waiting.set(id, { resolve, reject })
-      tell({ type: 'question', id, question, value })
+      send({ type: 'question', id, question, value })
     }),
     signal: aborting.signal,
     refusedWith: (error) => refusals.get(error)
@@ -113,18 +129,18 @@ function snapshotHooks (main: MainThread): SnapshotHooks {
   return {
     async onLocked () { await main.ask('onLocked') },
     async onWritten (written: WrittenSnapshot) { await main.ask('onWritten', written) },
-    onProgress: throttleProgress((progress) => { main.tell({ type: 'progress', progress }) }),
+    onProgress: throttleProgress((progress) => { main.send({ type: 'progress', progress }) }),
     signal: main.signal
   }
 }
 
 function readHooks (main: MainThread, file: StoredFile | null): ReadHooks {
   return {
-    // Opened here, not one byte of it takes time from the main thread
+    // A file that the worker opens itself takes no time of the main thread
     open: async () => file === null
       ? readStream(main, await main.ask('open') as number)
       : addAbortSignal(main.signal, await openStoredFile(file)),
-    onProgress: throttleProgress((progress) => { main.tell({ type: 'progress', progress }) }),
+    onProgress: throttleProgress((progress) => { main.send({ type: 'progress', progress }) }),
     signal: main.signal
   }
 }
@@ -138,22 +154,22 @@ function restoreHooks (main: MainThread, { file }: RestoreJob): RestoreHooks {
   }
 }
 
-/** The bytes of a stream of the main thread. One chunk is on its way while the one before it is read. */
+/** Reads a stream of the main thread. The next chunk is requested while the current one is processed. */
 function readStream (main: MainThread, stream: number): Readable {
-  const askForNext = (): Promise<unknown> => {
+  const requestNext = (): Promise<unknown> => {
     const next = main.ask('read', stream)
-    // Nobody may come for it any more
+    // The reader may have ended, and would not handle the rejection
     next.catch(() => {})
     return next
   }
 
   async function * chunks (): AsyncGenerator<Buffer> {
-    let next = askForNext()
+    let next = requestNext()
     try {
       for (;;) {
         const chunk = await next as Uint8Array | null
         if (chunk === null) return
-        next = askForNext()
+        next = requestNext()
         yield Buffer.from(chunk.buffer)
       }
     } finally {

@@ -7,23 +7,26 @@ import { type SnapshotHooks, type SnapshotJob, takeSnapshot } from '../backup/ta
 import type { StoredFile } from '../storage/stored-file.ts'
 import { readThrough } from '../snapshot/find-problems.ts'
 
-/** Where runs take place: the work of a run from its connection to its file, without the log, the events and the storage, which its hooks reach. */
+/**
+ * Does the work of a run, from the connection to the file, in this thread or in a worker thread. Log, events and
+ * storage are not part of it; the hooks access them.
+ */
 export interface Runner {
   takeSnapshot: (job: SnapshotJob, hooks: SnapshotHooks) => Promise<void>
   restoreSnapshot: (job: RestoreJob, hooks: RestoreHooks) => Promise<RestoredSnapshot>
-  /** Reads a snapshot to its end, and needs no database. `file` as in RestoreJob. */
+  /** Reads a snapshot to its end, without a database. `file` as in RestoreJob. */
   readThrough: (file: StoredFile | null, hooks: ReadHooks) => Promise<ReadSnapshot>
-  /** Ends what has not ended by itself. */
+  /** Ends the runs that are still running. */
   close: () => Promise<void>
 }
 
-/** Runs take place in this thread, on the pool itself. */
+/** Does runs in this thread, with connections of the pool. */
 export function createLocalRunner (sql: Sql): Runner {
   return {
     takeSnapshot: async (job, hooks) => { await takeSnapshot(sql, job, hooks) },
     restoreSnapshot: async (job, hooks) => await restoreSnapshot(sql, job, hooks),
     readThrough: async (file, hooks) => await readThrough(hooks),
-    // The pool ends them
+    // Runs end when the pool ends
     async close () {}
   }
 }

@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream'
 
-/** Streams of this thread, read by another one a chunk at a time. */
+/** Streams of this thread that another thread reads, one chunk at a time. */
 export interface ServedStreams {
-  /** Opens one and gives its number. */
+  /** Opens a stream and returns its number. */
   open: () => Promise<number>
-  /** The next bytes, in memory of their own; null at the end. Rejects with the error of the stream. */
+  /**
+   * Returns the next bytes, in memory that can be transferred; null at the end. Rejects with the error of the stream.
+   */
   read: (stream: number) => Promise<Uint8Array | null>
   close: (stream: number) => void
   closeAll: () => void
@@ -17,14 +19,14 @@ export function createServedStreams (open: () => Promise<Readable>): ServedStrea
   return {
     async open () {
       const stream = await open()
-      // It is told to who reads next; before that nobody listens, and it would end the process
+      // The next read() reports the error. Without a listener, an error before that read would end the process
       stream.on('error', () => {})
       if (isClosed) stream.destroy()
       return streams.push({ stream, chunks: stream[Symbol.asyncIterator]() }) - 1
     },
     async read (number) {
       const next = await streams[number]?.chunks.next()
-      // The message would take along all the memory that a piece of it belongs to
+      // A chunk may be a part of a larger buffer, and a transfer always moves a complete buffer
       return next === undefined || next.done === true ? null : new Uint8Array(next.value)
     },
     close (number) { streams[number]?.stream.destroy() },

@@ -4,10 +4,14 @@ import type { Progress } from '../../types/index.ts'
 export const progressInterval = 100
 
 /**
- * The first report of each phase, then one now and then, and the last: each one takes time on the main thread.
- * @param now milliseconds
+ * Passes on the first report of each phase, at most one per interval after that, and the last, since each report takes
+ * time on the main thread.
+ * @param now returns milliseconds
  */
-export function throttleProgress (report: (progress: Progress) => void, now: () => number = () => performance.now()): (progress: Progress) => void {
+export function throttleProgress (
+  report: (progress: Progress) => void,
+  now: () => number = () => performance.now()
+): (progress: Progress) => void {
   let phase = ''
   let next = 0
   return (progress) => {

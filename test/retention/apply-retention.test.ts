@@ -121,7 +121,7 @@ t.test('snapshots of what was restored over, perhaps of a few tables, never evic
   t.strictSame(kept(decision), ['pre1', 'pre2', 'whole'])
   t.strictSame(decision.keep.at(-1), {
     id: 'whole',
-    reasons: ['the newest snapshot of schema public that is no pre_restore and not partial', 'the newest full snapshot of schema public that is not suspect']
+    reasons: ['the newest snapshot of schema public that is not pre_restore and not partial', 'the newest full snapshot of schema public that is not suspect']
   })
 })
 
@@ -130,7 +130,7 @@ t.test('the newest snapshot of what was restored over stays, and what was made j
   const decision = applyRetention(rows, policy())
   t.strictSame(removed(decision), ['old'])
   t.strictSame(decision.keep.slice(2), [
-    { id: 'pre', reasons: ['the newest pre_restore snapshot of schema public'] }, { id: 'made', reasons: ['made just now'] }
+    { id: 'pre', reasons: ['the newest pre_restore snapshot of schema public'] }, { id: 'made', reasons: ['just created'] }
   ])
 })
 
@@ -144,7 +144,7 @@ t.test('partial snapshots count among themselves', async (t) => {
       { id: 'p2', reasons: ['among the newest 2 partial ones of schema public'] },
       {
         id: 'f4',
-        reasons: ['the newest snapshot of schema public that is no pre_restore and not partial',
+        reasons: ['the newest snapshot of schema public that is not pre_restore and not partial',
           'the newest full snapshot of schema public that is not suspect', 'among the newest 2 of schema public']
       },
       { id: 'f5', reasons: ['among the newest 2 of schema public'] }

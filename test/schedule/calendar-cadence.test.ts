@@ -56,8 +56,8 @@ t.test('what is no expression, and what never comes, is refused', async (t) => {
   for (const cron of ['', 'nonsense', '0 2 * *', '0 0 2 * * *', '0 2 * * * * 2030', '60 * * * *', '* 24 * * *', '*/0 * * * *', '0 0 * * 8', '@reboot']) {
     refused(cron, /^option 'schedule\.cron' is '.*', which calendar mode can not read: .+/)
   }
-  refused('2030-01-01T00:00:00', /a date is no schedule/)
-  for (const cron of ['0 0 30 2 *', '0 0 31 4,6,9,11 *']) refused(cron, /^option 'schedule\.cron' is '.*', and that never comes$/)
+  refused('2030-01-01T00:00:00', /a date is not a schedule/)
+  for (const cron of ['0 0 30 2 *', '0 0 31 4,6,9,11 *']) refused(cron, /^option 'schedule\.cron' is '.*', which matches no date$/)
 })
 
 t.test('what is no zone is refused, the empty one included', async (t) => {

@@ -132,7 +132,7 @@ t.test('a row asks to wait only when the piece before it is still being written'
 t.test('a row of another shape than its table is refused', async (t) => {
   const { writer } = await useWriter(t)
   writer.startTable(users)
-  t.throws(() => writeLine(writer, '1\tAda\n'), { message: /other fields than its table has columns/ })
+  t.throws(() => writeLine(writer, '1\tAda\n'), { message: /more or fewer fields than its table has columns/ })
 })
 
 t.test('a disk that takes a few bytes at a time gets all of them', async (t) => {

@@ -42,7 +42,7 @@ t.test('without the worker\'s file, as in a bundle, it is the main thread again'
   const sql = postgres({ max: 2 })
   const told: string[] = []
   const runner = createRunner(sql, true, undefined, (reason) => { told.push(reason) })
-  t.strictSame(told, ["the worker's file is not there, as in a bundle; keep fastify-backup out of the bundle"])
+  t.strictSame(told, ["the worker's file is missing, as in a bundle; keep fastify-backup out of the bundle"])
   const failure = new Error('of open')
   const hooks = { open: async () => { throw failure }, onProgress () {}, signal: new AbortController().signal }
   const thrown = await runner.readThrough(null, hooks).catch((error) => error)

@@ -219,7 +219,7 @@ t.test('a password that a function gives', async (t) => {
   const failures: Array<[give: () => unknown, message: RegExp]> = [
     [() => { throw new RangeError('hunter2') }, /password failed: RangeError/],
     [() => { throw 'hunter2' }, /password failed: string/], // eslint-disable-line no-throw-literal -- which is what is looked at
-    [() => undefined, /password failed: it gave no string/]
+    [() => undefined, /password failed: it did not return a string/]
   ]
   for (const [failing, message] of failures) {
     give = failing
