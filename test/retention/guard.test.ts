@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../support/fast-check.ts'
 import t from 'tap'
 import { findHold } from '../../lib/retention/find-hold.ts'
 import { findShrunkTables, type GuardLimits } from '../../lib/retention/find-shrunk-tables.ts'
@@ -8,51 +8,77 @@ const limits: GuardLimits = { shrink: 0.5, minRows: 100, window: 3, ignoreTables
 
 type Snapshot = GuardedSnapshot & CountedSnapshot
 
-const snapshot = (ordinal: number, rowCounts: Snapshot['rowCounts'], rest: Partial<Snapshot> = {}): Snapshot =>
-  ({ ordinal, trigger: 'scheduled', partial: false, adopted: false, suspect: null, accepted: false, answered: false, rowCounts, restoredRows: null, ...rest })
+const snapshot = (ordinal: number, rowCounts: Snapshot['rowCounts'], rest: Partial<Snapshot> = {}): Snapshot => ({
+  ordinal,
+  trigger: 'scheduled',
+  partial: false,
+  adopted: false,
+  suspect: null,
+  accepted: false,
+  answered: false,
+  rowCounts,
+  restoredRows: null,
+  ...rest
+})
 const suspect = [{ table: 'users', rowsBefore: 1000, rows: 0 }]
-/** The names of what shrank; `*` for all tables together. */
-const shrunk = (earlier: Snapshot[], counts: Record<string, number | null>, rest: Partial<GuardLimits> = {}): string[] =>
-  (findShrunkTables(earlier, counts, { ...limits, ...rest }) ?? []).map(({ table }) => table ?? '*')
+/** The names of the shrunk tables; `*` for the total. */
+const shrunk = (
+  earlier: Snapshot[],
+  counts: Record<string, number | null>,
+  rest: Partial<GuardLimits> = {}
+): string[] => (findShrunkTables(earlier, counts, { ...limits, ...rest }) ?? []).map(({ table }) => table ?? '*')
 
 t.test('the first snapshot is never suspect', async (t) => {
   t.equal(findShrunkTables([], { users: 0 }, limits), null)
 })
 
-t.test('a table that lost more than its share makes the snapshot suspect, and so do all together', async (t) => {
+t.test('a table that lost too many rows makes the snapshot suspect, and so does the total', async (t) => {
   t.strictSame(findShrunkTables([snapshot(1, { users: 1000, items: 300 })], { users: 499, items: 150 }, limits),
     [{ table: 'users', rowsBefore: 1000, rows: 499 }, { table: null, rowsBefore: 1300, rows: 649 }])
-  t.strictSame(shrunk([snapshot(1, { users: 1000 })], { users: 500 }), [], 'half of them may go')
+  t.strictSame(shrunk([snapshot(1, { users: 1000 })], { users: 500 }), [], 'half of the rows may be lost')
   t.strictSame(shrunk([snapshot(1, { users: 1000 })], { users: 999 }, { shrink: 0 }), ['users', '*'])
 })
 
-t.test('small tables are not looked at, but for what they lose together', async (t) => {
+t.test('small tables are ignored, except in the total', async (t) => {
   t.strictSame(shrunk([snapshot(1, { a: 99 })], { a: 0 }), [])
   t.strictSame(shrunk([snapshot(1, { a: 99, b: 99 })], { a: 0, b: 0 }), ['*'])
 })
 
-t.test('a table that no longer exists makes it suspect, also where any share may be lost', async (t) => {
-  t.strictSame(findShrunkTables([snapshot(1, { users: 100, items: 1_000_000 })], { items: 1_000_000 }, { ...limits, shrink: 0.99 }),
-    [{ table: 'users', rowsBefore: 100, rows: 0 }])
+t.test('a table that no longer exists makes the snapshot suspect, whatever share may be lost', async (t) => {
+  t.strictSame(
+    findShrunkTables(
+      [snapshot(1, { users: 100, items: 1_000_000 })],
+      { items: 1_000_000 },
+      { ...limits, shrink: 0.99 }
+    ),
+    [{ table: 'users', rowsBefore: 100, rows: 0 }]
+  )
 })
 
-t.test('a table that exists and is left out is not gone, and counts in no total', async (t) => {
+t.test('a table that exists and is left out is not lost, and does not count in the total', async (t) => {
   t.strictSame(shrunk([snapshot(1, { users: 1000, items: 200 })], { users: null, items: 200 }), [])
   t.strictSame(shrunk([snapshot(1, { users: null, items: 200 })], { users: 3, items: 200 }), [])
 })
 
-t.test('ignored tables may do what they like', async (t) => {
-  t.strictSame(shrunk([snapshot(1, { jobs: 1000, items: 200 })], { jobs: 0, items: 200 }, { ignoreTables: ['jobs'] }), [])
+t.test('ignored tables are not compared', async (t) => {
+  t.strictSame(
+    shrunk([snapshot(1, { jobs: 1000, items: 200 })], { jobs: 0, items: 200 }, { ignoreTables: ['jobs'] }),
+    []
+  )
   t.strictSame(shrunk([snapshot(1, { jobs: 1000 })], {}, { ignoreTables: ['jobs'] }), [])
 })
 
-t.test('the baseline is the smallest number in the window: a job queue that empties now and then raises no alarm', async (t) => {
+t.test('the baseline is the smallest count in the window: a queue that may be empty is not suspect', async (t) => {
   const earlier = [snapshot(1, { jobs: 10 }), snapshot(2, { jobs: 1000 }), snapshot(3, { jobs: 800 })]
   t.strictSame(shrunk(earlier, { jobs: 0 }), [])
-  t.strictSame(shrunk([...earlier, snapshot(4, { jobs: 900 })], { jobs: 0 }), ['jobs', '*'], 'the emptying has left the window')
+  t.strictSame(
+    shrunk([...earlier, snapshot(4, { jobs: 900 })], { jobs: 0 }),
+    ['jobs', '*'],
+    'the empty snapshot is no longer in the window'
+  )
 })
 
-t.test('a table that comes and goes raises no alarm, and a new one that goes again does', async (t) => {
+t.test('a temporary table is not suspect when it is dropped again, but a new table is', async (t) => {
   t.strictSame(shrunk([snapshot(1, { stage: 1000 }), snapshot(2, {}), snapshot(3, { stage: 1000 })], {}), [])
   t.strictSame(shrunk([snapshot(1, { a: 500 }), snapshot(2, { a: 500, b: 200 })], { a: 500 }), ['b'])
 })
@@ -63,47 +89,79 @@ t.test('a table may have any name', async (t) => {
   t.strictSame(shrunk([snapshot(1, counts)], counts), [])
 })
 
-t.test('suspects, partial ones, imports, pre_restore ones and rows of unknown counts are no baseline', async (t) => {
+t.test('suspect, partial, imported, pre_restore and uncounted snapshots are not the baseline', async (t) => {
   const good = snapshot(1, { users: 1000 })
   const others = [
-    snapshot(2, { users: 1 }, { suspect }), snapshot(3, { users: 2 }, { partial: true }), snapshot(4, { users: 3 }, { trigger: 'import' }),
-    snapshot(5, { users: 4 }, { trigger: 'pre_restore' }), snapshot(6, null)
+    snapshot(2, { users: 1 }, { suspect }),
+    snapshot(3, { users: 2 }, { partial: true }),
+    snapshot(4, { users: 3 }, { trigger: 'import' }),
+    snapshot(5, { users: 4 }, { trigger: 'pre_restore' }),
+    snapshot(6, null)
   ]
   t.strictSame(findShrunkTables([...others, good], { users: 5 }, limits), [
     { table: 'users', rowsBefore: 1000, rows: 5 }, { table: null, rowsBefore: 1000, rows: 5 }
   ])
-  t.strictSame(shrunk([good, snapshot(2, { users: 8 }, { suspect, accepted: true })], { users: 5 }), [], 'an accepted one is')
+  t.strictSame(
+    shrunk([good, snapshot(2, { users: 8 }, { suspect, accepted: true })], { users: 5 }),
+    [],
+    'an accepted suspect is'
+  )
 })
 
-t.test('after a restore what it brought is the baseline, of the tables that it replaced', async (t) => {
+t.test('after a restore the restored rows are the baseline of the tables that it replaced', async (t) => {
   const before = snapshot(1, { users: 1000, items: 1000 })
-  const restore = (restoredRows: Record<string, number>): Snapshot => snapshot(2, { users: 1000 }, { trigger: 'pre_restore', restoredRows })
+  const restore = (restoredRows: Record<string, number>): Snapshot =>
+    snapshot(2, { users: 1000 }, { trigger: 'pre_restore', restoredRows })
   t.strictSame(shrunk([before, restore({ users: 10, items: 1000 })], { users: 10, items: 1000 }), [])
   t.strictSame(shrunk([before, restore({ users: 10 })], { users: 10, items: 3 }), ['items'])
   t.strictSame(shrunk([before, restore({ users: 400, items: 1000 })], { users: 100, items: 1000 }), ['users'])
   t.strictSame(shrunk([before, restore({ users: 400, items: 1000 })], { users: 400, items: 0 }), ['items', '*'])
-  t.strictSame(shrunk([before, restore({ users: 10 }), snapshot(3, { users: 500, items: 1000 })], { users: 500, items: 1000 }), [])
+  t.strictSame(
+    shrunk([before, restore({ users: 10 }), snapshot(3, { users: 500, items: 1000 })], { users: 500, items: 1000 }),
+    []
+  )
 })
 
-t.test('from the first suspect on those before it are held, until a later one is not suspect', async (t) => {
+t.test('snapshots before the first suspect are held until a later one is not suspect', async (t) => {
   const rows = [
-    snapshot(1, {}), snapshot(2, {}, { suspect }), snapshot(3, {}), snapshot(4, {}, { trigger: 'import' }), snapshot(5, {}, { partial: true }),
-    snapshot(6, {}, { suspect }), snapshot(7, {}, { trigger: 'pre_restore' }), snapshot(8, {}, { suspect })
+    snapshot(1, {}),
+    snapshot(2, {}, { suspect }),
+    snapshot(3, {}),
+    snapshot(4, {}, { trigger: 'import' }),
+    snapshot(5, {}, { partial: true }),
+    snapshot(6, {}, { suspect }),
+    snapshot(7, {}, { trigger: 'pre_restore' }),
+    snapshot(8, {}, { suspect })
   ]
-  const held = (snapshots: GuardedSnapshot[]): number[] => snapshots.filter(findHold(snapshots).isHeld).map(({ ordinal }) => ordinal)
+  const held = (snapshots: GuardedSnapshot[]): number[] =>
+    snapshots.filter(findHold(snapshots).isHeld).map(({ ordinal }) => ordinal)
   t.strictSame(held(rows), [1, 3])
   t.equal(findHold(rows).newestSuspect?.ordinal, 8)
-  t.strictSame(held([...rows, snapshot(9, {}, { partial: true })]), [1, 3], 'a partial one ends nothing')
+  t.strictSame(held([...rows, snapshot(9, {}, { partial: true })]), [1, 3], 'a partial one does not end the hold')
   t.strictSame(held([...rows, snapshot(9, {})]), [])
   t.equal(findHold([...rows, snapshot(9, {})]).newestSuspect, undefined)
-  t.strictSame(held([...rows, snapshot(9, {}, { trigger: 'import', accepted: true })]), [1, 3], 'nor does an import that somebody accepts')
+  t.strictSame(
+    held([...rows, snapshot(9, {}, { trigger: 'import', accepted: true })]),
+    [1, 3],
+    'nor does an accepted import'
+  )
   t.strictSame(held(rows.map((row) => row.ordinal === 8 ? { ...row, accepted: true } : row)), [])
-  t.strictSame(held(rows.map((row) => row.ordinal === 6 ? { ...row, accepted: true } : row)), [1, 3, 6], 'only the newest counts')
+  t.strictSame(
+    held(rows.map((row) => (row.ordinal === 6 ? { ...row, accepted: true } : row))),
+    [1, 3, 6],
+    'only the newest counts'
+  )
 })
 
-t.test('a suspect whose tables were restored waits no more, and one before it may still wait', async (t) => {
-  const rows = [snapshot(1, {}), snapshot(2, {}, { suspect }), snapshot(3, {}, { suspect }), snapshot(4, {}, { suspect })]
-  const answer = (...ordinals: number[]): Snapshot[] => rows.map((row) => ({ ...row, answered: ordinals.includes(row.ordinal) }))
+t.test('a suspect whose tables were restored is no longer pending, but an earlier one may be', async (t) => {
+  const rows = [
+    snapshot(1, {}),
+    snapshot(2, {}, { suspect }),
+    snapshot(3, {}, { suspect }),
+    snapshot(4, {}, { suspect })
+  ]
+  const answer = (...ordinals: number[]): Snapshot[] =>
+    rows.map((row) => ({ ...row, answered: ordinals.includes(row.ordinal) }))
   const holdOf = (snapshots: GuardedSnapshot[]): unknown[] => {
     const { newestSuspect, firstSuspect, isHeld } = findHold(snapshots)
     return [newestSuspect?.ordinal, firstSuspect?.ordinal, snapshots.filter(isHeld).map(({ ordinal }) => ordinal)]
@@ -114,23 +172,37 @@ t.test('a suspect whose tables were restored waits no more, and one before it ma
   t.strictSame(holdOf(answer(2, 3, 4)), [undefined, undefined, []])
 })
 
-t.test('adopted snapshots are held by themselves', async (t) => {
+t.test('adopted snapshots are held without a suspect', async (t) => {
   const { isHeld, newestSuspect } = findHold([snapshot(1, {}, { adopted: true, partial: true })])
   t.equal(isHeld(snapshot(1, {}, { adopted: true, suspect })), true)
   t.equal(isHeld(snapshot(2, {})), false)
   t.equal(newestSuspect, undefined)
 })
 
-t.test('for any history: a snapshot that lost nothing is never suspect, and an empty one is whenever the window held enough', async (t) => {
-  const counts = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: 0, max: 2000 }))
-  const histories = fc.array(fc.record({ counts, suspect: fc.constantFrom(null, suspect), partial: fc.boolean() }), { maxLength: 8 })
-  fc.assert(fc.property(histories, (states) => {
-    const rows = states.map(({ counts, ...rest }, ordinal) => snapshot(ordinal, counts, rest))
-    const good = rows.filter((row) => row.suspect === null && !row.partial).slice(-limits.window)
-    const most: Record<string, number> = {}
-    for (const { rowCounts } of good) for (const [table, count] of Object.entries(rowCounts ?? {})) most[table] = Math.max(most[table] ?? 0, count ?? 0)
-    if (findShrunkTables(rows, most, limits) !== null) return false
-    const isInAll = ['a', 'b', 'c'].some((table) => good.length > 0 && good.every(({ rowCounts }) => (rowCounts?.[table] ?? 0) >= limits.minRows))
-    return !isInAll || findShrunkTables(rows, {}, limits) !== null
-  }), { numRuns: 500 })
-})
+t.test(
+  'for any history, a snapshot without losses is not suspect, and an empty one after enough rows is',
+  async (t) => {
+    const counts = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: 0, max: 2000 }))
+    const histories = fc.array(fc.record({ counts, suspect: fc.constantFrom(null, suspect), partial: fc.boolean() }), {
+      maxLength: 8
+    })
+    fc.assert(
+      fc.property(histories, (states) => {
+        const rows = states.map(({ counts, ...rest }, ordinal) => snapshot(ordinal, counts, rest))
+        const good = rows.filter((row) => row.suspect === null && !row.partial).slice(-limits.window)
+        const most: Record<string, number> = {}
+        for (const { rowCounts } of good) {
+          for (const [table, count] of Object.entries(rowCounts ?? {})) {
+            most[table] = Math.max(most[table] ?? 0, count ?? 0)
+          }
+        }
+        if (findShrunkTables(rows, most, limits) !== null) return false
+        const isInAll = ['a', 'b', 'c'].some(
+          (table) => good.length > 0 && good.every(({ rowCounts }) => (rowCounts?.[table] ?? 0) >= limits.minRows)
+        )
+        return !isInAll || findShrunkTables(rows, {}, limits) !== null
+      }),
+      { numRuns: 500 }
+    )
+  }
+)

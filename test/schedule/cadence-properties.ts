@@ -1,7 +1,7 @@
-import fc from 'fast-check'
+import fc from '../support/fast-check.ts'
 import type { Cadence } from '../../lib/schedule/cadence.ts'
 
-/** What holds for every cadence, at any moment. Throws with the moment for which it does not. */
+/** Checks what is true for every cadence at any time. Throws with a time for which it is not. */
 export function checkCadence (cadence: Cadence, from: string, to: string): void {
   fc.assert(fc.property(fc.date({ min: new Date(from), max: new Date(to), noInvalidDate: true }), (moment) => {
     const previous = cadence.previous(moment)

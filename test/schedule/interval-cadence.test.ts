@@ -3,38 +3,46 @@ import { intervalCadence } from '../../lib/schedule/interval-cadence.ts'
 import { checkCadence } from './cadence-properties.ts'
 
 const hour = 60 * 60 * 1000
-/** Three slots from a moment on, and the slot before it. */
+/** The slot before a time, and the three slots after it. */
 function slots (cron: string, moment = '2026-11-22T10:07:30.500Z'): string[] {
   const { next, previous } = intervalCadence(cron)
   const first = next(new Date(moment))
   const second = next(first)
-  return [previous(new Date(moment)), first, second, next(second)].map((date) => date.toISOString().replace(':00.000Z', ''))
+  return [previous(new Date(moment)), first, second, next(second)].map((date) =>
+    date.toISOString().replace(':00.000Z', '')
+  )
 }
 
-t.test('a step in the hour field is every N hours', async (t) => {
+t.test('a step in the hour field means every N hours', async (t) => {
   t.strictSame(slots('0 */6 * * *'), ['2026-11-22T06:00', '2026-11-22T12:00', '2026-11-22T18:00', '2026-11-23T00:00'])
   t.strictSame(slots('0 */1 * * *'), ['2026-11-22T10:00', '2026-11-22T11:00', '2026-11-22T12:00', '2026-11-22T13:00'])
-  t.strictSame(slots('*/10 */12 * * *'), ['2026-11-22T00:00', '2026-11-22T12:00', '2026-11-23T00:00', '2026-11-23T12:00'], 'it comes before the minute field')
+  t.strictSame(
+    slots('*/10 */12 * * *'),
+    ['2026-11-22T00:00', '2026-11-22T12:00', '2026-11-23T00:00', '2026-11-23T12:00'],
+    'the hour field is checked first'
+  )
 })
 
-t.test('else a step in the minute field is every N minutes', async (t) => {
+t.test('otherwise a step in the minute field means every N minutes', async (t) => {
   t.strictSame(slots('*/15 * * * *'), ['2026-11-22T10:00', '2026-11-22T10:15', '2026-11-22T10:30', '2026-11-22T10:45'])
   t.strictSame(slots('*/1 * * * *'), ['2026-11-22T10:07', '2026-11-22T10:08', '2026-11-22T10:09', '2026-11-22T10:10'])
 })
 
-t.test('else it is daily, at midnight UTC', async (t) => {
+t.test('otherwise the interval is a day, at midnight UTC', async (t) => {
   const daily = ['2026-11-22T00:00', '2026-11-23T00:00', '2026-11-24T00:00', '2026-11-25T00:00']
-  for (const cron of ['0 2 * * *', '30 4 1 * *', '0 0-12/2 * * *', '5/15 * * * *', '  0\t2  * * * ']) t.strictSame(slots(cron), daily, cron)
+  for (const cron of ['0 2 * * *', '30 4 1 * *', '0 0-12/2 * * *', '5/15 * * * *', '  0\t2  * * * ']) {
+    t.strictSame(slots(cron), daily, cron)
+  }
 })
 
-t.test('slots are multiples of the interval since the epoch, also where those fall on odd times', async (t) => {
+t.test('slots are multiples of the interval since the epoch, even if it does not divide a day', async (t) => {
   const { next } = intervalCadence('0 */5 * * *')
   t.equal(next(new Date(0)).getTime(), 5 * hour)
   t.equal(next(new Date('2026-11-22T10:00:00Z')).getTime() % (5 * hour), 0)
   t.equal(intervalCadence('*/7 * * * *').previous(new Date('2026-11-22T10:00:00Z')).getTime() % (7 * 60_000), 0)
 })
 
-t.test('a slot is its own previous one, and not its own next one; also before the epoch', async (t) => {
+t.test('previous() may return the given time, next() never does, even before the epoch', async (t) => {
   const { next, previous } = intervalCadence('0 */6 * * *')
   const slot = new Date('2026-11-22T12:00:00.000Z')
   t.strictSame(previous(slot), slot)
@@ -43,26 +51,34 @@ t.test('a slot is its own previous one, and not its own next one; also before th
   t.strictSame(next(new Date(-1)), new Date(0))
 })
 
-t.test('a step beyond the range of its field is taken at its word', async (t) => {
+t.test('a step may exceed the range of its field', async (t) => {
   t.equal(intervalCadence('0 */48 * * *').next(new Date(0)).getTime(), 48 * hour)
   t.equal(intervalCadence('*/90 * * * *').next(new Date(0)).getTime(), 1.5 * hour)
   t.equal(intervalCadence('0 */8784 * * *').next(new Date(0)).getTime(), 8784 * hour)
 })
 
-t.test('previous and next agree at any moment', async (t) => {
-  for (const cron of ['0 2 * * *', '*/7 * * * *', '0 */5 * * *']) checkCadence(intervalCadence(cron), '1960-01-01', '2100-01-01')
+t.test('previous() and next() agree at any time', async (t) => {
+  for (const cron of ['0 2 * * *', '*/7 * * * *', '0 */5 * * *']) {
+    checkCadence(intervalCadence(cron), '1960-01-01', '2100-01-01')
+  }
 })
 
-t.test('what can not be an interval is refused, and the option is named', async (t) => {
+t.test('an expression that is not an interval is refused with the name of the option', async (t) => {
   const refused = (cron: string, message: RegExp): void => {
     t.throws(() => intervalCadence(cron), { code: 'FST_BACKUP_OPTION_INVALID', message }, cron)
   }
-  for (const cron of ['', 'daily', '@daily', '0 2 * *', '0 2 * * * *']) refused(cron, /^option 'schedule\.cron' takes five fields/)
-  for (const cron of ['*/0 * * * *', '0 */0 * * *', '0 */00 * * *', '*/5 */0 * * *', '0 2 */0 * *']) refused(cron, /^option 'schedule\.cron' .* step of 0/)
-  for (const cron of ['0 */8785 * * *', `*/${'9'.repeat(400)} * * * *`]) refused(cron, /^option 'schedule\.cron' .* above 366 days/)
+  for (const cron of ['', 'daily', '@daily', '0 2 * *', '0 2 * * * *']) {
+    refused(cron, /^option 'schedule\.cron' takes five fields/)
+  }
+  for (const cron of ['*/0 * * * *', '0 */0 * * *', '0 */00 * * *', '*/5 */0 * * *', '0 2 */0 * *']) {
+    refused(cron, /^option 'schedule\.cron' .* step of 0/)
+  }
+  for (const cron of ['0 */8785 * * *', `*/${'9'.repeat(400)} * * * *`]) {
+    refused(cron, /^option 'schedule\.cron' .* above 366 days/)
+  }
 })
 
-t.test('one warning names the fields that are ignored', async (t) => {
+t.test('a warning names the ignored fields', async (t) => {
   const warned = (cron: string, text: string): void => {
     const { warning } = intervalCadence(cron)
     t.ok(warning?.includes(text), `${cron}: ${warning}`)
@@ -76,6 +92,8 @@ t.test('one warning names the fields that are ignored', async (t) => {
   warned('*/15 */6 * * *', 'ignored: minute (*/15);')
 })
 
-t.test('there is none for the default, nor where nothing is ignored', async (t) => {
-  for (const cron of ['0 2 * * *', ' 0  2 * * *', '0 0 * * *', '0 */6 * * *', '*/15 * * * *']) t.equal(intervalCadence(cron).warning, null, cron)
+t.test('there is no warning for the default, or when no field is ignored', async (t) => {
+  for (const cron of ['0 2 * * *', ' 0  2 * * *', '0 0 * * *', '0 */6 * * *', '*/15 * * * *']) {
+    t.equal(intervalCadence(cron).warning, null, cron)
+  }
 })

@@ -1,6 +1,8 @@
 import type { ElementEncoding } from '../../lib/snapshot/codec/column-encoding.ts'
 
-const letters = new Map(Object.entries({ '\\': '\\', '\b': 'b', '\t': 't', '\n': 'n', '\v': 'v', '\f': 'f', '\r': 'r' }))
+const letters = new Map(
+  Object.entries({ '\\': '\\', '\b': 'b', '\t': 't', '\n': 'n', '\v': 'v', '\f': 'f', '\r': 'r' })
+)
 
 /** A value's text form as COPY TO writes it (CopyAttributeOutText in copyto.c); null is SQL NULL. */
 export const copyField = (text: string | null): string =>
@@ -16,7 +18,11 @@ export function arrayOut (value: ArrayValue, delimiter = ','): string {
   const elements = value.map((element) => {
     if (element === null) return 'NULL'
     if (typeof element !== 'string') return arrayOut(element, delimiter)
-    const isPlain = element !== '' && element.toLowerCase() !== 'null' && !/["\\{} \t\n\r\v\f]/.test(element) && !element.includes(delimiter)
+    const isPlain =
+      element !== '' &&
+      element.toLowerCase() !== 'null' &&
+      !/["\\{} \t\n\r\v\f]/.test(element) &&
+      !element.includes(delimiter)
     return isPlain ? element : `"${element.replaceAll(/["\\]/g, '\\$&')}"`
   })
   return `{${elements.join(delimiter)}}`

@@ -4,19 +4,21 @@ import { manifestOf, tableOf } from './manifest.ts'
 
 const at = new Date('2026-11-22T17:45:00.123Z')
 
-t.test('a file is named after its schema and the moment', async (t) => {
+t.test('the name of a file contains its schema and the time', async (t) => {
   t.equal(snapshotFilename('public', at), 'public_2026-11-22T17-45-00-123Z.json')
   t.equal(snapshotFilename('tenant-1_b', at), 'tenant-1_b_2026-11-22T17-45-00-123Z.json')
 })
 
-t.test('no schema\'s name leads out of the directory, or to a name that a file system refuses', async (t) => {
+t.test('no name of a schema leads out of the directory or to an invalid file name', async (t) => {
   t.equal(snapshotFilename('../etc/x', at), '%2E%2E%2Fetc%2Fx_2026-11-22T17-45-00-123Z.json')
   t.equal(snapshotFilename('a b\\c:d*\n%', at), 'a%20b%5Cc%3Ad%2A%0A%25_2026-11-22T17-45-00-123Z.json')
   t.equal(snapshotFilename('über', at), '%C3%BCber_2026-11-22T17-45-00-123Z.json')
 })
 
-t.test('schemas of different names have files of different names, which decodeURIComponent() reads', async (t) => {
-  for (const schema of ['a.b', 'a%2Eb', 'a_b', 'a b', '世', 'Ä']) t.equal(decodeURIComponent(snapshotFilename(schema, at)).replace(/_[^_]*$/, ''), schema)
+t.test('different schemas have different file names, which decodeURIComponent() decodes', async (t) => {
+  for (const schema of ['a.b', 'a%2Eb', 'a_b', 'a b', '世', 'Ä']) {
+    t.equal(decodeURIComponent(snapshotFilename(schema, at)).replace(/_[^_]*$/, ''), schema)
+  }
 })
 
 t.test('the longest name that PostgreSQL allows still fits into a file name', async (t) => {
@@ -28,11 +30,14 @@ t.test('head, data and end are one JSON object', async (t) => {
   t.strictSame(JSON.parse(`${encodeHead(manifest).toString()}{}${fileEnd}`), { manifest, data: {} })
 })
 
-t.test('a head has the size that was asked for, whatever it counts, and the spaces stand behind the manifest', async (t) => {
+t.test('a head has the requested size for any counts, with spaces after the manifest', async (t) => {
   const manifest = manifestOf([tableOf('users', []), tableOf('é世', [])], { note: 'für später' })
   const { length } = encodeHead(largestManifest(manifest))
   for (const rows of [0, 1, 123_456, Number.MAX_SAFE_INTEGER]) {
-    const counted = manifestOf(manifest.tables.map((table) => ({ ...table, rows })), { note: manifest.note, totalRows: rows })
+    const counted = manifestOf(
+      manifest.tables.map((table) => ({ ...table, rows })),
+      { note: manifest.note, totalRows: rows }
+    )
     const head = encodeHead(counted, length)
     t.equal(head.length, length)
     t.match(head.toString(), /^\{"manifest":\{.*\} *,\n"data":$/)
@@ -41,7 +46,7 @@ t.test('a head has the size that was asked for, whatever it counts, and the spac
   t.match(encodeHead(manifest).toString(), /\},\n"data":$/)
 })
 
-t.test('the largest manifest leaves the one it is made of as it was', async (t) => {
+t.test('largestManifest() does not change its argument', async (t) => {
   const manifest = manifestOf([tableOf('users', [])])
   largestManifest(manifest)
   t.strictSame(manifest, manifestOf([tableOf('users', [])]))

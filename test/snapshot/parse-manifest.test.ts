@@ -9,24 +9,46 @@ const invalid = (json: string): string => {
     parseManifest(json)
     return 'valid'
   } catch (error) {
-    return error instanceof SnapshotInvalid ? error.message.replace('The snapshot file is damaged or was changed: ', '') : `another error: ${String(error)}`
+    return error instanceof SnapshotInvalid
+      ? error.message.replace('The snapshot file is damaged or was changed: ', '')
+      : `another error: ${String(error)}`
   }
 }
-const changed = (change: object): string => JSON.stringify({ ...manifestOf([tableOf('users', [{ name: 'id', type: 'bigint' }])]), ...change })
+const changed = (change: object): string =>
+  JSON.stringify({ ...manifestOf([tableOf('users', [{ name: 'id', type: 'bigint' }])]), ...change })
 
-t.test('a manifest is read as it was written', async (t) => {
-  const manifest = manifestOf([
-    tableOf('users', [{ name: 'id', type: 'bigint' }, { name: 'age', type: 'age', encoding: 'number' }, { name: 'boxes', type: 'box[]', delimiter: ';' }], 2),
-    tableOf('__proto__', [{ name: 'constructor', type: 'text' }])
-  ], { sequences: [{ name: 'users_id_seq', ownedBy: 'users.id', lastValue: '2', isCalled: true }, { name: 's', schema: 'other', ownedBy: null, lastValue: '-9223372036854775808', isCalled: false }] })
+t.test('a manifest is parsed as it was written', async (t) => {
+  const manifest = manifestOf(
+    [
+      tableOf(
+        'users',
+        [
+          { name: 'id', type: 'bigint' },
+          { name: 'age', type: 'age', encoding: 'number' },
+          { name: 'boxes', type: 'box[]', delimiter: ';' }
+        ],
+        2
+      ),
+      tableOf('__proto__', [{ name: 'constructor', type: 'text' }])
+    ],
+    {
+      sequences: [
+        { name: 'users_id_seq', ownedBy: 'users.id', lastValue: '2', isCalled: true },
+        { name: 's', schema: 'other', ownedBy: null, lastValue: '-9223372036854775808', isCalled: false }
+      ]
+    }
+  )
   t.strictSame(parseManifest(JSON.stringify(manifest)), manifest)
 })
 
-t.test('a manifest of a later format asks for an update, whatever else it holds', async (t) => {
-  t.equal(invalid(`{"version":${formatVersion + 1},"more":1}`), 'its format has version 2, and this release reads 1; update fastify-backup')
+t.test('for a later format the error asks for an update, whatever else the manifest contains', async (t) => {
+  t.equal(
+    invalid(`{"version":${formatVersion + 1},"more":1}`),
+    'its format has version 2, and this release reads 1; update fastify-backup'
+  )
 })
 
-t.test('a manifest that is none is refused with the place', async (t) => {
+t.test('an invalid manifest is refused with the path of the problem', async (t) => {
   t.equal(invalid('{'), 'the manifest is not JSON')
   t.equal(invalid('null'), 'the manifest is not valid at its root')
   t.equal(invalid('1'), 'the manifest is not valid at its root')
@@ -38,20 +60,38 @@ t.test('a manifest that is none is refused with the place', async (t) => {
   t.equal(invalid(changed({ trigger: 'other' })), 'the manifest is not valid at /trigger')
   t.equal(invalid(changed({ checksum: 'sha256:0' })), 'the manifest is not valid at /checksum')
   t.equal(invalid(changed({ totalRows: -1 })), 'the manifest is not valid at /totalRows')
-  t.equal(invalid(changed({ tables: [{ name: 'users', rows: 0.5, columns: [] }] })), 'the manifest is not valid at /tables/0/rows')
-  t.equal(invalid(changed({ tables: [tableOf('users', [{ name: '', type: 'text' }])] })), 'the manifest is not valid at /tables/0/columns/0/name')
-  t.equal(invalid(changed({ sequences: [{ name: 's', ownedBy: null, lastValue: '1; DROP', isCalled: true }] })), 'the manifest is not valid at /sequences/0/lastValue')
+  t.equal(
+    invalid(changed({ tables: [{ name: 'users', rows: 0.5, columns: [] }] })),
+    'the manifest is not valid at /tables/0/rows'
+  )
+  t.equal(
+    invalid(changed({ tables: [tableOf('users', [{ name: '', type: 'text' }])] })),
+    'the manifest is not valid at /tables/0/columns/0/name'
+  )
+  t.equal(
+    invalid(changed({ sequences: [{ name: 's', ownedBy: null, lastValue: '1; DROP', isCalled: true }] })),
+    'the manifest is not valid at /sequences/0/lastValue'
+  )
   t.equal(invalid(changed({ more: 1 })), 'the manifest is not valid at /more')
-  t.equal(invalid(JSON.stringify(manifestOf()).replace('{', '{"__proto__":{},')), 'the manifest is not valid at /__proto__')
+  t.equal(
+    invalid(JSON.stringify(manifestOf()).replace('{', '{"__proto__":{},')),
+    'the manifest is not valid at /__proto__'
+  )
 })
 
 t.test('a table or a column that is named twice is refused', async (t) => {
   const id = { name: 'id', type: 'bigint' }
-  t.equal(invalid(changed({ tables: [tableOf('users', []), tableOf('users', [])] })), 'the manifest names a table twice: "users"')
-  t.equal(invalid(changed({ tables: [tableOf('users', [id, id])] })), 'the manifest names a column of "users" twice: "id"')
+  t.equal(
+    invalid(changed({ tables: [tableOf('users', []), tableOf('users', [])] })),
+    'the manifest names a table twice: "users"'
+  )
+  t.equal(
+    invalid(changed({ tables: [tableOf('users', [id, id])] })),
+    'the manifest names a column of "users" twice: "id"'
+  )
 })
 
-t.test('a manifest may be nested a million times, and is refused all the same', async (t) => {
+t.test('a manifest that is nested a million levels deep is refused', async (t) => {
   const nested = '['.repeat(1_000_000) + ']'.repeat(1_000_000)
   t.match(invalid(nested), 'the manifest is not valid')
   t.match(invalid(changed({ tables: 0 }).replace('"tables":0', `"tables":${nested}`)), 'the manifest is not valid')

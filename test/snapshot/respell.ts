@@ -3,7 +3,7 @@ import type { EncodedColumn } from '../../lib/snapshot/codec/column-encoding.ts'
 /** A number below `count`. */
 export type Choose = (count: number) => number
 
-/** Always the same choices for a seed. */
+/** Returns the same choices for the same seed. */
 export function chooser (seed: number): Choose {
   let state = seed
   return (count) => {
@@ -13,20 +13,26 @@ export function chooser (seed: number): Choose {
 }
 
 /**
- * The same row in another spelling that JSON allows: other order of keys, white space around any token, any character escaped. What is inside of
- * a jsonb value stays, since the server is the one to read that.
+ * The same row in another formatting that JSON allows: another order of keys, white space around any token, any
+ * character escaped. The inside of a jsonb value does not change, since only the server reads it.
  */
 export function respellRow (row: string, columns: EncodedColumn[], choose: Choose): string {
   const embedded = new Set(columns.filter(({ encoding }) => encoding === 'jsonb').map(({ name }) => name))
   const entries = entriesOf(row).map(({ key, value }) => {
-    const spelt = embedded.has(JSON.parse(key) as string) ? [value.join('')] : value.map((token) => respellToken(token, choose))
+    const spelt = embedded.has(JSON.parse(key) as string)
+      ? [value.join('')]
+      : value.map((token) => respellToken(token, choose))
     return [respellToken(key, choose), ':', ...spelt]
   })
-  const tokens = ['{', ...shuffle(entries, choose).flatMap((entry, index) => index === 0 ? entry : [',', ...entry]), '}']
+  const tokens = [
+    '{',
+    ...shuffle(entries, choose).flatMap((entry, index) => (index === 0 ? entry : [',', ...entry])),
+    '}'
+  ]
   return tokens.map((token) => token + space(choose)).join('')
 }
 
-/** The tokens of each key's value, of a row that has no white space around them. */
+/** The keys of a row without white space, each with the tokens of its value. */
 function entriesOf (row: string): Array<{ key: string, value: string[] }> {
   const tokens = row.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^{}[\],:"]+/g) ?? []
   const entries: Array<{ key: string, value: string[] }> = []
@@ -49,12 +55,15 @@ function shuffle<T> (items: T[], choose: Choose): T[] {
 
 export const space = (choose: Choose): string => ['', '', '', ' ', '\n', '\t', '\r\n', '  \n '][choose(8)] ?? ''
 
-const respellToken = (token: string, choose: Choose): string => token.startsWith('"') ? respellString(JSON.parse(token) as string, choose) : token
+const respellToken = (token: string, choose: Choose): string =>
+  token.startsWith('"') ? respellString(JSON.parse(token) as string, choose) : token
 
 function respellString (text: string, choose: Choose): string {
   return `"${[...text].map((character) => {
     const canonical = JSON.stringify(character).slice(1, -1)
-    const unicode = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index).toString(16).padStart(4, '0'))
+    const unicode = Array.from({ length: character.length }, (_, index) =>
+      character.charCodeAt(index).toString(16).padStart(4, '0')
+    )
     switch (choose(4)) {
       case 0: return unicode.map((hex) => `\\u${hex}`).join('')
       case 1: return unicode.map((hex) => `\\u${hex.toUpperCase()}`).join('')

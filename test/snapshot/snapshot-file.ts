@@ -9,8 +9,12 @@ import type { Manifest, ManifestTable } from '../../types/index.ts'
 import { useDirectory } from '../support/directory.ts'
 import { manifestOf } from './manifest.ts'
 
-/** The file that the writer makes of lines of COPY text, by table. */
-export async function writeFileOf (t: Test, tables: ManifestTable[], lines: Record<string, string[]>): Promise<{ file: Buffer, manifest: Manifest }> {
+/** Writes lines of COPY text, by table, and returns the file. */
+export async function writeFileOf (
+  t: Test,
+  tables: ManifestTable[],
+  lines: Record<string, string[]>
+): Promise<{ file: Buffer; manifest: Manifest }> {
   const counted = tables.map((table) => ({ ...table, rows: lines[table.name]?.length ?? 0 }))
   const path = join(await useDirectory(t), 'snapshot')
   const writer = await openSnapshotWriter(path, manifestOf(tables))
@@ -26,10 +30,11 @@ export async function writeFileOf (t: Test, tables: ManifestTable[], lines: Reco
   return { file: await readFile(path), manifest }
 }
 
-/** A file whose data part is this, whatever it is. */
-export const fileOf = (tables: ManifestTable[], data: string): Buffer => Buffer.from(`${encodeHead(manifestOf(tables)).toString()}${data}${fileEnd}`)
+/** A file with any data part. */
+export const fileOf = (tables: ManifestTable[], data: string): Buffer =>
+  Buffer.from(`${encodeHead(manifestOf(tables)).toString()}${data}${fileEnd}`)
 
-/** In chunks of the sizes that `sizes` gives, over and over. */
+/** The file in chunks of these sizes, repeated. */
 export async function * chunksOf (file: Uint8Array, ...sizes: number[]): AsyncGenerator<Buffer> {
   for (let position = 0, turn = 0; position < file.length; turn++) {
     const size = sizes[turn % sizes.length] ?? 0
@@ -38,16 +43,24 @@ export async function * chunksOf (file: Uint8Array, ...sizes: number[]): AsyncGe
   }
 }
 
-/** COPY text and numbers of rows, by table. */
+/** The COPY text and the number of rows of each table. */
 export interface Read extends ReadSnapshot { copied: Map<string, string>, rows: Map<string, number> }
 
-/** Reads it to the end. */
-export async function readAll (source: AsyncIterable<Buffer>, keep: (column: EncodedColumn) => boolean = () => true): Promise<Read> {
+/** Reads a complete snapshot. */
+export async function readAll (
+  source: AsyncIterable<Buffer>,
+  keep: (column: EncodedColumn) => boolean = () => true
+): Promise<Read> {
   const parts = new Map<string, Buffer[]>()
   const read = await readSnapshot(source, async ({ name }) => {
     const own: Buffer[] = []
     parts.set(name, own)
-    return { keep, write: async (part) => { own.push(part) } }
+    return {
+      keep,
+      write: async (part) => {
+        own.push(part)
+      }
+    }
   })
   return {
     ...read,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { Readable } from 'node:stream'
-import fc from 'fast-check'
+import fc from '../support/fast-check.ts'
 import t from 'tap'
 import { SnapshotInvalid } from '../../lib/errors.ts'
 import { pieceSize } from '../../lib/snapshot/codec/byte-queue.ts'
@@ -16,44 +16,69 @@ import { chooser, respellRow, space } from './respell.ts'
 import { chunksOf, fileOf, type Read, readAll, writeFileOf } from './snapshot-file.ts'
 import { toJson } from './transcode.ts'
 
-const users = tableOf('users', [{ name: 'id', type: 'bigint' }, { name: 'name', type: 'text' }, { name: 'tags', type: 'text[]' }, { name: 'profile', type: 'jsonb' }])
+const users = tableOf('users', [
+  { name: 'id', type: 'bigint' },
+  { name: 'name', type: 'text' },
+  { name: 'tags', type: 'text[]' },
+  { name: 'profile', type: 'jsonb' }
+])
 const carts = tableOf('carts', [{ name: 'total', type: 'integer' }])
 const lines = { users: ['1\tAda\t{x,"y z"}\t{"a": 1}\n', '2\tBob\t\\N\t\\N\n'], carts: ['7\n', '\\N\n'] }
 const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 
 const read = async (file: Uint8Array | string): Promise<Read> => await readAll(chunksOf(Buffer.from(file), 65_536))
 
-/** What is wrong with a file; of any other error, that it is another one. */
+/** The problem of a file; for any other error, a text that shows it. */
 async function problemOf (work: Promise<unknown>): Promise<string> {
   try {
     await work
     return 'nothing'
   } catch (error) {
-    return error instanceof SnapshotInvalid ? error.message.replace('The snapshot file is damaged or was changed: ', '') : `not the file's fault: ${String(error)}`
+    return error instanceof SnapshotInvalid
+      ? error.message.replace('The snapshot file is damaged or was changed: ', '')
+      : `another error: ${String(error)}`
   }
 }
 
-t.test('what was written is read: the rows, their number, and both checksums', async (t) => {
+t.test('a written file is read with its rows, their number, and both checksums', async (t) => {
   const { file, manifest } = await writeFileOf(t, [users, carts], lines)
   const { copied, rows, ...result } = await read(file)
   t.strictSame(copied, new Map([['users', lines.users.join('')], ['carts', lines.carts.join('')]]))
   t.strictSame(rows, new Map([['users', 2], ['carts', 2]]))
-  t.strictSame(result, { manifest, tables: manifest.tables.map((table) => ({ table, rows: 2 })), dataChecksum: manifest.checksum, checksum: sha256(file), sizeBytes: file.length })
+  t.strictSame(result, {
+    manifest,
+    tables: manifest.tables.map((table) => ({ table, rows: 2 })),
+    dataChecksum: manifest.checksum,
+    checksum: sha256(file),
+    sizeBytes: file.length
+  })
 })
 
-t.test('a snapshot without tables, and tables without rows or columns', async (t) => {
+t.test('a snapshot may have no tables, and tables may have no rows or columns', async (t) => {
   const bare = tableOf('bare', [])
   t.strictSame((await read((await writeFileOf(t, [], {})).file)).copied, new Map())
-  t.strictSame((await read((await writeFileOf(t, [bare, users], { bare: ['\n', '\n'] })).file)).copied, new Map([['bare', '\n\n'], ['users', '']]))
+  t.strictSame(
+    (await read((await writeFileOf(t, [bare, users], { bare: ['\n', '\n'] })).file)).copied,
+    new Map([
+      ['bare', '\n\n'],
+      ['users', '']
+    ])
+  )
 })
 
-t.test('tables and columns may be named like properties of every object', async (t) => {
-  const tables = ['__proto__', 'constructor'].map((name) => tableOf(name, [{ name: 'toString', type: 'text' }, { name: '__proto__', type: 'valueOf' }, { name: 'constructor', type: 'constructor[]' }]))
+t.test('tables and columns may have the names of properties of Object.prototype', async (t) => {
+  const tables = ['__proto__', 'constructor'].map((name) =>
+    tableOf(name, [
+      { name: 'toString', type: 'text' },
+      { name: '__proto__', type: 'valueOf' },
+      { name: 'constructor', type: 'constructor[]' }
+    ])
+  )
   const { file } = await writeFileOf(t, tables, { ['__proto__']: ['a\tb\t{c}\n'], constructor: ['d\te\t{f}\n'] })
   t.strictSame((await read(file)).copied, new Map([['__proto__', 'a\tb\t{c}\n'], ['constructor', 'd\te\t{f}\n']]))
 })
 
-t.test('whoever takes the rows is asked for each table, and has the manifest', async (t) => {
+t.test('the caller is asked for the target of each table, with the manifest', async (t) => {
   const { file, manifest } = await writeFileOf(t, [users, carts], lines)
   const opened: Array<[ManifestTable, Manifest]> = []
   await readSnapshot(chunksOf(file, 100), async (...args) => {
@@ -63,15 +88,17 @@ t.test('whoever takes the rows is asked for each table, and has the manifest', a
   t.strictSame(opened, manifest.tables.map((table) => [table, manifest]))
 })
 
-t.test('columns that are not wanted are read and dropped', async (t) => {
+t.test('columns that are not kept are read and discarded', async (t) => {
   const { file } = await writeFileOf(t, [users, carts], lines)
   const { copied, rows } = await readAll(chunksOf(file, 65_536), ({ encoding }) => encoding === 'text')
   t.strictSame(copied, new Map([['users', '1\tAda\n2\tBob\n'], ['carts', '\n\n']]))
   t.strictSame(rows, new Map([['users', 2], ['carts', 2]]))
 })
 
-t.test('the next rows are not read before the last ones are taken', async (t) => {
-  const { file } = await writeFileOf(t, [users], { users: Array.from({ length: 20 }, (_, id) => `${id}\t${'x'.repeat(100_000)}\t{}\t1\n`) })
+t.test('rows are not read before the previous ones have been written', async (t) => {
+  const { file } = await writeFileOf(t, [users], {
+    users: Array.from({ length: 20 }, (_, id) => `${id}\t${'x'.repeat(100_000)}\t{}\t1\n`)
+  })
   let given = 0
   async function * source (): AsyncGenerator<Buffer> {
     for await (const chunk of chunksOf(file, 65_536)) {
@@ -80,7 +107,14 @@ t.test('the next rows are not read before the last ones are taken', async (t) =>
     }
   }
   const waiting: Array<() => void> = []
-  const reading = readSnapshot(source(), async () => ({ keep: () => true, write: async () => { await new Promise<void>((resolve) => { waiting.push(resolve) }) } }))
+  const reading = readSnapshot(source(), async () => ({
+    keep: () => true,
+    write: async () => {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve)
+      })
+    }
+  }))
   while (waiting.length === 0) await setImmediate()
   const before = given
   for (let turn = 0; turn < 10; turn++) await setImmediate()
@@ -97,22 +131,29 @@ t.test('the next rows are not read before the last ones are taken', async (t) =>
   t.equal(given, file.length)
 })
 
-t.test('progress tells table, rows and bytes', async (t) => {
-  const { file } = await writeFileOf(t, [users, carts], { ...lines, users: Array.from({ length: 4 }, (_, id) => `${id}\t${'x'.repeat(pieceSize / 2)}\t{}\t1\n`) })
+t.test('progress contains table, rows and bytes', async (t) => {
+  const { file } = await writeFileOf(t, [users, carts], {
+    ...lines,
+    users: Array.from({ length: 4 }, (_, id) => `${id}\t${'x'.repeat(pieceSize / 2)}\t{}\t1\n`)
+  })
   const reports: Array<[string, number]> = []
   let last = 0
-  await readSnapshot(chunksOf(file, 65_536), async () => ({ keep: () => true, write: async () => {} }), (table, rows, bytes) => {
-    reports.push([table, rows])
-    t.ok(bytes >= last && bytes <= file.length)
-    last = bytes
-  })
+  await readSnapshot(
+    chunksOf(file, 65_536),
+    async () => ({ keep: () => true, write: async () => {} }),
+    (table, rows, bytes) => {
+      reports.push([table, rows])
+      t.ok(bytes >= last && bytes <= file.length)
+      last = bytes
+    }
+  )
   t.strictSame(reports.at(-1), ['carts', 2])
   t.strictSame([...new Set(reports.map(([table]) => table))], ['users', 'carts'])
   t.strictSame(reports.filter(([table]) => table === 'users').at(-1), ['users', 4])
   t.ok(reports.length > 3)
 })
 
-t.test('errors of the source, of the target and of progress come out as they are', async (t) => {
+t.test('errors of the source, of the target and of the progress callback are passed on unchanged', async (t) => {
   const { file } = await writeFileOf(t, [users], lines)
   const error = new Error('mine')
   const fail = async (): Promise<never> => { throw error }
@@ -127,7 +168,7 @@ t.test('errors of the source, of the target and of progress come out as they are
   await t.rejects(readSnapshot(chunksOf(file, 100), async () => target, () => { throw error }), error)
 })
 
-t.test('a stream is a source', async (t) => {
+t.test('a stream may be the source', async (t) => {
   const { file } = await writeFileOf(t, [users], lines)
   const stream = Readable.from([file.subarray(0, 10), Buffer.alloc(0), file.subarray(10)])
   t.equal((await readAll(stream)).checksum, sha256(file))
@@ -135,64 +176,106 @@ t.test('a stream is a source', async (t) => {
 
 // Spelling and chunking
 
-t.test('a file that was formatted anew reads as before, but for its checksums', async (t) => {
+t.test('a reformatted file has the same rows and other checksums', async (t) => {
   const flat = { ...lines, users: ['1\tAda\t{x,"y z"}\t1\n', '2\tBob\t\\N\t\\N\n'] }
   const { file, manifest } = await writeFileOf(t, [users, carts], flat)
   const content = JSON.parse(file.toString()) as object
-  for (const text of [JSON.stringify(content), JSON.stringify(content, null, 2), ` \n${JSON.stringify(content, null, '\t')}\r\n\n`]) {
+  for (const text of [
+    JSON.stringify(content),
+    JSON.stringify(content, null, 2),
+    ` \n${JSON.stringify(content, null, '\t')}\r\n\n`
+  ]) {
     const { copied, rows, checksum, ...result } = await read(text)
-    t.strictSame(copied, new Map([['users', flat.users.join('')], ['carts', flat.carts.join('')]]))
-    t.strictSame(rows, new Map([['users', 2], ['carts', 2]]))
+    t.strictSame(
+      copied,
+      new Map([
+        ['users', flat.users.join('')],
+        ['carts', flat.carts.join('')]
+      ])
+    )
+    t.strictSame(
+      rows,
+      new Map([
+        ['users', 2],
+        ['carts', 2]
+      ])
+    )
     t.strictSame(result.manifest, manifest)
     t.not(result.dataChecksum, manifest.checksum)
     t.equal(checksum, sha256(Buffer.from(text)))
   }
 })
 
-t.test('white space around the data is not of their checksum', async (t) => {
+t.test('white space around the data is not part of their checksum', async (t) => {
   const { file, manifest } = await writeFileOf(t, [users, carts], lines)
   const spaced = ` ${file.toString().replace('"data":', '"data" : \n').slice(0, -2)} } \n`
   t.equal((await read(spaced)).dataChecksum, manifest.checksum)
 })
 
-/** A file of two tables with these columns and rows, each token in a spelling of its own. */
+/** A file of two tables with these columns and rows, each token in a random formatting. */
 function spelt ({ columns, rows }: Table, seed: number): { tables: ManifestTable[], file: Buffer, canonical: Buffer } {
   const choose = chooser(seed)
-  const tables = ['a', 'b'].map((name) => tableOf(name, columns.map((column) => ({ ...column, type: 'any' })), rows.length))
+  const tables = ['a', 'b'].map((name) =>
+    tableOf(
+      name,
+      columns.map((column) => ({ ...column, type: 'any' })),
+      rows.length
+    )
+  )
   const json = rows.map((row) => String(toJson(columns, lineOf(row))))
   const spaced = (tokens: string[]): string => tokens.map((token) => token + space(choose)).join('')
-  const list = (): string => spaced(['[', json.map((row) => respellRow(row, columns, choose)).join(`,${space(choose)}`), ']'])
+  const list = (): string =>
+    spaced(['[', json.map((row) => respellRow(row, columns, choose)).join(`,${space(choose)}`), ']'])
   const data = spaced(['{', '"a"', ':', list(), ',', '"\\u0062"', ':', list(), '}'])
-  const file = Buffer.from(spaced(['{', '"manifest"', ':', JSON.stringify(manifestOf(tables), null, choose(3)), ',', '"data"', ':', data, '}']))
+  const file = Buffer.from(
+    spaced(['{', '"manifest"', ':', JSON.stringify(manifestOf(tables), null, choose(3)), ',', '"data"', ':', data, '}'])
+  )
   return { tables, file, canonical: fileOf(tables, `{"a":[${json.join(',')}],"b":[${json.join(',')}]}`) }
 }
 
-t.test('any spelling of a file and any chunks of it give the same', async (t) => {
-  const property = fc.asyncProperty(table, fc.nat(), fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }), async (table, seed, sizes) => {
-    const { file, canonical } = spelt(table, seed)
-    const expected = await readAll(chunksOf(canonical, canonical.length))
-    const lines = table.rows.map((row) => String(lineOf(row))).join('')
-    deepStrictEqual(expected.copied, new Map([['a', lines], ['b', lines]]))
-    deepStrictEqual(await readAll(chunksOf(canonical, ...sizes)), expected)
-    const whole = await readAll(chunksOf(file, file.length))
-    deepStrictEqual([whole.copied, whole.rows, whole.manifest], [expected.copied, expected.rows, expected.manifest])
-    deepStrictEqual(await readAll(chunksOf(file, ...sizes)), whole)
-    deepStrictEqual(await readAll(chunksOf(file, 1)), whole)
-  })
+t.test('any formatting of a file, in any chunks, has the same result', async (t) => {
+  const property = fc.asyncProperty(
+    table,
+    fc.nat(),
+    fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
+    async (table, seed, sizes) => {
+      const { file, canonical } = spelt(table, seed)
+      const expected = await readAll(chunksOf(canonical, canonical.length))
+      const lines = table.rows.map((row) => String(lineOf(row))).join('')
+      deepStrictEqual(
+        expected.copied,
+        new Map([
+          ['a', lines],
+          ['b', lines]
+        ])
+      )
+      deepStrictEqual(await readAll(chunksOf(canonical, ...sizes)), expected)
+      const whole = await readAll(chunksOf(file, file.length))
+      deepStrictEqual([whole.copied, whole.rows, whole.manifest], [expected.copied, expected.rows, expected.manifest])
+      deepStrictEqual(await readAll(chunksOf(file, ...sizes)), whole)
+      deepStrictEqual(await readAll(chunksOf(file, 1)), whole)
+    }
+  )
   await t.resolves(fc.assert(property, { numRuns: 50, endOnFailure: true }))
 })
 
-t.test('white space may be cut anywhere', async (t) => {
+t.test('chunks may end within white space', async (t) => {
   const data = { carts: [{ total: 1 }] }
   for (const spaced of [JSON.stringify(data, null, 2), JSON.stringify(data).replaceAll(/[{}[\]:,]/g, ' $& ')]) {
     const text = `${encodeHead(manifestOf([carts])).toString()} ${spaced} }`
-    for (let cut = text.indexOf('"data"'); cut < text.length; cut++) t.strictSame((await readAll(chunksOf(Buffer.from(text), cut))).copied, new Map([['carts', '1\n']]))
+    for (let cut = text.indexOf('"data"'); cut < text.length; cut++) {
+      t.strictSame((await readAll(chunksOf(Buffer.from(text), cut))).copied, new Map([['carts', '1\n']]))
+    }
   }
 })
 
-t.test('only a row or so is read ahead, however the file is spelt and chunked', async (t) => {
+t.test('about one row is read ahead, in any formatting and any chunks', async (t) => {
   const rows = Array.from({ length: 200 }, (_, total) => ({ total, name: 'x'.repeat(2000) }))
-  const spellings = [JSON.stringify(rows), JSON.stringify(rows, null, 1), `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`]
+  const spellings = [
+    JSON.stringify(rows),
+    JSON.stringify(rows, null, 1),
+    `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`
+  ]
   const table = tableOf('carts', [...carts.columns, { name: 'name', type: 'text' }])
   for (const json of spellings) {
     for (const size of [64, 3000, 4096]) {
@@ -205,13 +288,21 @@ t.test('only a row or so is read ahead, however the file is spelt and chunked', 
           yield chunk
         }
       }
-      await readSnapshot(source(), async () => ({ keep: () => true, write: async () => {} }), (_table, rows, bytes) => { if (rows < 200) furthest = Math.max(furthest, given - bytes) })
+      await readSnapshot(
+        source(),
+        async () => ({ keep: () => true, write: async () => {} }),
+        (_table, rows, bytes) => {
+          if (rows < 200) {
+            furthest = Math.max(furthest, given - bytes)
+          }
+        }
+      )
       t.ok(furthest > 0 && furthest < 10_000, `${furthest} bytes of ${file.length}, in chunks of ${size}`)
     }
   }
 })
 
-t.test('a row of fifty million bytes is one like others', async (t) => {
+t.test('a row of fifty million bytes is read', async (t) => {
   const line = `1\t${'Ada said "hi"\\\\n'.repeat(3_300_000)}\t{}\t1\n`
   const { file, manifest } = await writeFileOf(t, [users], { users: [line, '2\tBob\t{}\t1\n'] })
   const { copied, dataChecksum } = await read(file)
@@ -221,29 +312,43 @@ t.test('a row of fifty million bytes is one like others', async (t) => {
 
 // Damage
 
-t.test('a file that is cut anywhere is refused', async (t) => {
+t.test('a file that is truncated anywhere is refused', async (t) => {
   const { file, manifest } = await writeFileOf(t, [users, carts], lines)
-  for (let length = 0; length < file.length - 1; length++) equal((await problemOf(readAll(chunksOf(file.subarray(0, length), 50)))).endsWith('the file is truncated'), true, `${length} bytes`)
+  for (let length = 0; length < file.length - 1; length++) {
+    equal(
+      (await problemOf(readAll(chunksOf(file.subarray(0, length), 50)))).endsWith('the file is truncated'),
+      true,
+      `${length} bytes`
+    )
+  }
   const withoutLast = await read(file.subarray(0, -1))
   t.equal(withoutLast.dataChecksum, manifest.checksum)
   t.not(withoutLast.checksum, sha256(file))
 })
 
-t.test('where it was cut is told by table and row', async (t) => {
+t.test('the error for a truncated file names table and row', async (t) => {
   const { file } = await writeFileOf(t, [users, carts], lines)
   const text = file.toString()
-  const cutBehind = async (part: string): Promise<string> => await problemOf(read(text.slice(0, text.indexOf(part) + part.length)))
-  t.equal(await cutBehind('"manifest":{'), 'the file is truncated')
-  t.equal(await cutBehind('"users":'), 'table "users", row 1: the file is truncated')
-  t.equal(await cutBehind('"name":"Ad'), 'table "users", row 1: the file is truncated')
-  t.equal(await cutBehind('"name":"Bo'), 'table "users", row 2: the file is truncated')
-  t.equal(await cutBehind('"total":7'), 'table "carts", row 1: the file is truncated')
-  t.equal(await cutBehind(']\n}'), 'the file is truncated')
+  const cutAfter = async (part: string): Promise<string> =>
+    await problemOf(read(text.slice(0, text.indexOf(part) + part.length)))
+  t.equal(await cutAfter('"manifest":{'), 'the file is truncated')
+  t.equal(await cutAfter('"users":'), 'table "users", row 1: the file is truncated')
+  t.equal(await cutAfter('"name":"Ad'), 'table "users", row 1: the file is truncated')
+  t.equal(await cutAfter('"name":"Bo'), 'table "users", row 2: the file is truncated')
+  t.equal(await cutAfter('"total":7'), 'table "carts", row 1: the file is truncated')
+  t.equal(await cutAfter(']\n}'), 'the file is truncated')
 })
 
-t.test('a byte that was changed is noticed, and no message repeats a value', async (t) => {
-  const secret = tableOf('people', [{ name: 'id', type: 'integer' }, { name: 'name', type: 'text' }, { name: 'ok', type: 'boolean' }, { name: 'tags', type: 'text[]' }, { name: 'profile', type: 'jsonb' }])
-  const row = '4711\tgeheim-a\tt\t{geheim-b,"geheim c"}\t{"geheim-d": {"geheim-e": 1, "geheim-f": ["geheim-g", {"geheim-h": 2}]}, "geheim-i": 0}\n'
+t.test('any changed byte is detected, and no message contains a value', async (t) => {
+  const secret = tableOf('people', [
+    { name: 'id', type: 'integer' },
+    { name: 'name', type: 'text' },
+    { name: 'ok', type: 'boolean' },
+    { name: 'tags', type: 'text[]' },
+    { name: 'profile', type: 'jsonb' }
+  ])
+  const profile = '{"geheim-d": {"geheim-e": 1, "geheim-f": ["geheim-g", {"geheim-h": 2}]}, "geheim-i": 0}'
+  const row = `4711\tgeheim-a\tt\t{geheim-b,"geheim c"}\t${profile}\n`
   const { file, manifest } = await writeFileOf(t, [secret, carts], { people: [row, row], carts: ['4711\n'] })
   const dataStart = file.indexOf('"data":') + '"data":'.length
   for (let position = 0; position < file.length; position++) {
@@ -254,7 +359,11 @@ t.test('a byte that was changed is noticed, and no message repeats a value', asy
       try {
         const { checksum, dataChecksum } = await readAll(chunksOf(changed, 4096))
         equal(checksum, sha256(changed))
-        equal(dataChecksum !== manifest.checksum, position >= dataStart && position < file.length - 2, `byte ${position}`)
+        equal(
+          dataChecksum !== manifest.checksum,
+          position >= dataStart && position < file.length - 2,
+          `byte ${position}`
+        )
       } catch (error) {
         if (!(error instanceof SnapshotInvalid)) throw error
         equal(/geheim|4711/.test(error.message), false, error.message)
@@ -264,7 +373,7 @@ t.test('a byte that was changed is noticed, and no message repeats a value', asy
   t.pass()
 })
 
-t.test('a bracket that damage opened does not pull in the rest of the file', async (t) => {
+t.test('after a damaged bracket the rest of the file is not buffered', async (t) => {
   const profile = tableOf('profiles', [{ name: 'profile', type: 'jsonb' }])
   const lines = Buffer.from('{"profile":{"a": 1}},\n'.repeat(50_000))
   let given = 0
@@ -282,12 +391,27 @@ t.test('a bracket that damage opened does not pull in the rest of the file', asy
 
 t.test('errors in rows name the table and the row', async (t) => {
   const file = (rows: string): Buffer => fileOf([users, carts], `{"users":[],"carts":[${rows}]}`)
-  t.equal(await problemOf(read(file('{"total":1},\n{"total":01}'))), 'table "carts", row 2: column "total": its value is malformed')
-  t.equal(await problemOf(read(file('{"total":1},{"total":"4711"}'))), 'table "carts", row 2: column "total": a number was expected')
+  t.equal(
+    await problemOf(read(file('{"total":1},\n{"total":01}'))),
+    'table "carts", row 2: column "total": its value is malformed'
+  )
+  t.equal(
+    await problemOf(read(file('{"total":1},{"total":"4711"}'))),
+    'table "carts", row 2: column "total": a number was expected'
+  )
   t.equal(await problemOf(read(file('{"total":1},{}'))), 'table "carts", row 2: column "total": its key is absent')
-  t.equal(await problemOf(read(file('{"total":1,"more":1}'))), 'table "carts", row 1: a key is not a column of the table')
-  t.equal(await problemOf(read(file('{"total":1,"total":1}'))), 'table "carts", row 1: column "total": the key appears twice')
-  t.equal(await problemOf(read(file('{"total":1}{"total":1}'))), 'table "carts", row 1: a comma before the next row, or the closing bracket, was expected')
+  t.equal(
+    await problemOf(read(file('{"total":1,"more":1}'))),
+    'table "carts", row 1: a key is not a column of the table'
+  )
+  t.equal(
+    await problemOf(read(file('{"total":1,"total":1}'))),
+    'table "carts", row 1: column "total": the key appears twice'
+  )
+  t.equal(
+    await problemOf(read(file('{"total":1}{"total":1}'))),
+    'table "carts", row 1: a comma before the next row, or the closing bracket, was expected'
+  )
   t.equal(await problemOf(read(file('{"total":1},'))), 'table "carts", row 2: an object was expected')
   t.equal(await problemOf(read(file('[1]'))), 'table "carts", row 1: an object was expected')
 })
@@ -300,27 +424,61 @@ const files: Array<[what: string, file: string | Buffer, problem: string]> = [
   ['zeros', Buffer.alloc(100_000), 'a JSON object was expected'],
   ['an empty object', '{}', 'a string was expected'],
   ['data before the manifest', '{"data":{},"manifest":{}}', 'it does not begin with a manifest'],
-  ['a manifest twice', fileOf([], '{}').toString().replace(',\n"data"', ',\n"manifest":{},"data"'), 'no data follow the manifest'],
+  [
+    'a manifest twice',
+    fileOf([], '{}').toString().replace(',\n"data"', ',\n"manifest":{},"data"'),
+    'no data follow the manifest'
+  ],
   ['data twice', fileOf([], '{},"data":{}'), 'the end of the file was expected'],
   ['something behind the data', fileOf([], '{},"more":1'), 'the end of the file was expected'],
-  ['a manifest alone', `${encodeHead(manifestOf()).toString().replace(/,\n.*$/, '')}}`, 'a comma after the manifest was expected'],
+  [
+    'a manifest alone',
+    `${encodeHead(manifestOf())
+      .toString()
+      .replace(/,\n.*$/, '')}}`,
+    'a comma after the manifest was expected'
+  ],
   ['a manifest that is no object', '{"manifest":1,"data":{}}', 'the manifest is not valid at its root'],
   ['a manifest that is no JSON', '{"manifest":{"a":[}},"data":{}}', 'the manifest is not JSON'],
-  ['a manifest that is no UTF-8', Buffer.from(fileOf([], '{}').toString().replace('"shop"', '"sh\xffp"'), 'latin1'), 'the manifest is not UTF-8'],
-  ['a manifest that is nested a million times', `{"manifest":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)},"data":{}}`, 'the manifest is not valid at its root'],
+  [
+    'a manifest that is no UTF-8',
+    Buffer.from(fileOf([], '{}').toString().replace('"shop"', '"sh\xffp"'), 'latin1'),
+    'the manifest is not UTF-8'
+  ],
+  [
+    'a manifest that is nested a million times',
+    `{"manifest":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)},"data":{}}`,
+    'the manifest is not valid at its root'
+  ],
   ['data that are a list', fileOf([], '[]'), 'the data part was expected'],
   ['data that are null', fileOf([], 'null'), 'the data part was expected'],
-  ['a table that the manifest does not name', fileOf([], '{"users":[]}'), 'the data hold a table "users" that the manifest does not name'],
-  ['a table named like a property of every object', fileOf([], '{"__proto__":[]}'), 'the data hold a table "__proto__" that the manifest does not name'],
+  [
+    'a table that the manifest does not name',
+    fileOf([], '{"users":[]}'),
+    'the data hold a table "users" that the manifest does not name'
+  ],
+  [
+    'a table named like a property of every object',
+    fileOf([], '{"__proto__":[]}'),
+    'the data hold a table "__proto__" that the manifest does not name'
+  ],
   ['a table twice', fileOf([carts], '{"carts":[],"carts":[]}'), 'the data hold table "carts" twice'],
   ['a table too few', fileOf([users, carts], '{"users":[]}'), 'the data lack table "carts"'],
   ['a table without a list', fileOf([carts], '{"carts":{}}'), 'table "carts", row 1: a list of rows was expected'],
   ['a table without a value', fileOf([carts], '{"carts"}'), 'a colon was expected'],
-  ['tables without a comma', fileOf([users, carts], '{"users":[] "carts":[]}'), 'a comma before the next table, or the closing bracket, was expected'],
-  ['a comma behind the last table', fileOf([carts], '{"carts":[],}'), 'a string was expected'],
+  [
+    'tables without a comma',
+    fileOf([users, carts], '{"users":[] "carts":[]}'),
+    'a comma before the next table, or the closing bracket, was expected'
+  ],
+  ['a comma after the last table', fileOf([carts], '{"carts":[],}'), 'a string was expected'],
   ['something behind its end', `${fileOf([], '{}').toString()}{}`, 'something follows its end'],
   ['zeros behind its end', `${fileOf([], '{}').toString()}\0\0`, 'something follows its end'],
-  ['another file behind its end', `${fileOf([], '{}').toString()}${' '.repeat(200_000)}${fileOf([], '{}').toString()}`, 'something follows its end']
+  [
+    'another file behind its end',
+    `${fileOf([], '{}').toString()}${' '.repeat(200_000)}${fileOf([], '{}').toString()}`,
+    'something follows its end'
+  ]
 ]
 for (const [what, file, problem] of files) {
   t.test(`${what}: ${problem}`, async (t) => {
@@ -329,25 +487,38 @@ for (const [what, file, problem] of files) {
   })
 }
 
-t.test('white space of any amount may follow', async (t) => {
+t.test('any amount of white space may follow the file', async (t) => {
   const file = Buffer.concat([fileOf([], '{}'), Buffer.alloc(1_000_000, ' ')])
   t.equal((await read(file)).sizeBytes, file.length)
 })
 
-t.test('a long name that is not known is cut', async (t) => {
+t.test('a long unknown name is truncated in the message', async (t) => {
   t.ok((await problemOf(read(fileOf([], `{"${'x'.repeat(10_000)}":[]}`)))).length < 200)
 })
 
-t.test('a value that is no UTF-8 is passed on as it is', async (t) => {
+t.test('a value that is not UTF-8 is passed on unchanged', async (t) => {
   const parts: Buffer[] = []
-  await readSnapshot(chunksOf(Buffer.from(fileOf([tableOf('a', [{ name: 'a', type: 'text' }])], '{"a":[{"a":"\xff"}]}').toString(), 'latin1'), 1), async () => ({ keep: () => true, write: async (part) => { parts.push(part) } }))
+  await readSnapshot(
+    chunksOf(
+      Buffer.from(fileOf([tableOf('a', [{ name: 'a', type: 'text' }])], '{"a":[{"a":"\xff"}]}').toString(), 'latin1'),
+      1
+    ),
+    async () => ({
+      keep: () => true,
+      write: async (part) => {
+        parts.push(part)
+      }
+    })
+  )
   t.strictSame(Buffer.concat(parts), Buffer.from('\xff\n', 'latin1'))
 })
 
 // The manifest alone
 
-t.test('a manifest is read from the head, without the rest', async (t) => {
-  const { file, manifest } = await writeFileOf(t, [users], { users: Array.from({ length: 10 }, () => `1\t${'x'.repeat(100_000)}\t{}\t1\n`) })
+t.test('readManifest() reads only the head', async (t) => {
+  const { file, manifest } = await writeFileOf(t, [users], {
+    users: Array.from({ length: 10 }, () => `1\t${'x'.repeat(100_000)}\t{}\t1\n`)
+  })
   const stream = Readable.from(chunksOf(file, 1000))
   t.strictSame(await readManifest(stream), manifest)
   t.notOk(stream.readableEnded)
@@ -355,17 +526,17 @@ t.test('a manifest is read from the head, without the rest', async (t) => {
   await once(stream, 'close')
 })
 
-t.test('a manifest is no promise for the rest', async (t) => {
+t.test('readManifest() does not check the rest of the file', async (t) => {
   t.strictSame(await readManifest(chunksOf(fileOf([carts], '{nonsense'), 10)), manifestOf([carts]))
 })
 
-t.test('a head that is none is refused', async (t) => {
+t.test('an invalid head is refused', async (t) => {
   t.equal(await problemOf(readManifest(chunksOf(Buffer.from('{"data":{}}'), 1))), 'it does not begin with a manifest')
   t.equal(await problemOf(readManifest(chunksOf(Buffer.from('no JSON'), 1))), 'a JSON object was expected')
   t.equal(await problemOf(readManifest(chunksOf(encodeHead(manifestOf()), 1))), 'the file is truncated')
 })
 
-t.test('what is longer than its limit is refused before it is gathered, wherever it stands', async (t) => {
+t.test('a part that is longer than its limit is refused before all of it is buffered', async (t) => {
   const limits = { rowBytes: 100_000, manifestBytes: 50_000 }
   const readBounded = async (head: Buffer | string, filler: string, times: number): Promise<[string, number]> => {
     let taken = 0
@@ -374,7 +545,10 @@ t.test('what is longer than its limit is refused before it is gathered, wherever
       for (; taken < times; taken++) yield Buffer.from(filler.repeat(1000))
     }
     const nothing = { keep: () => true, write: async () => {} }
-    const outcome = await readSnapshot(source(), async () => nothing, undefined, limits).then(() => 'read', ({ code, message }) => `${code} ${message}`)
+    const outcome = await readSnapshot(source(), async () => nothing, undefined, limits).then(
+      () => 'read',
+      ({ code, message }) => `${code} ${message}`
+    )
     return [outcome, taken * filler.length * 1000]
   }
   const head = encodeHead(manifestOf([carts]))
@@ -387,20 +561,37 @@ t.test('what is longer than its limit is refused before it is gathered, wherever
     [Buffer.concat([head, Buffer.from('{"carts":[{"total":"\n')]), 'x\n', 'rowBytes', 110_000]
   ] as const) {
     const [outcome, taken] = await readBounded(start, filler, 5000)
-    t.match(outcome, new RegExp(`^FST_BACKUP_LIMIT_EXCEEDED The snapshot was not imported: .* limits\\.${limit} allows`), filler)
+    t.match(
+      outcome,
+      new RegExp(`^FST_BACKUP_LIMIT_EXCEEDED The snapshot was not imported: .* limits\\.${limit} allows`),
+      filler
+    )
     t.ok(taken <= most, `${filler} ${taken}`)
   }
 })
 
-t.test('a limit is exact also where all is at hand', async (t) => {
+t.test('a limit is exact even when all bytes are buffered', async (t) => {
   const notes = tableOf('notes', [{ name: 'text', type: 'text' }])
   const row = `{"text":"${'x'.repeat(100)}"}`
   const manifest = manifestOf([{ ...notes, rows: 1 }])
   const file = `{"manifest":${JSON.stringify(manifest)},"data":{"notes":[${row}]}}`
-  const bounded = async (limits: { rowBytes: number, manifestBytes: number }): Promise<number> =>
-    (await readSnapshot(chunksOf(Buffer.from(file), 65_536), async () => ({ keep: () => true, write: async () => {} }), undefined, limits)).sizeBytes
+  const bounded = async (limits: { rowBytes: number; manifestBytes: number }): Promise<number> =>
+    (
+      await readSnapshot(
+        chunksOf(Buffer.from(file), 65_536),
+        async () => ({ keep: () => true, write: async () => {} }),
+        undefined,
+        limits
+      )
+    ).sizeBytes
   const manifestBytes = JSON.stringify(manifest).length
   t.equal(await bounded({ rowBytes: row.length, manifestBytes }), file.length)
-  await t.rejects(bounded({ rowBytes: row.length - 1, manifestBytes }), { code: 'FST_BACKUP_LIMIT_EXCEEDED', message: /a row .*limits.rowBytes/ })
-  await t.rejects(bounded({ rowBytes: row.length, manifestBytes: manifestBytes - 1 }), { code: 'FST_BACKUP_LIMIT_EXCEEDED', message: /the manifest .*limits.manifestBytes/ })
+  await t.rejects(bounded({ rowBytes: row.length - 1, manifestBytes }), {
+    code: 'FST_BACKUP_LIMIT_EXCEEDED',
+    message: /a row .*limits.rowBytes/
+  })
+  await t.rejects(bounded({ rowBytes: row.length, manifestBytes: manifestBytes - 1 }), {
+    code: 'FST_BACKUP_LIMIT_EXCEEDED',
+    message: /the manifest .*limits.manifestBytes/
+  })
 })

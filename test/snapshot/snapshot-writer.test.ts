@@ -10,32 +10,51 @@ import { useDirectory } from '../support/directory.ts'
 import { manifestOf, tableOf } from './manifest.ts'
 
 const isWindows = process.platform === 'win32'
-const users = tableOf('users', [{ name: 'id', type: 'bigint' }, { name: 'name', type: 'text' }, { name: 'tags', type: 'text[]' }, { name: 'profile', type: 'jsonb' }])
+const users = tableOf('users', [
+  { name: 'id', type: 'bigint' },
+  { name: 'name', type: 'text' },
+  { name: 'tags', type: 'text[]' },
+  { name: 'profile', type: 'jsonb' }
+])
 const sha256 = (bytes: Uint8Array | string): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 const dataPart = (file: string): string => file.slice(file.indexOf('"data":') + '"data":'.length, -2)
 
-async function useWriter (t: Test, manifest: Manifest = manifestOf([users])): Promise<{ path: string, writer: SnapshotWriter }> {
+async function useWriter (
+  t: Test,
+  manifest: Manifest = manifestOf([users])
+): Promise<{ path: string; writer: SnapshotWriter }> {
   const path = join(await useDirectory(t), 'snapshot')
   const writer = await openSnapshotWriter(path, manifest)
-  t.after(async () => { await writer.discard() })
+  t.after(async () => {
+    await writer.discard()
+  })
   return { path, writer }
 }
 
-const writeLine = (writer: SnapshotWriter, line: string): Promise<void> | undefined => writer.writeRow(Buffer.from(`before${line}behind`), 6, 6 + Buffer.byteLength(line))
+const writeLine = (writer: SnapshotWriter, line: string): Promise<void> | undefined =>
+  writer.writeRow(Buffer.from(`before${line}after`), 6, 6 + Buffer.byteLength(line))
 
 type Method = (...args: unknown[]) => Promise<unknown>
 
-/** Lets every open file do `name` in another way, until the test is over. */
-async function changeFiles (t: Test, name: 'write' | 'sync', change: (original: Method, file: FileHandle) => Method): Promise<void> {
+/** Replaces the method `name` of every open file until the test ends. */
+async function changeFiles (
+  t: Test,
+  name: 'write' | 'sync',
+  change: (original: Method, file: FileHandle) => Method
+): Promise<void> {
   const handle = await open(import.meta.filename)
   const prototype = Object.getPrototypeOf(handle) as Record<typeof name, Method>
   await handle.close()
   const original = prototype[name]
-  prototype[name] = async function (this: FileHandle, ...args) { return await change(original.bind(this), this)(...args) }
-  t.after(async () => { prototype[name] = original })
+  prototype[name] = async function (this: FileHandle, ...args) {
+    return await change(original.bind(this), this)(...args)
+  }
+  t.after(async () => {
+    prototype[name] = original
+  })
 }
 
-t.test('a snapshot is one JSON object, the manifest first, a row a line', async (t) => {
+t.test('a snapshot is one JSON object, with the manifest first and one row per line', async (t) => {
   const carts = tableOf('carts', [{ name: 'total', type: 'numeric' }])
   const { path, writer } = await useWriter(t, manifestOf([users, carts]))
   writer.startTable(users)
@@ -62,17 +81,23 @@ t.test('a snapshot is one JSON object, the manifest first, a row a line', async 
   ])
   t.strictSame(JSON.parse(file), {
     manifest: { ...manifest, checksum: sha256(dataPart(file)) },
-    data: { users: [{ id: '1', name: 'Ada', tags: ['x'], profile: { a: 1 } }, { id: '2', name: 'Bob', tags: null }], carts: [] }
+    data: {
+      users: [
+        { id: '1', name: 'Ada', tags: ['x'], profile: { a: 1 } },
+        { id: '2', name: 'Bob', tags: null }
+      ],
+      carts: []
+    }
   })
 })
 
-t.test('a snapshot of no table is one too', async (t) => {
+t.test('a snapshot may have no tables', async (t) => {
   const { path, writer } = await useWriter(t, manifestOf())
   await writer.finish(manifestOf())
   t.strictSame((JSON.parse(await readFile(path, 'utf8')) as { data: object }).data, {})
 })
 
-t.test('names of tables and columns are keys, whatever they hold', async (t) => {
+t.test('any name of a table or column can be a key', async (t) => {
   const table = tableOf('a"b\n', [{ name: '__proto__', type: 'text' }])
   const { path, writer } = await useWriter(t, manifestOf([table]))
   writer.startTable(table)
@@ -83,7 +108,7 @@ t.test('names of tables and columns are keys, whatever they hold', async (t) => 
   t.strictSame(Object.entries(data['a"b\n']?.[0] ?? {}), [['__proto__', 'x']])
 })
 
-t.test('the result tells the size and both checksums, which sha256sum confirms', async (t) => {
+t.test('the result contains the size and both checksums', async (t) => {
   const { path, writer } = await useWriter(t)
   writer.startTable(users)
   await writeLine(writer, '1\tAda\t{}\t1\n')
@@ -96,7 +121,7 @@ t.test('the result tells the size and both checksums, which sha256sum confirms',
   t.equal(writer.bytes, file.length)
 })
 
-t.test('the file is private', { skip: isWindows }, async (t) => {
+t.test('only this user can access the file', { skip: isWindows }, async (t) => {
   const { path } = await useWriter(t)
   t.equal((await stat(path)).mode & 0o777, 0o600)
 })
@@ -104,16 +129,22 @@ t.test('the file is private', { skip: isWindows }, async (t) => {
 t.test('an existing file is never written to', async (t) => {
   const path = join(await useDirectory(t), 'snapshot')
   await writeFile(path, 'precious')
-  await t.rejects(openSnapshotWriter(path, manifestOf()), { code: 'FST_BACKUP_STORAGE_FAILED', message: /create a snapshot file \(EEXIST\)/ })
+  await t.rejects(openSnapshotWriter(path, manifestOf()), {
+    code: 'FST_BACKUP_STORAGE_FAILED',
+    message: /create a snapshot file \(EEXIST\)/
+  })
   t.equal(await readFile(path, 'utf8'), 'precious')
 })
 
-t.test('no directory is made for it', async (t) => {
+t.test('a missing directory is not created', async (t) => {
   const path = join(await useDirectory(t), 'gone')
-  await t.rejects(openSnapshotWriter(join(path, 'snapshot'), manifestOf()), { code: 'FST_BACKUP_STORAGE_FAILED', message: /ENOENT/ })
+  await t.rejects(openSnapshotWriter(join(path, 'snapshot'), manifestOf()), {
+    code: 'FST_BACKUP_STORAGE_FAILED',
+    message: /ENOENT/
+  })
 })
 
-t.test('a row asks to wait only when the piece before it is still being written', async (t) => {
+t.test('writeRow() returns a promise only while the previous piece is being written', async (t) => {
   const { writer } = await useWriter(t)
   writer.startTable(users)
   const before = writer.bytes
@@ -129,14 +160,19 @@ t.test('a row asks to wait only when the piece before it is still being written'
   t.equal(writer.endTable(), 4)
 })
 
-t.test('a row of another shape than its table is refused', async (t) => {
+t.test('a row with other columns than its table is refused', async (t) => {
   const { writer } = await useWriter(t)
   writer.startTable(users)
   t.throws(() => writeLine(writer, '1\tAda\n'), { message: /more or fewer fields than its table has columns/ })
 })
 
-t.test('a disk that takes a few bytes at a time gets all of them', async (t) => {
-  await changeFiles(t, 'write', (write) => async (buffer, offset, length, position) => await write(buffer, offset, Math.min(Number(length), 1000), position))
+t.test('all bytes are written when each write() is short', async (t) => {
+  await changeFiles(
+    t,
+    'write',
+    (write) => async (buffer, offset, length, position) =>
+      await write(buffer, offset, Math.min(Number(length), 1000), position)
+  )
   const { path, writer } = await useWriter(t)
   writer.startTable(users)
   for (let id = 0; id < 3; id++) await writeLine(writer, `${id}\t${'x'.repeat(pieceSize)}\t{}\t1\n`)
@@ -148,7 +184,7 @@ t.test('a disk that takes a few bytes at a time gets all of them', async (t) => 
   t.equal((JSON.parse(file.toString()) as { data: { users: object[] } }).data.users.length, 3)
 })
 
-t.test('a full disk is told as such, and nothing stays behind', async (t) => {
+t.test('a full disk is reported as such, and no file stays', async (t) => {
   const { path, writer } = await useWriter(t)
   writer.startTable(users)
   await changeFiles(t, 'write', () => async () => { throw systemError('ENOSPC') })
@@ -156,13 +192,13 @@ t.test('a full disk is told as such, and nothing stays behind', async (t) => {
   t.equal(writeLine(writer, long), undefined)
   const full = { code: 'FST_BACKUP_STORAGE_FULL', message: /write the snapshot/ }
   await t.rejects(Promise.resolve(writeLine(writer, long)), full)
-  await t.rejects(Promise.resolve(writeLine(writer, long)), full, 'it stays so')
+  await t.rejects(Promise.resolve(writeLine(writer, long)), full, 'the error stays')
   await t.rejects(writer.finish(manifestOf([users])), full)
   await writer.discard()
   t.strictSame(await readdir(dirname(path)), [])
 })
 
-t.test('a file is on the disk before it counts as whole', async (t) => {
+t.test('finish() syncs the file after the last write', async (t) => {
   const calls: string[] = []
   await changeFiles(t, 'write', (write) => async (...args) => { calls.push('write'); return await write(...args) })
   await changeFiles(t, 'sync', (sync) => async () => { calls.push('sync'); await sync() })
@@ -171,15 +207,18 @@ t.test('a file is on the disk before it counts as whole', async (t) => {
   t.strictSame(calls.slice(-2), ['write', 'sync'])
 })
 
-t.test('a file that does not reach the disk fails', async (t) => {
+t.test('finish() fails when the file can not be synced', async (t) => {
   await changeFiles(t, 'sync', () => async () => { throw systemError('EIO') })
   const { path, writer } = await useWriter(t, manifestOf())
-  await t.rejects(writer.finish(manifestOf()), { code: 'FST_BACKUP_STORAGE_FAILED', message: /finish the snapshot \(EIO\)/ })
+  await t.rejects(writer.finish(manifestOf()), {
+    code: 'FST_BACKUP_STORAGE_FAILED',
+    message: /finish the snapshot \(EIO\)/
+  })
   await writer.discard()
   t.strictSame(await readdir(dirname(path)), [])
 })
 
-t.test('discarding is fine at any time, also twice', async (t) => {
+t.test('discard() may be called at any time, and more than once', async (t) => {
   for (const prepare of [
     async () => {},
     async (writer: SnapshotWriter) => { writer.endTable() },
@@ -197,7 +236,7 @@ t.test('discarding is fine at any time, also twice', async (t) => {
   }
 })
 
-t.test('a file that can not even be closed goes as well', async (t) => {
+t.test('discard() removes a file that can not be closed', async (t) => {
   await changeFiles(t, 'sync', (sync, file) => async () => {
     const close = file.close.bind(file)
     file.close = async () => {
@@ -212,7 +251,7 @@ t.test('a file that can not even be closed goes as well', async (t) => {
   t.strictSame(await readdir(dirname(path)), [])
 })
 
-t.test('a file that can not be removed is told', { skip: isWindows }, async (t) => {
+t.test('discard() rejects when the file can not be removed', { skip: isWindows }, async (t) => {
   const path = join(await useDirectory(t), 'snapshot')
   const writer = await openSnapshotWriter(path, manifestOf())
   await rm(path)

@@ -5,7 +5,11 @@ import { createCopyToJson } from '../../lib/snapshot/codec/copy-to-json.ts'
 import { JsonCursor } from '../../lib/snapshot/codec/json-cursor.ts'
 import { createJsonToCopy } from '../../lib/snapshot/codec/json-to-copy.ts'
 
-export const column = (name: string, encoding: Encoding, delimiter = ','): EncodedColumn => ({ name, encoding, delimiter })
+export const column = (name: string, encoding: Encoding, delimiter = ','): EncodedColumn => ({
+  name,
+  encoding,
+  delimiter
+})
 
 export function cursorOver (json: string | Uint8Array): JsonCursor {
   const cursor = new JsonCursor()
@@ -15,7 +19,8 @@ export function cursorOver (json: string | Uint8Array): JsonCursor {
 }
 
 /**
- * Of a line of COPY text. The same must come out wherever the line lies: by itself, so that its last bytes are no whole word, and among others.
+ * Transcodes a line of COPY text. Checks that the result is the same for a line alone, whose last bytes are not a
+ * complete word, and for one among other bytes.
  */
 export function toJson (columns: EncodedColumn[], line: string | Uint8Array): Buffer {
   const transcode = createCopyToJson(columns)
@@ -30,11 +35,14 @@ export function toJson (columns: EncodedColumn[], line: string | Uint8Array): Bu
   return json
 }
 
-/** Of a row; `skip` names columns that have no place to go to. Throws what the transcoder throws. */
+/** Transcodes a row; the columns named in `skip` are discarded. Throws the errors of the transcoder. */
 export function toCopy (columns: EncodedColumn[], row: string | Uint8Array, skip: string[] = []): Buffer {
   const out = new ByteQueue()
   const cursor = cursorOver(row)
-  const isWhole = createJsonToCopy(columns.map((column) => ({ ...column, skip: skip.includes(column.name) })))(cursor, out)
+  const isWhole = createJsonToCopy(columns.map((column) => ({ ...column, skip: skip.includes(column.name) })))(
+    cursor,
+    out
+  )
   if (!isWhole) throw new Error('the row is incomplete')
   if (cursor.position !== cursor.end) throw new Error(`the row ends ${cursor.end - cursor.position} bytes early`)
   return Buffer.concat(out.take())

@@ -23,15 +23,17 @@ async function spoolIn (directory: string, content = 'snapshot', mode = 0o600): 
 }
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
 
-t.test('keeps the contract of a storage', async (t) => {
+t.test('the file system storage fulfills the contract of a storage', async (t) => {
   await testStorage(t, async (t) => createFileSystemStorage(join(await useDirectory(t), 'backups')))
 })
 
-t.test('keeps the contract where the file system has no hard links', async (t) => {
-  await testStorage(t, async (t) => createFileSystemStorage(join(await useDirectory(t), 'backups'), fileSystemWith({ link: failing('EPERM') })))
+t.test('it fulfills the contract without hard links', async (t) => {
+  await testStorage(t, async (t) =>
+    createFileSystemStorage(join(await useDirectory(t), 'backups'), fileSystemWith({ link: failing('EPERM') }))
+  )
 })
 
-t.test('a missing directory is made with its parents, for this user only; the files as well', async (t) => {
+t.test('a missing directory is created with its parents, and only this user can access it and its files', async (t) => {
   const directory = await useDirectory(t)
   const root = join(directory, 'deep', 'backups')
   const storage = createFileSystemStorage(root)
@@ -51,7 +53,7 @@ t.test('an existing directory keeps its mode', { skip: isWindows }, async (t) =>
   t.equal(await modeOf(directory), 0o755)
 })
 
-t.test('a relative directory stays what it was when the process changes its own', async (t) => {
+t.test('a relative directory does not change when the process changes its working directory', async (t) => {
   const directory = await useDirectory(t)
   const before = process.cwd()
   const storage = createFileSystemStorage(relative(before, join(directory, 'backups')))
@@ -62,7 +64,7 @@ t.test('a relative directory stays what it was when the process changes its own'
   t.strictSame(await readdir(join(directory, 'backups')), [name])
 })
 
-t.test('before there is a directory nothing is there, and reading makes none', async (t) => {
+t.test('a missing directory is empty, and reading does not create it', async (t) => {
   const directory = await useDirectory(t)
   const storage = createFileSystemStorage(join(directory, 'backups'))
   t.strictSame(await storage.list(), [])
@@ -72,7 +74,7 @@ t.test('before there is a directory nothing is there, and reading makes none', a
   t.strictSame(await readdir(directory), [])
 })
 
-t.test('of many that publish one name at once, one wins', async (t) => {
+t.test('of concurrent publications of one name, one succeeds', async (t) => {
   const directory = await useDirectory(t)
   const storage = createFileSystemStorage(join(directory, 'backups'))
   const outcomes = await Promise.allSettled(Array.from({ length: 8 }, async (_, index) => {
@@ -80,13 +82,23 @@ t.test('of many that publish one name at once, one wins', async (t) => {
     await storage.publish(await spoolIn(join(directory, String(index)), `from ${index}`), name)
   }))
   t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
-  t.match(outcomes.find(({ status }) => status === 'rejected'), {
-    reason: { code: 'FST_BACKUP_STORAGE_FAILED', message: /failed to publish the snapshot \(EEXIST\)/, cause: { code: 'EEXIST' } }
-  })
-  t.equal(String(await buffer(await storage.open(name))), `from ${outcomes.findIndex(({ status }) => status === 'fulfilled')}`)
+  t.match(
+    outcomes.find(({ status }) => status === 'rejected'),
+    {
+      reason: {
+        code: 'FST_BACKUP_STORAGE_FAILED',
+        message: /failed to publish the snapshot \(EEXIST\)/,
+        cause: { code: 'EEXIST' }
+      }
+    }
+  )
+  t.equal(
+    String(await buffer(await storage.open(name))),
+    `from ${outcomes.findIndex(({ status }) => status === 'fulfilled')}`
+  )
 })
 
-t.test('what is no regular file is not there, and is left alone', async (t) => {
+t.test('anything except a regular file counts as missing and is not changed', async (t) => {
   const directory = await useDirectory(t)
   const storage = createFileSystemStorage(directory)
   await writeFile(join(directory, 'secret.txt'), 'secret')
@@ -112,7 +124,7 @@ t.test('what is no regular file is not there, and is left alone', async (t) => {
   t.equal(String(await readFile(join(directory, 'secret.txt'))), 'secret')
 })
 
-/** A Unix socket's path is short, so it is made by its bare name. */
+/** The path of a Unix socket is limited to about 100 bytes, so this uses the bare name. */
 async function listenOn (t: Test, directory: string, name: string): Promise<string[]> {
   const before = process.cwd()
   process.chdir(directory)
@@ -127,21 +139,25 @@ async function listenOn (t: Test, directory: string, name: string): Promise<stri
   return [name]
 }
 
-t.test('list passes over foreign files and spool files', async (t) => {
+t.test('list() skips foreign files and spool files', async (t) => {
   const directory = await useDirectory(t)
   const files = [name, '.spool.json', `.${name}.partial`, 'notes.txt', 'über.json', `${name}~`]
   await Promise.all(files.map((file) => writeFile(join(directory, file), '12345')))
   t.strictSame(await createFileSystemStorage(directory).list(), [{ name }])
 })
 
-t.test('a file in place of the directory fails every method, and tells the code', async (t) => {
+t.test('a file in place of the directory makes every method fail with the code of the system', async (t) => {
   const directory = await useDirectory(t)
   const path = join(directory, 'backups')
   await writeFile(path, '')
   const storage = createFileSystemStorage(path)
   const code = 'FST_BACKUP_STORAGE_FAILED'
   const spool = await spoolIn(directory)
-  await t.rejects(storage.publish(spool, name), { code, message: /publish the snapshot \(EEXIST\)/, cause: { code: 'EEXIST' } })
+  await t.rejects(storage.publish(spool, name), {
+    code,
+    message: /publish the snapshot \(EEXIST\)/,
+    cause: { code: 'EEXIST' }
+  })
   if (isWindows) return
   await t.rejects(storage.open(name), { code, message: /open the snapshot \(ENOTDIR\)/ })
   await t.rejects(storage.stat(name), { code, message: /look at the snapshot \(ENOTDIR\)/ })
@@ -149,12 +165,13 @@ t.test('a file in place of the directory fails every method, and tells the code'
   await t.rejects(storage.list(), { code, message: /list the snapshots \(ENOTDIR\)/ })
 })
 
-t.test('the directory is synced after a publish and after a remove, and so are the parents of a new one', { skip: isWindows }, async (t) => {
+t.test('publish() and remove() sync the directory, and the parents of a new one', { skip: isWindows }, async (t) => {
   const directory = await useDirectory(t)
   const root = join(directory, 'deep', 'backups')
   const { open, handles } = watchHandles()
   const storage = createFileSystemStorage(root, fileSystemWith({ open }))
-  const synced = (): string[] => handles.splice(0).map(({ path, synced, closed }) => `${relative(directory, path)} ${synced} ${closed}`)
+  const synced = (): string[] =>
+    handles.splice(0).map(({ path, synced, closed }) => `${relative(directory, path)} ${synced} ${closed}`)
 
   await storage.publish(await spoolIn(directory), name)
   t.strictSame(synced(), ['deep 1 1', ' 1 1', 'deep/backups 1 1'])
@@ -164,7 +181,7 @@ t.test('the directory is synced after a publish and after a remove, and so are t
   t.strictSame(synced(), ['deep/backups 1 1'])
 })
 
-t.test('a publish whose directory can not be synced leaves nothing under the name', async (t) => {
+t.test('when the directory can not be synced, publish() leaves no file with the name', async (t) => {
   const directory = await useDirectory(t)
   const spool = await spoolIn(directory)
   const storage = createFileSystemStorage(join(directory, 'backups'), fileSystemWith({ open: failing('EIO') }))
@@ -174,19 +191,32 @@ t.test('a publish whose directory can not be synced leaves nothing under the nam
   t.equal(String(await readFile(spool)), 'snapshot')
 })
 
-t.test('a publish whose spool file can not be removed fails, with that error', async (t) => {
+t.test('when the spool file can not be removed, publish() fails with that error', async (t) => {
   const directory = await useDirectory(t)
   const spool = await spoolIn(directory)
   const root = join(directory, 'backups')
-  const unlinkOthers = fileSystemWith({ unlink: async (path) => { if (path === spool) throw systemError('EACCES'); await unlink(path) } })
-  await t.rejects(createFileSystemStorage(root, unlinkOthers).publish(spool, name), { code: 'FST_BACKUP_STORAGE_FAILED', cause: { code: 'EACCES' } })
+  const unlinkOthers = fileSystemWith({
+    unlink: async (path) => {
+      if (path === spool) {
+        throw systemError('EACCES')
+      } await unlink(path)
+    }
+  })
+  await t.rejects(createFileSystemStorage(root, unlinkOthers).publish(spool, name), {
+    code: 'FST_BACKUP_STORAGE_FAILED',
+    cause: { code: 'EACCES' }
+  })
   t.strictSame(await readdir(root), [])
 
-  const unlinkNone = fileSystemWith({ unlink: async (path) => { throw systemError(path === spool ? 'EACCES' : 'EIO') } })
+  const unlinkNone = fileSystemWith({
+    unlink: async (path) => {
+      throw systemError(path === spool ? 'EACCES' : 'EIO')
+    }
+  })
   await t.rejects(createFileSystemStorage(root, unlinkNone).publish(spool, name), { cause: { code: 'EACCES' } })
 })
 
-t.test('a file system without modes is no hindrance, any other refusal is', async (t) => {
+t.test('a file system without modes is accepted, and any other refusal of chmod() is an error', async (t) => {
   const directory = await useDirectory(t)
   for (const code of ['EPERM', 'ENOTSUP', 'ENOSYS']) {
     const storage = createFileSystemStorage(join(directory, code), fileSystemWith({ chmod: failing(code) }))
@@ -197,7 +227,7 @@ t.test('a file system without modes is no hindrance, any other refusal is', asyn
   await t.rejects(storage.publish(await spoolIn(directory), name), { cause: { code: 'EIO' } })
 })
 
-t.test('a stream reads 64 KiB at a time, so that one that stalls holds little, and frees its descriptor at the end and when destroyed', async (t) => {
+t.test('a stream reads 64 KiB at a time, and closes its descriptor at the end and when it is destroyed', async (t) => {
   const directory = await useDirectory(t)
   await writeFile(join(directory, name), Buffer.alloc(150_000))
   const { open, handles } = watchHandles()
@@ -213,51 +243,76 @@ t.test('a stream reads 64 KiB at a time, so that one that stalls holds little, a
   t.strictSame(handles.map(({ closed }) => closed), [1, 1])
 })
 
-t.test('what can not be opened or streamed leaves no descriptor', async (t) => {
+t.test('a failure to open or to stream leaves no open descriptor', async (t) => {
   const directory = await useDirectory(t)
   await writeFile(join(directory, name), 'x')
   await mkdir(join(directory, 'directory.json'))
   const { open, handles } = watchHandles()
   const storage = createFileSystemStorage(directory, fileSystemWith({ open }))
-  for (const range of [{ start: 5, end: 1 }, { start: -1, end: 0 }, { start: 1, end: 1 }, { start: 0.5, end: 1 }, { start: 0, end: Infinity }]) {
-    await t.rejects(storage.open(name, range), { code: 'FST_BACKUP_RANGE_INVALID', statusCode: 416, message: /has 1 bytes/ })
+  for (const range of [
+    { start: 5, end: 1 },
+    { start: -1, end: 0 },
+    { start: 1, end: 1 },
+    { start: 0.5, end: 1 },
+    { start: 0, end: Infinity }
+  ]) {
+    await t.rejects(storage.open(name, range), {
+      code: 'FST_BACKUP_RANGE_INVALID',
+      statusCode: 416,
+      message: /has 1 bytes/
+    })
   }
   if (!isWindows) await t.rejects(storage.open('directory.json'), { code: 'ENOENT' })
   t.ok(handles.length > 0)
   t.strictSame(handles.filter(({ closed }) => closed !== 1), [])
 })
 
-t.test('other failures of the system are told as such', async (t) => {
+t.test('other errors of the system are the cause of the error', async (t) => {
   const directory = await useDirectory(t)
   await writeFile(join(directory, name), 'x')
-  await t.rejects(createFileSystemStorage(directory, fileSystemWith({ open: failing('EMFILE') })).open(name), { cause: { code: 'EMFILE' } })
-  await t.rejects(createFileSystemStorage(directory, fileSystemWith({ lstat: failing('EIO') as never })).stat(name), { cause: { code: 'EIO' } })
-  await t.rejects(createFileSystemStorage(directory, fileSystemWith({ unlink: failing('EROFS') })).remove(name), { cause: { code: 'EROFS' } })
+  await t.rejects(createFileSystemStorage(directory, fileSystemWith({ open: failing('EMFILE') })).open(name), {
+    cause: { code: 'EMFILE' }
+  })
+  await t.rejects(createFileSystemStorage(directory, fileSystemWith({ lstat: failing('EIO') as never })).stat(name), {
+    cause: { code: 'EIO' }
+  })
+  await t.rejects(createFileSystemStorage(directory, fileSystemWith({ unlink: failing('EROFS') })).remove(name), {
+    cause: { code: 'EROFS' }
+  })
 })
 
-t.test('a file that may not be deleted is told as one', async (t) => {
+t.test('a file that may not be deleted is reported with EPERM', async (t) => {
   const directory = await useDirectory(t)
   const path = join(directory, name)
   await writeFile(path, 'x')
   const isImmutable = await run('chattr', ['+i', path]).then(() => true, () => false)
-  if (!isImmutable) return t.comment('no file can be made immutable here')
+  if (!isImmutable) return t.comment('this system has no immutable files')
   t.after(async () => { await run('chattr', ['-i', path]) })
-  await t.rejects(createFileSystemStorage(directory).remove(name), { code: 'FST_BACKUP_STORAGE_FAILED', message: /EPERM/ })
+  await t.rejects(createFileSystemStorage(directory).remove(name), {
+    code: 'FST_BACKUP_STORAGE_FAILED',
+    message: /EPERM/
+  })
 })
 
-t.test('one that goes away just now is removed', async (t) => {
+t.test('a file that disappears during remove() or publish() is not an error', async (t) => {
   const directory = await useDirectory(t)
   await writeFile(join(directory, name), 'x')
   await createFileSystemStorage(directory, fileSystemWith({ unlink: failing('ENOENT') })).remove(name)
   const spool = await spoolIn(directory)
-  await createFileSystemStorage(join(directory, 'backups'), fileSystemWith({ unlink: failing('ENOENT') })).publish(spool, name)
+  await createFileSystemStorage(join(directory, 'backups'), fileSystemWith({ unlink: failing('ENOENT') })).publish(
+    spool,
+    name
+  )
   t.strictSame(await readdir(join(directory, 'backups')), [name])
 })
 
-t.test('list looks at no file, and heeds a prefix', async (t) => {
+t.test('list() calls no stat() and filters by prefix', async (t) => {
   const directory = await useDirectory(t)
   for (const file of ['a_1.json', 'a_2.json', 'ab_1.json', 'b_1.json']) await writeFile(join(directory, file), 'x')
-  const storage = createFileSystemStorage(directory, fileSystemWith({ lstat: failing('EIO') as never, stat: failing('EIO') as never }))
+  const storage = createFileSystemStorage(
+    directory,
+    fileSystemWith({ lstat: failing('EIO') as never, stat: failing('EIO') as never })
+  )
   t.strictSame((await storage.list('a_')).map(({ name }) => name).sort(), ['a_1.json', 'a_2.json'])
   t.equal((await storage.list()).length, 4)
 })

@@ -5,7 +5,7 @@ import t from 'tap'
 import { type Pace, receiveFile } from '../../lib/storage/receive-file.ts'
 import { useDirectory } from '../support/directory.ts'
 
-/** Gives `count` pieces of so many bytes, each after this time. */
+/** Yields `count` pieces of `bytes` bytes, each after a pause of `ms` milliseconds. */
 async function * pieces (count: number, bytes: number, ms: number): AsyncGenerator<Buffer> {
   for (let i = 0; i < count; i++) {
     await delay(ms)
@@ -13,7 +13,11 @@ async function * pieces (count: number, bytes: number, ms: number): AsyncGenerat
   }
 }
 
-async function receive (t: Parameters<typeof useDirectory>[0], source: AsyncIterable<Buffer>, pace?: Pace): Promise<number> {
+async function receive (
+  t: Parameters<typeof useDirectory>[0],
+  source: AsyncIterable<Buffer>,
+  pace?: Pace
+): Promise<number> {
   const file = await receiveFile(source, join(await useDirectory(t), 'spool'), new AbortController().signal, pace)
   try {
     return (await buffer(file.stream)).length
@@ -25,11 +29,11 @@ async function receive (t: Parameters<typeof useDirectory>[0], source: AsyncIter
 const interrupted = { code: 'FST_BACKUP_IMPORT_INTERRUPTED', message: /fewer than 1000 bytes a second for 0.1 s/ }
 const pace = { bytesPerSecond: 1000, windowMs: 100 }
 
-t.test('a source that gives a byte now and then is given up', async (t) => {
+t.test('a source that is too slow is interrupted', async (t) => {
   await t.rejects(receive(t, pieces(Infinity, 1, 5), pace), interrupted)
 })
 
-t.test('so is one that ends its flow, after more than enough', async (t) => {
+t.test('a source that becomes too slow or silent after many bytes is interrupted', async (t) => {
   await t.rejects(receive(t, (async function * () {
     yield Buffer.alloc(10_000)
     yield * pieces(Infinity, 1, 5)
@@ -43,7 +47,7 @@ t.test('so is one that ends its flow, after more than enough', async (t) => {
   over.abort()
 })
 
-t.test('one that is fast enough may take its time', async (t) => {
+t.test('a source that is fast enough is not limited in time', async (t) => {
   t.equal(await receive(t, pieces(60, 2000, 5), pace), 120_000)
-  t.equal(await receive(t, pieces(3, 1000, 5)), 3000, 'a minute is longer than this test')
+  t.equal(await receive(t, pieces(3, 1000, 5)), 3000, 'within the default window of a minute')
 })

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { useDirectory } from '../support/directory.ts'
 import type { SnapshotStorage } from '../../types/index.ts'
 
-/** What every SnapshotStorage keeps, whatever it stores in. `make` gives an empty one for each test. */
+/** The contract of every SnapshotStorage. `make` returns an empty one for each test. */
 export async function testStorage (t: Test, make: (t: Test) => Promise<SnapshotStorage>): Promise<void> {
   const first = 'public_2026-11-22T17-45-00-123Z.json'
   const second = 'tenant%20a_2026-11-22T17-45-00-123Z.json'
@@ -16,10 +16,13 @@ export async function testStorage (t: Test, make: (t: Test) => Promise<SnapshotS
     await writeFile(path, content, { mode: 0o600 })
     return path
   }
-  const text = async (storage: SnapshotStorage, name: string, range?: { start: number, end: number }): Promise<string> =>
-    String(await buffer(await storage.open(name, range)))
+  const text = async (
+    storage: SnapshotStorage,
+    name: string,
+    range?: { start: number; end: number }
+  ): Promise<string> => String(await buffer(await storage.open(name, range)))
 
-  t.test('a published snapshot can be read, seen and listed, and the spool file is gone', async (t) => {
+  t.test('a published snapshot can be opened and listed, has a size, and its spool file is removed', async (t) => {
     const storage = await make(t)
     const path = await spool(t, 'first')
     t.equal(await storage.publish(path, first), undefined)
@@ -29,10 +32,13 @@ export async function testStorage (t: Test, make: (t: Test) => Promise<SnapshotS
     t.equal(await text(storage, first), 'first')
     t.strictSame(await storage.stat(second), { name: second, sizeBytes: 10 })
     t.strictSame((await storage.list()).map(({ name }) => name).sort(), [first, second])
-    t.ok((await storage.list('public_')).some(({ name }) => name === first), 'with a prefix at least those')
+    t.ok(
+      (await storage.list('public_')).some(({ name }) => name === first),
+      'with a prefix, at least the names that begin with it'
+    )
   })
 
-  t.test('a name that is taken is refused: the snapshot stays as it was, and the spool file is left to the caller', async (t) => {
+  t.test('an existing name is refused: the snapshot is not changed, and the spool file stays', async (t) => {
     const storage = await make(t)
     await storage.publish(await spool(t, 'first'), first)
     const path = await spool(t, 'another')
@@ -55,18 +61,22 @@ export async function testStorage (t: Test, make: (t: Test) => Promise<SnapshotS
     t.equal(await text(storage, first, { start: 3, end: 5 }), '345')
     t.equal(await text(storage, first, { start: 9, end: 9 }), '9')
     t.equal(await text(storage, first, { start: 0, end: 9 }), '0123456789')
-    t.equal(await text(storage, first, { start: 8, end: 99 }), '89', 'and ends with the file')
+    t.equal(await text(storage, first, { start: 8, end: 99 }), '89', 'a range ends with the file')
   })
 
-  t.test('a snapshot of several reads comes whole', async (t) => {
+  t.test('a snapshot that needs several reads is complete', async (t) => {
     const storage = await make(t)
     const content = Buffer.alloc(3_500_000, 'snapshot')
     await storage.publish(await spool(t, content), first)
     t.ok((await buffer(await storage.open(first))).equals(content))
-    t.ok((await buffer(await storage.open(first, { start: 1_000_001, end: 3_000_000 }))).equals(content.subarray(1_000_001, 3_000_001)))
+    t.ok(
+      (await buffer(await storage.open(first, { start: 1_000_001, end: 3_000_000 }))).equals(
+        content.subarray(1_000_001, 3_000_001)
+      )
+    )
   })
 
-  t.test('a stream may be destroyed before, while and after it is read; the snapshot can be removed then', async (t) => {
+  t.test('a stream may be destroyed before, during and after reading; the snapshot can then be removed', async (t) => {
     const storage = await make(t)
     await storage.publish(await spool(t, Buffer.alloc(3_000_000)), first)
     for (const chunks of [0, 1, 100]) {
@@ -81,7 +91,7 @@ export async function testStorage (t: Test, make: (t: Test) => Promise<SnapshotS
     t.equal(await storage.stat(first), null)
   })
 
-  t.test('what is not there rejects with ENOENT on open, and is null on stat', async (t) => {
+  t.test('for a missing snapshot open() rejects with ENOENT, and stat() returns null', async (t) => {
     const storage = await make(t)
     await t.rejects(storage.open(first), { code: 'ENOENT' })
     await t.rejects(storage.open(first, { start: 0, end: 1 }), { code: 'ENOENT' })
@@ -89,7 +99,7 @@ export async function testStorage (t: Test, make: (t: Test) => Promise<SnapshotS
     t.strictSame(await storage.list(), [])
   })
 
-  t.test('remove is idempotent, and frees the name', async (t) => {
+  t.test('remove() is idempotent, and the name can be used again', async (t) => {
     const storage = await make(t)
     t.equal(await storage.remove(first), undefined)
     await storage.publish(await spool(t, 'one'), first)
@@ -103,11 +113,28 @@ export async function testStorage (t: Test, make: (t: Test) => Promise<SnapshotS
     t.equal(await text(storage, first), 'other')
   })
 
-  t.test('names that are no snapshot names are refused, and nothing is touched', async (t) => {
+  t.test('names that no snapshot has are refused, and no file is changed', async (t) => {
     const storage = await make(t)
     const path = await spool(t, 'spool')
-    for (const name of ['', '.', '..', '../a.json', 'a/b.json', '/etc/a.json', 'a\\b.json', '.hidden.json', 'a.txt', 'a.json\0', 'a b.json', 'a:b.json']) {
-      await t.rejects(storage.publish(path, name), { code: 'FST_BACKUP_ARGUMENT_INVALID' }, `publish ${JSON.stringify(name)}`)
+    for (const name of [
+      '',
+      '.',
+      '..',
+      '../a.json',
+      'a/b.json',
+      '/etc/a.json',
+      'a\\b.json',
+      '.hidden.json',
+      'a.txt',
+      'a.json\0',
+      'a b.json',
+      'a:b.json'
+    ]) {
+      await t.rejects(
+        storage.publish(path, name),
+        { code: 'FST_BACKUP_ARGUMENT_INVALID' },
+        `publish ${JSON.stringify(name)}`
+      )
       await t.rejects(storage.open(name), { code: 'FST_BACKUP_ARGUMENT_INVALID' }, `open ${JSON.stringify(name)}`)
       await t.rejects(storage.stat(name), { code: 'FST_BACKUP_ARGUMENT_INVALID' }, `stat ${JSON.stringify(name)}`)
       await t.rejects(storage.remove(name), { code: 'FST_BACKUP_ARGUMENT_INVALID' }, `remove ${JSON.stringify(name)}`)

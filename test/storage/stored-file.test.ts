@@ -9,7 +9,7 @@ import { failing, fileSystemWith, systemError, watchHandles } from './file-syste
 
 const name = 'shop_2026-11-22T17-45-00-123Z.json'
 
-t.test('its bytes, however many', async (t) => {
+t.test('a stored file of any size is read', async (t) => {
   const directory = await useDirectory(t)
   for (const size of [0, 1, 3_000_000]) {
     const bytes = Buffer.alloc(size, 'row')
@@ -18,7 +18,7 @@ t.test('its bytes, however many', async (t) => {
   }
 })
 
-t.test('it is closed, also when nobody has read it, or not to its end', async (t) => {
+t.test('the file is closed after it is read completely, in part, or not at all', async (t) => {
   const directory = await useDirectory(t)
   await writeFile(join(directory, name), Buffer.alloc(3_000_000))
   const { handles, open } = watchHandles()
@@ -33,17 +33,30 @@ t.test('it is closed, also when nobody has read it, or not to its end', async (t
   t.equal(handles.length, 3)
 })
 
-t.test('what is not there is gone, and what can not be read is the fault of the storage', async (t) => {
+t.test('a missing file is FST_BACKUP_FILE_GONE, an unreadable one FST_BACKUP_STORAGE_FAILED', async (t) => {
   const directory = await useDirectory(t)
   await t.rejects(openStoredFile({ directory, name }), { code: 'FST_BACKUP_FILE_GONE', message: new RegExp(name) })
   await mkdir(join(directory, name))
   await t.rejects(openStoredFile({ directory, name }), { code: 'FST_BACKUP_FILE_GONE' })
   await t.rejects(openStoredFile({ directory, name: '../x.json' }), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
-  await t.rejects(openStoredFile({ directory, name }, fileSystemWith({ open: failing('EACCES') })), { code: 'FST_BACKUP_STORAGE_FAILED', cause: { code: 'EACCES' } })
+  await t.rejects(openStoredFile({ directory, name }, fileSystemWith({ open: failing('EACCES') })), {
+    code: 'FST_BACKUP_STORAGE_FAILED',
+    cause: { code: 'EACCES' }
+  })
 
   const other = 'other_1.json'
   await writeFile(join(directory, other), 'rows')
   const { open } = fileSystemWith({})
-  const fs = fileSystemWith({ open: async (path, flags) => Object.assign(await open(path, flags), { read: async () => { throw systemError('EIO') } }) as never })
-  await t.rejects(buffer(await openStoredFile({ directory, name: other }, fs)), { code: 'FST_BACKUP_STORAGE_FAILED', message: /EIO/ })
+  const fs = fileSystemWith({
+    open: async (path, flags) =>
+      Object.assign(await open(path, flags), {
+        read: async () => {
+          throw systemError('EIO')
+        }
+      }) as never
+  })
+  await t.rejects(buffer(await openStoredFile({ directory, name: other }, fs)), {
+    code: 'FST_BACKUP_STORAGE_FAILED',
+    message: /EIO/
+  })
 })

@@ -11,45 +11,62 @@ import { builtWorker, failingWorker } from '../support/worker.ts'
 
 const warnings = ({ lines }: TestEngine): LogLine[] => lines.filter(({ level }) => level >= 40)
 
-/** Any run in it fails, so that one that succeeds was in the main thread. */
+/** A worker in which every run fails, so that a run that succeeds was in the main thread. */
 const noWorker = failingWorker({ how: 'exit', at: 'onLocked' })
 
-/** A socket such as somebody goes through a tunnel by, who gets postgres.js as it wants it. */
-async function connectSocket ({ host: [host = ''], port: [port = 0] }: { host: string[], port: number[] }): Promise<Socket> {
+/** A socket as an application passes it to postgres.js for a tunnel. */
+async function connectSocket ({
+  host: [host = ''],
+  port: [port = 0]
+}: {
+  host: string[]
+  port: number[]
+}): Promise<Socket> {
   const socket = new Socket()
-  await new Promise<void>((resolve) => { socket.connect(port, host, resolve) })
+  await new Promise<void>((resolve) => {
+    socket.connect(port, host, resolve)
+  })
   return socket
 }
 
-t.test('a connection whose socket is made by a function stays in the main thread, and one warning says so', async (t) => {
+t.test('with a function for the socket, runs stay in the main thread, with one warning', async (t) => {
   const place = await usePlace(t)
-  const engine = useEngine(t, place, { worker: true, connection: Object.assign(connectionOf(place.url), { socket: connectSocket }) }, undefined, noWorker)
+  const engine = useEngine(
+    t,
+    place,
+    { worker: true, connection: Object.assign(connectionOf(place.url), { socket: connectSocket }) },
+    undefined,
+    noWorker
+  )
   const { id } = await engine.create()
   t.match(await engine.restore(id), { rowCount: 5 })
-  t.match(warnings(engine), [{ level: 40, msg: /run in the main thread/, reason: /its socket, or one in ssl/ }])
   t.equal(warnings(engine).length, 1)
+  t.match(warnings(engine)[0], { level: 40, msg: /run in the main thread/, reason: /its socket, or one in ssl/ })
 })
 
-t.test('so does one with a function in ssl', async (t) => {
+t.test('with a function in ssl, runs stay in the main thread', async (t) => {
   const sql = postgres({ max: 2, ssl: { checkServerIdentity: () => undefined } })
-  const told: string[] = []
-  const runner = createRunner(sql, true, builtWorker, (reason) => { told.push(reason) })
-  t.match(told, [/its socket, or one in ssl/])
+  const reasons: string[] = []
+  const runner = createRunner(sql, true, builtWorker, (reason) => { reasons.push(reason) })
+  t.strictSame(
+    reasons,
+    ['the connection has a function that can not be passed to another thread: its socket, or one in ssl']
+  )
   await t.resolves(runner.close())
 })
 
-t.test('without the worker\'s file, as in a bundle, it is the main thread again', async (t) => {
+t.test('without the worker\'s file, as in a bundle, runs stay in the main thread', async (t) => {
   const sql = postgres({ max: 2 })
-  const told: string[] = []
-  const runner = createRunner(sql, true, undefined, (reason) => { told.push(reason) })
-  t.strictSame(told, ["the worker's file is missing, as in a bundle; keep fastify-backup out of the bundle"])
+  const reasons: string[] = []
+  const runner = createRunner(sql, true, undefined, (reason) => { reasons.push(reason) })
+  t.strictSame(reasons, ["the worker's file is missing, as in a bundle; keep fastify-backup out of the bundle"])
   const failure = new Error('of open')
   const hooks = { open: async () => { throw failure }, onProgress () {}, signal: new AbortController().signal }
   const thrown = await runner.readThrough(null, hooks).catch((error) => error)
-  t.equal(thrown, failure, 'from another thread it would be a copy')
+  t.equal(thrown, failure, 'another thread would return a copy')
 })
 
-t.test('with worker: false it is the main thread, and nobody is warned', async (t) => {
+t.test('with worker: false, runs are in the main thread, without a warning', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { worker: false }, undefined, noWorker)
   const { id } = await engine.create()
@@ -57,14 +74,14 @@ t.test('with worker: false it is the main thread, and nobody is warned', async (
   t.strictSame(warnings(engine), [])
 })
 
-t.test('where it can be a worker, it is one, and nobody is warned', async (t) => {
+t.test('with worker: true, runs are in a worker if possible, without a warning', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { worker: true }, undefined, noWorker)
   await t.rejects(engine.create(), { code: 'FST_BACKUP_WORKER_FAILED' })
   t.strictSame(warnings(engine), [])
 })
 
-t.test('the worker\'s file is looked for beside a module that is a file', async (t) => {
+t.test('the worker\'s file is searched beside a module that is a file', async (t) => {
   const directory = join(await useDirectory(t), 'a b')
   const module = pathToFileURL(join(directory, 'create-runner.js')).href
   const file = join(directory, 'backup-worker.js')

@@ -7,7 +7,7 @@ const ends = {
   throwCoded () { setImmediate(() => { throw Object.assign(new Error('hunter2'), { code: 'ERR_OF_OURS' }) }) },
   throwOther () {
     setImmediate(() => {
-      // eslint-disable-next-line no-throw-literal -- which is what is looked at
+      // eslint-disable-next-line no-throw-literal -- a thrown value that is not an error is tested
       throw 'hunter2'
     })
   },
@@ -15,12 +15,12 @@ const ends = {
     const kept = []
     for (;;) kept.push(new Array(10_000).fill({}))
   },
-  // Deaf to all messages
+  // Handles no message any more
   hang () { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0) }
 }
 
 /**
- * The worker of the library, which comes to grief.
+ * Runs the worker of the library and makes it fail.
  * @param {import('../support/worker.ts').Failure} failure
  */
 export async function fail ({ how, at, time = 1, sent = false }) {

@@ -9,6 +9,8 @@ import t, { type Test } from 'tap'
 import { Aborted, SchemaNotFound } from '../../lib/errors.ts'
 import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/driver/connection.ts'
 import type { RestoreJob } from '../../lib/restore/restore-job.ts'
+import type { RestoredSnapshot } from '../../lib/restore/restore-snapshot.ts'
+import type { ReadSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
 import type { SnapshotJob } from '../../lib/backup/take-snapshot.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from '../../lib/worker/messages.ts'
 import { performRun } from '../../lib/worker/perform-run.ts'
@@ -21,7 +23,7 @@ import { testSchema } from '../support/database.ts'
 
 type Answers = Partial<Record<Question, (value: unknown, port: MessagePort) => unknown>>
 
-/** What became of a run, and what it said meanwhile. */
+/** The last message of a run, and those before it. */
 interface Played { ended: FromWorker | undefined, asked: Question[], progress: Progress[] }
 
 async function settingsOf (connection: Parameters<typeof createPool>[0]): Promise<PoolSettings> {
@@ -31,11 +33,11 @@ async function settingsOf (connection: Parameters<typeof createPool>[0]): Promis
   return structuredClone(settings)
 }
 
-/** A run as in a worker, with this test as the main thread; resolves when the run has closed its port. */
+/** Does a run as in a worker, with this test as the main thread. Resolves when the run has closed its port. */
 async function play (request: RunRequest, answers: Answers = {}): Promise<Played> {
   const { port1, port2 } = new MessageChannel()
   const played: Played = { ended: undefined, asked: [], progress: [] }
-  const tell = (message: ToWorker): void => { port1.postMessage(message) }
+  const send = (message: ToWorker): void => { port1.postMessage(message) }
   port1.on('message', (message: FromWorker) => {
     if (message.type === 'progress') played.progress.push(message.progress)
     else if (message.type !== 'question') played.ended = message
@@ -43,8 +45,8 @@ async function play (request: RunRequest, answers: Answers = {}): Promise<Played
       played.asked.push(message.question)
       const { id, question, value } = message
       Promise.resolve().then(() => answers[question]?.(value, port1)).then(
-        (value) => { tell({ type: 'answer', id, value }) },
-        (error) => { tell({ type: 'refusal', id, error: toPortable(error) }) })
+        (value) => { send({ type: 'answer', id, value }) },
+        (error) => { send({ type: 'refusal', id, error: toPortable(error) }) })
     }
   })
   const closed = once(port1, 'close')
@@ -53,7 +55,20 @@ async function play (request: RunRequest, answers: Answers = {}): Promise<Played
   return played
 }
 
-const abort = (port: MessagePort): void => { port.postMessage({ type: 'abort', reason: toPortable(new Aborted('by the test')) } satisfies ToWorker) }
+/** The result of a run that has completed. */
+function resultOf<Result> ({ ended }: Played): Result {
+  if (ended?.type !== 'completed') throw new Error('the run did not complete', { cause: ended })
+  return ended.result as Result
+}
+
+/** Names and row counts of the restored tables. */
+const tablesOf = (played: Played): Array<[name: string, rows: number]> =>
+  resultOf<RestoredSnapshot>(played).tables.map(({ name, rows }) => [name, rows])
+
+function abort (port: MessagePort): void {
+  const message: ToWorker = { type: 'abort', reason: toPortable(new Aborted('by the test')) }
+  port.postMessage(message)
+}
 
 function snapshotJob ({ directory }: Place, id: string = randomUUID()): SnapshotJob & { spoolPath: string } {
   return {
@@ -87,16 +102,23 @@ function restoreJob (place: Place, id: string): RestoreJob {
   }
 }
 
-/** A snapshot of the place, to be restored from. */
-async function useSnapshot (t: Test): Promise<{ place: Place, settings: PoolSettings, job: RestoreJob, open: () => Promise<Readable> }> {
+/** A snapshot to restore from. */
+async function useSnapshot (
+  t: Test
+): Promise<{ place: Place; settings: PoolSettings; job: RestoreJob; open: () => Promise<Readable> }> {
   const place = await usePlace(t)
   const settings = await settingsOf(place.url)
   const job = snapshotJob(place)
   t.match(await play({ settings, kind: 'snapshot', job }), { ended: { type: 'completed' } })
-  return { place, settings, job: restoreJob(place, job.id), open: async () => createReadStream(job.spoolPath, { highWaterMark: 100 }) }
+  return {
+    place,
+    settings,
+    job: restoreJob(place, job.id),
+    open: async () => createReadStream(job.spoolPath, { highWaterMark: 100 })
+  }
 }
 
-/** The answers that give a restore its bytes. */
+/** Answers the questions of a restore for its bytes. */
 function answersOf (open: () => Promise<Readable>): Answers {
   const streams = createServedStreams(open)
   return {
@@ -106,59 +128,86 @@ function answersOf (open: () => Promise<Readable>): Answers {
   }
 }
 
-t.test('outside of a worker there is nothing to do', async (t) => {
+t.test('outside of a worker performRun() does nothing', async (t) => {
   await t.resolves(performRun(null, undefined as unknown as RunRequest))
 })
 
-t.test('a snapshot asks for what is not its own, in order, and says how it ended', async (t) => {
+t.test('a snapshot asks its questions in order, and reports its result', async (t) => {
   const place = await usePlace(t)
   const job = snapshotJob(place)
   let written: unknown
-  const played = await play({ settings: await settingsOf(place.url), kind: 'snapshot', job }, { onWritten (value) { written = value } })
+  const played = await play(
+    { settings: await settingsOf(place.url), kind: 'snapshot', job },
+    {
+      onWritten (value) {
+        written = value
+      }
+    }
+  )
   t.strictSame(played.asked, ['onLocked', 'onWritten'])
-  t.match(written, { manifest: { id: job.id, totalRows: 5 }, sizeBytes: (await readFile(job.spoolPath)).length, checksum: /^sha256:/ })
-  t.match(played.progress, [{ phase: 'snapshot', table: null, rows: 5 }])
+  t.match(written, {
+    manifest: { id: job.id, totalRows: 5 },
+    sizeBytes: (await readFile(job.spoolPath)).length,
+    checksum: /^sha256:/
+  })
+  t.strictSame(played.progress.map(({ phase, table, rows }) => [phase, table, rows]), [['snapshot', null, 5]])
   t.match(played.ended, { type: 'completed' })
-  t.strictSame(await locksLeft(place.sql), [], 'the connection is closed by now')
+  t.strictSame(await locksLeft(place.sql), [], 'the connection is closed')
 })
 
 t.test('a restore reads the snapshot a chunk at a time, twice', async (t) => {
   const { place, settings, job, open } = await useSnapshot(t)
   await place.sql`DELETE FROM orders`
-  const { ended, asked, progress } = await play({ settings, kind: 'restore', job }, answersOf(open))
-  t.match(ended, { type: 'completed', result: { tables: [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }], drift: [] } })
+  const played = await play({ settings, kind: 'restore', job }, answersOf(open))
+  const { asked, progress } = played
+  t.strictSame(tablesOf(played), [['orders', 3], ['users', 2]])
+  t.strictSame(resultOf<RestoredSnapshot>(played).drift, [])
   t.equal((await place.sql`SELECT FROM orders`).length, 3)
-  t.strictSame(asked.filter((question) => question !== 'read'), ['onLocked', 'open', 'close', 'onPreRestoreStarted', 'onPreRestoreWritten', 'open', 'close'])
+  t.strictSame(
+    asked.filter((question) => question !== 'read'),
+    ['onLocked', 'open', 'close', 'onPreRestoreStarted', 'onPreRestoreWritten', 'open', 'close']
+  )
   t.ok(asked.filter((question) => question === 'read').length > 10)
   t.strictSame([...new Set(progress.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
 })
 
-t.test('a restore opens the file by itself where it may, and so does what only reads', async (t) => {
+t.test('a restore and a verification open a file of the file system\'s storage themselves', async (t) => {
   const { place, settings, job } = await useSnapshot(t)
   await place.sql`DELETE FROM orders`
   const file = { directory: place.directory, name: 'shop.json' }
   await rename(join(file.directory, job.id), join(file.directory, file.name))
   const restored = await play({ settings, kind: 'restore', job: { ...job, file } })
-  t.match(restored.ended, { type: 'completed', result: { tables: [{ rows: 3 }, { rows: 2 }] } })
+  t.strictSame(tablesOf(restored), [['orders', 3], ['users', 2]])
   t.strictSame(restored.asked, ['onLocked', 'onPreRestoreStarted', 'onPreRestoreWritten'])
   const read = await play({ kind: 'read', file })
-  t.match(read, { ended: { type: 'completed', result: { manifest: { totalRows: 5 } } }, asked: [] })
-  t.match(await play({ kind: 'read', file: { ...file, name: 'other.json' } }), { ended: { type: 'failed', error: { code: 'FST_BACKUP_FILE_GONE' } }, asked: [] })
+  t.equal(resultOf<ReadSnapshot>(read).manifest.totalRows, 5)
+  t.strictSame(read.asked, [])
+  const gone = await play({ kind: 'read', file: { ...file, name: 'other.json' } })
+  t.match(gone.ended, { type: 'failed', error: { code: 'FST_BACKUP_FILE_GONE' } })
+  t.strictSame(gone.asked, [])
 })
 
-t.test('a refusal fails the run, and the run says whose it was', async (t) => {
+t.test('a refusal makes the run fail, which reports the refused question', async (t) => {
   const { place, settings, job, open } = await useSnapshot(t)
-  const refuse = (): never => { throw new Aborted('said the test') }
+  const refuse = (): never => { throw new Aborted('by the answer') }
   const locked = await play({ settings, kind: 'snapshot', job: snapshotJob(place) }, { onLocked: refuse })
-  t.match(locked.ended, { type: 'failed', error: { code: 'FST_BACKUP_ABORTED', message: /said the test/ }, refused: 1 })
+  t.match(locked.ended, { type: 'failed', error: { code: 'FST_BACKUP_ABORTED', message: /by the answer/ }, refused: 1 })
   const unread = await play({ settings, kind: 'restore', job }, { ...answersOf(open), read: refuse, close: refuse })
-  t.match(unread.ended, { type: 'failed', error: { code: 'FST_BACKUP_ABORTED' }, refused: 3 }, 'a stream hands it on')
+  t.match(
+    unread.ended,
+    { type: 'failed', error: { code: 'FST_BACKUP_ABORTED' }, refused: 3 },
+    'the stream passes the error on'
+  )
   t.strictSame(unread.asked, ['onLocked', 'open', 'read', 'close'])
 })
 
-t.test('a failure of its own is nobody\'s refusal', async (t) => {
+t.test('a failure of the run is not reported as a refusal', async (t) => {
   const place = await usePlace(t)
-  const { ended } = await play({ settings: await settingsOf(place.url), kind: 'snapshot', job: { ...snapshotJob(place), schema: 'nowhere' } })
+  const { ended } = await play({
+    settings: await settingsOf(place.url),
+    kind: 'snapshot',
+    job: { ...snapshotJob(place), schema: 'nowhere' }
+  })
   t.match(ended, { type: 'failed', refused: undefined })
   t.ok(ended?.type === 'failed' && fromPortable(ended.error) instanceof SchemaNotFound)
 })
@@ -167,12 +216,18 @@ t.test('an abort ends the run with its reason', async (t) => {
   const { place, settings, job, open } = await useSnapshot(t)
   const aborted = { type: 'failed', error: { code: 'FST_BACKUP_ABORTED', message: /by the test/ } }
   const abortFirst = (_value: unknown, port: MessagePort): void => { abort(port) }
-  t.match((await play({ settings, kind: 'snapshot', job: snapshotJob(place) }, { onLocked: abortFirst })).ended, aborted)
-  t.match((await play({ settings, kind: 'restore', job }, { ...answersOf(open), onPreRestoreStarted: abortFirst })).ended, aborted)
+  t.match(
+    (await play({ settings, kind: 'snapshot', job: snapshotJob(place) }, { onLocked: abortFirst })).ended,
+    aborted
+  )
+  t.match(
+    (await play({ settings, kind: 'restore', job }, { ...answersOf(open), onPreRestoreStarted: abortFirst })).ended,
+    aborted
+  )
   t.strictSame(await locksLeft(place.sql), [])
 })
 
-t.test('a password that is asked for, and one that is refused', async (t) => {
+t.test('the password can be asked for, and its refusal makes the run fail', async (t) => {
   const place = await usePlace(t)
   const { password, ...connection } = connectionOf(place.url)
   const settings = await settingsOf({ ...connection, password: async () => password })
@@ -187,7 +242,7 @@ t.test('a password that is asked for, and one that is refused', async (t) => {
   t.match(refused.ended, { type: 'failed', error: { message: /no token/ }, refused: 1 })
 })
 
-t.test('an abort is one, though there is no password to cancel with', async (t) => {
+t.test('an abort is reported as one, even without a password for the cancel request', async (t) => {
   const place = await usePlace(t)
   const { password, ...connection } = connectionOf(place.url)
   const settings = await settingsOf({ ...connection, password: async () => password })

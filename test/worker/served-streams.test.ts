@@ -3,7 +3,7 @@ import t from 'tap'
 import { createServedStreams } from '../../lib/worker/served-streams.ts'
 import { createGate } from '../support/storage-double.ts'
 
-t.test('the bytes come a chunk at a time, in memory of their own, and then the end', async (t) => {
+t.test('read() returns one chunk at a time, in its own memory, and then null', async (t) => {
   const pool = Buffer.from('of a larger piece of memory')
   const streams = createServedStreams(async () => Readable.from([pool.subarray(0, 2), pool.subarray(5, 11)]))
   const stream = await streams.open()
@@ -11,10 +11,10 @@ t.test('the bytes come a chunk at a time, in memory of their own, and then the e
   t.same([first, first?.buffer.byteLength], [Buffer.from('of'), 2])
   t.same(await streams.read(stream), Buffer.from('larger'))
   t.equal(await streams.read(stream), null)
-  t.equal(await streams.read(stream), null, 'whoever asks again')
+  t.equal(await streams.read(stream), null, 'and again null')
 })
 
-t.test('each has a number of its own, and closing one leaves the others', async (t) => {
+t.test('each stream has its own number, and closing one does not close the others', async (t) => {
   const sources = [Readable.from([Buffer.from('a')]), Readable.from([Buffer.from('b')])]
   let opened = 0
   const streams = createServedStreams(async () => sources[opened++] as Readable)
@@ -23,21 +23,21 @@ t.test('each has a number of its own, and closing one leaves the others', async 
   t.strictSame(sources.map(({ destroyed }) => destroyed), [true, false])
   t.same(await streams.read(second), Buffer.from('b'))
   streams.close(99)
-  t.equal(await streams.read(99), null, 'one that was never opened has nothing')
+  t.equal(await streams.read(99), null, 'a stream that was never opened is at its end')
 })
 
-t.test('a stream that fails says so to who reads, and to nobody else', async (t) => {
+t.test('only read() reports the error of a stream', async (t) => {
   const broken = new Error('the disk is gone')
   const source = new Readable({ read () {} })
   const streams = createServedStreams(async () => source)
   const stream = await streams.open()
-  // With nobody reading it as yet
+  // Before the first read
   source.destroy(broken)
   await new Promise((resolve) => { source.once('close', resolve) })
   t.equal(await streams.read(stream).catch((error) => error), broken)
 })
 
-t.test('what is open is closed with all the others, and so is what opens later', async (t) => {
+t.test('closeAll() closes the open streams, and those that open later', async (t) => {
   const opening = createGate()
   const sources = [new Readable({ read () {} }), new Readable({ read () {} })]
   let opened = 0
@@ -50,7 +50,7 @@ t.test('what is open is closed with all the others, and so is what opens later',
   const reading = streams.read(first)
   const late = streams.open()
   streams.closeAll()
-  await t.rejects(reading, { code: 'ERR_STREAM_PREMATURE_CLOSE' }, 'who reads does not wait for ever')
+  await t.rejects(reading, { code: 'ERR_STREAM_PREMATURE_CLOSE' }, 'a pending read ends')
   opening.open()
   await late
   t.ok(sources.every(({ destroyed }) => destroyed))

@@ -2,9 +2,16 @@ import t from 'tap'
 import { progressInterval, throttleProgress } from '../../lib/worker/throttle-progress.ts'
 import type { Progress } from '../../types/index.ts'
 
-const progress = (phase: Progress['phase'], rows: number, table: string | null = 'users'): Progress => ({ phase, table, tables: 1, tablesDone: 0, rows, bytes: 0 })
+const progress = (phase: Progress['phase'], rows: number, table: string | null = 'users'): Progress => ({
+  phase,
+  table,
+  tables: 1,
+  tablesDone: 0,
+  rows,
+  bytes: 0
+})
 
-t.test('each phase is told at once, then now and then, and its end in any case', async (t) => {
+t.test('the first report of a phase is passed on, then one per interval, and the last', async (t) => {
   const told: Array<[string, number]> = []
   let time = 1000
   const report = throttleProgress(({ phase, rows }) => { told.push([phase, rows]) }, () => time)

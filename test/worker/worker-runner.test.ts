@@ -6,37 +6,50 @@ import t from 'tap'
 import { Aborted, CannotSnapshot, SchemaDrift, StorageFull } from '../../lib/errors.ts'
 import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/driver/connection.ts'
 import { createWorkerRunner } from '../../lib/worker/worker-runner.ts'
-import type { Progress } from '../../types/index.ts'
+import type { Drift, Progress } from '../../types/index.ts'
 import { everyConnection, locksLeft, until, untilBlocked } from '../postgres/backends.ts'
 import { connectionOf, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { storageWith } from '../support/storage-double.ts'
 import { testSchema } from '../support/database.ts'
 import { builtWorker } from '../support/worker.ts'
 
+/** Status and error of each backup in the log. */
+const outcomesOf = async (engine: TestEngine): Promise<Array<[string, string | null]>> =>
+  (await engine.list()).backups.map(({ status, error }) => [status, error])
+
 const rowsOf = async ({ sql }: Place): Promise<number> => (await sql`SELECT FROM orders`).length
 
-const untilUnlocked = async ({ sql }: Place): Promise<void> => { await until(async () => (await locksLeft(sql)).length === 0) }
+const untilUnlocked = async ({ sql }: Place): Promise<void> => {
+  await until(async () => (await locksLeft(sql)).length === 0)
+}
 
-t.test('a backup and a restore in workers are what they are elsewhere, and are told step by step', async (t) => {
+t.test('a backup and a restore in workers have the same results and report their progress', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { worker: true })
   const reports: Progress[] = []
   const onProgress = (progress: Progress): void => { reports.push(progress) }
   const backup = await engine.create({ onProgress })
   t.match(backup, { status: 'completed', rowCount: 5, tableCount: 2, available: true })
-  t.match(reports, [{ phase: 'snapshot', table: null, rows: 5, bytes: backup.sizeBytes }])
+  t.strictSame(
+    reports.map(({ phase, table, rows, bytes }) => [phase, table, rows, bytes]),
+    [['snapshot', null, 5, backup.sizeBytes]]
+  )
 
   reports.length = 0
   await place.sql`DELETE FROM orders`
   const result = await engine.restore(backup.id, { onProgress })
-  t.match(result, { rowCount: 5, tables: [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }] })
+  t.equal(result.rowCount, 5)
+  t.strictSame(result.tables.map(({ name, rows }) => [name, rows]), [['orders', 3], ['users', 2]])
   t.equal(await rowsOf(place), 3)
   t.strictSame([...new Set(reports.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
-  t.strictSame(engine.events.filter(([name]) => name === 'restore:progress').map(([, event]) => event), reports.map((progress) => ({ id: backup.id, progress })))
+  t.strictSame(
+    engine.events.filter(([name]) => name === 'restore:progress').map(([, event]) => event),
+    reports.map((progress) => ({ id: backup.id, progress }))
+  )
   t.match(await engine.get(result.preRestoreId), { trigger: 'pre_restore', status: 'completed', rowCount: 2 })
 })
 
-t.test('a snapshot is verified in a worker, from the file or from a storage of the user\'s own, and imported in one', async (t) => {
+t.test('a worker verifies a snapshot, from a file or an application\'s storage, and imports one', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { worker: true })
   const reports: Progress[] = []
@@ -50,15 +63,24 @@ t.test('a snapshot is verified in a worker, from the file or from a storage of t
   const elsewhere = useEngine(t, place, { worker: true, storage: storageWith(place.directory, {}) })
   t.strictSame(await elsewhere.verify(id), { ok: true, problems: [] })
   await writeFile(path, (await readFile(path, 'utf8')).replace('Ada', 'Eve'))
-  for (const service of [engine, elsewhere]) t.match(await service.verify(id), { ok: false, problems: [/checksum in the manifest/, /in the log/] })
+  const changed = [
+    'its data do not match the checksum in the manifest',
+    'it does not match the checksum in the log'
+  ]
+  for (const service of [engine, elsewhere]) {
+    t.strictSame(await service.verify(id), { ok: false, problems: changed })
+  }
   await writeFile(path, 'x')
-  for (const service of [engine, elsewhere]) t.match(await service.verify(id), { ok: false, problems: [/damaged/] })
+  const damaged = ['The snapshot file is damaged or was changed: a JSON object was expected']
+  for (const service of [engine, elsewhere]) {
+    t.strictSame(await service.verify(id), { ok: false, problems: damaged })
+  }
   await rm(path)
   for (const service of [engine, elsewhere]) await t.rejects(service.verify(id), { code: 'FST_BACKUP_FILE_GONE' })
   t.strictSame((await readdir(place.directory)).filter((name) => name.startsWith('.')), [])
 })
 
-t.test('its progress reaches who asked for it, the end in any case', async (t) => {
+t.test('the caller gets the progress, and always the last report', async (t) => {
   const engine = useEngine(t, await usePlace(t), { worker: true })
   const reports: Progress[] = []
   const { id } = await engine.create({ onProgress: (progress) => { reports.push(progress) } })
@@ -67,14 +89,16 @@ t.test('its progress reaches who asked for it, the end in any case', async (t) =
   t.strictSame([...new Set(reports.map(({ phase }) => phase))], ['snapshot', 'verify', 'load'])
 })
 
-t.test('its errors are those of this library, with what callers act on', async (t) => {
+t.test('errors are of this library, with the properties that callers use', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { worker: true })
   const { id } = await engine.create()
   await place.sql`ALTER TABLE orders DROP COLUMN total`
   const drifted = await engine.restore(id).catch((error) => error)
   t.ok(drifted instanceof SchemaDrift)
-  t.match(drifted, { code: 'FST_BACKUP_SCHEMA_DRIFT', statusCode: 422, drift: [{ table: 'orders', column: 'total', problem: /not in the table/ }] })
+  t.match(drifted, { code: 'FST_BACKUP_SCHEMA_DRIFT', statusCode: 422 })
+  t.strictSame(drifted.drift.map(({ table, column }: Drift) => [table, column]), [['orders', 'total']])
+  t.match(drifted.drift[0].problem, /not in the table/)
 
   await place.sql`CREATE FOREIGN DATA WRAPPER nothing`
   await place.sql`CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing`
@@ -82,10 +106,12 @@ t.test('its errors are those of this library, with what callers act on', async (
   await place.sql`CREATE FOREIGN TABLE part PARTITION OF parted DEFAULT SERVER nowhere`
   const unreadable = await engine.create().catch((error) => error)
   t.ok(unreadable instanceof CannotSnapshot)
-  t.match(unreadable, { code: 'FST_BACKUP_CANNOT_SNAPSHOT', statusCode: 422, message: /parted/, problems: [/parted/] })
+  t.match(unreadable, { code: 'FST_BACKUP_CANNOT_SNAPSHOT', statusCode: 422, message: /parted/ })
+  t.equal(unreadable.problems.length, 1)
+  t.match(unreadable.problems[0], /parted/)
 })
 
-t.test('of what the database says no row is told', async (t) => {
+t.test('no row data of a database error is reported', async (t) => {
   const place = await usePlace(t)
   await place.sql`CREATE TABLE secrets (secret text)`
   await place.sql`INSERT INTO secrets VALUES ('hunter2'), ('hunter2')`
@@ -94,47 +120,79 @@ t.test('of what the database says no row is told', async (t) => {
   await place.sql`DELETE FROM secrets`
   await place.sql`ALTER TABLE secrets ADD UNIQUE (secret)`
   const error = await engine.restore(id).catch((error) => error)
-  t.match(error, { code: 'FST_BACKUP_RESTORE_FAILED', message: /23505.*secrets_secret_key/, cause: { code: '23505', table: 'secrets' } })
+  t.match(error, {
+    code: 'FST_BACKUP_RESTORE_FAILED',
+    message: /23505.*secrets_secret_key/,
+    cause: { code: '23505', table: 'secrets' }
+  })
   t.notMatch(JSON.stringify([error, error.message, error.stack, error.cause, engine.lines, engine.events]), /hunter2/)
 })
 
-t.test('what a hook throws on this side comes out as the very same object', async (t) => {
+t.test('an error that a hook throws in the main thread is returned as the same object', async (t) => {
   const place = await usePlace(t)
   const full = new StorageFull('publish the snapshot')
-  const engine = useEngine(t, place, { worker: true, storage: storageWith(place.directory, { async publish () { throw full } }) })
+  const engine = useEngine(t, place, {
+    worker: true,
+    storage: storageWith(place.directory, {
+      async publish () {
+        throw full
+      }
+    })
+  })
   t.equal(await engine.create().catch((error) => error), full)
-  t.match((await engine.list()).backups, [{ status: 'failed', error: full.message }])
+  t.strictSame(await outcomesOf(engine), [['failed', full.message]])
   t.strictSame(await readdir(place.directory), [])
 
   const { settings, job } = await useJob(place)
   const runner = createWorkerRunner(settings, async () => '', builtWorker)
   t.teardown(runner.close)
-  for (const thrown of ['no error at all', undefined, { handle () {} }]) {
+  for (const thrown of ['not an error', undefined, { handle () {} }]) {
     const onLocked = async (): Promise<void> => { throw thrown }
-    const caught = await runner.takeSnapshot(job, { onLocked, async onWritten () {}, onProgress () {}, signal: new AbortController().signal }).then(() => 'nothing', (error) => error)
+    const caught = await runner
+      .takeSnapshot(job, { onLocked, async onWritten () {}, onProgress () {}, signal: new AbortController().signal })
+      .then(
+        () => 'nothing',
+        (error) => error
+      )
     t.equal(caught, thrown)
   }
 })
 
-async function useJob ({ url, directory }: Place): Promise<{ settings: PoolSettings, job: Parameters<ReturnType<typeof createWorkerRunner>['takeSnapshot']>[0] }> {
+async function useJob ({
+  url,
+  directory
+}: Place): Promise<{
+  settings: PoolSettings
+  job: Parameters<ReturnType<typeof createWorkerRunner>['takeSnapshot']>[0]
+}> {
   const pool = createPool(url)
   const settings = poolSettings(pool) as PoolSettings
   await pool.end()
   const id = '00000000-0000-4000-8000-000000000000'
-  const job = { id, schema: testSchema, trigger: 'manual' as const, note: null, partial: false, createdAt: '2026-11-22T17:45:00.123Z', spoolPath: join(directory, id), excludeTables: [], logTable: { schema: testSchema, name: 'backup_logs' } }
+  const job = {
+    id,
+    schema: testSchema,
+    trigger: 'manual' as const,
+    note: null,
+    partial: false,
+    createdAt: '2026-11-22T17:45:00.123Z',
+    spoolPath: join(directory, id),
+    excludeTables: [],
+    logTable: { schema: testSchema, name: 'backup_logs' }
+  }
   return { settings, job }
 }
 
-t.test('what was aborted before it began starts no worker', async (t) => {
+t.test('a run that was aborted before it began starts no worker', async (t) => {
   const { settings, job } = await useJob(await usePlace(t))
   const reason = new Aborted('by the test')
-  // Where there is no file, a worker would say so
+  // A worker would fail, since the file does not exist
   const runner = createWorkerRunner(settings, async () => '', new URL('nowhere.js', import.meta.url))
   const hooks = { async onLocked () {}, async onWritten () {}, onProgress () {}, signal: AbortSignal.abort(reason) }
   t.equal(await runner.takeSnapshot(job, hooks).catch((error) => error), reason)
 })
 
-/** The run was aborted and has left nothing behind; the next one succeeds. */
+/** Checks that an aborted run left no locks and no files, and that the next run succeeds. */
 async function leftNothing (t: Tap, place: Place, engine: TestEngine, files: string[]): Promise<void> {
   await untilUnlocked(place)
   t.strictSame(await readdir(place.directory), files)
@@ -151,14 +209,21 @@ t.test('a backup is aborted while rows are read', async (t) => {
   await place.sql`CREATE TABLE large AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 200000)`
   const engine = useEngine(t, place, { worker: true })
   const aborting = new AbortController()
-  const error = await engine.create({ signal: aborting.signal, onProgress () { aborting.abort() } }).catch((error) => error)
+  const error = await engine
+    .create({
+      signal: aborting.signal,
+      onProgress () {
+        aborting.abort()
+      }
+    })
+    .catch((error) => error)
   t.ok(error instanceof Aborted)
   t.match(error, aborted)
-  t.match((await engine.list()).backups, [{ status: 'failed', error: error.message }])
+  t.strictSame(await outcomesOf(engine), [['failed', error.message]])
   await leftNothing(t, place, engine, [])
 })
 
-t.test('a backup is aborted while it waits for a lock: the server is told', async (t) => {
+t.test('a backup that waits for a lock can be aborted: the server cancels the query', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { worker: true })
   const aborting = new AbortController()
@@ -191,7 +256,7 @@ for (const phase of ['verify', 'load'] as const) {
   })
 }
 
-t.test('a pool of the caller\'s own is neither used up nor closed: all of its connections may be busy', async (t) => {
+t.test('an application\'s pool is not used and not closed: all its connections may be busy', async (t) => {
   const place = await usePlace(t)
   const sql = postgres(place.url, { max: 2, onnotice () {} })
   t.after(async () => { await sql.end({ timeout: 1 }) })
@@ -206,19 +271,23 @@ t.test('a pool of the caller\'s own is neither used up nor closed: all of its co
   t.same(await everyConnection(sql), [1])
 })
 
-t.test('a password that a function gives', async (t) => {
+t.test('the password may be a function', async (t) => {
   const place = await usePlace(t)
   const { password, ...connection } = connectionOf(place.url)
   let give: () => unknown = () => password
-  const engine = useEngine(t, place, { worker: true, connection: { ...connection, password: async () => give() as string } })
-  // The log has its connection from now on
+  const engine = useEngine(t, place, {
+    worker: true,
+    connection: { ...connection, password: async () => give() as string }
+  })
+  // Opens the connection of the log
   await engine.list()
   const { id } = await engine.create()
   t.match(await engine.restore(id), { rowCount: 5 })
 
   const failures: Array<[give: () => unknown, message: RegExp]> = [
     [() => { throw new RangeError('hunter2') }, /password failed: RangeError/],
-    [() => { throw 'hunter2' }, /password failed: string/], // eslint-disable-line no-throw-literal -- which is what is looked at
+    // eslint-disable-next-line no-throw-literal -- a thrown value that is not an error is tested
+    [() => { throw 'hunter2' }, /password failed: string/],
     [() => undefined, /password failed: it did not return a string/]
   ]
   for (const [failing, message] of failures) {

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../support/fast-check.ts'
 import t from 'tap'
 import { writeArrayElement, writeCopyEscaped } from '../../../lib/snapshot/codec/array-element.ts'
 import { ByteQueue } from '../../../lib/snapshot/codec/byte-queue.ts'
@@ -8,18 +8,18 @@ import { textOf } from '../arbitrary-table.ts'
 import { arrayOut, copyField } from '../copy-text.ts'
 import { cursorOver } from '../transcode.ts'
 
-/** The element as it stands in the COPY field. */
+/** The element in the COPY field. */
 function written (json: string, element: ElementEncoding = 'text', delimiter = ','): string {
   const out = new ByteQueue()
   writeArrayElement(cursorOver(`${json}]`), element, delimiter.charCodeAt(0), out)
   return String(Buffer.concat(out.take()))
 }
 
-t.test('null is NULL, whatever the array holds', async (t) => {
+t.test('null is NULL in arrays of any type', async (t) => {
   for (const element of ['text', 'number', 'boolean'] as const) t.equal(written('null', element), 'NULL')
 })
 
-t.test('an element spelt NULL is told from the absent one', async (t) => {
+t.test('the text NULL is distinguished from SQL NULL', async (t) => {
   for (const word of ['NULL', 'null', 'Null', 'nuLL']) t.equal(written(`"${word}"`), `"${word}"`)
   for (const word of ['NUL', 'NULLS', 'NVLL', 'BULL', 'xxxx']) t.equal(written(`"${word}"`), word)
 })
@@ -30,24 +30,24 @@ t.test('a plain element has no quotes', async (t) => {
   t.equal(written('"a;b\'c[d]"'), 'a;b\'c[d]')
 })
 
-t.test('quotes stand around what would be misread', async (t) => {
+t.test('elements that array_in() would misread are quoted', async (t) => {
   t.equal(written('""'), '""')
   for (const character of '{}, ') t.equal(written(`"a${character}b"`), `"a${character}b"`)
   t.equal(written('"a;b"', 'text', ';'), '"a;b"')
   t.equal(written('"a,b"', 'text', ';'), 'a,b')
 })
 
-t.test('a quote or a backslash has one for the array, and that one for COPY', async (t) => {
+t.test('quotes and backslashes are escaped for the array, and those escapes for COPY', async (t) => {
   t.equal(written('"a\\"b"'), '"a\\\\"b"')
   t.equal(written('"a\\\\b"'), '"a\\\\\\\\b"')
 })
 
-t.test('white space has quotes from the array and an escape from COPY; other control characters need no quotes', async (t) => {
+t.test('white space is quoted and escaped; other control characters are not quoted', async (t) => {
   t.equal(written('"\\t\\n\\u000b\\f\\r"'), '"\\t\\n\\v\\f\\r"')
   t.equal(written('"\\b\\u0001\u007f"'), '\\b\x01\x7f')
 })
 
-t.test('numbers and booleans', async (t) => {
+t.test('numbers and booleans are not quoted', async (t) => {
   t.equal(written('-1.50', 'number'), '-1.50')
   t.equal(written('"NaN"', 'number'), 'NaN')
   t.equal(written('true', 'boolean'), 't')
@@ -61,7 +61,7 @@ t.test('an element of another type is refused', async (t) => {
   t.throws(() => written('nil'), { message: 'a value of another type was expected' })
 })
 
-t.test('any text is written as array_out() and COPY TO do', async (t) => {
+t.test('any text is written as array_out() and COPY TO write it', async (t) => {
   const property = fc.property(textOf(), fc.constantFrom(',', ';', '\t', ':'), (text, delimiter) =>
     `{${written(JSON.stringify(text), 'text', delimiter)}}` === copyField(arrayOut([text], delimiter)))
   t.doesNotThrow(() => { fc.assert(property, { numRuns: 500 }) })

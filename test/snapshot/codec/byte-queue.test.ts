@@ -1,11 +1,11 @@
-import fc from 'fast-check'
+import fc from '../../support/fast-check.ts'
 import t from 'tap'
 import { ByteQueue, pieceSize } from '../../../lib/snapshot/codec/byte-queue.ts'
 import { toWords, wordOf, WordSource } from '../../../lib/snapshot/codec/four-byte-words.ts'
 
 const all = (queue: ByteQueue): Buffer => Buffer.concat(queue.take())
 
-t.test('what goes in comes out, in order and once', async (t) => {
+t.test('take() returns all bytes in order and once', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.from('one '))
   queue.appendByte(0x32)
@@ -14,13 +14,13 @@ t.test('what goes in comes out, in order and once', async (t) => {
   t.strictSame(queue.take(), [])
 })
 
-t.test('a constant goes in by words, whatever its size', async (t) => {
+t.test('appendWords() appends a constant of any size', async (t) => {
   const queue = new ByteQueue()
   for (const text of ['', 'a', 'ab', 'abc', 'abcd', 'abcde', '"key":']) queue.appendWords(toWords(text))
   t.equal(all(queue).toString(), 'aababcabcdabcde"key":')
 })
 
-t.test('plain bytes go in up to the first that is not, or to the end that is given', async (t) => {
+t.test('appendPlain() copies up to the first special byte, or up to the given end', async (t) => {
   const text = fc.uint8Array({ maxLength: 20, min: 0x1f, max: 0x23 })
   const property = fc.property(text, fc.nat(5), fc.nat(5), (bytes, before, behind) => {
     const queue = new ByteQueue()
@@ -28,13 +28,19 @@ t.test('plain bytes go in up to the first that is not, or to the end that is giv
     const found = bytes.findIndex((byte) => byte < 0x20 || byte === 0x21 || byte === 0x22)
     const size = found === -1 ? bytes.length : found
     queue.reserve(bytes.length)
-    const position = queue.appendPlain(new WordSource(memory), before, before + bytes.length, wordOf(0x21), wordOf(0x22))
+    const position = queue.appendPlain(
+      new WordSource(memory),
+      before,
+      before + bytes.length,
+      wordOf(0x21),
+      wordOf(0x22)
+    )
     return position === before + size && all(queue).equals(Buffer.from(bytes.subarray(0, size)))
   })
   t.doesNotThrow(() => { fc.assert(property) })
 })
 
-t.test('there is room for a word that holds one byte more', async (t) => {
+t.test('reserve() makes room for the unused bytes of the last word', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.alloc(pieceSize - 4, 'x'))
   queue.appendWords(toWords('y'))
@@ -43,7 +49,7 @@ t.test('there is room for a word that holds one byte more', async (t) => {
   t.equal(all(queue).toString(), 'x'.repeat(pieceSize - 4) + 'y')
 })
 
-t.test('memory that is given back is used again, when it is a piece\'s', async (t) => {
+t.test('giveBack() makes the memory of a piece available again', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.from('first'))
   const first = queue.take()
@@ -60,7 +66,7 @@ t.test('memory that is given back is used again, when it is a piece\'s', async (
   t.not(queue.take()[0]?.buffer, second?.buffer)
 })
 
-t.test('a writer puts bytes in by itself, where it has made room', async (t) => {
+t.test('a caller may write to the buffer after reserve()', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.from('a'))
   queue.reserve(3)
@@ -68,7 +74,7 @@ t.test('a writer puts bytes in by itself, where it has made room', async (t) => 
   t.equal(all(queue).toString(), 'abcd')
 })
 
-t.test('there is room for whatever is asked for, and nothing is lost on the way to it', async (t) => {
+t.test('reserve() makes any amount of room and keeps all bytes', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.from('before'))
   queue.reserve(3 * pieceSize)
@@ -77,7 +83,7 @@ t.test('there is room for whatever is asked for, and nothing is lost on the way 
   t.equal(all(queue).toString(), 'before' + 'x'.repeat(2 * pieceSize))
 })
 
-t.test('it is full as soon as a write is worth its call, and empty after that', async (t) => {
+t.test('a queue is full with enough bytes for a write, and not after take()', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.alloc(pieceSize / 2))
   t.notOk(queue.full)
@@ -87,14 +93,14 @@ t.test('it is full as soon as a write is worth its call, and empty after that', 
   t.notOk(queue.full)
 })
 
-t.test('it is full when one piece is complete, however little lies in the next one', async (t) => {
+t.test('a queue is full when one piece is complete', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.from('x'))
   queue.reserve(pieceSize)
   t.ok(queue.full)
 })
 
-t.test('bytes that were taken are never touched again', async (t) => {
+t.test('bytes that were taken do not change', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.from('first'))
   const [first] = queue.take()
@@ -103,7 +109,7 @@ t.test('bytes that were taken are never touched again', async (t) => {
   t.equal(all(queue).toString(), 'second')
 })
 
-t.test('what came after a mark can be forgotten, over pieces too', async (t) => {
+t.test('reset() discards the bytes after a mark, even over several pieces', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.from('kept'))
   const mark = queue.mark()
@@ -114,11 +120,18 @@ t.test('what came after a mark can be forgotten, over pieces too', async (t) => 
   t.equal(all(queue).toString(), 'kept and more')
 })
 
-t.test('any sequence of calls is a concatenation', async (t) => {
-  const bytes = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 0, max: pieceSize + 1 }).map((size) => new Uint8Array(size).fill(size)))
+t.test('any sequence of calls concatenates the bytes', async (t) => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.integer({ min: 0, max: pieceSize + 1 }).map((size) => new Uint8Array(size).fill(size))
+  )
   const call = fc.oneof(
-    fc.record({ append: bytes }), fc.record({ range: bytes }), fc.record({ byte: fc.nat(255) }), fc.record({ reserve: fc.nat(2 * pieceSize) }),
-    fc.constant({ take: true }), fc.record({ undone: bytes })
+    fc.record({ append: bytes }),
+    fc.record({ range: bytes }),
+    fc.record({ byte: fc.nat(255) }),
+    fc.record({ reserve: fc.nat(2 * pieceSize) }),
+    fc.constant({ take: true }),
+    fc.record({ undone: bytes })
   )
   const property = fc.property(fc.array(call, { maxLength: 12 }), (calls) => {
     const queue = new ByteQueue()

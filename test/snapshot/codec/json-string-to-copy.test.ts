@@ -1,9 +1,14 @@
 import { throws } from 'node:assert/strict'
-import fc from 'fast-check'
+import fc from '../../support/fast-check.ts'
 import t from 'tap'
 import { ByteQueue, pieceSize } from '../../../lib/snapshot/codec/byte-queue.ts'
 import { Incomplete, SnapshotSyntaxError } from '../../../lib/snapshot/codec/json-cursor.ts'
-import { readStringBytes, readUnicodeEscape, writeCopyByte, writeString } from '../../../lib/snapshot/codec/json-string-to-copy.ts'
+import {
+  readStringBytes,
+  readUnicodeEscape,
+  writeCopyByte,
+  writeString
+} from '../../../lib/snapshot/codec/json-string-to-copy.ts'
 import { textOf } from '../arbitrary-table.ts'
 import { copyField } from '../copy-text.ts'
 import { chooser, respellRow } from '../respell.ts'
@@ -22,13 +27,13 @@ t.test('a string is a COPY field of its text', async (t) => {
   t.equal(written('"é世😀"'), 'é世😀')
 })
 
-t.test('escapes that COPY has too stay, the others become the character', async (t) => {
+t.test('escapes that COPY shares are copied, and others are decoded', async (t) => {
   t.equal(written('"\\b\\f\\n\\r\\t\\\\"'), '\\b\\f\\n\\r\\t\\\\')
   t.equal(written('"\\"\\/"'), '"/')
   t.equal(written('"\\u0041\\u00e9\\u4E16\\ud83d\\uDE00"'), 'Aé世😀')
 })
 
-t.test('a character that COPY escapes is escaped, however JSON spells it', async (t) => {
+t.test('a character that COPY escapes is escaped, whatever its escape in JSON', async (t) => {
   t.equal(written('"\\u0008\\u0009\\u000a\\u000B\\u000c\\u000d\\u005c"'), '\\b\\t\\n\\v\\f\\r\\\\')
   t.equal(written('"\\u0001\\u001f\\u007f\\u0022\\u002f"'), '\x01\x1f\x7f"/')
 })
@@ -41,7 +46,7 @@ t.test('a field is escaped byte by byte', async (t) => {
   }
 })
 
-t.test('the bytes of a string that has no escapes are those of the file, not a copy', async (t) => {
+t.test('the bytes of a string without escapes are not copied', async (t) => {
   const cursor = cursorOver('"Ada",')
   t.equal(readStringBytes(cursor).buffer, cursor.bytes.buffer)
   t.equal(cursor.position, 5)
@@ -82,20 +87,23 @@ for (const [json, message] of malformed) {
   })
 }
 
-t.test('what is no string is refused', async (t) => {
+t.test('anything except a string is refused', async (t) => {
   t.throws(() => written('1'), { message: 'a string was expected' })
   t.throws(() => read('null'), { message: 'a string was expected' })
 })
 
-t.test('characters at the edges of the surrogates are whole', async (t) => {
+t.test('characters next to the surrogates are decoded', async (t) => {
   for (const character of ['\ud7ff', '\ue000', '\u{10000}', '\u{10ffff}', '\uffff']) {
-    const spelt = Array.from({ length: character.length }, (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join('')
+    const spelt = Array.from(
+      { length: character.length },
+      (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`
+    ).join('')
     t.equal(written(`"${spelt}"`), character)
     t.strictSame(readUnicodeEscape(cursorOver(spelt), 1), { code: character.codePointAt(0), position: spelt.length })
   }
 })
 
-t.test('a string that is cut anywhere is incomplete', async () => {
+t.test('a string that is truncated anywhere is incomplete', async () => {
   const json = '"a\\n\\u00e9\\ud83d\\ude00\\"é"'
   for (let length = 0; length < json.length; length++) {
     throws(() => written(json.slice(0, length)), Incomplete)
@@ -103,13 +111,13 @@ t.test('a string that is cut anywhere is incomplete', async () => {
   }
 })
 
-t.test('nothing behind the end is looked at', async () => {
+t.test('bytes after the end are not read', async () => {
   const cursor = cursorOver('"a\\x"')
   cursor.end = 3
   throws(() => { writeString(cursor, new ByteQueue()) }, Incomplete)
 })
 
-t.test('nothing is lost where a piece of the queue is full', async (t) => {
+t.test('no byte is lost at the end of a piece of the queue', async (t) => {
   const stride = 16_384
   const lost: string[] = []
   for (let room = stride - 2; room <= stride + 6; room++) {
@@ -118,14 +126,16 @@ t.test('nothing is lost where a piece of the queue is full', async (t) => {
         const out = new ByteQueue()
         out.append(Buffer.alloc(pieceSize - room, ' '))
         writeString(cursorOver(`"${'x'.repeat(length)}${escape}yz"`), out)
-        if (String(Buffer.concat(out.take())).trimStart() !== `${'x'.repeat(length)}${field}yz`) lost.push(`${escape} behind ${length} bytes, with room for ${room}`)
+        if (String(Buffer.concat(out.take())).trimStart() !== `${'x'.repeat(length)}${field}yz`) {
+          lost.push(`${escape} behind ${length} bytes, with room for ${room}`)
+        }
       }
     }
   }
   t.strictSame(lost, [])
 })
 
-t.test('any text, in any spelling, is written as COPY TO does, and read as it is', async (t) => {
+t.test('any text in any formatting is written as COPY TO writes it, and decoded', async (t) => {
   const property = fc.property(textOf(), fc.nat(), (text, seed) => {
     const spelt = respellRow(JSON.stringify({ c: text }), [column('c', 'text')], chooser(seed))
     const json = /:\s*(".*")\s*\}\s*$/s.exec(spelt)?.[1] ?? ''
@@ -134,7 +144,7 @@ t.test('any text, in any spelling, is written as COPY TO does, and read as it is
   t.doesNotThrow(() => { fc.assert(property, { numRuns: 500 }) })
 })
 
-t.test('a text that is longer than a piece of the queue is whole', async (t) => {
+t.test('a text that is longer than a piece of the queue is complete', async (t) => {
   const text = '\t"é'.repeat(200_000)
   t.equal(written(JSON.stringify(text)), copyField(text))
 })

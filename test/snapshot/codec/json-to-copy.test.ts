@@ -1,5 +1,5 @@
 import { deepStrictEqual, equal } from 'node:assert/strict'
-import fc from 'fast-check'
+import fc from '../../support/fast-check.ts'
 import t from 'tap'
 import type { Encoding } from '../../../lib/snapshot/codec/column-encoding.ts'
 import { ByteQueue } from '../../../lib/snapshot/codec/byte-queue.ts'
@@ -9,20 +9,29 @@ import { lineOf, table } from '../arbitrary-table.ts'
 import { chooser, respellRow } from '../respell.ts'
 import { column, cursorOver, toCopy, toJson } from '../transcode.ts'
 
-const columns = [column('id', 'text'), column('age', 'number'), column('ok', 'boolean'), column('tags', 'text[]'), column('profile', 'jsonb')]
+const columns = [
+  column('id', 'text'),
+  column('age', 'number'),
+  column('ok', 'boolean'),
+  column('tags', 'text[]'),
+  column('profile', 'jsonb')
+]
 const row = '{"id":"1","age":36,"ok":true,"tags":["x"],"profile":{"a": 1}}'
 const line = '1\t36\tt\t{x}\t{"a": 1}\n'
 
 /** The COPY field of one value. */
-const copy = (encoding: Encoding, json: string, delimiter = ','): string => toCopy([column('c', encoding, delimiter)], `{"c":${json}}`).toString().slice(0, -1)
+const copy = (encoding: Encoding, json: string, delimiter = ','): string =>
+  toCopy([column('c', encoding, delimiter)], `{"c":${json}}`)
+    .toString()
+    .slice(0, -1)
 
-/** What a syntax error says; of any other error, that it is another one. */
+/** The message of a syntax error; for any other error, a text that shows it. */
 function problemOf (work: () => unknown): string {
   try {
     work()
     return 'there is none'
   } catch (error) {
-    return error instanceof SnapshotSyntaxError ? error.message : `not the error for the file's fault: ${String(error)}`
+    return error instanceof SnapshotSyntaxError ? error.message : `another error: ${String(error)}`
   }
 }
 
@@ -35,8 +44,10 @@ t.test('a row of a table without columns is an empty line', async (t) => {
   t.equal(toCopy([], ' { }').toString(), '\n')
 })
 
-t.test('null is SQL NULL, but in jsonb, where an absent key is', async (t) => {
-  for (const encoding of ['text', 'number', 'boolean', 'text[]', 'number[]', 'boolean[]'] as const) t.equal(copy(encoding, 'null'), '\\N')
+t.test('null is SQL NULL, except in jsonb, where an absent key is SQL NULL', async (t) => {
+  for (const encoding of ['text', 'number', 'boolean', 'text[]', 'number[]', 'boolean[]'] as const) {
+    t.equal(copy(encoding, 'null'), '\\N')
+  }
   t.equal(copy('jsonb', 'null'), 'null')
   const columns = [column('a', 'jsonb'), column('b', 'jsonb'), column('c', 'text'), column('d', 'jsonb')]
   t.equal(toCopy(columns, '{"c":"x"}').toString(), '\\N\t\\N\tx\t\\N\n')
@@ -44,12 +55,17 @@ t.test('null is SQL NULL, but in jsonb, where an absent key is', async (t) => {
   t.equal(toCopy(columns, '{"d":2,"c":"x"}').toString(), '\\N\t\\N\tx\t2\n')
 })
 
-t.test('that a key is absent is seen in the bytes at hand, though the key would need more of them', async (t) => {
-  t.equal(toCopy([column('id', 'text'), column('a_name_that_is_longer_than_the_rest', 'jsonb')], '{"id":"1"}').toString(), '1\t\\N\n')
+t.test('an absent key is detected even when the key is longer than the rest of the bytes', async (t) => {
+  t.equal(
+    toCopy([column('id', 'text'), column('a_name_that_is_longer_than_the_rest', 'jsonb')], '{"id":"1"}').toString(),
+    '1\t\\N\n'
+  )
 })
 
-t.test('a number keeps its digits, whatever a double could hold', async (t) => {
-  for (const digits of ['0', '-0', '10', '-1.50', '1e5', '1E+05', '12345678901234567890.10', '1e-400']) t.equal(copy('number', digits), digits)
+t.test('a number keeps its digits, even if a double can not represent it', async (t) => {
+  for (const digits of ['0', '-0', '10', '-1.50', '1e5', '1E+05', '12345678901234567890.10', '1e-400']) {
+    t.equal(copy('number', digits), digits)
+  }
   for (const word of ['NaN', 'Infinity', '-Infinity']) t.equal(copy('number', `"${word}"`), word)
 })
 
@@ -58,14 +74,17 @@ t.test('a boolean is t or f', async (t) => {
   t.equal(copy('boolean', 'false'), 'f')
 })
 
-t.test('a text may be what COPY takes for NULL or its end', async (t) => {
+t.test('a text may look like NULL or the end of COPY', async (t) => {
   t.equal(copy('text', '"\\\\N"'), '\\\\N')
   t.equal(copy('text', '"\\\\."'), '\\\\.')
   t.equal(copy('text', '""'), '')
 })
 
-t.test('jsonb is passed on as it stands, white space, order and digits included', async (t) => {
-  t.equal(copy('jsonb', '{ "b" : [1.10,\n\t2], "a" : "x\\ny\\\\" }'), '{ "b" : [1.10,\\n\\t2], "a" : "x\\\\ny\\\\\\\\" }')
+t.test('jsonb is copied unchanged, with its white space, order and digits', async (t) => {
+  t.equal(
+    copy('jsonb', '{ "b" : [1.10,\n\t2], "a" : "x\\ny\\\\" }'),
+    '{ "b" : [1.10,\\n\\t2], "a" : "x\\\\ny\\\\\\\\" }'
+  )
   t.equal(copy('jsonb', '"}]\\""'), '"}]\\\\""')
 })
 
@@ -74,9 +93,12 @@ t.test('jsonb may be nested a million times', async (t) => {
   t.equal(copy('jsonb', json), json)
 })
 
-t.test('an array is the literal that array_out() would make', async (t) => {
+t.test('an array is written as array_out() writes it', async (t) => {
   t.equal(copy('text[]', '[]'), '{}')
-  t.equal(copy('text[]', '["a",null,"NULL","nUll","","b c","nul","nulls"]'), '{a,NULL,"NULL","nUll","","b c",nul,nulls}')
+  t.equal(
+    copy('text[]', '["a",null,"NULL","nUll","","b c","nul","nulls"]'),
+    '{a,NULL,"NULL","nUll","","b c",nul,nulls}'
+  )
   t.equal(copy('text[]', '[["a","b"],["c",null]]'), '{{a,b},{c,NULL}}')
   t.equal(copy('number[]', '[1,null,-2.5,"NaN"]'), '{1,NULL,-2.5,NaN}')
   t.equal(copy('boolean[]', '[true,false,null]'), '{t,f,NULL}')
@@ -91,7 +113,7 @@ t.test('arrays have six dimensions at most', async (t) => {
   t.throws(() => copy('number[]', '[[[[[[[1]]]]]]]'), { message: 'column "c": an array has more than 6 dimensions' })
 })
 
-t.test('a column without a place is read and dropped', async (t) => {
+t.test('a column with skip is read and discarded', async (t) => {
   t.equal(toCopy(columns, row, ['id']).toString(), '36\tt\t{x}\t{"a": 1}\n')
   t.equal(toCopy(columns, row, ['ok', 'tags']).toString(), '1\t36\t{"a": 1}\n')
   t.equal(toCopy(columns, row, ['tags', 'profile']).toString(), '1\t36\tt\n')
@@ -104,34 +126,48 @@ t.test('keys may come in any order', async (t) => {
   t.equal(toCopy(columns, '{"profile":{"a": 1},"tags":["x"],"ok":true,"id":"1","age":36}').toString(), line)
 })
 
-t.test('a key may be the name of a property of every object', async (t) => {
+t.test('a key may be the name of a property of Object.prototype', async (t) => {
   const columns = [column('__proto__', 'text'), column('constructor', 'jsonb'), column('toString', 'number')]
   t.equal(toCopy(columns, '{"__proto__":"x","toString":1}').toString(), 'x\t\\N\t1\n')
   t.equal(toCopy(columns, '{"toString":1,"constructor":2,"__proto__":"x"}').toString(), 'x\t2\t1\n')
   for (const key of ['__proto__', 'constructor', 'hasOwnProperty']) {
-    t.throws(() => toCopy([column('id', 'text')], `{"id":"1","${key}":"x"}`), { message: 'a key is not a column of the table' })
+    t.throws(() => toCopy([column('id', 'text')], `{"id":"1","${key}":"x"}`), {
+      message: 'a key is not a column of the table'
+    })
   }
 })
 
-t.test('the key of an empty name is one like others', async (t) => {
+t.test('a key may be empty', async (t) => {
   t.equal(toCopy([column('', 'text'), column('a', 'text')], '{"a":"1","":"2"}').toString(), '2\t1\n')
 })
 
 const refused: Array<[what: string, row: string, message: string]> = [
-  ['no object', '["1"]', 'an object was expected'],
-  ['a key that is no column', '{"id":"1","secret":1,"age":36,"ok":true,"tags":["x"]}', 'a key is not a column of the table'],
-  ['a key that appears twice', '{"id":"1","id":"1","age":36,"ok":true,"tags":["x"]}', 'column "id": the key appears twice'],
+  ['an array in place of an object', '["1"]', 'an object was expected'],
+  [
+    'a key that is not a column',
+    '{"id":"1","secret":1,"age":36,"ok":true,"tags":["x"]}',
+    'a key is not a column of the table'
+  ],
+  [
+    'a key that appears twice',
+    '{"id":"1","id":"1","age":36,"ok":true,"tags":["x"]}',
+    'column "id": the key appears twice'
+  ],
   ['an absent key', '{"id":"1","age":36,"tags":["x"],"profile":1}', 'column "ok": its key is absent'],
   ['an empty row', '{}', 'column "id": its key is absent'],
   ['a key without quotes', '{id:"1"}', 'a string was expected'],
-  ['a key that is no JSON', '{"i\\d":"1"}', 'a key is malformed'],
+  ['a key that is not JSON', '{"i\\d":"1"}', 'a key is malformed'],
   ['a missing colon', '{"id" "1"}', 'a colon was expected'],
   ['a missing comma', '{"id":"1" "age":36}', 'a comma or the end of the object was expected'],
   ['a comma too many', '{"id":"1",}', 'a string was expected'],
-  ['something behind a value', '{"id":"1"x,"age":36}', 'a comma or the end of the object was expected'],
-  ['an array that ends with another bracket', '{"id":"1","age":36,"ok":true,"tags":["x"}}', 'column "tags": a comma or the end of the array was expected'],
+  ['text after a value', '{"id":"1"x,"age":36}', 'a comma or the end of the object was expected'],
+  [
+    'an array that ends with another bracket',
+    '{"id":"1","age":36,"ok":true,"tags":["x"}}',
+    'column "tags": a comma or the end of the array was expected'
+  ],
   ['a missing value', '{"id":,"age":36}', 'a value was expected'],
-  ['the end of another bracket', '{"id":"1"]', 'a comma or the end of the object was expected']
+  ['another closing bracket', '{"id":"1"]', 'a comma or the end of the object was expected']
 ]
 for (const [what, row, message] of refused) {
   t.test(`a row with ${what} is refused`, async (t) => {
@@ -140,8 +176,33 @@ for (const [what, row, message] of refused) {
 }
 
 const wrong: Array<[encoding: Encoding, json: string, problem: string]> = [
-  ...['01', '1.', '-', '1e', '+1', '.5', '1.e5', '0x10', '--1', '1e+', '-a', '1.5.5', 'NaN', 'Infinity', 'true', '"1"', '"nan"', '"NaN "', '[1]', '{}'].map((json): [Encoding, string, string] => ['number', json, 'column "c": ']),
-  ...['1', '0', '"t"', 'True', 'truex', 'tru', 'f', '[true]'].map((json): [Encoding, string, string] => ['boolean', json, 'column "c": ']),
+  ...[
+    '01',
+    '1.',
+    '-',
+    '1e',
+    '+1',
+    '.5',
+    '1.e5',
+    '0x10',
+    '--1',
+    '1e+',
+    '-a',
+    '1.5.5',
+    'NaN',
+    'Infinity',
+    'true',
+    '"1"',
+    '"nan"',
+    '"NaN "',
+    '[1]',
+    '{}'
+  ].map((json): [Encoding, string, string] => ['number', json, 'column "c": ']),
+  ...['1', '0', '"t"', 'True', 'truex', 'tru', 'f', '[true]'].map((json): [Encoding, string, string] => [
+    'boolean',
+    json,
+    'column "c": '
+  ]),
   ['text', '1', 'a string was expected'],
   ['text', 'true', 'a string was expected'],
   ['text', '["a"]', 'a string was expected'],
@@ -176,7 +237,7 @@ const wrong: Array<[encoding: Encoding, json: string, problem: string]> = [
   ['boolean[]', '[1]', 'a value of another type was expected'],
   ['boolean[]', '["t"]', 'a value of another type was expected']
 ]
-t.test('a value of another type, or of none, is refused, and its column named', async (t) => {
+t.test('a value of another type, or an invalid one, is refused with the name of its column', async (t) => {
   for (const [encoding, json, problem] of wrong) {
     const message = problemOf(() => copy(encoding, json))
     t.match(message, problem, `${encoding}: ${JSON.stringify(json)}`)
@@ -184,7 +245,7 @@ t.test('a value of another type, or of none, is refused, and its column named', 
   }
 })
 
-t.test('a row after which something stands is read up to its end', async (t) => {
+t.test('a row is read up to its end when text follows', async (t) => {
   const out = new ByteQueue()
   const cursor = cursorOver('{"id":"1"},{"id":"2"}]')
   const transcode = createJsonToCopy([{ ...column('id', 'text'), skip: false }])
@@ -195,7 +256,7 @@ t.test('a row after which something stands is read up to its end', async (t) => 
   t.equal(String(Buffer.concat(out.take())), '1\n2\n')
 })
 
-t.test('what is no UTF-8 is not changed on the way: the server refuses it', async (t) => {
+t.test('invalid UTF-8 is copied unchanged, so that the server refuses it', async (t) => {
   const bytes = Buffer.from('{"c":"\xff\xc3"}', 'latin1')
   t.strictSame(toCopy([column('c', 'text')], bytes), Buffer.from('\xff\xc3\n', 'latin1'))
   t.strictSame(toCopy([column('c', 'jsonb')], bytes), Buffer.from('"\xff\xc3"\n', 'latin1'))
@@ -203,11 +264,14 @@ t.test('what is no UTF-8 is not changed on the way: the server refuses it', asyn
   t.strictSame(toCopy([column('c', 'text[]')], element), Buffer.from('{\xff\xc3,"\\\\\\\\\xff"}\n', 'latin1'))
 })
 
-t.test('a key that is no UTF-8 is not the key that it would be with U+FFFD', async (t) => {
-  t.throws(() => toCopy([column('a', 'text'), column('\ufffd', 'text')], Buffer.from('{"\xff":"1","a":"2"}', 'latin1')), { message: 'a key is malformed' })
+t.test('a key that is not UTF-8 is not decoded with U+FFFD', async (t) => {
+  t.throws(
+    () => toCopy([column('a', 'text'), column('\ufffd', 'text')], Buffer.from('{"\xff":"1","a":"2"}', 'latin1')),
+    { message: 'a key is malformed' }
+  )
 })
 
-t.test('COPY text -> JSON -> COPY text gives the same bytes, for any table', async (t) => {
+t.test('COPY text to JSON to COPY text returns the same bytes, for any table', async (t) => {
   const property = fc.property(table, ({ columns, rows }) => {
     for (const row of rows) {
       const line = lineOf(row)
@@ -217,7 +281,7 @@ t.test('COPY text -> JSON -> COPY text gives the same bytes, for any table', asy
   t.doesNotThrow(() => { fc.assert(property, { numRuns: 1000 }) })
 })
 
-t.test('another spelling of a row makes the same line', async (t) => {
+t.test('another formatting of a row results in the same line', async (t) => {
   const property = fc.property(table, fc.nat(), ({ columns, rows }, seed) => {
     const choose = chooser(seed)
     for (const row of rows) {
@@ -229,7 +293,7 @@ t.test('another spelling of a row makes the same line', async (t) => {
   t.doesNotThrow(() => { fc.assert(property, { numRuns: 1000 }) })
 })
 
-t.test('a row that is cut anywhere is incomplete, and leaves cursor and queue as they were', async (t) => {
+t.test('a row that is truncated anywhere is incomplete, and cursor and queue are unchanged', async (t) => {
   const property = fc.property(table, fc.nat(), ({ columns, rows: [row = []] }, seed) => {
     const json = toJson(columns, lineOf(row))
     const transcode = createJsonToCopy(columns.map((column) => ({ ...column, skip: false })))
@@ -250,15 +314,17 @@ t.test('a row that is cut anywhere is incomplete, and leaves cursor and queue as
   t.doesNotThrow(() => { fc.assert(property, { numRuns: 200 }) })
 })
 
-t.test('an escape that is cut anywhere is incomplete', async (t) => {
+t.test('an escape that is truncated anywhere is incomplete', async (t) => {
   for (const json of ['{"c":"\\ud83d\\ude00\\n\\u00fc"}', '{"c":["\\ud83d\\ude00\\n\\u00fc"]}']) {
     for (let length = 0; length < json.length; length++) {
-      t.throws(() => toCopy([column('c', json.includes('[') ? 'text[]' : 'text')], json.slice(0, length)), { message: 'the row is incomplete' })
+      t.throws(() => toCopy([column('c', json.includes('[') ? 'text[]' : 'text')], json.slice(0, length)), {
+        message: 'the row is incomplete'
+      })
     }
   }
 })
 
-t.test('long values take time in proportion', async (t) => {
+t.test('the time for long values is proportional to their length', async (t) => {
   const size = 500_000
   t.equal(copy('text', `"${'\\\\'.repeat(size)}"`).length, size * 2)
   t.equal(copy('jsonb', `"${'\\\\'.repeat(size)}"`).length, size * 4 + 2)
