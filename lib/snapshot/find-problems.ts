@@ -39,7 +39,7 @@ export function findProblems (read: ReadSnapshot, expected: ExpectedSnapshot): s
   const problems = findWrongId(manifest, expected.id)
   for (const { table, rows } of read.tables) {
     if (rows !== table.rows) {
-      problems.push(`table ${JSON.stringify(table.name)} has ${rows} rows, but the manifest says ${table.rows}`)
+      problems.push(`table ${JSON.stringify(table.name)} has ${rows} rows, and the manifest says ${table.rows}`)
     }
   }
   const total = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)

@@ -19,10 +19,10 @@ export function chooser (seed: number): Choose {
 export function respellRow (row: string, columns: EncodedColumn[], choose: Choose): string {
   const embedded = new Set(columns.filter(({ encoding }) => encoding === 'jsonb').map(({ name }) => name))
   const entries = entriesOf(row).map(({ key, value }) => {
-    const spelt = embedded.has(JSON.parse(key) as string)
+    const respelled = embedded.has(JSON.parse(key) as string)
       ? [value.join('')]
       : value.map((token) => respellToken(token, choose))
-    return [respellToken(key, choose), ':', ...spelt]
+    return [respellToken(key, choose), ':', ...respelled]
   })
   const tokens = [
     '{',

@@ -174,7 +174,7 @@ t.test('a stream may be the source', async (t) => {
   t.equal((await readAll(stream)).checksum, sha256(file))
 })
 
-// Spelling and chunking
+// Formatting and chunks
 
 t.test('a reformatted file has the same rows and other checksums', async (t) => {
   const flat = { ...lines, users: ['1\tAda\t{x,"y z"}\t1\n', '2\tBob\t\\N\t\\N\n'] }
@@ -213,7 +213,10 @@ t.test('white space around the data is not part of their checksum', async (t) =>
 })
 
 /** A file of two tables with these columns and rows, each token in a random formatting. */
-function spelt ({ columns, rows }: Table, seed: number): { tables: ManifestTable[], file: Buffer, canonical: Buffer } {
+function respelled (
+  { columns, rows }: Table,
+  seed: number
+): { tables: ManifestTable[], file: Buffer, canonical: Buffer } {
   const choose = chooser(seed)
   const tables = ['a', 'b'].map((name) =>
     tableOf(
@@ -239,7 +242,7 @@ t.test('any formatting of a file, in any chunks, has the same result', async (t)
     fc.nat(),
     fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
     async (table, seed, sizes) => {
-      const { file, canonical } = spelt(table, seed)
+      const { file, canonical } = respelled(table, seed)
       const expected = await readAll(chunksOf(canonical, canonical.length))
       const lines = table.rows.map((row) => String(lineOf(row))).join('')
       deepStrictEqual(
@@ -430,7 +433,7 @@ const files: Array<[what: string, file: string | Buffer, problem: string]> = [
     'no data follow the manifest'
   ],
   ['data twice', fileOf([], '{},"data":{}'), 'the end of the file was expected'],
-  ['something behind the data', fileOf([], '{},"more":1'), 'the end of the file was expected'],
+  ['text after the data', fileOf([], '{},"more":1'), 'the end of the file was expected'],
   [
     'a manifest alone',
     `${encodeHead(manifestOf())
@@ -438,10 +441,10 @@ const files: Array<[what: string, file: string | Buffer, problem: string]> = [
       .replace(/,\n.*$/, '')}}`,
     'a comma after the manifest was expected'
   ],
-  ['a manifest that is no object', '{"manifest":1,"data":{}}', 'the manifest is not valid at its root'],
-  ['a manifest that is no JSON', '{"manifest":{"a":[}},"data":{}}', 'the manifest is not JSON'],
+  ['a manifest that is not an object', '{"manifest":1,"data":{}}', 'the manifest is not valid at its root'],
+  ['a manifest that is not JSON', '{"manifest":{"a":[}},"data":{}}', 'the manifest is not JSON'],
   [
-    'a manifest that is no UTF-8',
+    'a manifest that is not UTF-8',
     Buffer.from(fileOf([], '{}').toString().replace('"shop"', '"sh\xffp"'), 'latin1'),
     'the manifest is not UTF-8'
   ],
@@ -472,10 +475,10 @@ const files: Array<[what: string, file: string | Buffer, problem: string]> = [
     'a comma before the next table, or the closing bracket, was expected'
   ],
   ['a comma after the last table', fileOf([carts], '{"carts":[],}'), 'a string was expected'],
-  ['something behind its end', `${fileOf([], '{}').toString()}{}`, 'something follows its end'],
-  ['zeros behind its end', `${fileOf([], '{}').toString()}\0\0`, 'something follows its end'],
+  ['text after the end', `${fileOf([], '{}').toString()}{}`, 'something follows its end'],
+  ['zeros after the end', `${fileOf([], '{}').toString()}\0\0`, 'something follows its end'],
   [
-    'another file behind its end',
+    'another file after the end',
     `${fileOf([], '{}').toString()}${' '.repeat(200_000)}${fileOf([], '{}').toString()}`,
     'something follows its end'
   ]

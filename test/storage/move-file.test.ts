@@ -19,7 +19,7 @@ async function usePlaces (t: {
 }
 
 /** Replaces link() and rename() as if `source` were on another device. */
-function elsewhere (source: string): Pick<FileSystem, 'link' | 'rename'> {
+function otherDeviceFor (source: string): Pick<FileSystem, 'link' | 'rename'> {
   const unlessAcross = (move: typeof promises.rename): typeof promises.rename => async (from, to) => {
     if (from === source) throw systemError('EXDEV')
     await move(from, to)
@@ -31,7 +31,7 @@ t.test('from another device the file is copied and synced before it gets its nam
   const { source, target } = await usePlaces(t)
   const { open, handles } = watchHandles()
   await promises.chmod(source, 0o644)
-  await moveFile(fileSystemWith({ ...elsewhere(source), open }), source, target, name)
+  await moveFile(fileSystemWith({ ...otherDeviceFor(source), open }), source, target, name)
   t.strictSame(await readdir(target), [name])
   t.equal(String(await readFile(join(target, name))), 'snapshot')
   if (process.platform !== 'win32') t.equal((await stat(join(target, name))).mode & 0o777, 0o600)
@@ -58,7 +58,7 @@ function otherDevice (): string | undefined {
 
 t.test('the file is moved from another device to a file system without hard links', async (t) => {
   const { source, target } = await usePlaces(t)
-  const fs = fileSystemWith({ ...elsewhere(source), link: failing('ENOTSUP') })
+  const fs = fileSystemWith({ ...otherDeviceFor(source), link: failing('ENOTSUP') })
   await moveFile(fs, source, target, name)
   t.strictSame(await readdir(target), [name])
   await t.rejects(moveFile(fs, source, target, name), { code: 'EEXIST' })
@@ -68,7 +68,7 @@ t.test('the file is moved from another device to a file system without hard link
 t.test('when the copy runs out of space, it is removed and the source stays', async (t) => {
   const { source, target } = await usePlaces(t)
   const fs = fileSystemWith({
-    ...elsewhere(source),
+    ...otherDeviceFor(source),
     copyFile: async (_, to) => { await writeFile(to, 'snap'); throw systemError('ENOSPC') }
   })
   await t.rejects(moveFile(fs, source, target, name), { code: 'ENOSPC' })
@@ -82,7 +82,7 @@ t.test('a copy that can not be synced is removed', async (t) => {
   const { source, target } = await usePlaces(t)
   const { open, handles } = watchHandles()
   const fs = fileSystemWith({
-    ...elsewhere(source),
+    ...otherDeviceFor(source),
     open: async (path, flags) => Object.assign(await open(path, flags), { sync: failing('EIO') })
   })
   await t.rejects(moveFile(fs, source, target, name), { code: 'EIO' })

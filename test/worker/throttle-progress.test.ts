@@ -12,9 +12,9 @@ const progress = (phase: Progress['phase'], rows: number, table: string | null =
 })
 
 t.test('the first report of a phase is passed on, then one per interval, and the last', async (t) => {
-  const told: Array<[string, number]> = []
+  const reports: Array<[string, number]> = []
   let time = 1000
-  const report = throttleProgress(({ phase, rows }) => { told.push([phase, rows]) }, () => time)
+  const report = throttleProgress(({ phase, rows }) => { reports.push([phase, rows]) }, () => time)
   report(progress('verify', 1))
   report(progress('verify', 2))
   time += progressInterval - 1
@@ -24,5 +24,5 @@ t.test('the first report of a phase is passed on, then one per interval, and the
   report(progress('verify', 5))
   report(progress('load', 6))
   report(progress('load', 7, null))
-  t.strictSame(told, [['verify', 1], ['verify', 4], ['load', 6], ['load', 7]])
+  t.strictSame(reports, [['verify', 1], ['verify', 4], ['load', 6], ['load', 7]])
 })

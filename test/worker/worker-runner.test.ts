@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import t from 'tap'
 import { Aborted, CannotSnapshot, SchemaDrift, StorageFull } from '../../lib/errors.ts'
+import type { SnapshotJob } from '../../lib/backup/take-snapshot.ts'
 import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/driver/connection.ts'
 import { createWorkerRunner } from '../../lib/worker/worker-runner.ts'
 import type { Drift, Progress } from '../../types/index.ts'
@@ -60,23 +61,23 @@ t.test('a worker verifies a snapshot, from a file or an application\'s storage, 
   const path = join(place.directory, filename)
   t.match(await engine.import(createReadStream(path), { onProgress }), { status: 'completed', checksum })
 
-  const elsewhere = useEngine(t, place, { worker: true, storage: storageWith(place.directory, {}) })
-  t.strictSame(await elsewhere.verify(id), { ok: true, problems: [] })
+  const own = useEngine(t, place, { worker: true, storage: storageWith(place.directory, {}) })
+  t.strictSame(await own.verify(id), { ok: true, problems: [] })
   await writeFile(path, (await readFile(path, 'utf8')).replace('Ada', 'Eve'))
   const changed = [
     'its data do not match the checksum in the manifest',
     'it does not match the checksum in the log'
   ]
-  for (const service of [engine, elsewhere]) {
+  for (const service of [engine, own]) {
     t.strictSame(await service.verify(id), { ok: false, problems: changed })
   }
   await writeFile(path, 'x')
   const damaged = ['The snapshot file is damaged or was changed: a JSON object was expected']
-  for (const service of [engine, elsewhere]) {
+  for (const service of [engine, own]) {
     t.strictSame(await service.verify(id), { ok: false, problems: damaged })
   }
   await rm(path)
-  for (const service of [engine, elsewhere]) await t.rejects(service.verify(id), { code: 'FST_BACKUP_FILE_GONE' })
+  for (const service of [engine, own]) await t.rejects(service.verify(id), { code: 'FST_BACKUP_FILE_GONE' })
   t.strictSame((await readdir(place.directory)).filter((name) => name.startsWith('.')), [])
 })
 
@@ -148,23 +149,14 @@ t.test('an error that a hook throws in the main thread is returned as the same o
   t.teardown(runner.close)
   for (const thrown of ['not an error', undefined, { handle () {} }]) {
     const onLocked = async (): Promise<void> => { throw thrown }
-    const caught = await runner
-      .takeSnapshot(job, { onLocked, async onWritten () {}, onProgress () {}, signal: new AbortController().signal })
-      .then(
-        () => 'nothing',
-        (error) => error
-      )
+    const { signal } = new AbortController()
+    const hooks = { onLocked, async onWritten () {}, onProgress () {}, signal }
+    const caught = await runner.takeSnapshot(job, hooks).then(() => 'nothing', (error) => error)
     t.equal(caught, thrown)
   }
 })
 
-async function useJob ({
-  url,
-  directory
-}: Place): Promise<{
-  settings: PoolSettings
-  job: Parameters<ReturnType<typeof createWorkerRunner>['takeSnapshot']>[0]
-}> {
+async function useJob ({ url, directory }: Place): Promise<{ settings: PoolSettings, job: SnapshotJob }> {
   const pool = createPool(url)
   const settings = poolSettings(pool) as PoolSettings
   await pool.end()
@@ -274,29 +266,29 @@ t.test('an application\'s pool is not used and not closed: all its connections m
 t.test('the password may be a function', async (t) => {
   const place = await usePlace(t)
   const { password, ...connection } = connectionOf(place.url)
-  let give: () => unknown = () => password
+  let passwordOf: () => unknown = () => password
   const engine = useEngine(t, place, {
     worker: true,
-    connection: { ...connection, password: async () => give() as string }
+    connection: { ...connection, password: async () => passwordOf() as string }
   })
   // Opens the connection of the log
   await engine.list()
   const { id } = await engine.create()
   t.match(await engine.restore(id), { rowCount: 5 })
 
-  const failures: Array<[give: () => unknown, message: RegExp]> = [
+  const failures: Array<[passwordOf: () => unknown, message: RegExp]> = [
     [() => { throw new RangeError('hunter2') }, /password failed: RangeError/],
     // eslint-disable-next-line no-throw-literal -- a thrown value that is not an error is tested
     [() => { throw 'hunter2' }, /password failed: string/],
     [() => undefined, /password failed: it did not return a string/]
   ]
   for (const [failing, message] of failures) {
-    give = failing
+    passwordOf = failing
     const error = await engine.create().catch((error) => error)
     t.match(error, { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503, message })
     t.notMatch(String(error.stack), /hunter2/)
   }
-  give = () => password
+  passwordOf = () => password
   t.match(await engine.create(), { status: 'completed' })
   t.strictSame(engine.lines.filter(({ level }) => level >= 40), [])
 })

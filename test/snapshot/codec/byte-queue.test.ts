@@ -22,9 +22,9 @@ t.test('appendWords() appends a constant of any size', async (t) => {
 
 t.test('appendPlain() copies up to the first special byte, or up to the given end', async (t) => {
   const text = fc.uint8Array({ maxLength: 20, min: 0x1f, max: 0x23 })
-  const property = fc.property(text, fc.nat(5), fc.nat(5), (bytes, before, behind) => {
+  const property = fc.property(text, fc.nat(5), fc.nat(5), (bytes, before, after) => {
     const queue = new ByteQueue()
-    const memory = Buffer.concat([Buffer.alloc(before, '"'), bytes, Buffer.alloc(behind, '"')])
+    const memory = Buffer.concat([Buffer.alloc(before, '"'), bytes, Buffer.alloc(after, '"')])
     const found = bytes.findIndex((byte) => byte < 0x20 || byte === 0x21 || byte === 0x22)
     const size = found === -1 ? bytes.length : found
     queue.reserve(bytes.length)

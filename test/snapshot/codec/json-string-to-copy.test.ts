@@ -94,12 +94,13 @@ t.test('anything except a string is refused', async (t) => {
 
 t.test('characters next to the surrogates are decoded', async (t) => {
   for (const character of ['\ud7ff', '\ue000', '\u{10000}', '\u{10ffff}', '\uffff']) {
-    const spelt = Array.from(
+    const respelled = Array.from(
       { length: character.length },
       (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`
     ).join('')
-    t.equal(written(`"${spelt}"`), character)
-    t.strictSame(readUnicodeEscape(cursorOver(spelt), 1), { code: character.codePointAt(0), position: spelt.length })
+    t.equal(written(`"${respelled}"`), character)
+    const expected = { code: character.codePointAt(0), position: respelled.length }
+    t.strictSame(readUnicodeEscape(cursorOver(respelled), 1), expected)
   }
 })
 
@@ -127,7 +128,7 @@ t.test('no byte is lost at the end of a piece of the queue', async (t) => {
         out.append(Buffer.alloc(pieceSize - room, ' '))
         writeString(cursorOver(`"${'x'.repeat(length)}${escape}yz"`), out)
         if (String(Buffer.concat(out.take())).trimStart() !== `${'x'.repeat(length)}${field}yz`) {
-          lost.push(`${escape} behind ${length} bytes, with room for ${room}`)
+          lost.push(`${escape} after ${length} bytes, with room for ${room}`)
         }
       }
     }
@@ -137,8 +138,8 @@ t.test('no byte is lost at the end of a piece of the queue', async (t) => {
 
 t.test('any text in any formatting is written as COPY TO writes it, and decoded', async (t) => {
   const property = fc.property(textOf(), fc.nat(), (text, seed) => {
-    const spelt = respellRow(JSON.stringify({ c: text }), [column('c', 'text')], chooser(seed))
-    const json = /:\s*(".*")\s*\}\s*$/s.exec(spelt)?.[1] ?? ''
+    const respelled = respellRow(JSON.stringify({ c: text }), [column('c', 'text')], chooser(seed))
+    const json = /:\s*(".*")\s*\}\s*$/s.exec(respelled)?.[1] ?? ''
     return written(json) === copyField(text) && read(json) === text
   })
   t.doesNotThrow(() => { fc.assert(property, { numRuns: 500 }) })

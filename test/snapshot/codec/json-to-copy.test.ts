@@ -29,7 +29,7 @@ const copy = (encoding: Encoding, json: string, delimiter = ','): string =>
 function problemOf (work: () => unknown): string {
   try {
     work()
-    return 'there is none'
+    return 'no problem'
   } catch (error) {
     return error instanceof SnapshotSyntaxError ? error.message : `another error: ${String(error)}`
   }
@@ -286,8 +286,8 @@ t.test('another formatting of a row results in the same line', async (t) => {
     const choose = chooser(seed)
     for (const row of rows) {
       const line = lineOf(row)
-      const spelt = respellRow(String(toJson(columns, line)), columns, choose).trimEnd()
-      equal(String(toCopy(columns, spelt)), String(line))
+      const respelled = respellRow(String(toJson(columns, line)), columns, choose).trimEnd()
+      equal(String(toCopy(columns, respelled)), String(line))
     }
   })
   t.doesNotThrow(() => { fc.assert(property, { numRuns: 1000 }) })
@@ -297,10 +297,10 @@ t.test('a row that is truncated anywhere is incomplete, and cursor and queue are
   const property = fc.property(table, fc.nat(), ({ columns, rows: [row = []] }, seed) => {
     const json = toJson(columns, lineOf(row))
     const transcode = createJsonToCopy(columns.map((column) => ({ ...column, skip: false })))
-    for (const spelt of [json, Buffer.from(respellRow(String(json), columns, chooser(seed)).trimEnd())]) {
+    for (const respelled of [json, Buffer.from(respellRow(String(json), columns, chooser(seed)).trimEnd())]) {
       const out = new ByteQueue()
       out.append(Buffer.from('before'))
-      const cursor = cursorOver(Buffer.concat([Buffer.from('  '), spelt]))
+      const cursor = cursorOver(Buffer.concat([Buffer.from('  '), respelled]))
       for (let end = 2; end < cursor.bytes.length; end++) {
         cursor.position = 2
         cursor.end = end
