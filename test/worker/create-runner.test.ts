@@ -15,17 +15,10 @@ const warnings = ({ lines }: TestEngine): LogLine[] => lines.filter(({ level }) 
 const noWorker = failingWorker({ how: 'exit', at: 'onLocked' })
 
 /** A socket as an application passes it to postgres.js for a tunnel. */
-async function connectSocket ({
-  host: [host = ''],
-  port: [port = 0]
-}: {
-  host: string[]
-  port: number[]
-}): Promise<Socket> {
+async function connectSocket (address: { host: string[], port: number[] }): Promise<Socket> {
+  const { host: [host = ''], port: [port = 0] } = address
   const socket = new Socket()
-  await new Promise<void>((resolve) => {
-    socket.connect(port, host, resolve)
-  })
+  await new Promise<void>((resolve) => { socket.connect(port, host, resolve) })
   return socket
 }
 
