@@ -1,8 +1,8 @@
 import neostandard, { resolveIgnoresFromGitignore } from 'neostandard'
 
 const inMatch = 'CallExpression[callee.property.name=/^(match|notMatch|rejects|throws|has|hasProps)$/]'
-const noArrayPattern = [2, 3].map((position) => ({
-  selector: `${inMatch} > :nth-child(${position}) ArrayExpression`,
+const noArrayPattern = ['> ArrayExpression:nth-child(2)', '> :nth-child(2) ArrayExpression'].map((place) => ({
+  selector: `${inMatch} ${place}`,
   message: 'An array in a pattern accepts further elements, and an empty one accepts anything; compare with strictSame.'
 }))
 
