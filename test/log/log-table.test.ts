@@ -2,9 +2,21 @@ import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { createBackupLog, type BackupLog } from '../../lib/log/backup-log.ts'
 import { prepareLogTable } from '../../lib/log/log-table.ts'
+import type { NewRun } from '../../lib/log/run-records.ts'
 import { type TestDatabase, testSchema, useDatabase } from '../support/database.ts'
 
 const id = '00000000-0000-4000-8000-000000000000'
+const run: Omit<NewRun, 'startedAt'> = {
+  id,
+  schema: testSchema,
+  filename: 'a.json',
+  trigger: 'manual',
+  createdBy: null,
+  cron: null,
+  note: null,
+  slot: null,
+  partial: false
+}
 
 function useLog (t: Test, { url }: TestDatabase, schema = testSchema): BackupLog {
   const sql = postgres(url, { max: 2, onnotice () {} })
@@ -12,15 +24,16 @@ function useLog (t: Test, { url }: TestDatabase, schema = testSchema): BackupLog
   return createBackupLog(sql, schema, () => new Date())
 }
 
-t.test('several replicas start at once: the table is made once', async (t) => {
+t.test('when several replicas start at once, the table is created once', async (t) => {
   const database = await useDatabase(t)
   const logs = Array.from({ length: 8 }, () => useLog(t, database))
   await Promise.all(logs.map(async (log) => { await log.prepare() }))
-  t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`], [{ comment: 'fastify-backup log, version 2' }])
+  t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`],
+    [{ comment: 'fastify-backup log, version 2' }])
   for (const log of logs) t.strictSame(await log.list({}, null), { backups: [], next: null })
 })
 
-t.test('it may lie in a schema of any name, and the schema has to be there', async (t) => {
+t.test('its schema may have any name, and must exist', async (t) => {
   const database = await useDatabase(t)
   const schema = 'a"b.../\\x'
   const log = useLog(t, database, schema)
@@ -30,7 +43,7 @@ t.test('it may lie in a schema of any name, and the schema has to be there', asy
   t.strictSame(await log.schemas(), [])
 })
 
-t.test('a table of that name that is not ours is left alone', async (t) => {
+t.test('another table of that name is not changed', async (t) => {
   const database = await useDatabase(t)
   await database.sql`CREATE TABLE backup_logs (id int)`
   const log = useLog(t, database)
@@ -40,7 +53,7 @@ t.test('a table of that name that is not ours is left alone', async (t) => {
   await t.rejects(log.get(id), foreign)
   t.strictSame([...await database.sql`SELECT * FROM backup_logs`], [])
   await database.sql`DROP TABLE backup_logs`
-  t.equal(await log.get(id), undefined, 'the next call tries again')
+  t.equal(await log.get(id), undefined, 'the next call retries')
 })
 
 t.test('a table of a newer release is refused', async (t) => {
@@ -50,28 +63,32 @@ t.test('a table of a newer release is refused', async (t) => {
   await t.rejects(useLog(t, database).prepare(), { code: 'FST_BACKUP_LOG_UNUSABLE', message: /newer release/ })
 })
 
-t.test('a table of the first release is migrated, and its rows are numbered in the order in which they started', async (t) => {
+t.test('a table of the first release is migrated, and its rows are numbered by their start', async (t) => {
   const database = await useDatabase(t)
   await useLog(t, database).prepare()
   await database.sql.unsafe(`
-    ALTER TABLE backup_logs DROP COLUMN ordinal, DROP COLUMN suspect, DROP COLUMN accepted, DROP COLUMN warnings, DROP COLUMN row_counts,
-      DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar, DROP COLUMN inserted_at;
+    ALTER TABLE backup_logs DROP COLUMN ordinal, DROP COLUMN suspect, DROP COLUMN accepted, DROP COLUMN warnings,
+      DROP COLUMN row_counts, DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar,
+      DROP COLUMN inserted_at;
     COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 1';
     INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES
-      ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02'), ('00000000-0000-4000-8000-000000000001', 'a', 'a', 'failed', 'manual', '2026-01-01')`)
+      ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02'),
+      ('00000000-0000-4000-8000-000000000001', 'a', 'a', 'failed', 'manual', '2026-01-01')`)
   const log = useLog(t, database)
   const { backups } = await log.list({}, null)
   t.strictSame(backups.map(({ backup, ordinal }) => [backup.filename, ordinal]), [['b', 2], ['a', 1]])
-  t.match(backups[0], { backup: { suspect: null, accepted: false, warnings: [] }, answered: false, partial: false, adopted: false })
-  const next = await log.insert({ id, schema: 'a', filename: 'c', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt: new Date('2025-01-01'), slot: null, partial: false })
+  t.strictSame(backups.map(({ backup: { suspect, accepted, warnings }, answered, partial, adopted }) =>
+    ({ suspect, accepted, warnings, answered, partial, adopted })), Array.from({ length: 2 }, () =>
+    ({ suspect: null, accepted: false, warnings: [], answered: false, partial: false, adopted: false })))
+  const next = await log.insert({ ...run, schema: 'a', filename: 'c', startedAt: new Date('2025-01-01') })
   t.equal(next?.ordinal, 3)
 })
 
-t.test('a migration that another replica makes in the meantime is waited for', async (t) => {
+t.test('a replica waits for another one that migrates the table', async (t) => {
   const database = await useDatabase(t)
   const other = postgres(database.url, { max: 1 })
   t.after(async () => { await other.end() })
-  // The look before the lock finds no table, the one after it does
+  // The table does not exist before the lock is taken, and does after that
   await database.sql.begin(async (tx) => {
     await tx`CREATE TABLE unrelated ()`
     await Promise.all([prepareLogTable(other, testSchema), prepareLogTable(database.sql, testSchema)])
@@ -79,16 +96,17 @@ t.test('a migration that another replica makes in the meantime is waited for', a
   t.equal((await database.sql`SELECT FROM backup_logs`).length, 0)
 })
 
-t.test('a role that may not make it is told why', async (t) => {
+t.test('the error for a role that may not create the table contains the reason', async (t) => {
   const database = await useDatabase(t, { owner: 'plain' })
   await database.sql`CREATE SCHEMA locked`
   const sql = postgres(database.ownerUrl)
   t.after(async () => { await sql.end() })
-  await t.rejects(createBackupLog(sql, 'locked', () => new Date()).prepare(), { code: 'FST_BACKUP_DATABASE_FAILED', message: /permission denied for schema locked.*42501/ })
+  await t.rejects(createBackupLog(sql, 'locked', () => new Date()).prepare(),
+    { code: 'FST_BACKUP_DATABASE_FAILED', message: /permission denied for schema locked.*42501/ })
   await createBackupLog(sql, testSchema, () => new Date()).prepare()
 })
 
-t.test('a log that is dropped, or lacks a column, says so, and is made anew when it is gone', async (t) => {
+t.test('a log that is dropped or lacks a column is reported, and created again when it was dropped', async (t) => {
   const database = await useDatabase(t)
   const log = useLog(t, database)
   await log.prepare()
@@ -102,7 +120,7 @@ t.test('a log that is dropped, or lacks a column, says so, and is made anew when
   t.equal(await log.get(id), undefined)
 })
 
-t.test('the settings of a hostile role change nothing', async (t) => {
+t.test('settings of the role or the database have no effect', async (t) => {
   const database = await useDatabase(t)
   const name = new URL(database.url).pathname.slice(1)
   await database.sql.unsafe(`
@@ -113,12 +131,13 @@ t.test('the settings of a hostile role change nothing', async (t) => {
     ALTER DATABASE ${name} SET lock_timeout = 1`)
   const log = useLog(t, database)
   const startedAt = new Date('2026-01-02T03:04:05.678Z')
-  await log.insert({ id, schema: testSchema, filename: 'a.json', trigger: 'manual', createdBy: null, cron: null, note: null, startedAt, slot: null, partial: false })
+  await log.insert({ ...run, startedAt })
   t.match((await log.get(id))?.backup, { id, startedAt: startedAt.toISOString(), status: 'running' })
 })
 
-t.test('a completed row tells of its file', async (t) => {
+t.test('a completed row must describe its file', async (t) => {
   const database = await useDatabase(t)
   await useLog(t, database).prepare()
-  await t.rejects(database.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES (${id}, ${testSchema}, 'a', 'completed', 'manual', now())`, { code: '23514' })
+  await t.rejects(database.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at)
+    VALUES (${id}, ${testSchema}, 'a', 'completed', 'manual', now())`, { code: '23514' })
 })

@@ -1,14 +1,22 @@
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../../lib/postgres/driver/connection.ts'
 import { lockRelations, lockWithRetries } from '../../lib/postgres/locks.ts'
-import { inTransaction } from '../../lib/postgres/driver/transaction.ts'
+import { inTransaction, type Transaction } from '../../lib/postgres/driver/transaction.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
-import { cancelBlocked, locksLeft } from './backends.ts'
+import { cancelBlocked, locksLeft } from '../support/backends.ts'
 
-interface Place { sql: Sql, lock: (pause?: () => Promise<void>, signal?: AbortSignal) => Promise<string>, free: () => Promise<void> }
+interface HeldTable {
+  sql: Sql
+  /** Tries to lock the table, with retries. */
+  lock: (pause?: (tries: number) => Promise<void>, signal?: AbortSignal) => Promise<string>
+  /** Makes the other session release it. */
+  free: () => Promise<void>
+}
 
-/** A table that somebody holds, and an attempt to lock it. */
-async function useHeldTable (t: Test): Promise<Place> {
+const mode = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
+
+/** A table that another session has locked. */
+async function useHeldTable (t: Test): Promise<HeldTable> {
   const { sql, url } = await useDatabase(t)
   const pool = createPool(url)
   t.after(async () => { await pool.end({ timeout: 1 }) })
@@ -18,10 +26,13 @@ async function useHeldTable (t: Test): Promise<Place> {
   await holder`LOCK TABLE item IN ACCESS SHARE MODE`
   return {
     sql,
-    lock: async (pause, signal) => await lockWithRetries(async () => await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
-      await lockRelations(tx, [{ schema: testSchema, name: 'item' }], 'ACCESS EXCLUSIVE')
-      return 'locked'
-    }), signal, pause),
+    async lock (pause, signal) {
+      const attempt = async (tx: Transaction): Promise<string> => {
+        await lockRelations(tx, [{ schema: testSchema, name: 'item' }], 'ACCESS EXCLUSIVE')
+        return 'locked'
+      }
+      return await lockWithRetries(async () => await inTransaction(pool, mode, attempt), signal, pause)
+    },
     async free () {
       await holder`ROLLBACK`
       holder.release()
@@ -29,30 +40,31 @@ async function useHeldTable (t: Test): Promise<Place> {
   }
 }
 
-t.test('what others hold is tried again after a pause, in which they get through', async (t) => {
+t.test('locks that other sessions hold are retried after a pause, without holding locks meanwhile', async (t) => {
   const { sql, lock, free } = await useHeldTable(t)
   let pauses = 0
   t.equal(await lock(async () => {
     pauses++
-    t.same(await locksLeft(sql), ['relation AccessShareLock item'], 'only theirs')
+    t.strictSame(await locksLeft(sql), ['relation AccessShareLock item'], 'only those of the other session')
     await free()
   }), 'locked')
-  t.equal(pauses, 1, 'the first attempt ran into the lock timeout')
-  t.same(await locksLeft(sql), [])
+  t.equal(pauses, 1, 'the first attempt reached the lock timeout')
+  t.strictSame(await locksLeft(sql), [])
 })
 
-t.test('after six attempts it is given up', async (t) => {
+t.test('the sixth attempt is the last one', async (t) => {
   const { sql, lock, free } = await useHeldTable(t)
   const tries: number[] = []
-  // Cancelled is what a statement timeout looks like: it bounds all locks of an attempt together
+  // A statement timeout cancels the statement: it limits all locks of an attempt together
   const cancelling = cancelBlocked(sql, 6)
-  await t.rejects(lock(async (number?: number) => { tries.push(Number(number)) }), { code: 'FST_BACKUP_LOCK_TIMEOUT', statusCode: 409, message: /6 attempts of 3000 ms/ })
-  t.same(tries, [1, 2, 3, 4, 5])
+  const timeout = { code: 'FST_BACKUP_LOCK_TIMEOUT', statusCode: 409, message: /6 attempts of 3000 ms/ }
+  await t.rejects(lock(async (number) => { tries.push(number) }), timeout)
+  t.strictSame(tries, [1, 2, 3, 4, 5])
   await cancelling
   await free()
 })
 
-t.test('the pause is a short one, and an abort ends it', async (t) => {
+t.test('an abort ends the pause', async (t) => {
   const { sql, lock, free } = await useHeldTable(t)
   const cancelling = cancelBlocked(sql, 1)
   const locked = lock()
@@ -72,7 +84,7 @@ t.test('the pause is a short one, and an abort ends it', async (t) => {
   again.release()
 })
 
-t.test('any other error is told at once', async (t) => {
+t.test('any other error is thrown at once', async (t) => {
   const { sql, lock, free } = await useHeldTable(t)
   await free()
   await sql`DROP TABLE item`

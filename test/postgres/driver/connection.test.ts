@@ -7,43 +7,52 @@ import { acceptPool, createPool } from '../../../lib/postgres/driver/connection.
 import { inTransaction } from '../../../lib/postgres/driver/transaction.ts'
 import { useDatabase } from '../../support/database.ts'
 import { useDirectory } from '../../support/directory.ts'
-import { everyConnection } from '../backends.ts'
+import { everyConnection } from '../../support/backends.ts'
 
-t.test('a pool too small for a run and the log is refused, whoever made it', async (t) => {
-  t.throws(() => acceptPool(postgres({ max: 1 })), { code: 'FST_BACKUP_OPTION_INVALID', message: /'sql' has max: 1.*max: 2 or more/ })
-  t.throws(() => createPool({ max: 1 }), { code: 'FST_BACKUP_OPTION_INVALID', message: /'connection' has max: 1/ })
-  t.throws(() => createPool('postgres://nowhere/x?max=1'), { code: 'FST_BACKUP_OPTION_INVALID' })
+const mode = 'ISOLATION LEVEL READ COMMITTED READ ONLY'
+
+t.test('a pool that is too small for a run is refused', async (t) => {
+  const refused = (message: RegExp): { code: string, message: RegExp } =>
+    ({ code: 'FST_BACKUP_OPTION_INVALID', message })
+  t.throws(() => acceptPool(postgres({ max: 1 })), refused(/'sql' has max: 1.*max: 2 or more/))
+  t.throws(() => createPool({ max: 1 }), refused(/'connection' has max: 1/))
+  t.throws(() => createPool('postgres://nowhere/x?max=1'), refused(/'connection' has max: 1/))
   const sql = postgres({ max: 2 })
   t.equal(acceptPool(sql), sql)
 })
 
-t.test('of a URL that can not be read nothing is told, since it may hold a password', async (t) => {
-  for (const url of ['postgres://app:hunter2#t@host/db', 'postgres://app:hunter2/x@host/db', 'postgres://app:hunter2%@host/db', 'postgres://app:hunter2@host:99999/db']) {
+t.test('the error for an invalid URL contains no part of it: it may have a password', async (t) => {
+  const urls = [
+    'postgres://app:hunter2#t@host/db', 'postgres://app:hunter2/x@host/db', 'postgres://app:hunter2%@host/db',
+    'postgres://app:hunter2@host:99999/db'
+  ]
+  for (const url of urls) {
     try {
       createPool(url)
       t.fail(url)
     } catch (error) {
-      t.match(error, { code: 'FST_BACKUP_OPTION_INVALID', message: /'connection' is no URL that can be read; percent-encode/ })
+      const message = /'connection' is not a valid URL; percent-encode/
+      t.match(error, { code: 'FST_BACKUP_OPTION_INVALID', message })
       t.notMatch(inspect(error, { depth: 9, showHidden: true }), /hunter2/)
     }
   }
   const before = process.env.DATABASE_URL
   process.env.DATABASE_URL = 'postgres://app:hunter2#t@host/db'
-  t.throws(() => createPool(undefined), { message: /^DATABASE_URL is no URL/ })
+  t.throws(() => createPool(undefined), { message: /^DATABASE_URL is not a valid URL/ })
   if (before === undefined) delete process.env.DATABASE_URL
   else process.env.DATABASE_URL = before
 })
 
-t.test('what the server remarks is printed nowhere', async (t) => {
+t.test('notices of the server are not printed', async (t) => {
   const { url } = await useDatabase(t)
   const pool = createPool(url)
   const printed = t.capture(console, 'log')
-  await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => { await tx.run("DO $$ BEGIN RAISE NOTICE 'hunter2'; END $$") })
-  t.same(printed(), [])
+  await inTransaction(pool, mode, async (tx) => { await tx.run("DO $$ BEGIN RAISE NOTICE 'hunter2'; END $$") })
+  t.strictSame(printed(), [])
   await pool.end()
 })
 
-t.test('a URL, DATABASE_URL, or options', async (t) => {
+t.test('connects by a URL, by DATABASE_URL, and by options', async (t) => {
   const { url } = await useDatabase(t)
   const before = process.env.DATABASE_URL
   t.after(async () => {
@@ -52,24 +61,30 @@ t.test('a URL, DATABASE_URL, or options', async (t) => {
   })
   process.env.DATABASE_URL = url
   const { hostname, port, username, password, pathname } = new URL(url)
-  for (const connection of [url, undefined, { host: hostname, port: Number(port), username, password: decodeURIComponent(password), database: pathname.slice(1) }]) {
+  const login = { username, password: decodeURIComponent(password) }
+  const options = { host: hostname, port: Number(port), ...login, database: pathname.slice(1) }
+  for (const connection of [url, undefined, options]) {
     const pool = createPool(connection)
-    t.same(await everyConnection(pool), [1])
+    t.strictSame(await everyConnection(pool), [1])
     await pool.end()
   }
 })
 
-t.test('by a socket that has a path, and not a port', async (t) => {
+t.test('connects by a socket with a path', async (t) => {
   const { url } = await useDatabase(t)
   const target = new URL(url)
-  const path = process.platform === 'win32' ? `\\\\.\\pipe\\fastify-backup-${process.pid}` : join(await useDirectory(t), 's')
+  const path = process.platform === 'win32'
+    ? `\\\\.\\pipe\\fastify-backup-${process.pid}`
+    : join(await useDirectory(t), 's')
   const server = createServer((client) => {
     const database = connect(Number(target.port), target.hostname)
     client.pipe(database).pipe(client)
   }).listen(path)
   t.after(async () => { server.close() })
-  const pool = createPool({ path, username: target.username, password: decodeURIComponent(target.password), database: target.pathname.slice(1) })
-  t.same(await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => await tx.query('SELECT 1 AS one')), [{ one: 1 }])
+  const { username, password, pathname } = target
+  const login = { username, password: decodeURIComponent(password) }
+  const pool = createPool({ path, ...login, database: pathname.slice(1) })
+  t.strictSame(await inTransaction(pool, mode, async (tx) => await tx.query('SELECT 1 AS one')), [{ one: 1 }])
   await pool.end()
 })
 
@@ -77,6 +92,6 @@ t.test('several addresses are tried in turn', async (t) => {
   const { url } = await useDatabase(t)
   const { host, username, password, pathname } = new URL(url)
   const pool = createPool(`postgres://${username}:${password}@127.0.0.1:1,${host}${pathname}`)
-  t.same(await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => await tx.query('SELECT 1 AS one')), [{ one: 1 }])
+  t.strictSame(await inTransaction(pool, mode, async (tx) => await tx.query('SELECT 1 AS one')), [{ one: 1 }])
   await pool.end()
 })

@@ -1,6 +1,7 @@
-import fc from 'fast-check'
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { CopyMessages } from '../../../lib/postgres/driver/copy-messages.ts'
+import fc from '../../support/fast-check.ts'
 
 const message = (type: string, body: Uint8Array | string): Buffer => {
   const header = Buffer.alloc(5, type)
@@ -11,14 +12,19 @@ const message = (type: string, body: Uint8Array | string): Buffer => {
 
 interface Received { rows: string[], others: Buffer }
 
-/** What comes of `bytes` when they arrive in chunks of these sizes; each is written over when it has been received. Rows are taken between `H` and `c`. */
+/**
+ * The result for `bytes` in chunks of these sizes; each is overwritten after it was received. Rows are taken between
+ * `H` and `c`.
+ */
 function receive (bytes: Buffer, sizes: number[]): Received {
   const received: Received = { rows: [], others: Buffer.alloc(0) }
   const messages: CopyMessages = new CopyMessages((chunk) => {
     received.others = Buffer.concat([received.others, chunk])
     const text = received.others.toString('latin1')
     const isCopying = text.lastIndexOf('H\0\0\0\x04') > text.lastIndexOf('c\0\0\0\x04')
-    messages.take = isCopying ? (row, start, end) => { received.rows.push(row.toString('latin1', start, end)); return true } : undefined
+    messages.take = isCopying
+      ? (row, start, end) => received.rows.push(row.toString('latin1', start, end)) > 0
+      : undefined
   }, () => {})
   let position = 0
   for (let index = 0; position < bytes.length; index++) {
@@ -33,44 +39,55 @@ function receive (bytes: Buffer, sizes: number[]): Received {
 }
 
 const rows = ['1\tAda\n', '', '2\tBob\n', 'x'.repeat(300)]
-const before = Buffer.concat([message('R', '\0\0\0\0'), message('S', 'd'.repeat(20)), message('d', 'not for a COPY'), message('H', '')])
+const before = Buffer.concat([
+  message('R', '\0\0\0\0'), message('S', 'd'.repeat(20)), message('d', 'not for a COPY'), message('H', '')
+])
 const after = Buffer.concat([message('N', 'a notice'), message('c', ''), message('C', 'COPY 4'), message('Z', 'T')])
 const stream = Buffer.concat([before, ...rows.map((row) => message('d', row)), after])
 
-t.test('rows go to who takes them, and all else is forwarded, byte for byte', async (t) => {
+t.test('rows are passed to take(), and everything else is forwarded unchanged', async (t) => {
   t.strictSame(receive(stream, [stream.length]), { rows, others: Buffer.concat([before, after]) })
 })
 
-t.test('however it is cut', async (t) => {
-  for (let size = 1; size <= stream.length; size++) t.strictSame(receive(stream, [size]), { rows, others: Buffer.concat([before, after]) })
+t.test('in chunks of any size', async (t) => {
+  const others = Buffer.concat([before, after])
+  for (let size = 1; size <= stream.length; size++) t.strictSame(receive(stream, [size]), { rows, others })
 })
 
-t.test('any stream, cut in any way', async (t) => {
+t.test('any stream, in chunks of any sizes', async (t) => {
   const body = fc.uint8Array({ maxLength: 40 })
   const copies = fc.array(fc.array(body, { maxLength: 4 }), { maxLength: 3 })
-  const property = fc.property(copies, fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 8 }), (copies, sizes) => {
-    const bytes = Buffer.concat(copies.flatMap((rows) => [message('H', ''), ...rows.map((row) => message('d', row)), message('c', ''), message('C', 'COPY')]))
+  const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 8 })
+  const [begin, end] = [message('H', ''), Buffer.concat([message('c', ''), message('C', 'COPY')])]
+  const property = fc.property(copies, sizes, (copies, sizes) => {
+    const bytes = Buffer.concat(copies.flatMap((rows) => [begin, ...rows.map((row) => message('d', row)), end]))
     const { rows, others } = receive(bytes, sizes)
-    return rows.join() === copies.flat().map((row) => Buffer.from(row).toString('latin1')).join() &&
-      others.equals(Buffer.concat(copies.flatMap(() => [message('H', ''), message('c', ''), message('C', 'COPY')])))
+    const expected = copies.flat().map((row) => Buffer.from(row).toString('latin1'))
+    return isDeepStrictEqual(rows, expected) && others.equals(Buffer.concat(copies.flatMap(() => [begin, end])))
   })
   t.doesNotThrow(() => { fc.assert(property) })
 })
 
-t.test('who wants no more is asked for no more, and gets what has arrived', async (t) => {
+t.test('take() that returns false pauses once, and still gets the rows that have arrived', async (t) => {
   let held = 0
   const taken: string[] = []
   const messages = new CopyMessages(() => {}, () => { held++ })
-  messages.take = (bytes, start, end) => { taken.push(bytes.toString('latin1', start, end)); return taken.length !== 2 }
+  messages.take = (bytes, start, end) => taken.push(bytes.toString('latin1', start, end)) !== 2
   const bytes = Buffer.concat(['a', 'b', 'c'].map((row) => message('d', row)))
   messages.receive(bytes, bytes.length)
   t.strictSame(taken, ['a', 'b', 'c'])
   t.equal(held, 1)
 })
 
-t.test('what is no message of PostgreSQL is forwarded as it is', async (t) => {
-  for (const foreign of ['HTTP/1.1 400 Bad Request\r\n\r\n', 'J\x80\0\0\0 and more', 'J\xff\xff\xff\xff and more', 'd\0\0\0\x03 and more', 'd\0\0\0\0']) {
+t.test('data that is not a message of PostgreSQL is forwarded unchanged', async (t) => {
+  const texts = [
+    'HTTP/1.1 400 Bad Request\r\n\r\n', 'J\x80\0\0\0 and more', 'J\xff\xff\xff\xff and more', 'd\0\0\0\x03 and more',
+    'd\0\0\0\0'
+  ]
+  for (const foreign of texts) {
     const bytes = Buffer.concat([message('S', 'before'), Buffer.from(foreign, 'latin1'), Buffer.from('and later')])
-    for (const size of [1, 7, bytes.length]) t.strictSame(receive(bytes, [size]), { rows: [], others: bytes }, `${foreign}, ${size} at a time`)
+    for (const size of [1, 7, bytes.length]) {
+      t.strictSame(receive(bytes, [size]), { rows: [], others: bytes }, `${foreign}, ${size} at a time`)
+    }
   }
 })

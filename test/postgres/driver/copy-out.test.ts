@@ -6,17 +6,21 @@ import { type CopyReader, readCopyOut } from '../../../lib/postgres/driver/copy-
 import { inTransaction, type Transaction } from '../../../lib/postgres/driver/transaction.ts'
 import { connectionOf } from '../../support/engine.ts'
 import { useDatabase } from '../../support/database.ts'
-import { backendOf, everyConnection, killBackend, locksLeft, until } from '../backends.ts'
+import { backendOf, everyConnection, killBackend, locksLeft } from '../../support/backends.ts'
+import { until } from '../../support/until.ts'
 
 const mode = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 const copy = 'COPY item TO STDOUT'
-/** More than a socket holds. */
+/** More than a socket buffers. */
 const manyRows = 30_000
 
-/** A table `item` with so many rows of 1 KB, and a pool of the library's own. */
-async function usePool (t: Test, rows = manyRows, options: { ssl?: 'prefer' } = {}): Promise<{ sql: Sql, pool: Sql, usable: () => Promise<void> }> {
+interface TestPool { sql: Sql, pool: Sql, usable: () => Promise<void> }
+
+/** A table `item` with this number of rows of 1 KB, and a pool that the library creates. */
+async function usePool (t: Test, rows = manyRows, options: { ssl?: 'prefer' } = {}): Promise<TestPool> {
   const { sql, url } = await useDatabase(t)
-  await sql.unsafe(`CREATE TABLE item AS SELECT i AS id, repeat('x', 1000) AS text FROM generate_series(1, ${rows}) i`)
+  await sql.unsafe(`CREATE TABLE item AS
+    SELECT i AS id, repeat('x', 1000) AS text FROM generate_series(1, ${rows}) i`)
   const pool = createPool({ ...connectionOf(url), ...options })
   t.after(async () => { await pool.end({ timeout: 1 }) })
   return {
@@ -29,32 +33,38 @@ async function usePool (t: Test, rows = manyRows, options: { ssl?: 'prefer' } = 
   }
 }
 
-const copyOut = async (tx: Transaction, text: string, row: CopyReader['row']): Promise<void> => { await tx.copyOut([text], { begin () {}, row }) }
+const copyOut = async (tx: Transaction, text: string, row: CopyReader['row']): Promise<void> => {
+  await tx.copyOut([text], { begin () {}, row })
+}
 
 const never = new AbortController().signal
 
-// What wants TLS has its rows from postgres.js, also where the server has none
+// With ssl, rows come from postgres.js, also when the server has no TLS
 for (const options of [{}, { ssl: 'prefer' as const }]) {
-  t.test(`each row is one line, and the reader may hold the rows back (${inspect(options)})`, async (t) => {
+  t.test(`each row is one line, and the reader may pause (${inspect(options)})`, async (t) => {
     const { pool, usable } = await usePool(t, manyRows, options)
     let lines = 0
-    let whole = 0
+    let complete = 0
     await inTransaction(pool, mode, async (tx) => {
       await copyOut(tx, copy, (bytes, start, end) => {
-        if (bytes.indexOf(0x0a, start) === end - 1) whole++
+        if (bytes.indexOf(0x0a, start) === end - 1) complete++
         return ++lines % 1000 === 0 ? new Promise((resolve) => { setImmediate(resolve) }) : undefined
       })
     })
     t.equal(lines, manyRows)
-    t.equal(whole, manyRows)
+    t.equal(complete, manyRows)
     await usable()
   })
 
-  t.test(`several statements are read in their order, in one round trip (${inspect(options)})`, async (t) => {
+  t.test(`several statements are read in order (${inspect(options)})`, async (t) => {
     const { pool, usable } = await usePool(t, 3, options)
     const read: Array<number | string> = []
     await inTransaction(pool, mode, async (tx) => {
-      await tx.copyOut(['COPY (SELECT id FROM item) TO STDOUT', 'COPY (SELECT WHERE false) TO STDOUT', "COPY (SELECT repeat('y', 400000)) TO STDOUT"], {
+      const statements = [
+        'COPY (SELECT id FROM item) TO STDOUT', 'COPY (SELECT WHERE false) TO STDOUT',
+        "COPY (SELECT repeat('y', 400000)) TO STDOUT"
+      ]
+      await tx.copyOut(statements, {
         begin (index) { read.push(index) },
         row (bytes, start, end) {
           read.push(end - start > 10 ? end - start : bytes.toString('utf8', start, end))
@@ -66,21 +76,27 @@ for (const options of [{}, { ssl: 'prefer' as const }]) {
     await usable()
   })
 
-  t.test(`the one that fails ends those behind it (${inspect(options)})`, async (t) => {
+  t.test(`a statement that fails ends those after it (${inspect(options)})`, async (t) => {
     const { pool, usable } = await usePool(t, 3, options)
     const begun: number[] = []
     await t.rejects(inTransaction(pool, mode, async (tx) => {
-      await tx.copyOut([copy, 'COPY (SELECT 1 / (id - 2) FROM item) TO STDOUT', copy], { begin (index) { begun.push(index) }, row: () => undefined })
+      await tx.copyOut([copy, 'COPY (SELECT 1 / (id - 2) FROM item) TO STDOUT', copy], {
+        begin (index) { begun.push(index) },
+        row: () => undefined
+      })
     }), { code: '22012' })
     t.strictSame(begun, [0, 1])
     await usable()
   })
 
-  t.test(`a reader that fails has those behind it cancelled as well (${inspect(options)})`, async (t) => {
+  t.test(`when the reader fails, the statements after it are cancelled too (${inspect(options)})`, async (t) => {
     const { pool, usable } = await usePool(t, manyRows, options)
     const begun: number[] = []
     await t.rejects(inTransaction(pool, mode, async (tx) => {
-      await tx.copyOut([copy, copy, copy], { begin (index) { begun.push(index) }, row: async () => { throw new Error('disk full') } })
+      await tx.copyOut([copy, copy, copy], {
+        begin (index) { begun.push(index) },
+        row: async () => { throw new Error('disk full') }
+      })
     }, never), { message: 'disk full' })
     t.strictSame(begun, [0])
     await usable()
@@ -88,7 +104,7 @@ for (const options of [{}, { ssl: 'prefer' as const }]) {
 }
 
 // postgres.js 3.4.9 would leave its socket paused, and never read the answer of the next statement
-t.test('a COPY that is held back at its end does not keep the next statement from its answer', async (t) => {
+t.test('the next statement gets its answer after a COPY that was paused at its end', async (t) => {
   const { pool, usable } = await usePool(t, 500)
   await inTransaction(pool, mode, async (tx) => {
     let lines = 0
@@ -102,7 +118,7 @@ t.test('a COPY that is held back at its end does not keep the next statement fro
   await usable()
 })
 
-t.test('nor does one that is held back when it fails', async (t) => {
+t.test('the next statement gets its answer after a COPY that was paused when it failed', async (t) => {
   const { pool, usable } = await usePool(t, 60)
   const before = getDefaultHighWaterMark(false)
   setDefaultHighWaterMark(false, 16_384)
@@ -111,7 +127,7 @@ t.test('nor does one that is held back when it fails', async (t) => {
   await t.rejects(inTransaction(pool, mode, async (tx) => {
     await copyOut(tx, 'COPY (SELECT text, 1 / (id - 50) FROM item) TO STDOUT', () => {
       if (++lines > 1) return
-      // By now all the rest is there, and is read at once: more rows than the stream holds, and the error
+      // After this, the rest has arrived and is read at once: more rows than the stream buffers, and the error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
       return new Promise((resolve) => { setTimeout(resolve, 100) })
     })
@@ -119,7 +135,7 @@ t.test('nor does one that is held back when it fails', async (t) => {
   await usable()
 })
 
-t.test('a reader that fails has the statement cancelled, and its error is the one that is told', async (t) => {
+t.test('when the reader fails, the statement is cancelled, and the error is that of the reader', async (t) => {
   const { pool, usable } = await usePool(t)
   let lines = 0
   await t.rejects(inTransaction(pool, mode, async (tx) => {
@@ -135,16 +151,17 @@ t.test('a reader that fails has the statement cancelled, and its error is the on
   await usable()
 })
 
-t.test('it is cancelled once, however many rows have arrived by then', async (t) => {
+t.test('the statement is cancelled once, for any number of rows that have arrived', async (t) => {
   const { pool, usable } = await usePool(t, 10)
   let cancels = 0
-  const { refusal } = await pool.begin(async (raw) => await readCopyOut(raw, [copy], { begin () {}, row: async () => { throw new Error('disk full') } }, () => { cancels++ }))
+  const reader: CopyReader = { begin () {}, row: async () => { throw new Error('disk full') } }
+  const { refusal } = await pool.begin(async (raw) => await readCopyOut(raw, [copy], reader, () => { cancels++ }))
   t.match(refusal, { error: { message: 'disk full' } })
   t.equal(cancels, 1)
   await usable()
 })
 
-t.test('it is cancelled again with each statement behind it, in case that did not arrive', async (t) => {
+t.test('a cancel request is repeated for each following statement, in case the first one did not arrive', async (t) => {
   const { pool, usable } = await usePool(t, 10)
   let cancels = 0
   let rows = 0
@@ -157,23 +174,28 @@ t.test('it is cancelled again with each statement behind it, in case that did no
       return undefined
     }
   }
-  const { refusal } = await pool.begin(async (raw) => await readCopyOut(raw, [copy, copy, copy, copy], reader, () => { cancels++ }))
+  const { refusal } = await pool.begin(async (raw) =>
+    await readCopyOut(raw, [copy, copy, copy, copy], reader, () => { cancels++ }))
   t.match(refusal, { error: { message: 'stopped' } })
   t.equal(rows, 10)
   t.equal(cancels, 3)
   await usable()
 })
 
-t.test('so it is when the failure is a system error, which is not taken for the loss of the connection', async (t) => {
+t.test('a system error of the reader is not treated as a loss of the connection', async (t) => {
   const { pool, usable } = await usePool(t, 10)
   const full = Object.assign(new Error('no space'), { code: 'ENOSPC', syscall: 'write' })
-  await t.rejects(inTransaction(pool, mode, async (tx) => { await copyOut(tx, copy, () => { throw full }) }, never), full)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await copyOut(tx, copy, () => { throw full })
+  }, never), full)
   await usable()
 })
 
-t.test('and without a signal, by which a transaction could be cancelled, the rest is drained', async (t) => {
+t.test('when the reader fails in a transaction without a signal, the remaining rows are dropped', async (t) => {
   const { pool, usable } = await usePool(t, 10)
-  await t.rejects(inTransaction(pool, mode, async (tx) => { await copyOut(tx, copy, async () => { throw new Error('disk full') }) }), { message: 'disk full' })
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await copyOut(tx, copy, async () => { throw new Error('disk full') })
+  }), { message: 'disk full' })
   await usable()
 })
 
@@ -195,7 +217,7 @@ t.test('an error that arrives with the first row rejects', async (t) => {
   await usable()
 })
 
-t.test('a backend that is killed while rows come rejects, whether they are held back or not', async (t) => {
+t.test('a backend that is killed while rows arrive rejects, paused or not', async (t) => {
   const { sql, pool, usable } = await usePool(t)
   for (const hold of [false, true]) {
     await t.rejects(inTransaction(pool, mode, async (tx) => {
@@ -210,9 +232,11 @@ t.test('a backend that is killed while rows come rejects, whether they are held 
   await usable()
 })
 
-// So few that all have come and the socket waits for more; or so many that it is held back
+// 5: all rows have arrived and the socket waits for more. 200: the socket is paused
 for (const rows of [5, 200]) {
-  t.test(`one that is killed when the last of ${rows} rows are on their way ends the transaction, and not the process`, async (t) => { await killAtEnd(t, rows) })
+  t.test(`a backend that is killed after it sent ${rows} rows ends the transaction, not the process`, async (t) => {
+    await killAtEnd(t, rows)
+  })
 }
 
 async function killAtEnd (t: Test, rows: number): Promise<void> {
@@ -228,7 +252,7 @@ async function killAtEnd (t: Test, rows: number): Promise<void> {
   }), { code: 'CONNECTION_CLOSED' })
   await usable()
 
-  /** By now the socket is closed at this end, too. */
+  /** Waits until the socket is closed at this end, too. */
   async function gone (pid: number): Promise<void> {
     await killBackend(sql, pid)
     let turns = 0
@@ -236,7 +260,7 @@ async function killAtEnd (t: Test, rows: number): Promise<void> {
   }
 }
 
-t.test('a reader that fails when the backend is gone tells its own error', async (t) => {
+t.test('when the reader fails after the backend was killed, the error is that of the reader', async (t) => {
   const { sql, pool, usable } = await usePool(t)
   await t.rejects(inTransaction(pool, mode, async (tx) => {
     const pid = await backendOf(tx)

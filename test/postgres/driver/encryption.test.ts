@@ -9,18 +9,20 @@ import { publicDatabaseError } from '../../../lib/postgres/database-error.ts'
 import { inTransaction } from '../../../lib/postgres/driver/transaction.ts'
 import { useEngine, usePlace } from '../../support/engine.ts'
 import { storageWith } from '../../support/storage-double.ts'
-import { useDatabase } from '../../support/database.ts'
+import { useDatabase, type TestScope } from '../../support/database.ts'
 import { useDirectory } from '../../support/directory.ts'
 import { startPostgres } from '../../support/embedded-postgres.js'
 import { certificate, certificatePath, useTlsServer } from '../../support/tls-server.ts'
 
-interface Scope { after: (clean: () => Promise<void>) => void }
+const invalid = (message: RegExp): { code: string, message: RegExp } =>
+  ({ code: 'FST_BACKUP_OPTION_INVALID', message })
+const variables = [
+  'DATABASE_URL', 'HOME', 'PGAPPNAME', 'PGHOST', 'PGPORT', 'PGSSL', 'PGSSLMODE', 'PGSSLROOTCERT', 'PGSSLCERT',
+  'PGSSLKEY', 'PGSSLCRL', 'PGCHANNELBINDING', 'PGSSLMINPROTOCOLVERSION'
+]
 
-const invalid = (message: RegExp): { code: string, message: RegExp } => ({ code: 'FST_BACKUP_OPTION_INVALID', message })
-const variables = ['DATABASE_URL', 'HOME', 'PGAPPNAME', 'PGHOST', 'PGPORT', 'PGSSL', 'PGSSLMODE', 'PGSSLROOTCERT', 'PGSSLCERT', 'PGSSLKEY', 'PGSSLCRL', 'PGCHANNELBINDING', 'PGSSLMINPROTOCOLVERSION']
-
-/** The environment has of these what is given, and no more; after the test it is what it was. */
-function setEnvironment (t: Scope, values: Record<string, string> = {}): void {
+/** Sets these variables and unsets the others, except HOME; restores all after the test. */
+function setEnvironment (t: TestScope, values: Record<string, string> = {}): void {
   const before = variables.map((name) => [name, process.env[name]] as const)
   const set = (name: string, value: string | undefined): void => {
     if (value === undefined) delete process.env[name]
@@ -36,70 +38,89 @@ const query = (parameters: Record<string, string>): string => new URLSearchParam
 const authority = certificatePath('authority')
 const ask = async (pool: Sql): Promise<unknown> => {
   try {
-    return await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => await tx.query('SELECT 1 AS one')).catch((error: unknown) => { throw publicDatabaseError(error) })
+    return await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY',
+      async (tx) => await tx.query('SELECT 1 AS one'))
+  } catch (error) {
+    throw publicDatabaseError(error)
   } finally {
     await pool.end()
   }
 }
 
-t.test('sslmode of the URL, PGSSLMODE, and which one counts', async (t) => {
+t.test('sslmode of the URL and PGSSLMODE, and their precedence', async (t) => {
   setEnvironment(t, { HOME: await useDirectory(t) })
   const ca = certificate('authority')
   const host = 'postgres://u@db.example/x'
   t.equal(sslOf(createPool(host)), false)
-  t.equal(sslOf(createPool(`${host}?sslmode=`)), false, 'an empty parameter says nothing')
+  t.equal(sslOf(createPool(`${host}?sslmode=`)), false, 'an empty parameter has no effect')
   t.equal(sslOf(createPool(`${host}?sslmode=disable&sslrootcert=/nowhere`)), false)
   t.equal(sslOf(createPool(`${host}?sslmode=prefer`)), 'prefer')
   t.strictSame(sslOf(createPool(`${host}?sslmode=require`)), { rejectUnauthorized: false })
-  for (const mode of ['sslmode=verify-full', 'ssl=verify-full', 'ssl=true', 'sslmode=verify-full&sslrootcert=system', 'sslrootcert=system']) {
+  const fullModes = [
+    'sslmode=verify-full', 'ssl=verify-full', 'ssl=true', 'sslmode=verify-full&sslrootcert=system', 'sslrootcert=system'
+  ]
+  for (const mode of fullModes) {
     t.strictSame(sslOf(createPool(`${host}?${mode}`)), { rejectUnauthorized: true }, mode)
   }
-  t.strictSame(sslOf(createPool(`${host}?${query({ sslmode: 'verify-full', sslrootcert: authority })}`)), { rejectUnauthorized: true, ca })
+  const withAuthority = (sslmode: string): unknown =>
+    sslOf(createPool(`${host}?${query({ sslmode, sslrootcert: authority })}`))
+  t.strictSame(withAuthority('verify-full'), { rejectUnauthorized: true, ca })
   for (const mode of ['verify-ca', 'require']) {
-    t.match(sslOf(createPool(`${host}?${query({ sslmode: mode, sslrootcert: authority })}`)), { rejectUnauthorized: true, ca, checkServerIdentity: Function }, mode)
+    t.match(withAuthority(mode), { rejectUnauthorized: true, ca, checkServerIdentity: Function }, mode)
   }
-  t.match(sslOf(createPool(`${host}?sslmode=require&ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.3`)), { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' })
-  t.notHas((createPool(`${host}?sslmode=require&application_name=x`).options as { connection?: object }).connection, { sslmode: 'require' })
+  const range = 'ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.3'
+  t.strictSame(sslOf(createPool(`${host}?sslmode=require&${range}`)),
+    { rejectUnauthorized: false, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' })
+  const { connection } = createPool(`${host}?sslmode=require&application_name=x`).options
+  t.strictSame(connection, { application_name: 'x' }, 'no parameter of libpq is sent to the server')
 
   Object.assign(process.env, { PGSSLMODE: 'verify-full', PGSSLROOTCERT: authority })
-  for (const connection of [host, undefined, { host: 'db.example' }]) t.strictSame(sslOf(createPool(connection)), { rejectUnauthorized: true, ca })
-  t.equal(sslOf(createPool(`${host}?sslmode=disable`)), false, 'the URL comes before the environment')
+  for (const connection of [host, undefined, { host: 'db.example' }]) {
+    t.strictSame(sslOf(createPool(connection)), { rejectUnauthorized: true, ca })
+  }
+  t.equal(sslOf(createPool(`${host}?sslmode=disable`)), false, 'the URL has precedence over the environment')
   t.equal(sslOf(createPool(`${host}?ssl=false`)), false)
-  t.equal(sslOf(createPool({ host: 'db.example', ssl: 'require' })), 'require', 'and ssl before both')
+  t.equal(sslOf(createPool({ host: 'db.example', ssl: 'require' })), 'require', 'ssl has precedence over both')
   t.strictSame(sslOf(createPool('postgres://u@127.0.0.1/x')), { rejectUnauthorized: true, ca, host: '127.0.0.1' })
-  t.equal(sslOf(createPool('postgres://u@/x?host=/dir')), false, 'a socket of the file system is never encrypted')
+  t.equal(sslOf(createPool('postgres://u@/x?host=/dir')), false, 'a Unix-domain socket is never encrypted')
   Object.assign(process.env, { PGSSLMODE: '', PGSSLROOTCERT: '', PGSSL: 'require' })
   t.strictSame(sslOf(createPool(host)), { rejectUnauthorized: false })
 })
 
-t.test('an authority in the home directory counts, as with libpq', { skip: process.platform === 'win32' && 'it lies elsewhere' }, async (t) => {
+const otherDirectory = process.platform === 'win32' && 'it is in another directory'
+t.test('an authority in the home directory is used, as by libpq', { skip: otherDirectory }, async (t) => {
   const home = await useDirectory(t)
   setEnvironment(t, { HOME: home })
   t.throws(() => createPool('postgres://h/x?sslmode=verify-ca'), invalid(/verify-ca needs .* sslrootcert or PGSSLROOTCERT/))
   await mkdir(join(home, '.postgresql'))
   await copyFile(authority, join(home, '.postgresql', 'root.crt'))
-  t.match(sslOf(createPool('postgres://h/x?sslmode=verify-ca')), { rejectUnauthorized: true, ca: certificate('authority') })
-  t.match(sslOf(createPool('postgres://h/x?sslmode=require')), { rejectUnauthorized: true, ca: certificate('authority') })
+  for (const mode of ['verify-ca', 'require']) {
+    const ssl = sslOf(createPool(`postgres://h/x?sslmode=${mode}`))
+    t.match(ssl, { rejectUnauthorized: true, ca: certificate('authority') }, mode)
+  }
   t.strictSame(sslOf(createPool('postgres://h/x?sslmode=verify-full&sslrootcert=system')), { rejectUnauthorized: true })
 })
 
-t.test('where that authority lies depends on the platform', async (t) => {
+t.test('the directory of that authority depends on the platform', async (t) => {
   process.env.APPDATA = 'roaming'
   t.after(async () => { delete process.env.APPDATA })
   t.equal(defaultAuthorityFile('win32'), join('roaming', 'postgresql', 'root.crt'))
   t.equal(defaultAuthorityFile('linux'), join(homedir(), '.postgresql', 'root.crt'))
 })
 
-t.test('a server that is named by its IP address is checked by that, unless the options say by what', async (t) => {
+t.test('the certificate of a server with an IP address must contain it, unless the options name a host', async (t) => {
   const address = ['10.0.0.1']
   for (const ssl of [true, 'verify-full'] as const) t.strictSame(encryptionFor(ssl, address), { host: '10.0.0.1' })
   t.strictSame(encryptionFor({ ca: 'x' }, address), { ca: 'x', host: '10.0.0.1' })
   const acceptAll = { checkServerIdentity: () => undefined }
-  for (const ssl of [false, 'require', { rejectUnauthorized: false }, acceptAll, { servername: 'db' }, { host: 'db' }] as const) t.equal(encryptionFor(ssl, address), ssl)
+  const unchanged = [
+    false, 'require', { rejectUnauthorized: false }, acceptAll, { servername: 'db' }, { host: 'db' }
+  ] as const
+  for (const ssl of unchanged) t.equal(encryptionFor(ssl, address), ssl)
   t.equal(encryptionFor(true, ['db.example']), true)
 })
 
-t.test('what can not be done exactly is refused, and names what asked for it', async (t) => {
+t.test('settings that can not be met exactly are refused by their names', async (t) => {
   const directory = await useDirectory(t)
   setEnvironment(t, { HOME: directory })
   const text = join(directory, 'text.pem')
@@ -114,35 +135,56 @@ t.test('what can not be done exactly is refused, and names what asked for it', a
     [{ sslmode: 'prefer', ssl_min_protocol_version: 'TLSv1.3' }, /^ssl_min_protocol_version of .* no effect/],
     [{ sslmode: 'verify-ca', sslrootcert: 'system' }, /system, which needs sslmode verify-full/],
     [{ sslmode: 'require', sslrootcert: 'system' }, /system, which needs sslmode verify-full/],
-    [{ sslmode: 'verify-full', sslrootcert: join(directory, 'none') }, /^sslrootcert of option 'connection' names a file that can not be read \(ENOENT\)/],
-    [{ sslmode: 'verify-full', sslrootcert: text }, /^sslrootcert of option 'connection' holds no certificate/],
+    [
+      { sslmode: 'verify-full', sslrootcert: join(directory, 'none') },
+      /^sslrootcert of option 'connection' names a file that can not be read \(ENOENT\)/
+    ],
+    [
+      { sslmode: 'verify-full', sslrootcert: text },
+      /^sslrootcert of option 'connection' contains no certificate/
+    ],
     [{ sslmode: 'require', sslcert: certificatePath('client') }, /^sslcert of .* needs its counterpart/],
     [{ sslmode: 'require', sslkey: certificatePath('client-key') }, /^sslkey of .* needs its counterpart/],
-    [{ sslmode: 'require', sslcert: certificatePath('client'), sslkey: certificatePath('server-key') }, /^sslcert of .*, sslkey of .* can not be used for TLS \(ERR_/],
+    [
+      { sslmode: 'require', sslcert: certificatePath('client'), sslkey: certificatePath('server-key') },
+      /^sslcert of .*, sslkey of .* can not be used for TLS \(ERR_/
+    ],
     [{ sslmode: 'require', ssl_min_protocol_version: 'TLSv9' }, /can not be used for TLS/],
-    [{ sslmode: 'verify-full', sslcrl: text }, /^sslcrl of option 'connection' asks for what this driver can not do/],
+    [
+      { sslmode: 'verify-full', sslcrl: text },
+      /^sslcrl of option 'connection' asks for what this driver can not do/
+    ],
     [{ sslmode: 'require', channel_binding: 'require' }, /^channel_binding of/]
   ]
-  for (const [parameters, message] of refused) t.throws(() => createPool(`postgres://h/x?${query(parameters)}`), invalid(message), JSON.stringify(parameters))
-  t.doesNotThrow(() => createPool('postgres://h/x?sslmode=require&channel_binding=prefer&gssencmode=disable&sslcertmode=allow'))
+  for (const [parameters, message] of refused) {
+    t.throws(() => createPool(`postgres://h/x?${query(parameters)}`), invalid(message), JSON.stringify(parameters))
+  }
+  const harmless = 'channel_binding=prefer&gssencmode=disable&sslcertmode=allow'
+  t.doesNotThrow(() => createPool(`postgres://h/x?sslmode=require&${harmless}`))
   t.throws(() => createPool('postgres://10.0.0.1,10.0.0.2/x?sslmode=verify-full'), invalid(/several servers/))
   t.throws(() => createPool({ host: 'h', ssl: { cert: 'no certificate' } }), invalid(/'connection.ssl' can not be used for TLS/))
-  t.throws(() => createPool({ host: 'h', sslmode: 'verify-full' } as object), invalid(/no option 'connection.sslmode'; give 'connection.ssl'/))
-  for (const [name, value] of [['PGSSLMODE', 'allow'], ['PGSSLROOTCERT', text], ['PGSSLCRL', text], ['PGCHANNELBINDING', 'require']] as const) {
+  t.throws(() => createPool({ host: 'h', sslmode: 'verify-full' } as object),
+    invalid(/no option 'connection.sslmode'; use 'connection.ssl'/))
+  const settings = { PGSSLMODE: 'allow', PGSSLROOTCERT: text, PGSSLCRL: text, PGCHANNELBINDING: 'require' }
+  for (const [name, value] of Object.entries(settings)) {
     setEnvironment(t, { [name]: value })
-    for (const connection of ['postgres://h/x', undefined, {}]) t.throws(() => createPool(connection), invalid(new RegExp(`^${name} `)), name)
+    for (const connection of ['postgres://h/x', undefined, {}]) {
+      t.throws(() => createPool(connection), invalid(new RegExp(`^${name} `)), name)
+    }
   }
 })
 
-t.test('a connection is as safe as its mode says, and a wrong certificate is told as what it is', async (t) => {
+t.test('a connection is as secure as its mode requires, and the fault of a certificate is reported', async (t) => {
   const { url } = await useDatabase(t)
   const directory = await useDirectory(t)
   setEnvironment(t, { HOME: directory })
   const { username, password, pathname } = new URL(url)
-  const reach = async (name: Parameters<typeof useTlsServer>[2], host: string, parameters: Record<string, string>): Promise<object> => {
+  type ServerCertificate = Parameters<typeof useTlsServer>[2]
+  type UrlParameters = Record<string, string>
+  const reach = async (name: ServerCertificate, host: string, parameters: UrlParameters): Promise<object> => {
     const { port, connections } = await useTlsServer(t, url, name)
-    const answer = await ask(createPool(`postgres://${username}:${password}@${host}:${port}${pathname}?${query(parameters)}`))
-    t.strictSame(answer, [{ one: 1 }])
+    const address = `${username}:${password}@${host}:${port}${pathname}`
+    t.strictSame(await ask(createPool(`postgres://${address}?${query(parameters)}`)), [{ one: 1 }])
     return { ...connections[0] }
   }
   const full = { sslmode: 'verify-full', sslrootcert: authority }
@@ -153,12 +195,19 @@ t.test('a connection is as safe as its mode says, and a wrong certificate is tol
   t.strictSame(await reach('self-signed', 'localhost', { sslmode: 'require' }), secure)
   t.strictSame(await reach('self-signed', 'localhost', { sslmode: 'prefer' }), secure)
   t.strictSame(await reach(undefined, 'localhost', { sslmode: 'prefer' }), { encrypted: false, client: undefined })
-  t.strictSame(await reach('server', 'localhost', { ...full, sslcert: certificatePath('client'), sslkey: certificatePath('client-key') }), { encrypted: true, client: 'postgres' })
-  await t.rejects(reach('server', 'localhost', { ...full, sslcert: certificatePath('client'), sslkey: certificatePath('locked-key'), sslpassword: 'wrong' }), invalid(/sslkey .* can not be used for TLS/))
-  t.strictSame(await reach('server', 'localhost', { ...full, sslcert: certificatePath('client'), sslkey: certificatePath('locked-key'), sslpassword: 'open' }), { encrypted: true, client: 'postgres' })
+  const withClient = (key: 'client-key' | 'locked-key'): UrlParameters =>
+    ({ ...full, sslcert: certificatePath('client'), sslkey: certificatePath(key) })
+  const authenticated = { encrypted: true, client: 'postgres' }
+  t.strictSame(await reach('server', 'localhost', withClient('client-key')), authenticated)
+  await t.rejects(reach('server', 'localhost', { ...withClient('locked-key'), sslpassword: 'wrong' }),
+    invalid(/sslkey .* can not be used for TLS/))
+  t.strictSame(await reach('server', 'localhost', { ...withClient('locked-key'), sslpassword: 'open' }), authenticated)
 
-  const fails = async (name: Parameters<typeof useTlsServer>[2], host: string, parameters: Record<string, string>, expected: object): Promise<void> => {
-    const { code, message, statusCode } = await reach(name, host, parameters).then(() => ({}), (error: unknown) => error) as Record<string, unknown>
+  const fails = async (
+    name: ServerCertificate, host: string, parameters: UrlParameters, expected: object
+  ): Promise<void> => {
+    const error: unknown = await reach(name, host, parameters).then(() => ({}), (error: unknown) => error)
+    const { code, message, statusCode } = error as Record<string, unknown>
     t.match({ code, message, statusCode }, expected, `${name} ${host} ${JSON.stringify(parameters)}`)
   }
   const insecure = (message: RegExp): object => ({ code: 'FST_BACKUP_DATABASE_INSECURE', statusCode: 500, message })
@@ -166,13 +215,19 @@ t.test('a connection is as safe as its mode says, and a wrong certificate is tol
   await fails('localhost-only', '127.0.0.1', full, insecure(/for another host/))
   await fails('expired', 'localhost', full, insecure(/\(CERT_HAS_EXPIRED\): .* out of date/))
   await fails('self-signed', 'localhost', full, insecure(/SELF_SIGNED.*no trusted authority/))
-  await fails('server', 'localhost', { ...full, sslrootcert: certificatePath('other-authority') }, insecure(/no trusted authority/))
-  await fails('server', 'localhost', { sslmode: 'verify-full' }, insecure(/no trusted authority .* sslrootcert, PGSSLROOTCERT or ssl.ca/))
+  await fails('server', 'localhost', { ...full, sslrootcert: certificatePath('other-authority') },
+    insecure(/no trusted authority/))
+  await fails('server', 'localhost', { sslmode: 'verify-full' },
+    insecure(/no trusted authority .* sslrootcert, PGSSLROOTCERT or ssl.ca/))
   await fails('self-signed', 'localhost', { ...full, sslmode: 'verify-ca' }, insecure(/SELF_SIGNED/))
-  await fails(undefined, 'localhost', { sslmode: 'require' }, { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', message: /while TLS was negotiated; see that the server has ssl = on/ })
+  await fails(undefined, 'localhost', { sslmode: 'require' }, {
+    code: 'FST_BACKUP_DATABASE_UNAVAILABLE',
+    message: /while TLS was negotiated; see that the server has ssl = on/
+  })
 })
 
-t.test('a socket as libpq writes it in a URL', { skip: process.platform === 'win32' && 'there are none' }, async (t) => {
+const noSockets = process.platform === 'win32' && 'there are no Unix-domain sockets'
+t.test('a URL can name a Unix-domain socket in the forms of libpq', { skip: noSockets }, async (t) => {
   const { url } = await useDatabase(t)
   const { username, password, pathname, port, hostname } = new URL(url)
   const directory = await useDirectory(t)
@@ -184,27 +239,33 @@ t.test('a socket as libpq writes it in a URL', { skip: process.platform === 'win
   }).listen(path)
   t.after(async () => { server.close() })
   const login = `${username}:${password}`
+  const parameters = { host: directory, port: '5433', user: username, password: decodeURIComponent(password) }
   for (const socket of [
     `postgres://${login}@${pathname}?host=${directory}&port=5433`,
-    `postgresql:///${pathname.slice(1)}?${query({ host: directory, port: '5433', user: username, password: decodeURIComponent(password) })}`,
-    `postgres://?${query({ host: directory, port: '5433', user: username, password: decodeURIComponent(password), dbname: pathname.slice(1) })}`,
+    `postgresql:///${pathname.slice(1)}?${query(parameters)}`,
+    `postgres://?${query({ ...parameters, dbname: pathname.slice(1) })}`,
     `postgres://${login}@${encodeURIComponent(directory)}:5433${pathname}?sslmode=verify-full`,
     `postgres://${login}@elsewhere${pathname}?host=${directory}&port=5433`
   ]) t.strictSame(await ask(createPool(socket)), [{ one: 1 }], socket.replaceAll(password, '…'))
   process.env.PGHOST = directory
   process.env.PGPORT = '5433'
   t.strictSame(await ask(createPool(`postgres://${login}@${pathname}`)), [{ one: 1 }], 'PGHOST')
-  for (const bad of ['postgres:///x?host=/a,/b', 'postgres:///x?host=/a&port=5433,5434', 'postgres:///x?port=0', 'nothing']) t.throws(() => createPool(bad), invalid(/is no URL that can be read/), bad)
+  const malformed = [
+    'postgres:///x?host=/a,/b', 'postgres:///x?host=/a&port=5433,5434', 'postgres:///x?port=0', 'nothing'
+  ]
+  for (const url of malformed) t.throws(() => createPool(url), invalid(/is not a valid URL/), url)
 })
 
-t.test('what another thread gets of verify-ca checks the authority still', async (t) => {
+t.test('verify-ca also checks the authority in another thread', async (t) => {
   const { url } = await useDatabase(t)
   const directory = await useDirectory(t)
   setEnvironment(t, { HOME: directory })
   const { username, password, pathname } = new URL(url)
-  for (const [name, wanted] of [['other-host', [{ one: 1 }]], ['self-signed', 'FST_BACKUP_DATABASE_INSECURE']] as const) {
+  const cases = [['other-host', [{ one: 1 }]], ['self-signed', 'FST_BACKUP_DATABASE_INSECURE']] as const
+  for (const [name, wanted] of cases) {
     const { port } = await useTlsServer(t, url, name)
-    const pool = createPool(`postgres://${username}:${password}@localhost:${port}${pathname}?${query({ sslmode: 'verify-ca', sslrootcert: authority })}`)
+    const parameters = query({ sslmode: 'verify-ca', sslrootcert: authority })
+    const pool = createPool(`postgres://${username}:${password}@localhost:${port}${pathname}?${parameters}`)
     const settings = poolSettings(pool)
     if (settings === undefined) throw new TypeError('the connection can not be rebuilt')
     const beside = connectBySettings(structuredClone(settings), async () => '')
@@ -213,7 +274,7 @@ t.test('what another thread gets of verify-ca checks the authority still', async
   }
 })
 
-t.test('backups and restores over TLS, in a worker, on a server that has it', async (t) => {
+t.test('a backup and a restore use TLS, also in a worker', async (t) => {
   const server = await startPostgres({})
   t.after(async () => { await server.stop() })
   const { uid, gid } = await stat(server.dataDir)
@@ -237,7 +298,8 @@ t.test('backups and restores over TLS, in a worker, on a server that has it', as
     worker: true,
     storage: storageWith(place.directory, {
       async publish (storage, spoolPath, name) {
-        seen.push(...await place.sql`SELECT application_name LIKE 'fastify-backup %' AS run, bool_and(ssl) AS ssl FROM pg_stat_ssl JOIN pg_stat_activity a USING (pid)
+        seen.push(...await place.sql`SELECT application_name LIKE 'fastify-backup %' AS run, bool_and(ssl) AS ssl
+          FROM pg_stat_ssl JOIN pg_stat_activity a USING (pid)
           WHERE application_name = 'service' OR application_name LIKE 'fastify-backup %' GROUP BY 1 ORDER BY 1`)
         await storage.publish(spoolPath, name)
       }
@@ -247,7 +309,8 @@ t.test('backups and restores over TLS, in a worker, on a server that has it', as
   t.match(await engine.restore(id), { rowCount: 5 })
   const everywhere = [{ run: false, ssl: true }, { run: true, ssl: true }]
   // The run itself may have ended before its file is published
-  t.same([...new Set(seen.map((line) => JSON.stringify(line)))].sort(), everywhere.map((line) => JSON.stringify(line)))
+  const distinct = [...new Set(seen.map((line) => JSON.stringify(line)))].sort()
+  t.strictSame(distinct, everywhere.map((line) => JSON.stringify(line)))
 
   process.env.PGSSLROOTCERT = certificatePath('other-authority')
   const stranger = useEngine(t, place, { worker: true })
