@@ -74,7 +74,7 @@ function createPreparedLog (sql: Sql, schema: string): Pick<LogAccess, 'prepare'
       if (isVanished(error)) {
         prepared = undefined
         throw new LogUnusable(`${schema}.${logTableName} has vanished or was changed; ` +
-          'the next call makes it anew if it is gone')
+          'the next call creates it again if it no longer exists')
       }
       throw publicError(error)
     }

@@ -98,15 +98,15 @@ function refuseUnsupported (find: Find): void {
   for (const [parameter, harmless] of Object.entries(unsupported) as Array<[EncryptionParameter, string[]]>) {
     const setting = find(parameter)
     if (setting !== undefined && !harmless.includes(setting.value)) {
-      throw new OptionInvalid(`${setting.name} asks for what this driver can not do; leave it out, ` +
-        'and have the server checked by sslmode verify-full')
+      throw new OptionInvalid(`${setting.name} requires what this driver can not do; omit it, ` +
+        'and verify the server by sslmode verify-full')
     }
   }
 }
 
 function refuseWithPrefer (setting: Setting | undefined): void {
   if (setting === undefined) return
-  throw new OptionInvalid(`${setting.name} has no effect with sslmode prefer, which goes on without encryption; ` +
+  throw new OptionInvalid(`${setting.name} has no effect with sslmode prefer, which continues without encryption; ` +
     'set sslmode to verify-full, verify-ca or require')
 }
 
@@ -114,7 +114,7 @@ function readMode (given: Setting | undefined, root: Setting | undefined): strin
   const isSystem = root?.value === 'system'
   if (given === undefined) {
     if (root === undefined || isSystem) return isSystem ? 'verify-full' : undefined
-    throw new OptionInvalid(`${root.name} is given without a mode, and would check nothing; ` +
+    throw new OptionInvalid(`${root.name} is given without a mode, and would verify nothing; ` +
       'set sslmode or PGSSLMODE to verify-full or verify-ca')
   }
   const mode = aliases[given.value] ?? given.value
@@ -124,7 +124,7 @@ function readMode (given: Setting | undefined, root: Setting | undefined): strin
   }
   if (isSystem && mode !== 'verify-full' && mode !== 'disable') {
     throw new OptionInvalid(`${root.name} is system, which needs sslmode verify-full: ` +
-      'anybody can have a certificate of a public authority')
+      'anyone can get a certificate of a public authority')
   }
   return mode
 }

@@ -1,6 +1,6 @@
 /**
  * Everything that the library uses of postgres.js and that its documentation does not describe, as of version 3.4.9.
- * Another version may change any of it without notice. The rest of this folder uses the documented API only. For each
+ * Another version may change any of it without notice. The rest of this folder uses only the documented API. For each
  * function test/postgres/driver/internals.test.ts has a test that fails when the installed version works differently;
  * the tests named here show what the function is for, and whether it is still needed.
  */
@@ -41,9 +41,9 @@ export interface ParsedOptions {
 }
 
 /**
- * The options of an instance that an application passed in are known only from here. Tests: "names of columns that can
- * not be transformed …" (own-instance), "a socket with a path …" (connection), and those of the worker, which connects
- * by these options.
+ * The options of an instance that an application passed in are known only from here. Tests: "a transform.column that
+ * throws …" (own-instance), "connects by a socket with a path" (connection), and those of the worker, which connects by
+ * these options.
  */
 export const parsedOptions = (sql: Sql): Readonly<ParsedOptions> => sql.options as unknown as ParsedOptions
 
@@ -68,7 +68,7 @@ export function setSocket (sql: Sql, socket: ConnectSocket): void {
 
 /**
  * Sets what postgres.js sets on sockets that it opens itself: TLS compares the certificate with `host`. Tests:
- * "verify-full …" (encryption).
+ * "a connection is as secure as its mode requires …" (encryption).
  */
 export function setAddress (socket: Socket, host: string, port: number): void {
   Object.assign(socket, { host, port })
@@ -122,7 +122,9 @@ export function takePushedRows (stream: Readable, take: (bytes: Buffer, start: n
   stream.push = (row: Buffer | null) => row === null || take(row, 0, row.length)
 }
 
-/** Makes postgres.js resume its socket: that is all that this stream's read() does. Throws when the socket is gone. */
+/**
+ * Makes postgres.js resume its socket, which is all that read() of this stream does. Throws when the socket is closed.
+ */
 export function resumeSocket (stream: Readable): void {
   stream._read(0)
 }
@@ -131,8 +133,8 @@ export function resumeSocket (stream: Readable): void {
  * Prevents a CopyFail message behind the CopyDone of this stream.
  *
  * A Writable destroys itself after it has finished, and postgres.js then sends CopyFail. The server ignores that
- * message without an answer, and the next statement waits 40 ms for one. Test: "Nagle's algorithm is off" (copy-in),
- * which measures that wait.
+ * message without an answer, and the next statement waits 40 ms for one. Test: "no CopyFail follows the CopyDone …"
+ * (copy-in).
  */
 export function endWithoutCopyFail (stream: Writable): void {
   stream._destroy = (error, done) => { done(error) }

@@ -99,7 +99,7 @@ async function runInSavepoint<T> (
  * Sockets close at the very end of a turn of the event loop, and postgres.js 3.4.9 sends what it gets by
  * setImmediate(): when it gets it in a timer, that is before any of them closes. A statement between the two is never
  * sent, and its connection stays unusable: everything after it is queued, the next login too, until that times out. The
- * test "a database that stops just when a statement is sent" fails when this is still needed and missing.
+ * test "a database that stops just when a statement is sent" shows whether this is still needed.
  */
 export const beforeAnySocketCloses = async (): Promise<void> => { await delay(0) }
 

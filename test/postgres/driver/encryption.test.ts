@@ -152,7 +152,7 @@ t.test('settings that can not be met exactly are refused by their names', async 
     [{ sslmode: 'require', ssl_min_protocol_version: 'TLSv9' }, /can not be used for TLS/],
     [
       { sslmode: 'verify-full', sslcrl: text },
-      /^sslcrl of option 'connection' asks for what this driver can not do/
+      /^sslcrl of option 'connection' requires what this driver can not do/
     ],
     [{ sslmode: 'require', channel_binding: 'require' }, /^channel_binding of/]
   ]
