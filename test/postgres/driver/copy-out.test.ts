@@ -39,6 +39,14 @@ const copyOut = async (tx: Transaction, text: string, row: CopyReader['row']): P
 
 const never = new AbortController().signal
 
+/** Resolves when the server has sent everything that belongs to the statement of this process. */
+async function untilIdle (sql: Sql, pid: number): Promise<void> {
+  await until(async () => {
+    const found = await sql`SELECT FROM pg_stat_activity WHERE pid = ${pid} AND state LIKE 'idle in transaction%'`
+    return found.length > 0
+  })
+}
+
 // With ssl, rows come from postgres.js, also when the server has no TLS
 for (const options of [{}, { ssl: 'prefer' as const }]) {
   t.test(`each row is one line, and the reader may pause (${inspect(options)})`, async (t) => {
@@ -105,13 +113,11 @@ for (const options of [{}, { ssl: 'prefer' as const }]) {
 
 // postgres.js 3.4.9 would leave its socket paused, and never read the answer of the next statement
 t.test('the next statement gets its answer after a COPY that was paused at its end', async (t) => {
-  const { pool, usable } = await usePool(t, 500)
+  const { sql, pool, usable } = await usePool(t, 500)
   await inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
     let lines = 0
-    await copyOut(tx, copy, () => {
-      if (++lines < 500) return
-      return new Promise((resolve) => { setTimeout(resolve, 20) })
-    })
+    await copyOut(tx, copy, () => ++lines < 500 ? undefined : untilIdle(sql, pid))
     await copyOut(tx, copy, () => undefined)
     t.strictSame(await tx.query('SELECT count(*) AS rows FROM item'), [{ rows: 500 }])
   })
@@ -119,17 +125,18 @@ t.test('the next statement gets its answer after a COPY that was paused at its e
 })
 
 t.test('the next statement gets its answer after a COPY that was paused when it failed', async (t) => {
-  const { pool, usable } = await usePool(t, 60)
+  const { sql, pool, usable } = await usePool(t, 60)
   const before = getDefaultHighWaterMark(false)
   setDefaultHighWaterMark(false, 16_384)
   t.teardown(() => { setDefaultHighWaterMark(false, before) })
   let lines = 0
   await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
     await copyOut(tx, 'COPY (SELECT text, 1 / (id - 50) FROM item) TO STDOUT', () => {
       if (++lines > 1) return
       // After this, the rest has arrived and is read at once: more rows than the stream buffers, and the error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
-      return new Promise((resolve) => { setTimeout(resolve, 100) })
+      return untilIdle(sql, pid)
     })
   }), { code: '22012' })
   await usable()
