@@ -81,13 +81,13 @@ t.test('names that contain SQL are only names, which the catalog does not contai
 t.test('values that do not have the type of their column fail the restore', async (t) => {
   const { rejects, restoresOriginal } = await useHostileFile(t)
   const ada = '"name":"Ada"'
-  await rejects('a string for a number', (text) => text.replace('{"id":1,', '{"id":"one",'), failed)
+  await rejects('a string for a number', (text) => text.replace('{"id":1,', '{"id":"one",'), invalid)
   await rejects('an object for a text', (text) => text.replace(ada, '"name":{"a":1}'), invalid)
   await rejects('an array for a text', (text) => text.replace(ada, '"name":["a"]'), invalid)
   await rejects('a duplicate key', (text) => text.replace(ada, `${ada},${ada}`), { ...invalid, message: /users.*row 1/ })
   await rejects('an unknown key', (text) => text.replace(ada, `${ada},"nickname":"A"`), { ...invalid, message: /users.*row 1/ })
   await rejects('a missing key', (text) => text.replace(`${ada},`, ''), { ...invalid, message: /users.*row 1/ })
-  await rejects('NUL', (text) => text.replace(ada, '"name":"\\u0000"'), failed)
+  await rejects('NUL', (text) => text.replace(ada, '"name":"\\u0000"'), invalid)
   await rejects('a raw control character', (text) => text.replace(ada, '"name":"a\tb"'), invalid)
   await rejects('a lone surrogate', (text) => text.replace(ada, '"name":"\\ud800"'), invalid)
   await rejects('bytes that are not UTF-8', (text) => {
