@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import t from 'tap'
 
-// Coverage counts a file once something has loaded it. So all are loaded here, or one that no test imports would go unnoticed.
+// The coverage report contains only loaded files. Loading all of them here includes those that no test imports.
 for (const directory of ['lib', 'types']) {
   const root = new URL(`../${directory}/`, import.meta.url)
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' })

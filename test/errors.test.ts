@@ -1,7 +1,7 @@
 import t from 'tap'
 import * as errors from '../lib/errors.ts'
 
-// Codes and statuses are the API that callers build upon: none is added, changed or dropped unseen.
+// Codes and statuses are part of the API, so that this test fails when one is added, changed or removed.
 const expected: Record<keyof typeof errors, [code: string, statusCode: number]> = {
   OptionInvalid: ['FST_BACKUP_OPTION_INVALID', 500],
   AuthRequired: ['FST_BACKUP_AUTH_REQUIRED', 500],
@@ -44,25 +44,27 @@ const expected: Record<keyof typeof errors, [code: string, statusCode: number]> 
   Unexpected: ['FST_BACKUP_UNEXPECTED', 500]
 }
 
-t.test('the codes and statuses', async (t) => {
+type AnyError = new (...values: string[]) => Error & { code: string, statusCode: number }
+
+t.test('the codes and statuses of all errors', async (t) => {
   const actual = Object.entries(errors).map(([name, Class]) => {
-    const error = new (Class as unknown as new (...values: string[]) => Error & { code: string, statusCode: number })('one', 'two')
+    const error = new (Class as unknown as AnyError)('one', 'two')
     return [name, [error.code, error.statusCode]]
   })
   t.strictSame(Object.fromEntries(actual), expected)
-  t.strictSame(actual.map(([name]) => name), Object.keys(errors).sort(), 'each once')
+  t.strictSame(actual.map(([name]) => name), Object.keys(errors).sort(), 'each class once')
 })
 
-t.test('every error is an Error with a sentence of its own, and says what happened', async (t) => {
+t.test('every error is an Error with a message that is different from the others', async (t) => {
   const messages = new Set<string>()
   for (const [name, Class] of Object.entries(errors)) {
-    const error = new (Class as unknown as new (...values: string[]) => Error)('one', 'two')
+    const error = new (Class as unknown as AnyError)('one', 'two')
     t.ok(error instanceof Error, name)
     t.notMatch(error.message, /%[sd]|undefined/, name)
     t.ok(error.message.length > 0)
     messages.add(error.message)
   }
-  t.ok(new errors.OptionInvalid('x') instanceof TypeError, 'a wrong option is a mistake in the code')
+  t.ok(new errors.OptionInvalid('x') instanceof TypeError, 'an invalid option is a programming error')
   t.match(new errors.NotFound('7').message, 'There is no backup 7')
   t.match(new errors.RangeInvalid(10), { message: /10 bytes/, statusCode: 416 })
 })

@@ -15,7 +15,7 @@ t.test('fastify.backup is the engine, and its routes are below the base path', a
   t.match(response.json(), { id: backup.id, note: 'by code' })
 })
 
-t.test('below the prefix of the parents, too, and the Location knows it', async (t) => {
+t.test('the routes and the Location header include the prefixes of parent scopes', async (t) => {
   const app = Fastify()
   t.after(() => app.close())
   const engine = createEngineDouble()
@@ -36,7 +36,7 @@ t.test('the engine starts when the app is ready', async (t) => {
   t.strictSame(engine.calls, [['start']])
 })
 
-t.test('it stops before the requests in flight have ended, since they may wait for a run, and closes after them', async (t) => {
+t.test('the engine stops before pending requests end, since they may wait for a run, and closes after', async (t) => {
   const app = Fastify()
   const engine = createEngineDouble()
   const stopped = new Promise<void>((resolve) => {

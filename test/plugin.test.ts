@@ -10,12 +10,12 @@ declare module 'fastify' {
   interface FastifyInstance { verifyJWT: (request: FastifyRequest, reply: FastifyReply) => Promise<void> }
 }
 
-// Nobody listens there: what these tests are about needs no database
+// No server listens there. These tests need no database
 const connection = 'postgres://localhost:1/nowhere'
 const pass = async (): Promise<void> => {}
 const options = { enabled: true, connection, auth: [pass] }
 
-/** An app with a log of what it says. */
+/** An app and the messages that it logs. */
 function build (t: { after: (clean: () => Promise<unknown>) => void }): { app: FastifyInstance, log: string[] } {
   const log: string[] = []
   const stream = new Writable({
@@ -29,31 +29,33 @@ function build (t: { after: (clean: () => Promise<unknown>) => void }): { app: F
   return { app, log }
 }
 
-t.test('the plugin is the default export and one by name, beside the schemas', async (t) => {
+t.test('the plugin is the default export and a named one; the schemas are exported, too', async (t) => {
   t.equal(backup, backupPlugin)
   t.equal(library.default, backupPlugin)
   t.ok(BackupSchema.properties.id)
 })
 
-t.test('enabled, it decorates the app and mounts its routes behind auth', async (t) => {
+t.test('an enabled plugin decorates the app and adds its routes, which require authentication', async (t) => {
   const { app } = build(t)
-  await app.register(backup, { ...options, storagePath: await useDirectory(t), auth: [async () => { throw new Error('You are not Ada') }] })
+  await app.register(backup, {
+    ...options, storagePath: await useDirectory(t), auth: [async () => { throw new Error('You are not Ada') }]
+  })
   await app.ready()
   t.type(app.backup.create, 'function')
   const response = await app.inject('/admin/backup')
   t.equal(response.statusCode, 401)
 })
 
-t.test('a pool of the caller is taken, and not closed', async (t) => {
+t.test('a pool of the application is used and not closed', async (t) => {
   const sql = postgres(connection, { max: 2 })
   const { app } = build(t)
   await app.register(backup, { enabled: true, sql, auth: [pass], storagePath: await useDirectory(t) })
   await app.ready()
   await app.close()
-  await t.rejects(sql`select 1`, { code: 'ECONNREFUSED' }, 'closed, it would be CONNECTION_ENDED')
+  await t.rejects(sql`select 1`, { code: 'ECONNREFUSED' }, 'the code of a closed pool would be CONNECTION_ENDED')
 })
 
-t.test('options may be a function of the parent, which has what plugins before have decorated', async (t) => {
+t.test('options may be a function of the parent scope, which has the decorators of earlier plugins', async (t) => {
   const { app } = build(t)
   const storagePath = await useDirectory(t)
   app.register(async (instance) => { instance.decorate('unseen', 1) })
@@ -63,7 +65,7 @@ t.test('options may be a function of the parent, which has what plugins before h
   t.match((await app.inject('/admin/backup')).json(), { statusCode: 401, message: 'No token' })
 })
 
-t.test('it can be registered on an app with a logger of its own kind', async (t) => {
+t.test('the plugin can be registered on an app with a custom logger', async (t) => {
   interface ShopLogger extends FastifyBaseLogger { audit: (message: string) => void }
   const { app: { log } } = build(t)
   const loggerInstance: ShopLogger = Object.assign(Object.create(log), { audit () {} })
@@ -73,32 +75,37 @@ t.test('it can be registered on an app with a logger of its own kind', async (t)
   await t.rejects(app.backup.create(), { code: 'FST_BACKUP_DISABLED' })
 })
 
-t.test('the namespace that require() gives can be registered as well', async (t) => {
+t.test('the namespace that require() returns can be registered', async (t) => {
   const { app } = build(t)
   await app.register(Promise.resolve(library), { enabled: false })
   await app.ready()
   t.ok(app.hasDecorator('backup'))
 })
 
-t.test('disabled, every call rejects, listeners may be added, nothing is mounted, and one line says so', async (t) => {
+t.test('every call of a disabled plugin rejects, listeners are accepted, and there are no routes', async (t) => {
   const { app, log } = build(t)
   await app.register(backup, {})
   await app.ready()
   const service = app.backup
   const id = '00000000-0000-4000-8000-000000000000'
   const calls: Array<() => Promise<unknown>> = [
-    () => service.create(), () => service.list(), () => service.get(id), () => service.download(id), () => service.plan(id), () => service.restore(id),
+    () => service.create(), () => service.list(), () => service.get(id), () => service.download(id),
+    () => service.plan(id), () => service.restore(id),
     () => service.remove(id), () => service.update(id, { pinned: true }), () => service.prune(), () => service.status()
   ]
   for (const call of calls) await t.rejects(call(), { code: 'FST_BACKUP_DISABLED', statusCode: 503 })
-  t.equal(service.on('backup:started', () => {}).once('backup:failed', () => {}).off('backup:started', () => {}), service)
-  t.match(log, [/disabled/])
+  t.equal(
+    service.on('backup:started', () => {}).once('backup:failed', () => {}).off('backup:started', () => {}), service
+  )
   t.equal(log.length, 1)
+  t.match(log[0], /disabled/)
   t.equal((await app.inject('/admin/backup')).json().message, 'Route GET:/admin/backup not found')
 })
 
-t.test('a second registration on the same level fails, switched off or not', async (t) => {
-  for (const [first, second] of [[{ enabled: false }, { enabled: false }], [{ enabled: false }, { ...options, storagePath: await useDirectory(t) }]]) {
+t.test('a second registration in the same scope fails, also of a disabled plugin', async (t) => {
+  for (const [first, second] of [
+    [{ enabled: false }, { enabled: false }], [{ enabled: false }, { ...options, storagePath: await useDirectory(t) }]
+  ]) {
     const { app } = build(t)
     app.register(backup, first ?? {})
     app.register(backup, second ?? {})
@@ -106,7 +113,7 @@ t.test('a second registration on the same level fails, switched off or not', asy
   }
 })
 
-t.test('a child scope may have one of its own', async (t) => {
+t.test('a child scope may register the plugin again', async (t) => {
   const { app } = build(t)
   await app.register(backup, { enabled: false })
   await app.register(async (child) => {
@@ -117,9 +124,11 @@ t.test('a child scope may have one of its own', async (t) => {
   await t.resolves(async () => { await app.ready() })
 })
 
-t.test('invalid options fail the registration', async (t) => {
+t.test('the registration fails if options are invalid', async (t) => {
   for (const [given, code] of [
-    [{ enabled: true }, 'FST_BACKUP_AUTH_REQUIRED'], [{ ...options, prefix: '/x' }, 'FST_BACKUP_OPTION_INVALID'], [{ ...options, maxBackups: 0 }, 'FST_BACKUP_OPTION_INVALID']
+    [{ enabled: true }, 'FST_BACKUP_AUTH_REQUIRED'], [{ ...options, prefix: '/x' }, 'FST_BACKUP_OPTION_INVALID'], [
+      { ...options, maxBackups: 0 }, 'FST_BACKUP_OPTION_INVALID'
+    ]
   ] as const) {
     const { app } = build(t)
     app.register(backup, given)

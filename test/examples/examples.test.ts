@@ -12,21 +12,23 @@ async function start (t: Test, name: string): Promise<TestDatabase & { example: 
   const database = await useDatabase(t, { schema: 'public' })
   await database.sql`CREATE TABLE users AS SELECT i AS id, 'user ' || i AS name FROM generate_series(1, 2) i`
   const directory = await useDirectory(t)
-  return { ...database, directory, example: startExample(t, name, { cwd: directory, env: { DATABASE_URL: database.url } }) }
+  return {
+    ...database, directory, example: startExample(t, name, { cwd: directory, env: { DATABASE_URL: database.url } })
+  }
 }
 
-t.test('all of them are tested here', async (t) => {
+t.test('all examples are tested here', async (t) => {
   const files = readdirSync(new URL('examples/', projectRoot)).filter((file) => file.endsWith('.js'))
   t.same(files.sort(), ['auth.js', 'demo.js', 'own-sql.js', 'schedule.js', 'tenants.js', 'url.js'])
 })
 
-t.test('without DATABASE_URL an example says so', async (t) => {
+t.test('an example without DATABASE_URL reports that it is missing', async (t) => {
   const example = startExample(t, 'url.js', { cwd: await useDirectory(t), env: { DATABASE_URL: '' } })
   t.equal(await example.ended, 1)
   t.match(example.output(), 'Set DATABASE_URL')
 })
 
-t.test('url.js stays up, and its lines work', async (t) => {
+t.test('url.js keeps running, and its printed commands work', async (t) => {
   const { example, directory } = await start(t, 'url.js')
   await example.says('/status\n')
   const [, token = '', url = ''] = /Bearer ([\w-]+)" -X POST (http\S+)\n/.exec(example.output()) ?? []
@@ -48,27 +50,35 @@ t.test('url.js stays up, and its lines work', async (t) => {
 t.test('own-sql.js takes a snapshot by code', async (t) => {
   const { example } = await start(t, 'own-sql.js')
   t.equal(await example.ended, 0)
-  t.match(example.output(), /^started .*\ncompleted .*: 1 tables, 2 rows, \d+ bytes in \d+ ms\nchecksum +sha256:[0-9a-f]{64}\nmanifest +\{"manifest":.*…\nheld .*\n$/)
+  t.match(
+    example.output(),
+    /^started .*\ncompleted .*: 1 tables, 2 rows, \d+ bytes in \d+ ms\nchecksum +sha256:[0-9a-f]{64}\nmanifest +\{"manifest":.*…\nheld .*\n$/
+  )
 })
 
-t.test('schedule.js stays up, and knows when it runs next', async (t) => {
+t.test('schedule.js keeps running and prints the time of the next backup', async (t) => {
   const { example } = await start(t, 'schedule.js')
   await example.says('\n')
-  t.match(example.output(), /^The newest snapshot: none yet\. The next backup: \d{4}-\d\d-\d\dT(00|06|12|18):00:00\.000Z\n$/)
+  t.match(
+    example.output(), /^The newest snapshot: none yet\. The next backup: \d{4}-\d\d-\d\dT(00|06|12|18):00:00\.000Z\n$/
+  )
   example.kill('SIGTERM')
   t.equal(await example.ended, 0)
 })
 
-t.test('tenants.js restores one tenant into another, and cleans up', async (t) => {
+t.test('tenants.js restores one tenant into another and removes its schemas', async (t) => {
   const { example, sql } = await start(t, 'tenants.js')
   t.equal(await example.ended, 0)
   const output = example.output()
-  t.match(output, /^snapshot of example_tenant_acme: 3 rows\nrefused: .*example_backups.*\nplan for example_tenant_zebra: invoices 5 → 3\nrestored 3 rows;/)
+  t.match(
+    output,
+    /^snapshot of example_tenant_acme: 3 rows\nrefused: .*example_backups.*\nplan for example_tenant_zebra: invoices 5 → 3\nrestored 3 rows;/
+  )
   t.equal(output.match(/example_tenant_acme no\. /g)?.length, 3)
   t.same(await sql`SELECT nspname FROM pg_namespace WHERE nspname LIKE 'example%'`, [])
 })
 
-t.test('auth.js shows who may do what, and cleans up', async (t) => {
+t.test('auth.js shows which roles may do what and removes its schemas', async (t) => {
   const { example, sql } = await start(t, 'auth.js')
   t.equal(await example.ended, 0)
   t.equal(example.output(), [

@@ -5,12 +5,12 @@ import type { TestScope } from '../support/database.ts'
 import { projectRoot } from '../support/project-root.js'
 
 export interface RunningExample {
-  /** What it has written up to now, errors too. */
+  /** Its output so far, stdout and stderr. */
   output (): string
-  /** Resolves when that has been written; rejects when the example ends without. */
+  /** Resolves when the output contains `text`; rejects when the example exits before. */
   says (text: string): Promise<void>
   kill (signal: NodeJS.Signals): void
-  /** Resolves to the exit code, or the signal that it died of. */
+  /** Resolves with the exit code, or with the signal that terminated it. */
   ended: Promise<number | NodeJS.Signals | null>
 }
 
@@ -21,7 +21,8 @@ export interface StartOptions {
 }
 
 /**
- * Runs a file of examples/ like a user does: in a process of its own, on the built library. It is killed after the test, should it be there still.
+ * Runs a file of examples/ as a user does: in its own process, on the built library. Kills it after the test if it is
+ * still running.
  */
 export function startExample (t: TestScope, name: string, { args = [], env = {}, cwd }: StartOptions): RunningExample {
   const child = spawn(process.execPath, [fileURLToPath(new URL(`examples/${name}`, projectRoot)), ...args], {

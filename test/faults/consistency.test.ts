@@ -5,9 +5,14 @@ import { useEngine, usePlace } from '../support/engine.ts'
 import { broken } from './invariants.ts'
 import { isLong } from './service-process.ts'
 
-interface Content { data: { accounts: Array<{ id: number, balance: number }>, transfers: Array<{ id: number, from_id: number, to_id: number, amount: number }> } }
+interface Content {
+  data: {
+    accounts: Array<{ id: number, balance: number }>,
+    transfers: Array<{ id: number, from_id: number, to_id: number, amount: number }>
+  }
+}
 
-t.test('while money moves, each snapshot holds all of it, and the record of how it came there', { timeout: 600_000 }, async (t) => {
+t.test('snapshots are consistent across tables during concurrent transfers', { timeout: 600_000 }, async (t) => {
   const snapshots = isLong ? 100 : 10
   const accounts = 100
   const place = await usePlace(t)
@@ -20,7 +25,7 @@ t.test('while money moves, each snapshot holds all of it, and the record of how 
     for (let step = writer; !writing.signal.aborted; step += 7) {
       const [from, to, amount] = [1 + step % accounts, 1 + (step * 31 + 5) % accounts, step % 13]
       await sql.begin(async (tx) => {
-        // In the order of their ids, so that no two writers wait for each other
+        // Ordered by id, to avoid deadlocks between the writers
         for (const id of [from, to].sort((a, b) => a - b)) await tx`SELECT FROM accounts WHERE id = ${id} FOR UPDATE`
         await tx`UPDATE accounts SET balance = balance - ${amount} WHERE id = ${from}`
         await tx`UPDATE accounts SET balance = balance + ${amount} WHERE id = ${to}`
@@ -39,7 +44,7 @@ t.test('while money moves, each snapshot holds all of it, and the record of how 
         expected.set(to, (expected.get(to) ?? 0) + amount)
       }
       t.strictSame(new Map(data.accounts.map(({ id, balance }) => [id, balance])), expected, `snapshot ${snapshot}`)
-      t.ok(data.transfers.length > moved, 'and money did move')
+      t.ok(data.transfers.length > moved, 'there were transfers since the previous snapshot')
       moved = data.transfers.length
     }
   } finally {
@@ -52,7 +57,7 @@ t.test('while money moves, each snapshot holds all of it, and the record of how 
   t.strictSame(await broken(place), [])
 })
 
-t.test('while a job empties and refills a table without a pause, each create succeeds and holds one filling of it', { timeout: 300_000 }, async (t) => {
+t.test('a snapshot contains one version of a table that a job refills repeatedly', { timeout: 300_000 }, async (t) => {
   const snapshots = isLong ? 60 : 6
   const place = await usePlace(t)
   const { sql } = place
@@ -71,9 +76,13 @@ t.test('while a job empties and refills a table without a pause, each create suc
   try {
     for (let snapshot = 0; snapshot < snapshots; snapshot++) {
       const { filename } = await engine.create()
-      const { data }: { data: { report: Array<{ filling: number, line: number }> } } = JSON.parse(await readFile(join(place.directory, filename), 'utf8'))
+      const { data }: {
+        data: { report: Array<{ filling: number, line: number }> }
+      } = JSON.parse(await readFile(join(place.directory, filename), 'utf8'))
       const filling = data.report[0]?.filling
-      t.strictSame(data.report, Array.from({ length: 500 }, (_, index) => ({ filling, line: index + 1 })), `snapshot ${snapshot}`)
+      t.strictSame(
+        data.report, Array.from({ length: 500 }, (_, index) => ({ filling, line: index + 1 })), `snapshot ${snapshot}`
+      )
       fillings.push(Number(filling))
     }
     const { backups: [newest] } = await engine.list()
@@ -83,6 +92,6 @@ t.test('while a job empties and refills a table without a pause, each create suc
     job.abort()
     await refilling
   }
-  t.strictSame(fillings, [...new Set(fillings)].sort((a, b) => a - b), 'each one is later than the one before')
+  t.strictSame(fillings, [...new Set(fillings)].sort((a, b) => a - b), 'each version is later than the previous one')
   t.strictSame(await broken(place), [])
 })

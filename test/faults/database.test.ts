@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { startPostgres } from '../support/embedded-postgres.js'
+import { until } from '../postgres/backends.ts'
 import { testSchema } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
@@ -12,8 +13,10 @@ import { expectedOutcome, outcome, whole } from './invariants.ts'
 import { createRandom } from './random.ts'
 import { isLong } from './service-process.ts'
 
-/** A server of the test's own, which may be brought down. */
-async function useServer (t: Test, settings: Record<string, string | number> = {}): Promise<Place & { server: Awaited<ReturnType<typeof startPostgres>> }> {
+/** A server for this test alone, which it may stop. */
+async function useServer (
+  t: Test, settings: Record<string, string | number> = {}
+): Promise<Place & { server: Awaited<ReturnType<typeof startPostgres>> }> {
   const server = await startPostgres({ settings: { max_connections: 20, ...settings } })
   const sql = postgres(server.url, { onnotice () {}, max: 2, connection: { search_path: testSchema } })
   t.after(async () => {
@@ -32,19 +35,23 @@ async function createBulk ({ sql }: Place): Promise<void> {
 }
 
 async function works (t: Test, place: Place, engine: TestEngine, message: string): Promise<void> {
-  // The first answers may still be that of a connection that nobody has used since
+  // The first calls may fail because of a connection that was broken while it was idle
   for (let tries = 0; ; tries++) {
-    const told = await outcome(engine.create(), 60_000)
-    if (told === 'done') break
-    if (tries === 20) throw new Error(`${message}: ${told}`)
+    const found = await outcome(engine.create(), 60_000)
+    if (found === 'done') break
+    if (tries === 20) throw new Error(`${message}: ${found}`)
     await delay(250)
   }
   await whole(place)
-  t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM ${place.sql(testSchema)}.bulk`], [{ rows: 30_000 }], message)
+  t.strictSame(
+    [...await place.sql`SELECT count(*)::int AS rows FROM ${place.sql(testSchema)}.bulk`], [{ rows: 30_000 }], message
+  )
 }
 
-/** Does harm at a random moment of a create or a restore, and sees that all is well afterwards. */
-async function suffer (t: Test, place: Place, engine: TestEngine, rounds: number, harm: () => Promise<void>, mend: () => Promise<void>): Promise<void> {
+/** Calls `harm` and `mend` at a random moment of a create or a restore, and checks that the service then works. */
+async function suffer (
+  t: Test, place: Place, engine: TestEngine, rounds: number, harm: () => Promise<void>, mend: () => Promise<void>
+): Promise<void> {
   const random = createRandom()
   t.comment(`TEST_FAULTS_SEED=${random.seed}`)
   const { id } = await engine.create()
@@ -63,20 +70,24 @@ async function suffer (t: Test, place: Place, engine: TestEngine, rounds: number
 for (const worker of [true, false]) {
   const where = worker ? 'in a worker' : 'on the main thread'
 
-  t.test(`every backend is terminated at any moment, ${where}`, { timeout: 600_000 }, async (t) => {
+  t.test(`all backends are terminated at a random moment, ${where}`, { timeout: 600_000 }, async (t) => {
     const place = await usePlace(t)
     await createBulk(place)
     const engine = useEngine(t, place, { worker })
     await suffer(t, place, engine, isLong ? 10 : 2, async () => {
-      await place.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
+      await place.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()`
     }, async () => {})
   })
 
-  t.test(`the server crashes and comes back, ${where}`, { timeout: 600_000 }, async (t) => {
+  t.test(`the server crashes and restarts, ${where}`, { timeout: 600_000 }, async (t) => {
     const place = await useServer(t)
     const engine = useEngine(t, place, { worker })
     engine.start()
-    await suffer(t, place, engine, isLong ? 6 : 1, async () => { await place.server.halt('immediate') }, async () => { await place.server.resume() })
+    await suffer(
+      t, place, engine, isLong ? 6 : 1, async () => { await place.server.halt('immediate') },
+      async () => { await place.server.resume() }
+    )
   })
 
   t.test(`connections are reset, ${where}`, { timeout: 600_000 }, async (t) => {
@@ -88,22 +99,31 @@ for (const worker of [true, false]) {
   })
 }
 
-t.test('sessions that idle in a transaction are ended by the server, and ours are not among them', { timeout: 120_000 }, async (t) => {
-  const place = await useServer(t, { idle_in_transaction_session_timeout: '50ms', statement_timeout: '2s', lock_timeout: '50ms', transaction_timeout: '3s' })
+t.test('short timeouts of the server do not end the sessions of the service', { timeout: 120_000 }, async (t) => {
+  const place = await useServer(t, {
+    idle_in_transaction_session_timeout: '50ms',
+    statement_timeout: '2s',
+    lock_timeout: '50ms',
+    transaction_timeout: '3s'
+  })
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   t.match(await engine.restore(id), { rowCount: 30_005 })
   await whole(place)
 })
 
-t.test('a server that has no connection left', { timeout: 120_000 }, async (t) => {
+t.test('a server without free connections', { timeout: 120_000 }, async (t) => {
   const place = await useServer(t, { max_connections: 8, superuser_reserved_connections: 0 })
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await engine.update(id, { pinned: true })
   const greedy = postgres(place.url, { max: 20, onnotice () {}, connect_timeout: 2 })
-  const holding = Array.from({ length: 20 }, async () => { await greedy`SELECT pg_sleep(3)`.catch(() => {}) })
-  await delay(300)
+  const holding = Array.from({ length: 20 }, async () => { await greedy`SELECT pg_sleep(10)`.catch(() => {}) })
+  await until(async () => {
+    const [found] = await place.sql`SELECT count(*)::int AS sessions FROM pg_stat_activity
+      WHERE backend_type = 'client backend'`
+    return found?.sessions === 8
+  })
   t.match(await outcome(engine.create(), 60_000), expectedOutcome)
   t.match(await outcome(engine.restore(id), 60_000), expectedOutcome)
   await Promise.all(holding)
@@ -111,7 +131,7 @@ t.test('a server that has no connection left', { timeout: 120_000 }, async (t) =
   await works(t, place, engine, 'afterwards')
 })
 
-t.test('a server that is a standby refuses what writes, and serves again when it is promoted', { timeout: 120_000 }, async (t) => {
+t.test('calls that write fail on a standby, and succeed after its promotion', { timeout: 120_000 }, async (t) => {
   const place = await useServer(t)
   const engine = useEngine(t, place)
   engine.start()
@@ -119,13 +139,18 @@ t.test('a server that is a standby refuses what writes, and serves again when it
   await place.server.halt('fast')
   await writeFile(join(place.server.dataDir, 'standby.signal'), '')
   await place.server.resume()
-  t.match(await place.sql`SELECT pg_is_in_recovery() AS standby`, [{ standby: true }])
+  t.strictSame([...await place.sql`SELECT pg_is_in_recovery() AS standby`], [{ standby: true }])
 
   const late = useEngine(t, place)
   late.start()
   for (const service of [engine, late]) {
-    for (const call of [() => service.create(), () => service.restore(id), () => service.update(id, { note: 'x' }), () => service.remove(id), () => service.list(), () => service.download(id)]) {
-      await t.rejects(async () => await call(), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503, message: /read-only/ })
+    for (const call of [
+      () => service.create(), () => service.restore(id), () => service.update(id, { note: 'x' }),
+      () => service.remove(id), () => service.list(), () => service.download(id)
+    ]) {
+      await t.rejects(async () => await call(), {
+        code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503, message: /read-only/
+      })
     }
   }
   t.equal((await place.sql`SELECT FROM ${place.sql(testSchema)}.bulk`).length, 30_000)
@@ -136,13 +161,13 @@ t.test('a server that is a standby refuses what writes, and serves again when it
   await whole(place)
 })
 
-t.test('a database that may only be read', { timeout: 120_000 }, async (t) => {
+t.test('a database with default_transaction_read_only', { timeout: 120_000 }, async (t) => {
   const place = await useServer(t)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   await place.sql`ALTER SYSTEM SET default_transaction_read_only = on`
   await place.sql`SELECT pg_reload_conf()`
-  t.equal(await outcome(useEngine(t, place).create(), 60_000), 'done', 'which is a default, and no more')
+  t.equal(await outcome(useEngine(t, place).create(), 60_000), 'done', 'which is only a default of transactions')
   t.equal(await outcome(engine.restore(id), 60_000), 'done')
   await whole(place)
 })

@@ -14,7 +14,7 @@ import { broken } from './invariants.ts'
 
 const run = promisify(execFile)
 
-/** A directory of 4 MB; undefined where there can be none. */
+/** A directory of 4 MB; undefined where none can be mounted. */
 async function useSmallDisk (t: Test): Promise<string | undefined> {
   const directory = await useDirectory(t)
   const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory]).then(() => true, () => false)
@@ -28,9 +28,10 @@ async function fill ({ sql }: Place): Promise<void> {
 }
 
 for (const worker of [true, false]) {
-  t.test(`a full disk fails the run, and takes nothing along, ${worker ? 'in a worker' : 'on the main thread'}`, async (t) => {
+  const where = worker ? 'in a worker' : 'on the main thread'
+  t.test(`a run that fills the disk fails and damages nothing, ${where}`, async (t) => {
     const directory = await useSmallDisk(t)
-    if (directory === undefined) return t.comment('no file system can be mounted here: only root can, on Linux')
+    if (directory === undefined) return t.comment('only root can mount a file system, on Linux')
     const place = { ...await usePlace(t), directory }
     await fill(place)
     const engine = useEngine(t, place, { worker })
@@ -39,18 +40,20 @@ for (const worker of [true, false]) {
     await t.rejects(engine.create(), full)
     await t.rejects(engine.restore(id), full, 'there is no room for the pre_restore snapshot')
     t.strictSame(await broken(place), [])
-    t.match((await engine.list({ status: 'failed' })).backups.map(({ error }) => error), [/full/, /full/])
+    const { backups: failed } = await engine.list({ status: 'failed' })
+    t.equal(failed.length, 2)
+    for (const { error } of failed) t.match(error, /full/)
     t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], [{ rows: 3000 }])
     t.strictSame(await engine.verify(id), { ok: true, problems: [] })
     await place.sql`TRUNCATE bulk`
-    t.match(await engine.create(), { status: 'completed' }, 'what fits is taken')
+    t.match(await engine.create(), { status: 'completed' }, 'a snapshot that fits is completed')
     await engine.restore(id)
     t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], [{ rows: 3000 }])
     t.strictSame(await broken(place), [])
   })
 }
 
-t.test('a directory that goes away is not made again before somebody accepts the loss', async (t) => {
+t.test('a directory that was deleted is not created again before the loss is accepted', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const lost = await engine.create()
@@ -59,12 +62,13 @@ t.test('a directory that goes away is not made again before somebody accepts the
   await t.rejects(engine.download(lost.id), { code: 'FST_BACKUP_FILE_GONE' })
   await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_MISSING' })
   t.equal(existsSync(place.directory), false)
-  t.match((await engine.rescan()).missing, [{ id: lost.id }])
+  const missingIds = async (): Promise<string[]> => (await engine.rescan()).missing.map(({ id }) => id)
+  t.strictSame(await missingIds(), [lost.id])
   t.match(await engine.create(), { available: true })
-  t.match((await engine.rescan()).missing, [{ id: lost.id }])
+  t.strictSame(await missingIds(), [lost.id])
 })
 
-t.test('a file in the place of the directory', async (t) => {
+t.test('the directory is replaced by a file', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await engine.create()
@@ -78,8 +82,9 @@ t.test('a file in the place of the directory', async (t) => {
   t.strictSame(await broken(place), [])
 })
 
-t.test('a directory that may not be written to', async (t) => {
-  if (process.getuid?.() === 0 || process.platform === 'win32') return t.comment('there is no such thing for root, or on Windows')
+t.test('the directory is not writable', async (t) => {
+  const isUnsupported = process.getuid?.() === 0 || process.platform === 'win32'
+  if (isUnsupported) return t.comment('root may write to every directory, and Windows has no such mode')
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await mkdir(place.directory, { recursive: true })
@@ -92,16 +97,22 @@ t.test('a directory that may not be written to', async (t) => {
 
 for (const step of ['publish', 'remove', 'stat', 'list', 'open'] as const) {
   for (const code of ['EIO', 'EACCES', 'ENOSPC', 'EROFS']) {
-    t.test(`a storage whose ${step}() fails with ${code} now and then`, async (t) => {
+    t.test(`${step}() of the storage fails temporarily with ${code}`, async (t) => {
       const place = await usePlace(t)
       let failing = false
       const fail = async (): Promise<never> => { throw Object.assign(new Error('secret'), { code, syscall: 'write' }) }
-      const engine = useEngine(t, place, { maxBackups: 1, storage: storageWith(place.directory, { [step]: (storage: object, ...values: []) => failing ? fail() : Reflect.get(storage, step)(...values) }) })
+      const engine = useEngine(t, place, {
+        maxBackups: 1,
+        storage: storageWith(place.directory, {
+          [step]: (storage: object, ...values: []) => failing ? fail() : Reflect.get(storage, step)(...values)
+        })
+      })
       const { id } = await engine.create()
       failing = true
       const outcomes = await Promise.allSettled([engine.create(), engine.verify(id), engine.rescan(), engine.prune()])
       for (const outcome of outcomes) {
-        if (outcome.status === 'rejected') t.match(outcome.reason, { code: /^FST_BACKUP_(?:STORAGE_FAILED|STORAGE_FULL|BUSY|FILE_GONE)$/ })
+        if (outcome.status === 'fulfilled') continue
+        t.match(outcome.reason, { code: /^FST_BACKUP_(?:STORAGE_FAILED|STORAGE_FULL|BUSY|FILE_GONE)$/ })
       }
       failing = false
       await engine.create()
@@ -113,7 +124,7 @@ for (const step of ['publish', 'remove', 'stat', 'list', 'open'] as const) {
   }
 }
 
-t.test('a file whose name could not be made durable is none', async (t) => {
+t.test('a backup fails when the directory cannot be fsynced, and leaves no file', async (t) => {
   const place = await usePlace(t)
   const promises = await import('node:fs/promises')
   const open = promises.open
@@ -122,7 +133,11 @@ t.test('a file whose name could not be made durable is none', async (t) => {
     ...promises,
     async open (...values: Parameters<typeof open>) {
       const handle = await open(...values)
-      if (failing) handle.sync = async () => { throw Object.assign(new Error('secret'), { code: 'EIO', syscall: 'fsync' }) }
+      if (failing) {
+        handle.sync = async () => {
+          throw Object.assign(new Error('secret'), { code: 'EIO', syscall: 'fsync' })
+        }
+      }
       return handle
     }
   }
@@ -135,7 +150,7 @@ t.test('a file whose name could not be made durable is none', async (t) => {
   t.strictSame(await broken(place), [])
 })
 
-/** Lets the next call of a method of an open file fail, whichever file that is. Gives how many calls there were. */
+/** Makes the next call of a method of any open file fail. Returns a function that returns the number of calls. */
 async function failNext (t: Test, method: 'sync' | 'write', code: string): Promise<() => number> {
   const handle = await open(fileURLToPath(import.meta.url))
   const prototype = Object.getPrototypeOf(handle)
@@ -151,7 +166,7 @@ async function failNext (t: Test, method: 'sync' | 'write', code: string): Promi
 }
 
 for (const [method, code] of [['sync', 'EIO'], ['write', 'EIO'], ['write', 'EDQUOT']] as const) {
-  t.test(`rows that could not be written to the disk, or not for good, are no backup (${method}, ${code})`, async (t) => {
+  t.test(`a run fails when ${method}() of the file fails with ${code}, and leaves no file`, async (t) => {
     const place = await usePlace(t)
     const engine = useEngine(t, place, { worker: false })
     const { filename } = await engine.create()

@@ -8,9 +8,10 @@ import { isLong, type ServiceProcess, startService } from './service-process.ts'
 
 const actions = ['create', 'restore', 'prune', 'delete', 'start', 'close'] as const
 
-/** All rows are of one generation, so that a restore that came half through would show. */
+/** All rows have the same generation, so that a partial restore is detected. */
 async function fill ({ sql }: Place): Promise<void> {
-  await sql`CREATE TABLE ledger (id int PRIMARY KEY, user_id bigint NOT NULL REFERENCES users, generation int NOT NULL, filler text)`
+  await sql`CREATE TABLE ledger
+    (id int PRIMARY KEY, user_id bigint NOT NULL REFERENCES users, generation int NOT NULL, filler text)`
   await sql`INSERT INTO ledger SELECT i, 1 + i % 2, 0, repeat('x', 200) FROM generate_series(1, 10000) AS i`
   await sql`CREATE TABLE state AS SELECT 0 AS generation`
 }
@@ -23,12 +24,18 @@ async function turn ({ sql }: Place, generation: number): Promise<void> {
 }
 
 async function stateOf ({ sql }: Place): Promise<object> {
-  const [found] = await sql`SELECT (SELECT count(*)::int FROM ledger) AS rows, (SELECT count(DISTINCT generation)::int FROM (SELECT generation FROM ledger UNION ALL SELECT generation FROM state) AS all_rows) AS generations,
-    (SELECT count(*)::int FROM pg_constraint WHERE contype = 'f' AND convalidated) AS keys, (SELECT count(*)::int FROM pg_trigger WHERE tgenabled <> 'O') AS disabled`
+  const [found] = await sql`SELECT
+    (SELECT count(*)::int FROM ledger) AS rows,
+    (SELECT count(DISTINCT generation)::int
+      FROM (SELECT generation FROM ledger UNION ALL SELECT generation FROM state) AS all_rows) AS generations,
+    (SELECT count(*)::int FROM pg_constraint WHERE contype = 'f' AND convalidated) AS keys,
+    (SELECT count(*)::int FROM pg_trigger WHERE tgenabled <> 'O') AS disabled`
   return { ...found }
 }
 
-async function act (service: ServiceProcess, action: typeof actions[number], pick: <T>(values: readonly T[]) => T): Promise<void> {
+async function act (
+  service: ServiceProcess, action: typeof actions[number], pick: <T>(values: readonly T[]) => T
+): Promise<void> {
   const { body } = await service.call('GET', '/?status=completed') ?? {}
   const { backups } = body as { backups: Backup[] }
   const target = backups.length === 0 ? undefined : pick(backups)
@@ -38,7 +45,7 @@ async function act (service: ServiceProcess, action: typeof actions[number], pic
   else await service.call('POST', '/', {})
 }
 
-t.test('a service that is killed at any moment is whole again with its next start', { timeout: 900_000 }, async (t) => {
+t.test('after a kill at a random moment, the next start repairs log and storage', { timeout: 900_000 }, async (t) => {
   const moments = isLong ? 200 : 6
   const random = createRandom()
   t.comment(`TEST_FAULTS_SEED=${random.seed}`)
@@ -46,7 +53,7 @@ t.test('a service that is killed at any moment is whole again with its next star
   await fill(place)
   for (let moment = 0; moment < moments; moment++) {
     const action = random.pick(actions)
-    // As many backups as are kept are there soon, and every other one prunes from then on
+    // A small maximum, so that most backups prune another one
     const options = { maxBackups: action === 'prune' ? 2 : 4 }
     const service = startService(t, place, options)
     const where = `seed ${random.seed}, moment ${moment}, ${action}`

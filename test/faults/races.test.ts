@@ -10,7 +10,10 @@ import { whole } from './invariants.ts'
 import { createRandom } from './random.ts'
 import { isLong } from './service-process.ts'
 
-/** What each may come to while others do the like; `done` is that it succeeded, and was right. */
+/**
+ * The possible outcomes of each action during concurrent actions; `done` means that it succeeded with a correct
+ * result.
+ */
 const outcomes = {
   create: ['done', 'FST_BACKUP_BUSY'],
   restore: ['done', 'FST_BACKUP_BUSY', 'FST_BACKUP_NOT_FOUND', 'FST_BACKUP_FILE_GONE'],
@@ -26,7 +29,9 @@ const outcomes = {
 type Action = keyof typeof outcomes
 const actions = Object.keys(outcomes) as Action[]
 
-async function act (engine: TestEngine, action: Action, { id, filename, checksum }: Backup, elsewhere: Buffer): Promise<void> {
+async function act (
+  engine: TestEngine, action: Action, { id, filename, checksum }: Backup, elsewhere: Buffer
+): Promise<void> {
   switch (action) {
     case 'create': await engine.create(); break
     case 'restore': await engine.restore(id); break
@@ -36,7 +41,11 @@ async function act (engine: TestEngine, action: Action, { id, filename, checksum
       if (!ok) throw new Error(`${filename}: ${problems.join('; ')}`)
       break
     }
-    case 'pin': await engine.update(id, { pinned: true }).then(async () => await engine.update(id, { pinned: false })); break
+    case 'pin': {
+      await engine.update(id, { pinned: true })
+      await engine.update(id, { pinned: false })
+      break
+    }
     case 'import': await engine.import(Readable.from([elsewhere])); break
     case 'prune': await engine.prune(); break
     case 'rescan': await engine.rescan(); break
@@ -45,7 +54,7 @@ async function act (engine: TestEngine, action: Action, { id, filename, checksum
       const chunks: Buffer[] = []
       for await (const chunk of stream) {
         chunks.push(chunk as Buffer)
-        // So that it is still at it when the others are through
+        // Makes the download outlast the other actions
         await delay(2)
       }
       const sum = `sha256:${createHash('sha256').update(Buffer.concat(chunks)).digest('hex')}`
@@ -54,12 +63,13 @@ async function act (engine: TestEngine, action: Action, { id, filename, checksum
   }
 }
 
-t.test('replicas that do whatever they like at once: each call is carried out as a whole or refused', { timeout: 600_000 }, async (t) => {
+t.test('each of several concurrent calls of replicas is completed or refused', { timeout: 600_000 }, async (t) => {
   const random = createRandom()
   t.comment(`TEST_FAULTS_SEED=${random.seed}`)
   const place = await usePlace(t)
   const { sql } = place
-  await sql`CREATE TABLE ledger AS SELECT i AS id, 0 AS generation, repeat('x', 200) AS filler FROM generate_series(1, 5000) AS i`
+  await sql`CREATE TABLE ledger AS
+    SELECT i AS id, 0 AS generation, repeat('x', 200) AS filler FROM generate_series(1, 5000) AS i`
   const replicas = Array.from({ length: 4 }, () => useEngine(t, place, { worker: false, maxBackups: 4 }))
   const [first] = replicas as [TestEngine]
   const seen = new Set<string>()
@@ -74,13 +84,21 @@ t.test('replicas that do whatever they like at once: each call is carried out as
     const where = `seed ${random.seed}, round ${round}: ${chosen.map(({ action }) => action).join(', ')}`
     await Promise.all(chosen.map(async ({ engine, action, waitMs }) => {
       await delay(waitMs)
-      const outcome = await act(engine, action, target, elsewhere).then(() => 'done', (error) => String(error.code ?? error))
+      const outcome = await act(engine, action, target, elsewhere).then(
+        () => 'done', (error) => String(error.code ?? error)
+      )
       seen.add(`${action}: ${outcome}`)
       t.ok((outcomes[action] as readonly string[]).includes(outcome), `${where}: ${action} came to ${outcome}`)
     }))
     await whole(place)
-    t.strictSame([...await sql`SELECT count(*)::int AS rows, count(DISTINCT generation)::int AS generations FROM ledger`], [{ rows: 5000, generations: 1 }], where)
+    t.strictSame(
+      [...await sql`SELECT count(*)::int AS rows, count(DISTINCT generation)::int AS generations FROM ledger`],
+      [{ rows: 5000, generations: 1 }],
+      where
+    )
   }
-  for (const { id } of (await first.list()).backups.filter(({ available }) => available)) t.strictSame(await first.verify(id), { ok: true, problems: [] })
+  for (const { id } of (await first.list()).backups.filter(({ available }) => available)) {
+    t.strictSame(await first.verify(id), { ok: true, problems: [] })
+  }
   t.comment([...seen].sort().join(', '))
 })

@@ -1,4 +1,4 @@
-/** Numbers that look random and come again with the same seed. */
+/** Pseudo-random numbers, which are the same for the same seed. */
 export interface Random {
   seed: number
   /** A whole number from 0 to `below` - 1. */
@@ -6,7 +6,10 @@ export interface Random {
   pick: <T>(values: readonly T[]) => T
 }
 
-/** With TEST_FAULTS_SEED that one, to replay a run that failed. A linear congruential generator (Knuth, TAOCP 3.3.4), its upper bits. */
+/**
+ * Uses the seed TEST_FAULTS_SEED if it is set, to replay a failed run. A linear congruential generator (Knuth, TAOCP
+ * 3.3.4), of which the upper bits are used.
+ */
 export function createRandom (): Random {
   const seed = Number(process.env.TEST_FAULTS_SEED ?? Math.floor(Math.random() * 2 ** 32))
   let state = BigInt(seed)

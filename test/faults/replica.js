@@ -1,6 +1,6 @@
 // node test/faults/replica.js options time
 //
-// One replica of a service with a schedule. It has no other clock than what it is told over IPC, in milliseconds since the Unix epoch.
+// One replica of a service with a schedule. It receives the time over IPC, in milliseconds since the Unix epoch.
 
 import Fastify from 'fastify'
 import { createEngine } from '../../lib/create-engine.ts'
@@ -10,13 +10,13 @@ const [given = '{}', start = '0'] = process.argv.slice(2)
 let time = Number(start)
 /** @type {Set<() => void>} */
 const waiting = new Set()
-process.on('message', (told) => {
-  time = Number(told)
+process.on('message', (message) => {
+  time = Number(message)
   for (const wake of [...waiting]) wake()
 })
 
 const options = resolveOptions(JSON.parse(given))
-if (!options.enabled) throw new Error('a replica has to be enabled')
+if (!options.enabled) throw new Error('a replica must be enabled')
 const { log } = Fastify({ logger: { level: 'error' } })
 const engine = createEngine(options, log, {
   now: () => new Date(time),

@@ -5,30 +5,42 @@ import type { BackupOptions } from '../../types/index.ts'
 import { type TestScope, testSchema } from '../support/database.ts'
 import type { Place } from '../support/engine.ts'
 
-/** A service in a process of its own. */
+/** A service in its own process. */
 export interface ServiceProcess {
-  /** Resolves with its address when it listens. Rejects when it ends before. */
+  /** Resolves with the address when the service listens. Rejects when it ends before. */
   listening: Promise<string>
-  /** The answer of one of the plugin's routes, below its base path; undefined when the service ended before it. */
+  /** Resolves with the response of a route below the base path; undefined when the service ended before. */
   call: (method: string, path: string, body?: object) => Promise<{ status: number, body: unknown } | undefined>
   /** Resolves with the exit code when the process has ended. */
   kill: (signal: 'SIGKILL' | 'SIGTERM') => Promise<number | null>
-  /** What it holds at the moment (RSS), in MB. */
+  /** Resolves with its current memory (RSS), in MB. */
   memoryMb: () => Promise<number>
-  /** What it logged, at level warn and above. */
+  /** Its output, which includes log lines of level warn and above. */
   output: () => string
 }
 
 const script = fileURLToPath(new URL('service.js', import.meta.url))
 
-/** Whether the long form of the scenarios was asked for, `npm run test:faults`. */
+/** Whether the scenarios run in their long form, as `npm run test:faults` does. */
 export const isLong = process.env.TEST_FAULTS === 'long'
 
-export function startService (t: TestScope, { url, directory }: Pick<Place, 'url' | 'directory'>, options: BackupOptions & { clockOffsetMs?: number } = {}): ServiceProcess {
-  const given = JSON.stringify({ connection: url, schema: testSchema, storagePath: directory, allowRestore: true, ...options })
+export interface ServiceOptions extends BackupOptions { clockOffsetMs?: number }
+
+export function startService (
+  t: TestScope, { url, directory }: Pick<Place, 'url' | 'directory'>, options: ServiceOptions = {}
+): ServiceProcess {
+  const given = JSON.stringify({
+    connection: url,
+    schema: testSchema,
+    storagePath: directory,
+    allowRestore: true,
+    ...options
+  })
   const child: ChildProcess = fork(script, [given], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { output += text })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => { output += text })
+  }
   let address = ''
   const ended = once(child, 'close')
   const listening = new Promise<string>((resolve, reject) => {
@@ -56,10 +68,18 @@ export function startService (t: TestScope, { url, directory }: Pick<Place, 'url
   return {
     listening,
     async call (method, path, body) {
-      const content = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+      const content = body === undefined
+        ? {}
+        : {
+            body: JSON.stringify(body), headers: { 'content-type': 'application/json' }
+          }
       const response = await fetch(`${address}/admin/backup${path}`, { method, ...content }).catch(() => undefined)
       const text = await response?.text().catch(() => undefined)
-      return response === undefined || text === undefined ? undefined : { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
+      return response === undefined || text === undefined
+        ? undefined
+        : {
+            status: response.status, body: text === '' ? undefined : JSON.parse(text)
+          }
     },
     kill,
     memoryMb,

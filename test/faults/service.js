@@ -1,17 +1,19 @@
 // node test/faults/service.js options
 //
-// A service, with the plugin's options as JSON. Tells its address over IPC, on each message the bytes of memory that it
-// holds, and ends by SIGTERM as a service does. With a `clockOffsetMs` its clock is that much ahead of the machine's.
+// A service; `options` are the options of the plugin as JSON. It sends its address over IPC, and its memory in bytes in
+// response to each message. SIGTERM ends it. With `clockOffsetMs`, its clock is ahead of the system clock.
 
 import Fastify from 'fastify'
 import backup from 'fastify-backup'
 
 const { clockOffsetMs, ...options } = { clockOffsetMs: 0, ...JSON.parse(process.argv[2] ?? '{}') }
 if (clockOffsetMs > 0) {
-  const machines = Date
-  globalThis.Date = new Proxy(machines, {
-    construct: (target, values) => Reflect.construct(target, values.length === 0 ? [machines.now() + clockOffsetMs] : values),
-    get: (target, name) => name === 'now' ? () => machines.now() + clockOffsetMs : Reflect.get(target, name)
+  const SystemDate = Date
+  globalThis.Date = new Proxy(SystemDate, {
+    construct: (target, values) => Reflect.construct(
+      target, values.length === 0 ? [SystemDate.now() + clockOffsetMs] : values
+    ),
+    get: (target, name) => name === 'now' ? () => SystemDate.now() + clockOffsetMs : Reflect.get(target, name)
   })
 }
 const app = Fastify({ logger: { level: 'warn' } })

@@ -13,15 +13,23 @@ import { isLong } from './service-process.ts'
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
-interface Held { heapMb: number, files: number, connections: number, resources: Record<string, number>, listeners: number }
+interface Held {
+  heapMb: number
+  files: number
+  connections: number
+  resources: Record<string, number>
+  listeners: number
+}
 
-/** What this process holds at the moment, and what the server holds for it. */
+/** The resources of this process, and its connections to the server. */
 async function held ({ sql }: Place): Promise<Held> {
   collectGarbage()
   const resources: Record<string, number> = {}
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1
-  // Each test's pool comes and goes as it likes, and timers of it with it
-  const [{ connections } = { connections: 0 }] = await sql<Array<{ connections: number }>>`SELECT count(*)::int AS connections FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
+  // Does not include the pool of the test, which opens and closes connections independently
+  const [{ connections } = { connections: 0 }] = await sql<Array<{ connections: number }>>`
+    SELECT count(*)::int AS connections FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()`
   return {
     heapMb: process.memoryUsage().heapUsed / 1e6,
     files: process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0,
@@ -31,16 +39,20 @@ async function held ({ sql }: Place): Promise<Held> {
   }
 }
 
-/** Two minutes for an hour's worth. */
+/** Milliseconds between two slots: 60 slots take two minutes. */
 const slotMs = isLong ? 2000 : 0
 
 for (const worker of [true, false]) {
   const slots = isLong ? (worker ? 60 : 10) : 3
 
-  t.test(`a service that is busy for ${slots} slots of a schedule holds no more than at first, ${worker ? 'in workers' : 'on the main thread'}`, { timeout: 600_000 }, async (t) => {
+  t.test(`resources do not grow during ${slots} slots, ${worker ? 'in workers' : 'on the main thread'}`, {
+    timeout: 600_000
+  }, async (t) => {
     const place = await usePlace(t)
     const clock = createManualClock('2026-11-22T10:00:30.000Z')
-    const engine = useEngine(t, place, { worker, maxBackups: 5, schedule: { enabled: true, mode: 'calendar', cron: '* * * * *' } }, clock)
+    const engine = useEngine(
+      t, place, { worker, maxBackups: 5, schedule: { enabled: true, mode: 'calendar', cron: '* * * * *' } }, clock
+    )
     engine.start()
     const source = await engine.create()
     await engine.update(source.id, { pinned: true })
@@ -50,8 +62,10 @@ for (const worker of [true, false]) {
       while (!idle.signal.aborted) {
         await place.sql`INSERT INTO users (name) SELECT 'Eve' FROM generate_series(1, 20)`
         await place.sql`UPDATE users SET name = 'Mallory' WHERE name = 'Eve'`
-        // It locks the orders too, behind the users, and a restore the other way around: PostgreSQL ends one of the two
-        await place.sql`DELETE FROM users WHERE name = 'Mallory'`.catch(async (error) => { if (error.code !== '40P01') throw error })
+        // It locks users before orders, and a restore locks them in the reverse order: PostgreSQL aborts one of the two
+        await place.sql`DELETE FROM users WHERE name = 'Mallory'`.catch(async (error) => {
+          if (error.code !== '40P01') throw error
+        })
         await delay(50)
       }
     })()
@@ -95,7 +109,7 @@ for (const worker of [true, false]) {
     await written
     let after = await held(place)
     const isBack = (): boolean => after.files <= before.files + 2 && after.connections <= before.connections + 2
-    // What was destroyed is closed a moment later
+    // Destroyed streams and sockets close asynchronously
     const end = Date.now() + 10_000
     await until(async () => {
       after = await held(place)

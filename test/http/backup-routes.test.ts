@@ -8,7 +8,7 @@ import { samplePlan, sampleResult } from './engine-double.ts'
 const base = '/admin/backup'
 const restorable = { restoreAuth: [async () => {}], allowRestore: true }
 
-t.test('POST / takes a snapshot and answers when it is there', async (t) => {
+t.test('POST / takes a snapshot and responds when it is completed', async (t) => {
   const { app, engine } = await buildApp(t)
   const payload = { schema: 'shop', excludeTables: ['sessions'], note: 'before the migration' }
   const response = await app.inject({ method: 'POST', url: base, payload })
@@ -18,7 +18,7 @@ t.test('POST / takes a snapshot and answers when it is there', async (t) => {
   t.strictSame(engine.calls, [['beginCreate', payload], ['create']])
 })
 
-t.test('POST / answers what the run failed with, without a Location', async (t) => {
+t.test('POST / responds with the error of the run, without a Location', async (t) => {
   const { app, engine } = await buildApp(t)
   engine.fail('create', new Busy('another backup of public runs'))
   const response = await app.inject({ method: 'POST', url: base })
@@ -26,7 +26,7 @@ t.test('POST / answers what the run failed with, without a Location', async (t) 
   t.equal(response.headers.location, undefined)
 })
 
-t.test('the collection has a slash at its end or none', async (t) => {
+t.test('the address of the collection may have a trailing slash', async (t) => {
   const { app } = await buildApp(t)
   t.equal((await app.inject(`${base}/`)).statusCode, 200)
   t.equal((await app.inject({ method: 'HEAD', url: base })).statusCode, 200)
@@ -35,13 +35,13 @@ t.test('the collection has a slash at its end or none', async (t) => {
   t.equal(created.headers.location, `${base}/${created.json().id}`)
 })
 
-t.test('also where the router ignores slashes at the end', async (t) => {
+t.test('the router may ignore trailing slashes', async (t) => {
   const { app } = await buildApp(t, { server: { routerOptions: { ignoreTrailingSlash: true } } })
   t.equal((await app.inject(base)).statusCode, 200)
   t.equal((await app.inject(`${base}/`)).statusCode, 200)
 })
 
-t.test('GET / lists', async (t) => {
+t.test('GET / lists the backups', async (t) => {
   const { app, engine } = await buildApp(t)
   const backup = engine.put()
   const response = await app.inject(base)
@@ -49,39 +49,70 @@ t.test('GET / lists', async (t) => {
   t.strictSame(response.json(), { backups: [backup], next: null })
 })
 
-t.test('GET /status tells how the service stands', async (t) => {
+t.test('GET /status responds with the status of the service', async (t) => {
   const { app, engine } = await buildApp(t)
   const backup = engine.put()
   const response = await app.inject(`${base}/status`)
   t.equal(response.statusCode, 200)
   t.strictSame(response.json(), {
-    healthy: true, problems: [], allowRestore: false, nextRunAt: null, running: [], newest: [backup], newestNext: null, bytesHeld: 0
+    healthy: true,
+    problems: [],
+    allowRestore: false,
+    nextRunAt: null,
+    running: [],
+    newest: [backup],
+    newestNext: null,
+    bytesHeld: 0
   })
   await app.inject(`${base}/status?schema=shop&limit=2&after=blog`)
   t.strictSame(engine.calls.at(-1), ['status', { schema: 'shop', limit: 2, after: 'blog' }])
 })
 
-t.test('GET /:id has one backup, with its progress while it runs', async (t) => {
+t.test('GET /:id responds with one backup, with its progress while it runs', async (t) => {
   const { app, engine } = await buildApp(t)
   const progress = { phase: 'snapshot' as const, table: 'users', tables: 2, tablesDone: 1, rows: 10, bytes: 100 }
   const backup = engine.put('{}', {
-    status: 'running', sizeBytes: null, tableCount: null, rowCount: null, checksum: null, available: false, finishedAt: null, durationMs: null, progress
+    status: 'running',
+    sizeBytes: null,
+    tableCount: null,
+    rowCount: null,
+    checksum: null,
+    available: false,
+    finishedAt: null,
+    durationMs: null,
+    progress
   })
   const response = await app.inject(`${base}/${backup.id}`)
   t.equal(response.statusCode, 200)
   t.strictSame(response.json(), backup)
 })
 
-t.test('GET /:id has the newest restore', async (t) => {
+t.test('GET /:id includes the newest restore', async (t) => {
   const { app, engine } = await buildApp(t)
   const at = '2026-11-22T18:00:00.000Z'
-  const restore = { status: 'failed' as const, startedAt: at, finishedAt: at, by: 'ada', preRestoreId: null, error: 'the disk is full' }
-  const backup = engine.put('{}', { status: 'restored', restoredAt: at, restoredBy: 'ada', createdBy: 'bob', cron: '0 2 * * *', note: 'x', pinned: true, restore })
+  const restore = {
+    status: 'failed' as const,
+    startedAt: at,
+    finishedAt: at,
+    by: 'ada',
+    preRestoreId: null,
+    error: 'the disk is full'
+  }
+  const backup = engine.put('{}', {
+    status: 'restored',
+    restoredAt: at,
+    restoredBy: 'ada',
+    createdBy: 'bob',
+    cron: '0 2 * * *',
+    note: 'x',
+    pinned: true,
+    restore
+  })
   const response = await app.inject(`${base}/${backup.id}`)
   t.strictSame(response.json(), backup)
 })
 
-t.test('PATCH /:id pins and notes, and a null takes the note away', async (t) => {
+t.test('PATCH /:id pins and changes the note, and null removes the note', async (t) => {
   const { app, engine } = await buildApp(t)
   const { id } = engine.put('{}', { note: 'old' })
   const pinned = await app.inject({ method: 'PATCH', url: `${base}/${id}`, payload: { pinned: true, note: null } })
@@ -90,7 +121,7 @@ t.test('PATCH /:id pins and notes, and a null takes the note away', async (t) =>
   t.strictSame(engine.calls, [['update', id, { pinned: true, note: null }]])
 })
 
-t.test('DELETE /:id removes', async (t) => {
+t.test('DELETE /:id removes the backup', async (t) => {
   const { app, engine } = await buildApp(t)
   const { id } = engine.put()
   const response = await app.inject({ method: 'DELETE', url: `${base}/${id}` })
@@ -99,13 +130,13 @@ t.test('DELETE /:id removes', async (t) => {
   t.equal((await app.inject(`${base}/${id}`)).statusCode, 404)
 })
 
-t.test('DELETE /:id of one in use is 409', async (t) => {
+t.test('DELETE /:id of a backup in use is 409', async (t) => {
   const { app, engine } = await buildApp(t)
   engine.fail('remove', new Busy('it is being restored'))
   t.equal((await app.inject({ method: 'DELETE', url: `${base}/${engine.put().id}` })).statusCode, 409)
 })
 
-t.test('POST /:id/plan tells what a restore would do, also where restores are switched off', async (t) => {
+t.test('POST /:id/plan responds with the plan, also when restores are disabled', async (t) => {
   const { app, engine } = await buildApp(t, { options: { allowRestore: false } })
   const { id } = engine.put()
   const payload = { schema: 'copy', tables: ['users'] }
@@ -115,7 +146,7 @@ t.test('POST /:id/plan tells what a restore would do, also where restores are sw
   t.strictSame(engine.calls, [['plan', id, payload]])
 })
 
-t.test('POST /:id/restore restores', async (t) => {
+t.test('POST /:id/restore responds with the result', async (t) => {
   const { app, engine } = await buildApp(t, { options: restorable })
   const { id } = engine.put()
   const payload = { schema: 'copy', tables: ['users'], allowSchemaDrift: true }
@@ -125,7 +156,7 @@ t.test('POST /:id/restore restores', async (t) => {
   t.strictSame(engine.calls, [['beginRestore', id, payload], ['restore']])
 })
 
-t.test('POST /:id/restore answers what the restore failed with', async (t) => {
+t.test('POST /:id/restore responds with the error of the restore', async (t) => {
   const { app, engine } = await buildApp(t, { options: restorable })
   engine.fail('restore', new RestoreFailed('orders_user_id_fkey would dangle'))
   const response = await app.inject({ method: 'POST', url: `${base}/${engine.put().id}/restore` })
@@ -133,7 +164,7 @@ t.test('POST /:id/restore answers what the restore failed with', async (t) => {
   t.match(response.json(), { code: 'FST_BACKUP_RESTORE_FAILED', message: /orders_user_id_fkey/ })
 })
 
-t.test('POST /:id/restore is refused where restores are switched off, whether or not there is such a backup', async (t) => {
+t.test('POST /:id/restore is 403 when restores are disabled, whether the backup exists or not', async (t) => {
   const { app, engine } = await buildApp(t)
   for (const id of [engine.put().id, '00000000-0000-4000-8000-000000000000']) {
     const response = await app.inject({ method: 'POST', url: `${base}/${id}/restore` })
@@ -143,8 +174,10 @@ t.test('POST /:id/restore is refused where restores are switched off, whether or
   t.strictSame(engine.calls, [])
 })
 
-t.test('who runs it is recorded', async (t) => {
-  const { app, engine } = await buildApp(t, { options: { ...restorable, actor: (request) => String(request.headers['x-user']) } })
+t.test('the actor is recorded', async (t) => {
+  const { app, engine } = await buildApp(t, {
+    options: { ...restorable, actor: (request) => String(request.headers['x-user']) }
+  })
   const headers = { 'x-user': 'ada' }
   const created = await app.inject({ method: 'POST', url: base, headers })
   t.equal(created.json().createdBy, 'ada')
@@ -152,8 +185,10 @@ t.test('who runs it is recorded', async (t) => {
   t.strictSame(engine.calls.at(-2), ['beginRestore', created.json().id, { actor: 'ada' }])
 })
 
-t.test('nothing begins when nobody can say who runs it', async (t) => {
-  const { app, engine } = await buildApp(t, { options: { ...restorable, actor: () => { throw new Error('no session') } } })
+t.test('no run starts when the function of option actor throws', async (t) => {
+  const { app, engine } = await buildApp(t, {
+    options: { ...restorable, actor: () => { throw new Error('no session') } }
+  })
   const { id } = engine.put()
   for (const url of [base, `${base}/${id}/restore`]) {
     const response = await app.inject({ method: 'POST', url })
@@ -163,7 +198,7 @@ t.test('nothing begins when nobody can say who runs it', async (t) => {
   t.strictSame(engine.calls, [])
 })
 
-t.test('a client that goes away does not end the run', async (t) => {
+t.test('a client that disconnects does not abort the run', async (t) => {
   const { app, engine } = await buildApp(t)
   const release = engine.hold()
   const { port, hostname } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
@@ -179,7 +214,7 @@ t.test('a client that goes away does not end the run', async (t) => {
   t.strictSame(engine.calls, [['beginCreate', {}], ['create']])
 })
 
-t.test('the Location has the prefix of the parents too', async (t) => {
+t.test('the Location header is percent-encoded', async (t) => {
   const { app } = await buildApp(t, { options: { basePath: '/größe' } })
   const response = await app.inject({ method: 'POST', url: encodeURI('/größe') })
   t.equal(response.statusCode, 201)

@@ -7,7 +7,7 @@ import { createEngineDouble, type EngineDouble } from './engine-double.ts'
 
 interface Scope { after: (clean: () => Promise<unknown>) => void }
 
-/** Options as they are after validation; something else guards the routes unless the test says what does. */
+/** Validated options; `auth` defaults to false. */
 export function resolved (options: BackupOptions = {}): ResolvedPluginOptions {
   const resolution = resolveOptions({ enabled: true, auth: false, ...options })
   if (!resolution.enabled) throw new AuthRequired('the test switched the plugin off')
@@ -15,23 +15,27 @@ export function resolved (options: BackupOptions = {}): ResolvedPluginOptions {
 }
 
 export interface BuildOptions {
-  /** The plugin's. */
+  /** The options of the plugin. */
   options?: BackupOptions
   server?: FastifyServerOptions
-  /** What the app does of its own before the routes are there. */
+  /** What the app does before the routes are added. */
   before?: (app: FastifyInstance) => unknown
   after?: (app: FastifyInstance) => unknown
   stallTimeoutMs?: number
 }
 
-/** The routes over an engine double, below /admin/backup. */
-export async function buildApp (t: Scope, { options, server = {}, before, after, stallTimeoutMs }: BuildOptions = {}): Promise<{ app: FastifyInstance, engine: EngineDouble }> {
+/** An app with the routes on an engine double, below /admin/backup. */
+export async function buildApp (
+  t: Scope, { options, server = {}, before, after, stallTimeoutMs }: BuildOptions = {}
+): Promise<{ app: FastifyInstance, engine: EngineDouble }> {
   const app = Fastify(server)
   t.after(() => app.close())
   const engine = createEngineDouble()
   const settings = resolved(options)
   await before?.(app)
-  await app.register(backupRoutes, { prefix: settings.basePath, engine, options: settings, ...(stallTimeoutMs !== undefined && { stallTimeoutMs }) })
+  await app.register(backupRoutes, {
+    prefix: settings.basePath, engine, options: settings, ...(stallTimeoutMs !== undefined && { stallTimeoutMs })
+  })
   await after?.(app)
   await app.ready()
   return { app, engine }

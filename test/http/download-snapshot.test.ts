@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { FastifyInstance } from 'fastify'
@@ -18,18 +18,18 @@ async function listen (app: FastifyInstance): Promise<{ port: number, host: stri
   return { port: Number(address.port), host: address.hostname }
 }
 
-/** A file without end, of which nobody knows how much will be read. */
+/** An endless file. */
 const endless = (): Readable => new Readable({ read () { this.push(Buffer.alloc(65536)) } })
 
 async function closed (engine: EngineDouble): Promise<boolean> {
   const [stream] = engine.streams
   if (stream === undefined) return false
-  // Not once(), which rejects when the stream ends with an error
+  // Not once(), which rejects when the stream emits an error
   if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve))
   return stream.destroyed
 }
 
-t.test('the file comes whole, with headers that tell of it', async (t) => {
+t.test('the response is the complete file, with its headers', async (t) => {
   const { app, engine } = await buildApp(t)
   const backup = engine.put(content)
   const response = await app.inject(addressOf(backup))
@@ -46,7 +46,7 @@ t.test('the file comes whole, with headers that tell of it', async (t) => {
   t.strictSame(engine.calls, [['get', backup.id], ['download', backup.id, undefined]])
 })
 
-t.test('a name that would break the header does not', async (t) => {
+t.test('a file name cannot inject headers', async (t) => {
   const { app, engine } = await buildApp(t)
   const backup = engine.put(content, { filename: 'a%22b"\r\nset-cookie: x=1.json' })
   const response = await app.inject(addressOf(backup))
@@ -55,7 +55,7 @@ t.test('a name that would break the header does not', async (t) => {
   t.match(response.headers['content-disposition'], /^attachment; filename="a%22b\\"\?\?set-cookie: x=1\.json"/)
 })
 
-t.test('HEAD tells the same and opens nothing', async (t) => {
+t.test('HEAD responds with the same headers and does not open the file', async (t) => {
   const { app, engine } = await buildApp(t)
   const backup = engine.put(content)
   const head = await app.inject({ method: 'HEAD', url: addressOf(backup) })
@@ -66,15 +66,20 @@ t.test('HEAD tells the same and opens nothing', async (t) => {
   t.equal(engine.streams.length, 1)
 })
 
-t.test('HEAD knows no ranges', async (t) => {
+t.test('HEAD ignores Range', async (t) => {
   const { app, engine } = await buildApp(t)
-  const response = await app.inject({ method: 'HEAD', url: addressOf(engine.put(content)), headers: { range: 'bytes=0-3' } })
+  const response = await app.inject({
+    method: 'HEAD', url: addressOf(engine.put(content)), headers: { range: 'bytes=0-3' }
+  })
   t.equal(response.statusCode, 200)
   t.equal(response.headers['content-length'], '10')
 })
 
-for (const [range, bytes, contentRange] of [['bytes=2-4', '234', 'bytes 2-4/10'], ['bytes=7-', '789', 'bytes 7-9/10'], ['bytes=-2', '89', 'bytes 8-9/10'], ['bytes=0-99', content, 'bytes 0-9/10']] as const) {
-  t.test(`Range: ${range} brings that part`, async (t) => {
+for (const [range, bytes, contentRange] of [
+  ['bytes=2-4', '234', 'bytes 2-4/10'], ['bytes=7-', '789', 'bytes 7-9/10'], ['bytes=-2', '89', 'bytes 8-9/10'],
+  ['bytes=0-99', content, 'bytes 0-9/10']
+] as const) {
+  t.test(`Range: ${range} selects a part of the file`, async (t) => {
     const { app, engine } = await buildApp(t)
     const response = await app.inject({ url: addressOf(engine.put(content)), headers: { range } })
     t.equal(response.statusCode, 206)
@@ -84,7 +89,7 @@ for (const [range, bytes, contentRange] of [['bytes=2-4', '234', 'bytes 2-4/10']
 }
 
 for (const range of ['bytes=0-1,4-5', 'bytes=x', 'lines=1-2', 'bytes=4-2']) {
-  t.test(`Range: ${range} brings the whole`, async (t) => {
+  t.test(`Range: ${range} is ignored`, async (t) => {
     const { app, engine } = await buildApp(t)
     const response = await app.inject({ url: addressOf(engine.put(content)), headers: { range } })
     t.equal(response.statusCode, 200)
@@ -93,7 +98,7 @@ for (const range of ['bytes=0-1,4-5', 'bytes=x', 'lines=1-2', 'bytes=4-2']) {
   })
 }
 
-t.test('a range outside of the file is 416, with its size', async (t) => {
+t.test('a range outside the file is 416, with the size of the file', async (t) => {
   const { app, engine } = await buildApp(t)
   const response = await app.inject({ url: addressOf(engine.put(content)), headers: { range: 'bytes=10-' } })
   t.equal(response.statusCode, 416)
@@ -105,16 +110,19 @@ t.test('a range outside of the file is 416, with its size', async (t) => {
   t.equal(engine.streams.length, 0)
 })
 
-t.test('If-Range with the ETag of this file lets the range count, with any other not', async (t) => {
+t.test('Range is ignored unless If-Range matches the ETag', async (t) => {
   const { app, engine } = await buildApp(t)
   const backup = engine.put(content)
-  for (const [ifRange, status] of [[`"${backup.checksum}"`, 206], [`W/"${backup.checksum}"`, 200], ['"sha256:other"', 200], ['Sun, 22 Nov 2026 17:45:00 GMT', 200]] as const) {
+  for (const [ifRange, status] of [
+    [`"${backup.checksum}"`, 206], [`W/"${backup.checksum}"`, 200], ['"sha256:other"', 200],
+    ['Sun, 22 Nov 2026 17:45:00 GMT', 200]
+  ] as const) {
     const response = await app.inject({ url: addressOf(backup), headers: { range: 'bytes=0-3', 'if-range': ifRange } })
     t.equal(response.statusCode, status, ifRange)
   }
 })
 
-t.test('If-None-Match with the ETag of this file is 304, without a body', async (t) => {
+t.test('If-None-Match with the ETag is 304, without a body', async (t) => {
   const { app, engine } = await buildApp(t)
   const backup = engine.put(content)
   const etag = `"${backup.checksum}"`
@@ -130,10 +138,11 @@ t.test('If-None-Match with the ETag of this file is 304, without a body', async 
   }
 })
 
-t.test('what has no file to give is 409 or 410, for HEAD as for GET', async (t) => {
+t.test('a backup without a file is 409 or 410, for both HEAD and GET', async (t) => {
   const { app, engine } = await buildApp(t)
   for (const [changes, status] of [
-    [{ status: 'running' }, 409], [{ status: 'failed' }, 409], [{ available: false }, 410], [{ sizeBytes: null }, 410], [{ checksum: null }, 410], [{ status: 'restored' }, 200]
+    [{ status: 'running' }, 409], [{ status: 'failed' }, 409], [{ available: false }, 410],
+    [{ sizeBytes: null }, 410], [{ checksum: null }, 410], [{ status: 'restored' }, 200]
   ] as Array<[Partial<Backup>, number]>) {
     const url = addressOf(engine.put(content, changes))
     for (const method of ['GET', 'HEAD'] as const) {
@@ -143,7 +152,7 @@ t.test('what has no file to give is 409 or 410, for HEAD as for GET', async (t) 
   }
 })
 
-t.test('a file that goes between the two looks is 410 as well', async (t) => {
+t.test('a file that is deleted between the two lookups is 410', async (t) => {
   const { app, engine } = await buildApp(t)
   const backup = engine.put(content)
   engine.fail('download', new FileGone(backup.filename))
@@ -152,18 +161,22 @@ t.test('a file that goes between the two looks is 410 as well', async (t) => {
   t.equal(response.headers['content-disposition'], undefined)
 })
 
-t.test('a file that can not be read is an error, and no attachment', async (t) => {
+t.test('the error for an unreadable file has no headers of the file', async (t) => {
   const { app, engine } = await buildApp(t)
   engine.openStream = () => new Readable({ read () { this.destroy(new Error('EIO')) } })
   const response = await app.inject({ url: addressOf(engine.put(content)), headers: { range: 'bytes=0-3' } })
   t.equal(response.statusCode, 500)
   t.equal(response.json().statusCode, 500)
-  for (const name of ['content-disposition', 'content-range', 'etag', 'accept-ranges']) t.equal(response.headers[name], undefined, name)
+  for (const name of [
+    'content-disposition', 'content-range', 'etag', 'accept-ranges'
+  ]) t.equal(response.headers[name], undefined, name)
 })
 
-t.test("the stream does not stay open when an onSend hook of the app's fails", async (t) => {
+t.test('the file is closed when an onSend hook of the app throws', async (t) => {
   const { app, engine } = await buildApp(t, {
-    before: (app) => app.addHook('onSend', async (request, reply) => { if (reply.getHeader('content-disposition') !== undefined) throw new Error('no') })
+    before: (app) => app.addHook('onSend', async (request, reply) => {
+      if (reply.getHeader('content-disposition') !== undefined) throw new Error('no')
+    })
   })
   engine.openStream = endless
   const response = await app.inject(addressOf(engine.put(content)))
@@ -171,7 +184,7 @@ t.test("the stream does not stay open when an onSend hook of the app's fails", a
   t.equal(await closed(engine), true)
 })
 
-t.test('a downloader that vanishes frees the file', async (t) => {
+t.test('the file is closed when the client disconnects', async (t) => {
   const { app, engine } = await buildApp(t)
   engine.openStream = endless
   const backup = engine.put(content, { sizeBytes: 1e9 })
@@ -183,7 +196,7 @@ t.test('a downloader that vanishes frees the file', async (t) => {
   t.equal(await closed(engine), true)
 })
 
-t.test('so does one that vanished before the file was open', async (t) => {
+t.test('the file is closed when the client disconnected before it was opened', async (t) => {
   const { app, engine } = await buildApp(t)
   const { download } = engine
   engine.openStream = endless
@@ -204,7 +217,7 @@ t.test('so does one that vanished before the file was open', async (t) => {
   t.equal(await closed(engine), true)
 })
 
-t.test('a downloader that stays but takes nothing frees the file after a while', async (t) => {
+t.test('the file is closed when a connected client reads nothing for the stall timeout', async (t) => {
   const { app, engine } = await buildApp(t, { stallTimeoutMs: 100 })
   engine.openStream = endless
   const backup = engine.put(content, { sizeBytes: 1e12 })
@@ -217,7 +230,7 @@ t.test('a downloader that stays but takes nothing frees the file after a while',
   t.equal(await closed(engine), true)
 })
 
-t.test('a file that was cut short breaks the download off, rather than leave the client waiting for the rest', async (t) => {
+t.test('the download of a truncated file ends with an error, so that the client does not wait', async (t) => {
   const { app, engine } = await buildApp(t)
   const path = addressOf(engine.put(content, { sizeBytes: 11 }))
   const client = httpRequest({ ...await listen(app), path }).end()
@@ -225,23 +238,28 @@ t.test('a file that was cut short breaks the download off, rather than leave the
   await t.rejects(text(response), { code: 'ECONNRESET' })
 })
 
-t.test('one that is longer than it was is not given out as if it were the same', async (t) => {
+t.test('a file that is longer than its log row says is an error', async (t) => {
   const { app, engine } = await buildApp(t)
   const response = await app.inject(addressOf(engine.put(content, { sizeBytes: 9 })))
   t.equal(response.statusCode, 422)
   t.equal(response.json().code, 'FST_BACKUP_SNAPSHOT_INVALID')
 })
 
-t.test('a slow one that takes something now and then does not lose it', async (t) => {
-  const { app, engine } = await buildApp(t, { stallTimeoutMs: 300 })
+t.test('the stall timeout counts from the last progress, so a slow download is not stalled', async (t) => {
+  const { app, engine } = await buildApp(t, { stallTimeoutMs: 50_000 })
+  const timeouts = new Set<number | undefined>()
+  const connected = once(app.server, 'connection')
   let left = 8
   engine.openStream = () => new Readable({
-    read () {
-      setTimeout(() => this.push(left-- > 0 ? 'x' : null), 100)
+    async read () {
+      const [socket]: Socket[] = await connected
+      timeouts.add(socket?.timeout)
+      this.push(left-- > 0 ? 'x' : null)
     }
   })
   const backup = engine.put(content, { sizeBytes: 8 })
   const client = httpRequest({ ...await listen(app), path: addressOf(backup), agent: false }).end()
   const [response] = await once(client, 'response')
   t.equal(await text(response), 'xxxxxxxx')
+  t.strictSame([...timeouts], [50_000], 'it is the timeout of the socket, which Node.js restarts after each write')
 })

@@ -7,19 +7,19 @@ import type { Backup, RestorePlan, RestoreResult } from '../../types/index.ts'
 
 type Call = Exclude<keyof BackupEngine, 'on' | 'once' | 'off' | 'start' | 'forCaller'>
 
-/** An engine without a database: it remembers what it was asked, and answers from memory. */
+/** An engine without a database, which records its calls and keeps backups in memory. */
 export interface EngineDouble extends BackupEngine {
-  /** Every call, in order, with its arguments. */
+  /** All calls in order, with their arguments. */
   calls: Array<[string, ...unknown[]]>
-  /** Puts a completed backup, whose file has this content. */
+  /** Adds a completed backup whose file has this content. */
   put: (content?: string, changes?: Partial<Backup>) => Backup
-  /** Has the next calls of this name reject. */
+  /** Makes calls of this name reject. */
   fail: (call: Call, error: unknown) => void
-  /** Runs that begin from now on don't end before the function that this returns is called. */
+  /** Later runs do not end before the returned function is called. */
   hold: () => () => void
   /** The streams of the downloads so far. */
   streams: Readable[]
-  /** Makes the stream of a download. */
+  /** Creates the stream of a download. */
   openStream: (bytes: Buffer) => Readable
 }
 
@@ -55,10 +55,26 @@ export function createBackup (changes: Partial<Backup> = {}): Backup {
   }
 }
 
-const running = { status: 'running' as const, sizeBytes: null, checksum: null, finishedAt: null, durationMs: null, available: false }
+const running = {
+  status: 'running' as const,
+  sizeBytes: null,
+  checksum: null,
+  finishedAt: null,
+  durationMs: null,
+  available: false
+}
 
 export const samplePlan = (id: string): RestorePlan =>
-  ({ id, schema: 'public', tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }], untouched: ['audit_logs'], drift: [], sequences: [], warnings: [], ok: true })
+  ({
+    id,
+    schema: 'public',
+    tables: [{ name: 'users', rowsNow: 1, rowsAfter: 2 }],
+    untouched: ['audit_logs'],
+    drift: [],
+    sequences: [],
+    warnings: [],
+    ok: true
+  })
 
 export const sampleResult = (id: string): RestoreResult => ({
   id,
@@ -95,7 +111,9 @@ export function createEngineDouble (): EngineDouble {
     openStream: (bytes) => Readable.from([bytes]),
     put (content = '{"manifest":{}}', changes = {}) {
       const bytes = Buffer.from(content)
-      const backup = createBackup({ sizeBytes: bytes.length, checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, ...changes })
+      const backup = createBackup({
+        sizeBytes: bytes.length, checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, ...changes
+      })
       backups.set(backup.id, backup)
       files.set(backup.id, bytes)
       return backup
@@ -108,7 +126,9 @@ export function createEngineDouble (): EngineDouble {
     },
     async beginCreate (options) {
       called('beginCreate', options)
-      const backup = engine.put('{}', { schema: options?.schema ?? 'public', createdBy: options?.actor ?? null, note: options?.note ?? null })
+      const backup = engine.put('{}', {
+        schema: options?.schema ?? 'public', createdBy: options?.actor ?? null, note: options?.note ?? null
+      })
       const finished = gate.then(() => {
         called('create')
         return backup
@@ -179,7 +199,16 @@ export function createEngineDouble (): EngineDouble {
     },
     async status (query) {
       called('status', query)
-      return { healthy: true, problems: [], newestNext: null, allowRestore: false, nextRunAt: null, running: [], newest: [...backups.values()], bytesHeld: 0 }
+      return {
+        healthy: true,
+        problems: [],
+        newestNext: null,
+        allowRestore: false,
+        nextRunAt: null,
+        running: [],
+        newest: [...backups.values()],
+        bytesHeld: 0
+      }
     },
     on: () => engine,
     once: () => engine,

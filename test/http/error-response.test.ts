@@ -5,8 +5,10 @@ import { buildApp } from './build-app.ts'
 
 const base = '/admin/backup'
 
-/** A list that fails with this error: the answer, and what the log has of it. */
-async function listFailing (t: Parameters<typeof buildApp>[0], error: unknown): Promise<{ statusCode: number, body: unknown, log: string }> {
+/** Makes list() fail with this error. Returns the response and the log output. */
+async function listFailing (
+  t: Parameters<typeof buildApp>[0], error: unknown
+): Promise<{ statusCode: number, body: unknown, log: string }> {
   let log = ''
   const stream = new Writable({
     write (chunk, encoding, done) {
@@ -21,54 +23,77 @@ async function listFailing (t: Parameters<typeof buildApp>[0], error: unknown): 
   return { statusCode: response.statusCode, body: response.json(), log }
 }
 
-t.test("an error of ours is answered in Fastify's form", async (t) => {
+t.test("an error of this library has Fastify's error body", async (t) => {
   const { statusCode, body } = await listFailing(t, new Busy('a restore of public runs'))
   t.equal(statusCode, 409)
-  t.strictSame(body, { statusCode: 409, code: 'FST_BACKUP_BUSY', error: 'Conflict', message: 'a restore of public runs; try again when it has ended' })
+  t.strictSame(body, {
+    statusCode: 409,
+    code: 'FST_BACKUP_BUSY',
+    error: 'Conflict',
+    message: 'a restore of public runs; try again when it has ended'
+  })
 })
 
-t.test('with the lists that it has', async (t) => {
+t.test('the body includes the lists drift and problems', async (t) => {
   const drift = [{ table: 'users', column: 'age', problem: 'is missing' }, { table: 'orders', problem: 'is missing' }]
-  t.match(await listFailing(t, Object.assign(new SchemaDrift('users.age is missing'), { drift })), { statusCode: 422, body: { drift } })
+  t.match(
+    await listFailing(t, Object.assign(new SchemaDrift('users.age is missing'), { drift })),
+    { statusCode: 422, body: { drift } }
+  )
   const problems = ['the role does not own users']
-  t.match(await listFailing(t, Object.assign(new CannotRestore('see problems'), { problems })), { statusCode: 422, body: { problems } })
+  t.match(
+    await listFailing(t, Object.assign(new CannotRestore('see problems'), { problems })),
+    { statusCode: 422, body: { problems } }
+  )
 })
 
-t.test('a status without a name has one nevertheless', async (t) => {
-  t.match(await listFailing(t, new Aborted('by the caller')), { statusCode: 499, body: { statusCode: 499, error: 'Error' } })
+t.test('the error of a status without a name is Error', async (t) => {
+  t.match(await listFailing(t, new Aborted('by the caller')), {
+    statusCode: 499, body: { statusCode: 499, error: 'Error' }
+  })
 })
 
-t.test('one that is not the fault of the caller is logged as an error', async (t) => {
+t.test('a server error is logged at level error', async (t) => {
   const { statusCode, log } = await listFailing(t, new DatabaseUnavailable('ECONNREFUSED'))
   t.equal(statusCode, 503)
   t.match(log, /"level":50.*FST_BACKUP_DATABASE_UNAVAILABLE/)
 })
 
-t.test('of an unexpected error, code and name are told, and to the log only', async (t) => {
-  const error = Object.assign(new Error('duplicate key value: (email)=(ada@example.org)', { cause: new Error('ada@example.org') }), {
+t.test('of an unexpected error, only code and name are reported, and only to the log', async (t) => {
+  const error = Object.assign(new Error(
+    'duplicate key value: (email)=(ada@example.org)', { cause: new Error('ada@example.org') }
+  ), {
     name: 'PostgresError', code: '23505', detail: 'Key (email)=(ada@example.org) already exists.'
   })
   const { statusCode, body, log } = await listFailing(t, error)
   t.equal(statusCode, 500)
-  t.strictSame(body, { statusCode: 500, error: 'Internal Server Error', message: 'An unexpected error occurred; the log of the service contains its code' })
+  t.strictSame(body, {
+    statusCode: 500,
+    error: 'Internal Server Error',
+    message: 'An unexpected error occurred; the log of the service contains its code'
+  })
   t.match(log, /"code":"23505","name":"PostgresError"/)
   t.notMatch(log, /ada@example/)
 })
 
-t.test('so it is with one that claims to be the fault of the server, and with what is no error at all', async (t) => {
-  t.match(await listFailing(t, Object.assign(new Error('secret'), { statusCode: 502 })), { statusCode: 500, body: { statusCode: 500 } })
+t.test('server errors of other libraries, and values that are not errors, are unexpected', async (t) => {
+  t.match(await listFailing(t, Object.assign(new Error('secret'), { statusCode: 502 })), {
+    statusCode: 500, body: { statusCode: 500 }
+  })
   t.match(await listFailing(t, 'secret'), { statusCode: 500, body: { statusCode: 500 } })
-  t.match(await listFailing(t, Object.assign(new Error('secret'), { statusCode: 200 })), { statusCode: 500, body: { statusCode: 500 } })
+  t.match(await listFailing(t, Object.assign(new Error('secret'), { statusCode: 200 })), {
+    statusCode: 500, body: { statusCode: 500 }
+  })
 })
 
-t.test('an unknown path is answered like everything else', async (t) => {
+t.test('an unknown path is 404 with the same error body', async (t) => {
   const { app } = await buildApp(t)
   const response = await app.inject(`${base}/no/such/path`)
   t.equal(response.statusCode, 404)
   t.match(response.json(), { statusCode: 404, code: 'FST_BACKUP_ROUTE_NOT_FOUND', error: 'Not Found' })
 })
 
-t.test('no answer is stored, whether a success or not', async (t) => {
+t.test('no response may be cached', async (t) => {
   const open = await buildApp(t)
   const shut = await buildApp(t, { options: { auth: [async () => { throw new Error('no') }] } })
   for (const { app } of [open, shut]) {

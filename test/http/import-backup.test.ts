@@ -7,16 +7,19 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { ShuttingDown, SnapshotInvalid } from '../../lib/errors.ts'
+import { until } from '../postgres/backends.ts'
 import { createGate } from '../support/storage-double.ts'
 import { buildApp } from './build-app.ts'
 
 const url = '/admin/backup/import'
 const file = '{"manifest":{},"data":{}}'
 
-t.test('the body goes to import() as a stream, with who calls', async (t) => {
+t.test('the body is passed to import() as a stream, with the actor', async (t) => {
   const { app, engine } = await buildApp(t, { options: { actor: () => 'ada' }, server: { bodyLimit: 10 } })
   for (const type of ['application/json', 'application/json; charset=utf-8', 'application/octet-stream']) {
-    const response = await app.inject({ method: 'POST', url, payload: Readable.from([file]), headers: { 'content-type': type } })
+    const response = await app.inject({
+      method: 'POST', url, payload: Readable.from([file]), headers: { 'content-type': type }
+    })
     t.equal(response.statusCode, 201, type)
     const backup = response.json()
     t.match(backup, { trigger: 'import', createdBy: 'ada', sizeBytes: file.length })
@@ -25,7 +28,7 @@ t.test('the body goes to import() as a stream, with who calls', async (t) => {
   t.strictSame(engine.calls.map(([name]) => name), ['import', 'import', 'import'])
 })
 
-t.test('no body is an empty file', async (t) => {
+t.test('a missing body is an empty file', async (t) => {
   const { app, engine } = await buildApp(t)
   engine.import = async (source) => {
     t.equal(await text(source), '')
@@ -34,35 +37,68 @@ t.test('no body is an empty file', async (t) => {
   t.equal((await app.inject({ method: 'POST', url })).statusCode, 422)
 })
 
-t.test('what a form can send, and an option in the wrong place, are refused', async (t) => {
+t.test('content types of HTML forms, a query and cross-site requests are errors', async (t) => {
   const { app, engine } = await buildApp(t)
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
-    t.equal((await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': type } })).statusCode, 415, type)
+    t.equal(
+      (await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': type } })).statusCode,
+      415,
+      type
+    )
   }
   t.equal((await app.inject({ method: 'POST', url: `${url}?note=x`, payload: {} })).statusCode, 400)
-  t.equal((await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': 'application/json', 'sec-fetch-site': 'cross-site' } })).statusCode, 403)
+  t.equal(
+    (await app.inject({
+      method: 'POST',
+      url,
+      payload: file,
+      headers: { 'content-type': 'application/json', 'sec-fetch-site': 'cross-site' }
+    })).statusCode,
+    403
+  )
   t.strictSame(engine.calls, [])
 })
 
-t.test('an encoded body is refused, and the reason is told', async (t) => {
+t.test('a body with a content-encoding is an error that names the reason', async (t) => {
   const { app, engine } = await buildApp(t)
   for (const encoding of ['gzip', 'br', 'x-gzip', 'identity, gzip']) {
-    const response = await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': 'application/json', 'content-encoding': encoding } })
-    t.match(response.json(), { statusCode: 415, code: 'FST_BACKUP_IMPORT_ENCODED', message: /content-encoding/ }, encoding)
+    const response = await app.inject({
+      method: 'POST',
+      url,
+      payload: file,
+      headers: { 'content-type': 'application/json', 'content-encoding': encoding }
+    })
+    t.match(
+      response.json(), { statusCode: 415, code: 'FST_BACKUP_IMPORT_ENCODED', message: /content-encoding/ }, encoding
+    )
   }
   t.strictSame(engine.calls, [])
   for (const encoding of ['identity', 'Identity', '']) {
-    t.equal((await app.inject({ method: 'POST', url, payload: file, headers: { 'content-type': 'application/json', 'content-encoding': encoding } })).statusCode, 201, encoding)
+    t.equal(
+      (await app.inject({
+        method: 'POST',
+        url,
+        payload: file,
+        headers: { 'content-type': 'application/json', 'content-encoding': encoding }
+      })).statusCode,
+      201,
+      encoding
+    )
   }
 })
 
-t.test('other routes still take JSON, and no streams', async (t) => {
+t.test('other routes accept JSON only', async (t) => {
   const { app } = await buildApp(t)
-  t.equal((await app.inject({ method: 'POST', url: '/admin/backup', payload: file, headers: { 'content-type': 'application/octet-stream' } })).statusCode, 415)
+  t.equal(
+    (await app.inject({
+      method: 'POST', url: '/admin/backup', payload: file, headers: { 'content-type': 'application/octet-stream' }
+    })).statusCode,
+    415
+  )
   t.equal((await app.inject({ method: 'POST', url: '/admin/backup', payload: { note: 'x' } })).statusCode, 201)
 })
 
-t.test('a refusal comes at once, while the client still sends, and who goes on is hung up on', async (t) => {
+t.test('an error response is sent while the client is still sending, and the connection is then closed', async (t) => {
   const { app, engine } = await buildApp(t)
   engine.import = async (source) => {
     await once(source, 'readable')
@@ -72,7 +108,13 @@ t.test('a refusal comes at once, while the client still sends, and who goes on i
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
   const body = new PassThrough()
-  const sending = request({ host: '127.0.0.1', port, path: url, method: 'POST', headers: { 'content-type': 'application/json' } })
+  const sending = request({
+    host: '127.0.0.1',
+    port,
+    path: url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' }
+  })
   sending.on('error', () => {})
   body.pipe(sending)
   body.write('x'.repeat(100_000))
@@ -82,7 +124,7 @@ t.test('a refusal comes at once, while the client still sends, and who goes on i
   await once(sending, 'close')
 })
 
-t.test('who ends what is refused keeps the connection, which gathers nothing', async (t) => {
+t.test('a client that completes a refused upload keeps the connection, without accumulating listeners', async (t) => {
   const { app, engine } = await buildApp(t)
   engine.import = async (source) => {
     await once(source, 'readable')
@@ -96,7 +138,14 @@ t.test('who ends what is refused keeps the connection, which gathers nothing', a
   t.after(() => { agent.destroy() })
   const listeners: number[] = []
   for (let count = 0; count < 12; count++) {
-    const sending = request({ agent, host: '127.0.0.1', port, path: url, method: 'POST', headers: { 'content-type': 'application/json', 'content-length': 2 } })
+    const sending = request({
+      agent,
+      host: '127.0.0.1',
+      port,
+      path: url,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': 2 }
+    })
     sending.write('x')
     const [response] = await once(sending, 'response')
     t.equal(response.statusCode, 422)
@@ -108,7 +157,7 @@ t.test('who ends what is refused keeps the connection, which gathers nothing', a
   t.equal(listeners.at(-1), listeners[1])
 })
 
-t.test('one that ends what is refused because the app is closing does not hold that up', async (t) => {
+t.test('a client that completes an upload while the app closes does not delay it', async (t) => {
   const { app, engine } = await buildApp(t)
   const arrived = createGate()
   engine.import = async () => {
@@ -119,36 +168,52 @@ t.test('one that ends what is refused because the app is closing does not hold t
   const { port } = app.server.address() as AddressInfo
   const agent = new Agent({ keepAlive: true })
   t.after(() => { agent.destroy() })
-  const sending = request({ agent, host: '127.0.0.1', port, path: url, method: 'POST', headers: { 'content-type': 'application/json', 'content-length': 2 } })
+  const sending = request({
+    agent,
+    host: '127.0.0.1',
+    port,
+    path: url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': 2 }
+  })
   sending.write('x')
   await arrived.reached
   const closing = app.close()
-  while (app.server.listening) await delay(1)
+  await until(async () => !app.server.listening)
   arrived.open()
   const [response] = await once(sending, 'response')
   t.equal(response.statusCode, 503)
   sending.end('x')
   await text(response)
-  // Far below the keep-alive of 72 s, for which it would be waited otherwise
-  t.equal(await Promise.race([closing.then(() => 'closed'), delay(5000, 'held up', { ref: false })]), 'closed')
+  // Otherwise it would wait for the keep-alive timeout of the connection, 72 s
+  const waited = delay(60_000, 'kept open', { ref: false })
+  t.equal(await Promise.race([closing.then(() => 'closed'), waited]), 'closed')
 })
 
-t.test('an upload that waits for its turn, or that is all there, does not stand still', async (t) => {
-  const { app, engine } = await buildApp(t, { stallTimeoutMs: 400 })
+t.test('an upload is not stalled while the import waits, or when it has arrived completely', async (t) => {
+  const { app, engine } = await buildApp(t)
+  const sockets = new Set<Socket>()
+  app.server.on('connection', (socket) => { sockets.add(socket) })
+  // The event of a socket on which nothing was sent for the stall timeout
+  const elapse = (): void => { for (const socket of sockets) socket.emit('timeout') }
   const importing = engine.import
   engine.import = async (source, ...rest) => {
-    await delay(900)
-    return await importing(source, ...rest)
+    elapse()
+    const backup = await importing(source, ...rest)
+    elapse()
+    return backup
   }
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
   for (const body of [file, `${file.slice(0, -1)}${' '.repeat(300_000)}}`]) {
-    const response = await fetch(`http://127.0.0.1:${port}${url}`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    const response = await fetch(`http://127.0.0.1:${port}${url}`, {
+      method: 'POST', body, headers: { 'content-type': 'application/json' }
+    })
     t.equal(response.status, 201)
   }
 })
 
-t.test('an upload that stands still is ended', async (t) => {
+t.test('a stalled upload is aborted', async (t) => {
   const { app, engine } = await buildApp(t, { stallTimeoutMs: 50 })
   const ended = new Promise((resolve) => {
     engine.import = async (source) => {
@@ -166,12 +231,17 @@ t.test('an upload that stands still is ended', async (t) => {
   t.match(await ended, { code: 'FST_BACKUP_ABORTED' })
 })
 
-t.test('a snapshot is verified on request', async (t) => {
+t.test('POST /:id/verify responds with the result of the verification', async (t) => {
   const { app, engine } = await buildApp(t)
   const { id } = engine.put()
   const response = await app.inject({ method: 'POST', url: `/admin/backup/${id}/verify` })
   t.equal(response.statusCode, 200)
   t.strictSame(response.json(), { ok: true, problems: [] })
-  t.equal((await app.inject({ method: 'POST', url: `/admin/backup/${id}/verify`, payload: { deep: true } })).statusCode, 400)
-  t.equal((await app.inject({ method: 'POST', url: '/admin/backup/11111111-1111-4111-8111-111111111111/verify' })).statusCode, 404)
+  t.equal(
+    (await app.inject({ method: 'POST', url: `/admin/backup/${id}/verify`, payload: { deep: true } })).statusCode, 400
+  )
+  t.equal(
+    (await app.inject({ method: 'POST', url: '/admin/backup/11111111-1111-4111-8111-111111111111/verify' })).statusCode,
+    404
+  )
 })

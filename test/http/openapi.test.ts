@@ -25,21 +25,24 @@ interface Operation {
   responses: Record<string, { description: string, content?: Record<string, { schema: object }> }>
 }
 
-/** The operations of the document that @fastify/swagger makes of the routes, as `method path`. */
+/** The operations of the document that @fastify/swagger generates, by `method path`. */
 async function documented (t: Parameters<typeof buildApp>[0]): Promise<Map<string, Operation>> {
   const { app } = await buildApp(t, {
-    before: async (app) => { await app.register(fastifySwagger, { openapi: { openapi: '3.1.0', info: { title: 'shop', version: '1' } } }) }
+    before: async (app) => {
+      await app.register(fastifySwagger, { openapi: { openapi: '3.1.0', info: { title: 'shop', version: '1' } } })
+    }
   })
   const paths: Record<string, Record<string, Operation>> = JSON.parse(JSON.stringify(app.swagger())).paths
-  return new Map(Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => [`${method} ${path}`, operation])))
+  return new Map(Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => [`${method} ${path}`, operation])))
 }
 
-t.test('the document has each route once, at one address', async (t) => {
+t.test('the document contains each route once', async (t) => {
   const found = await documented(t)
   t.strictSame(Object.fromEntries([...found].map(([route, { operationId }]) => [route, operationId])), operations)
 })
 
-t.test('every operation has a tag, a summary and words and a schema for each of its answers', async (t) => {
+t.test('every operation has a tag and a summary, and a description and a schema for each response', async (t) => {
   for (const [route, { tags, summary, responses }] of await documented(t)) {
     t.strictSame(tags, ['backup'], route)
     t.ok(summary, route)
@@ -50,7 +53,7 @@ t.test('every operation has a tag, a summary and words and a schema for each of 
   }
 })
 
-t.test('every operation says what it refuses', async (t) => {
+t.test('every operation lists its error statuses', async (t) => {
   const found = await documented(t)
   const statuses = (route: string): string => Object.keys(found.get(route)?.responses ?? {}).join()
   t.equal(statuses('post /admin/backup'), '201,202,400,401,403,404,409,413,415,422,500,503,507')
@@ -60,16 +63,21 @@ t.test('every operation says what it refuses', async (t) => {
   t.equal(statuses('delete /admin/backup/{id}'), '204,400,401,403,404,409,500,503')
 })
 
-t.test('ids, the query and the bodies are described', async (t) => {
+t.test('path parameters, query parameters and bodies are described', async (t) => {
   const found = await documented(t)
-  const names = (route: string): string[] => (found.get(route)?.parameters ?? []).map((parameter) => `${parameter.in} ${parameter.name}`)
-  t.strictSame(names('get /admin/backup'), ['query schema', 'query status', 'query trigger', 'query limit', 'query before'])
+  const names = (route: string): string[] =>
+    (found.get(route)?.parameters ?? []).map((parameter) => `${parameter.in} ${parameter.name}`)
+  t.strictSame(names('get /admin/backup'), [
+    'query schema', 'query status', 'query trigger', 'query limit', 'query before'
+  ])
   t.strictSame(names('get /admin/backup/{id}'), ['path id'])
-  for (const route of ['post /admin/backup', 'patch /admin/backup/{id}', 'post /admin/backup/{id}/plan', 'post /admin/backup/{id}/restore']) {
+  for (const route of [
+    'post /admin/backup', 'patch /admin/backup/{id}', 'post /admin/backup/{id}/plan', 'post /admin/backup/{id}/restore'
+  ]) {
     t.equal(found.get(route)?.requestBody?.content['application/json']?.schema.additionalProperties, false, route)
   }
 })
 
-t.test("nothing of TypeBox's or of Fastify's own is left in it", async (t) => {
+t.test('the document contains no internal properties of TypeBox or Fastify', async (t) => {
   t.notMatch(JSON.stringify([...await documented(t)]), /~kind|~refine|"hide"/)
 })

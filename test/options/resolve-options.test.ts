@@ -7,17 +7,18 @@ import { type ResolvedPluginOptions, resolveOptions } from '../../lib/options/re
 
 const pass = async (): Promise<void> => {}
 const enabled = { enabled: true, auth: [pass] }
+const mebibyte = 1024 * 1024
 const storage = { publish: pass, open: pass, stat: pass, remove: pass, list: pass }
 
 function resolveEnabled (options: object): ResolvedPluginOptions {
   const resolution = resolveOptions({ ...enabled, ...options })
-  if (!resolution.enabled) throw new OptionInvalid('it is not enabled')
+  if (!resolution.enabled) throw new OptionInvalid('the plugin is not enabled')
   return resolution
 }
 
-t.test('every default is decided', async (t) => {
-  const options = resolveEnabled({})
-  t.match(options, {
+t.test('every option has its default', async (t) => {
+  const { isSchemaAllowed, actor, schedule: { schemas, ...schedule }, ...options } = resolveEnabled({})
+  t.strictSame({ ...options, schedule }, {
     enabled: true,
     basePath: '/admin/backup',
     storagePath: resolve('./backups'),
@@ -26,22 +27,33 @@ t.test('every default is decided', async (t) => {
     guard: { shrink: 0.5, minRows: 100, window: 7, ignoreTables: [] },
     allowRestore: false,
     excludeTables: ['audit_logs', 'backup_logs'],
-    schedule: { enabled: false, cron: '0 2 * * *', retentionDays: 30, mode: 'interval', timezone: 'UTC', concurrency: 2 },
+    schedule: {
+      enabled: false,
+      cron: '0 2 * * *',
+      retentionDays: 30,
+      mode: 'interval',
+      timezone: 'UTC',
+      concurrency: 2
+    },
     sql: undefined,
     connection: undefined,
     schema: 'public',
+    areCallersBounded: false,
     logSchema: 'public',
     auth: [pass],
     restoreAuth: [],
     worker: true,
+    limits: { rowBytes: 256 * mebibyte, manifestBytes: 16 * mebibyte },
     storage: undefined
   })
-  t.strictSame(await options.schedule.schemas(), ['public'])
+  t.equal(isSchemaAllowed('any'), true)
+  t.equal(actor({ user: { id: 'ada' } } as never), 'ada')
+  t.strictSame(await schemas(), ['public'])
 })
 
-t.test('what is given is taken', async (t) => {
+t.test('options override the defaults', async (t) => {
   const sql = postgres({ max: 2 })
-  const options = resolveEnabled({
+  const { isSchemaAllowed, actor, schedule: { schemas, ...schedule }, ...options } = resolveEnabled({
     basePath: '/v1/backups/',
     storagePath: '/var/backups/shop',
     format: 'json',
@@ -50,49 +62,75 @@ t.test('what is given is taken', async (t) => {
     guard: { shrink: 0.9, ignoreTables: ['jobs'] },
     allowRestore: true,
     excludeTables: ['sessions'],
-    schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', schemas: ['shop', 'blog'], concurrency: 5 },
+    schedule: {
+      enabled: true,
+      cron: '0 */6 * * *',
+      retentionDays: 3,
+      mode: 'calendar',
+      timezone: 'Europe/Berlin',
+      schemas: ['shop', 'blog'],
+      concurrency: 5
+    },
     sql,
     schema: 'shop',
+    schemas: ['shop'],
     logSchema: 'ops',
     restoreAuth: [pass, [pass]],
+    actor: () => 'ada',
+    worker: false,
+    limits: { rowBytes: 7, manifestBytes: 8 },
     storage
   })
-  t.match(options, {
+  t.strictSame({ ...options, sql: undefined, schedule }, {
+    enabled: true,
     basePath: '/v1/backups',
-    storagePath: '/var/backups/shop',
+    storagePath: resolve('/var/backups/shop'),
     maxBackups: 7,
     retention: { daily: 7, yearly: 1 },
     guard: { shrink: 0.9, minRows: 100, window: 7, ignoreTables: ['jobs'] },
     allowRestore: true,
     excludeTables: ['sessions'],
-    schedule: { enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', concurrency: 5 },
+    schedule: {
+      enabled: true, cron: '0 */6 * * *', retentionDays: 3, mode: 'calendar', timezone: 'Europe/Berlin', concurrency: 5
+    },
+    sql: undefined,
+    connection: undefined,
     schema: 'shop',
+    areCallersBounded: true,
     logSchema: 'ops',
-    restoreAuth: [pass, [pass]]
+    auth: [pass],
+    restoreAuth: [pass, [pass]],
+    worker: false,
+    limits: { rowBytes: 7, manifestBytes: 8 },
+    storage
   })
   t.equal(options.sql, sql)
   t.equal(options.storage, storage)
-  t.strictSame(await options.schedule.schemas(), ['shop', 'blog'])
+  t.strictSame([isSchemaAllowed('shop'), isSchemaAllowed('blog')], [true, false])
+  t.equal(actor({} as never), 'ada')
+  t.strictSame(await schemas(), ['shop', 'blog'])
   t.equal(resolveEnabled({ guard: false }).guard, undefined)
 })
 
-t.test('an option that is undefined counts as not given', async (t) => {
+t.test('an undefined option has its default', async (t) => {
   t.equal(resolveEnabled({ connection: undefined, maxBackups: undefined }).maxBackups, 50)
 })
 
-t.test('the log is in the default schema unless told otherwise, and so is the schedule', async (t) => {
+t.test('the schema of the log and of the schedule defaults to `schema`', async (t) => {
   const options = resolveEnabled({ schema: 'shop' })
   t.equal(options.logSchema, 'shop')
   t.strictSame(await options.schedule.schemas(), ['shop'])
 })
 
-t.test('a function may name the schemas of the schedule', async (t) => {
+t.test('a function may return the schemas of the schedule', async (t) => {
   const options = resolveEnabled({ schedule: { schemas: async () => ['a', 'b'] } })
   t.strictSame(await options.schedule.schemas(), ['a', 'b'])
 })
 
-t.test("the caller's lists are copied, on both levels", async (t) => {
-  const given = { excludeTables: ['a'], auth: [pass, [pass]] as unknown[], restoreAuth: [[pass]], schedule: { schemas: ['a'] } }
+t.test('lists are copied, including inner lists', async (t) => {
+  const given = {
+    excludeTables: ['a'], auth: [pass, [pass]] as unknown[], restoreAuth: [[pass]], schedule: { schemas: ['a'] }
+  }
   const options = resolveEnabled(given)
   given.excludeTables.push('b')
   given.auth.length = 0
@@ -104,7 +142,7 @@ t.test("the caller's lists are copied, on both levels", async (t) => {
   t.strictSame(await options.schedule.schemas(), ['a'])
 })
 
-t.test("the caller's object is not changed", async (t) => {
+t.test('the argument is not modified', async (t) => {
   const given = Object.freeze({ ...enabled, basePath: '/x/', schedule: Object.freeze({ cron: '0 */6 * * *' }) })
   t.doesNotThrow(() => resolveOptions(given))
   t.strictSame(given, { ...enabled, basePath: '/x/', schedule: { cron: '0 */6 * * *' } })
@@ -150,7 +188,10 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['auth', [[]], /non-empty lists/],
   ['auth', [[[pass]]], /non-empty lists/],
   ['auth', Object.assign([pass], { length: 2 }), /a list of @fastify\/auth functions/],
-  ['auth', [async (request: FastifyRequest, reply: FastifyReply, done: () => void) => done()], /must not take done as well/],
+  [
+    'auth', [async (request: FastifyRequest, reply: FastifyReply, done: () => void) => done()],
+    /must not take done as well/
+  ],
   ['restoreAuth', false, /a list of @fastify\/auth functions/],
   ['restoreAuth', [null], /a list of @fastify\/auth functions/],
   ['limits', 5, /an object/],
@@ -179,7 +220,8 @@ const wrong: Array<[string, unknown, RegExp]> = [
 ]
 
 for (const [option, value, words] of wrong) {
-  t.test(`${option}: ${typeof value === 'function' ? 'a function' : JSON.stringify(value) ?? String(value)} is refused, and the message says what it takes`, async (t) => {
+  const shown = typeof value === 'function' ? 'a function' : JSON.stringify(value) ?? String(value)
+  t.test(`${option}: ${shown} is an error that names the valid values`, async (t) => {
     const [name = '', key] = option.split('.')
     const options = { ...enabled, [name]: key === undefined ? value : { [key]: value } }
     const error = t.throws(() => resolveOptions(options), OptionInvalid)
@@ -188,55 +230,65 @@ for (const [option, value, words] of wrong) {
   })
 }
 
-t.test('an unknown option is refused, and those that exist are named', async (t) => {
-  t.throws(() => resolveEnabled({ maxBackup: 3 }), { code: 'FST_BACKUP_OPTION_INVALID', message: /no option 'maxBackup'; there are enabled, basePath, .*maxBackups/ })
-  t.throws(() => resolveEnabled({ schedule: { crom: '' } }), { code: 'FST_BACKUP_OPTION_INVALID', message: /no option 'schedule\.crom'; there are enabled, cron/ })
+t.test('an unknown option is an error that lists the known ones', async (t) => {
+  t.throws(() => resolveEnabled({ maxBackup: 3 }), {
+    code: 'FST_BACKUP_OPTION_INVALID', message: /no option 'maxBackup'; there are enabled, basePath, .*maxBackups/
+  })
+  t.throws(() => resolveEnabled({ schedule: { crom: '' } }), {
+    code: 'FST_BACKUP_OPTION_INVALID', message: /no option 'schedule\.crom'; there are enabled, cron/
+  })
   t.throws(() => resolveEnabled({ constructor: 1 }), { message: /no option 'constructor'/ })
   t.throws(() => resolveEnabled({ conection: undefined }), { message: /no option 'conection'/ })
 })
 
-t.test('options of later releases are unknown ones', async (t) => {
+t.test('options of later releases are unknown', async (t) => {
   t.throws(() => resolveEnabled({ compression: 'gzip' }), { message: /no option 'compression'/ })
 })
 
-t.test('prefix is refused with the option that is meant', async (t) => {
+t.test('the error for prefix names basePath', async (t) => {
   t.throws(() => resolveEnabled({ prefix: '/x' }), { code: 'FST_BACKUP_OPTION_INVALID', message: /use basePath/ })
 })
 
-t.test('options that are no object are refused', async (t) => {
+t.test('options must be an object', async (t) => {
   t.throws(() => resolveOptions(null), OptionInvalid)
   t.throws(() => resolveOptions([]), OptionInvalid)
   t.throws(() => resolveOptions('enabled'), OptionInvalid)
 })
 
-t.test('no message has the value, which may be a password', async (t) => {
+t.test('an error does not contain the value, which may be a password', async (t) => {
   const error = t.throws(() => resolveEnabled({ connection: 'mysql://root:hunter2@db/shop' }), OptionInvalid)
   t.notMatch(error, { message: /hunter2/ })
 })
 
-t.test('a URL and options of postgres.js are connections', async (t) => {
+t.test('a connection is a URL or options of postgres.js', async (t) => {
   t.equal(resolveEnabled({ connection: 'postgresql://localhost/shop' }).connection, 'postgresql://localhost/shop')
   t.strictSame(resolveEnabled({ connection: { host: 'db' } }).connection, { host: 'db' })
 })
 
 t.test('sql and connection exclude each other', async (t) => {
-  t.throws(() => resolveEnabled({ sql: postgres(), connection: 'postgres://localhost/shop' }), { code: 'FST_BACKUP_OPTION_INVALID', message: /exclude each other/ })
+  t.throws(() => resolveEnabled({ sql: postgres(), connection: 'postgres://localhost/shop' }), {
+    code: 'FST_BACKUP_OPTION_INVALID', message: /exclude each other/
+  })
 })
 
-t.test('no auth, or an empty list, fails with the error of its own', async (t) => {
+t.test('auth is required and must not be empty', async (t) => {
   t.throws(() => resolveOptions({ enabled: true }), AuthRequired)
   t.throws(() => resolveOptions({ enabled: true, auth: undefined }), { code: 'FST_BACKUP_AUTH_REQUIRED' })
   t.throws(() => resolveOptions({ enabled: true, auth: [] }), { code: 'FST_BACKUP_AUTH_REQUIRED' })
 })
 
-t.test('auth may be false, but then a restore needs restoreAuth', async (t) => {
+t.test('auth may be false, and then restores require restoreAuth', async (t) => {
   t.equal(resolveEnabled({ auth: false }).auth, false)
-  t.throws(() => resolveEnabled({ auth: false, allowRestore: true }), { code: 'FST_BACKUP_AUTH_REQUIRED', message: /restoreAuth/ })
-  t.throws(() => resolveEnabled({ auth: false, allowRestore: true, restoreAuth: [] }), { code: 'FST_BACKUP_AUTH_REQUIRED' })
+  t.throws(() => resolveEnabled({ auth: false, allowRestore: true }), {
+    code: 'FST_BACKUP_AUTH_REQUIRED', message: /restoreAuth/
+  })
+  t.throws(
+    () => resolveEnabled({ auth: false, allowRestore: true, restoreAuth: [] }), { code: 'FST_BACKUP_AUTH_REQUIRED' }
+  )
   t.strictSame(resolveEnabled({ auth: false, allowRestore: true, restoreAuth: [pass] }).restoreAuth, [pass])
 })
 
-t.test('a plugin that is switched off needs no auth, and wrong options are wrong all the same', async (t) => {
+t.test('a disabled plugin needs no auth, and its other options are checked', async (t) => {
   t.strictSame(resolveOptions({}), { enabled: false })
   t.strictSame(resolveOptions({ enabled: false, allowRestore: true, auth: false }), { enabled: false })
   t.strictSame(resolveOptions({ enabled: false, auth: [undefined] }), { enabled: false })
@@ -244,7 +296,7 @@ t.test('a plugin that is switched off needs no auth, and wrong options are wrong
   t.throws(() => resolveOptions({ enabled: 'true' }), OptionInvalid)
 })
 
-t.test('callers may name any schema but system ones', async (t) => {
+t.test('callers may name any schema except system schemas', async (t) => {
   const { isSchemaAllowed } = resolveEnabled({})
   t.equal(isSchemaAllowed('tenant_1'), true)
   t.equal(isSchemaAllowed('pg_catalog'), false)
@@ -252,37 +304,39 @@ t.test('callers may name any schema but system ones', async (t) => {
   t.equal(isSchemaAllowed('information_schema'), false)
 })
 
-t.test('a list bounds what callers may name', async (t) => {
+t.test('a list restricts the schemas that callers may name', async (t) => {
   const { isSchemaAllowed } = resolveEnabled({ schemas: ['a', '__proto__'] })
   t.equal(isSchemaAllowed('a'), true)
   t.equal(isSchemaAllowed('__proto__'), true)
   t.equal(isSchemaAllowed('public'), false)
 })
 
-t.test('a function bounds what callers may name, but never lets in a system schema', async (t) => {
+t.test('a function restricts the schemas that callers may name, and cannot allow system schemas', async (t) => {
   const { isSchemaAllowed } = resolveEnabled({ schemas: (name: string) => name !== 'secret' })
   t.equal(isSchemaAllowed('a'), true)
   t.equal(isSchemaAllowed('secret'), false)
   t.equal(isSchemaAllowed('pg_catalog'), false)
 })
 
-t.test('a function gets the request of the call, where there is one', async (t) => {
-  const asked: unknown[][] = []
-  const { isSchemaAllowed, areCallersBounded } = resolveEnabled({ schemas: (...given: unknown[]) => asked.push(given) > 0 })
+t.test('the function is called with the request, if there is one', async (t) => {
+  const calls: unknown[][] = []
+  const { isSchemaAllowed, areCallersBounded } = resolveEnabled({
+    schemas: (...given: unknown[]) => calls.push(given) > 0
+  })
   const request = {} as FastifyRequest
   t.equal(isSchemaAllowed('a', request), true)
   t.equal(isSchemaAllowed('a'), true)
-  t.strictSame(asked, [['a', request], ['a', undefined]])
+  t.strictSame(calls, [['a', request], ['a', undefined]])
   t.equal(areCallersBounded, true)
   t.equal(resolveEnabled({}).areCallersBounded, false)
 })
 
-t.test('a promise that rejects is a no as well, and does not end the process', async (t) => {
+t.test('a promise that rejects denies access and does not terminate the process', async (t) => {
   t.equal(resolveEnabled({ schemas: () => Promise.reject(new Error('down')) as never }).isSchemaAllowed('a'), false)
   await new Promise(setImmediate)
 })
 
-t.test('a limit that is none is refused', async (t) => {
+t.test('an invalid limit is an error', async (t) => {
   for (const [limits, message] of [
     [{ rowBytes: 0 }, /^option 'limits.rowBytes' must be a whole number of bytes, 1 or more$/],
     [{ manifestBytes: 1.5 }, /^option 'limits.manifestBytes' must be/],
@@ -290,19 +344,20 @@ t.test('a limit that is none is refused', async (t) => {
   ] as const) t.throws(() => resolveEnabled({ limits }), { code: 'FST_BACKUP_OPTION_INVALID', message })
 })
 
-t.test('limits have defaults one by one', async (t) => {
-  const mebibyte = 1024 * 1024
+t.test('each limit has its own default', async (t) => {
   t.strictSame(resolveEnabled({}).limits, { rowBytes: 256 * mebibyte, manifestBytes: 16 * mebibyte })
   t.strictSame(resolveEnabled({ limits: { rowBytes: 5 } }).limits, { rowBytes: 5, manifestBytes: 16 * mebibyte })
 })
 
-t.test('a promise is no yes', async (t) => {
+t.test('a promise denies access', async (t) => {
   t.equal(resolveEnabled({ schemas: () => Promise.resolve(true) as never }).isSchemaAllowed('a'), false)
 })
 
-t.test('an async function can not say which schemas may be named', async (t) => {
+t.test('the function must not be async', async (t) => {
   const isA = async (name: string): Promise<boolean> => name === 'a'
   for (const schemas of [isA, isA.bind(null), async function * () { yield true }, function * () { yield true }]) {
-    t.throws(() => resolveEnabled({ schemas: schemas as never }), { code: 'FST_BACKUP_OPTION_INVALID', message: /^option 'schemas' must be .* that is not async$/ })
+    t.throws(() => resolveEnabled({ schemas: schemas as never }), {
+      code: 'FST_BACKUP_OPTION_INVALID', message: /^option 'schemas' must be .* that is not async$/
+    })
   }
 })

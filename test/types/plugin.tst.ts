@@ -2,7 +2,17 @@ import { Readable } from 'node:stream'
 import Fastify from 'fastify'
 import postgres from 'postgres'
 import { describe, expect, test } from 'tstyche'
-import backup, { backupPlugin, type Backup, type BackupOptions, type BackupService, type Manifest, type RestorePlan, type RestoreResult, type SnapshotStorage, type Verification } from 'fastify-backup'
+import backup, {
+  backupPlugin,
+  type Backup,
+  type BackupOptions,
+  type BackupService,
+  type Manifest,
+  type RestorePlan,
+  type RestoreResult,
+  type SnapshotStorage,
+  type Verification
+} from 'fastify-backup'
 
 const app = Fastify()
 const verify = async (): Promise<void> => {}
@@ -10,8 +20,12 @@ const verify = async (): Promise<void> => {}
 describe('registering', () => {
   test('takes options, or a function of the parent that gives them', () => {
     expect(app.register).type.toBeCallableWith(backup, { enabled: true, auth: [verify] })
-    expect(app.register).type.toBeCallableWith(backupPlugin, () => ({ enabled: true, auth: [verify, [verify, verify]] }))
-    expect(app.register).type.toBeCallableWith(backup, { enabled: true, auth: false as const, sql: postgres({ types: { bigint: postgres.BigInt } }) })
+    expect(app.register).type.toBeCallableWith(
+      backupPlugin, () => ({ enabled: true, auth: [verify, [verify, verify]] })
+    )
+    expect(app.register).type.toBeCallableWith(backup, {
+      enabled: true, auth: false as const, sql: postgres({ types: { bigint: postgres.BigInt } })
+    })
     expect(app.register).type.not.toBeCallableWith(backup, { enabled: 'yes' })
     expect(app.register).type.not.toBeCallableWith(backup, { enabled: true, auth: ['verify'] })
   })
