@@ -256,12 +256,13 @@ t.test('a loss is reported after the work has ended, so that the work never cont
   await usable()
 })
 
-t.test('a database that stops just when a statement is sent is usable again when it is back', async (t) => {
+const usableAgain = 'a database that stops just when a statement is sent is usable again when it is back'
+t.test(usableAgain, { timeout: 120_000 }, async (t) => {
   const { url } = await useDatabase(t)
   const proxy = await useTcpProxy(t, url)
   const { hostname: host, port, username: user, password, pathname } = new URL(proxy.url)
   const address = { host, port: Number(port), user, password, database: pathname.slice(1), max: 2 }
-  // A connection that is stuck would recover only when its login times out, which is longer than until() waits
+  // A connection that is stuck would recover only when its login times out, which is later than this test does
   const pool = createPool({ ...address, connect_timeout: 600 })
   t.teardown(async () => { await pool.end({ timeout: 1 }) })
   for (let turns = 0; turns < 8; turns++) {
