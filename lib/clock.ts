@@ -25,10 +25,7 @@ export const systemClock: Clock = {
   }
 }
 
-/**
- * Waits `ms` milliseconds by this clock, and no longer when the clock is set back meanwhile. Resolves early when `signal`
- * aborts.
- */
+/** Waits `ms` milliseconds by this clock. Resolves early when the clock is set back or `signal` aborts. */
 export async function pause ({ now, wait }: Clock, ms: number, signal: AbortSignal): Promise<void> {
   const begin = now().getTime()
   for (;;) {

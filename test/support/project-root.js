@@ -1,2 +1,2 @@
-/** The directory of package.json. Tests run compiled, in dist/test, and the tools that start them run as they are, in test. */
+/** The directory of package.json: seen from test/support, and from its compiled copy in dist/test/support. */
 export const projectRoot = new URL('.', import.meta.resolve('fastify-backup/package.json'))

@@ -1,15 +1,15 @@
 // node test/support/run-tap.js [--all | --long | names of tests] [tap's arguments]
 //
-// tap on the compiled tests. A test is named as restore/refusals, test/restore/refusals.test.ts or "test/restore/*.test.ts", a
-// folder as restore. Without names it runs all but the long tests and the faults, with tap's coverage bar. --long runs the
-// long tests (npm run test:faults the faults), --all everything.
+// tap on the compiled tests. A test is named as restore/refusals, test/restore/refusals.test.ts or
+// "test/restore/*.test.ts", a folder as restore. Without names it runs all tests except the long ones and the faults,
+// and requires full coverage. --long runs the long tests (npm run test:faults the faults), --all everything.
 
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { findProgram } from './find-program.js'
 import { projectRoot } from './project-root.js'
 
-/** What takes long by nature, and covers no line of the library that the others don't. Folders and tests. */
+/** Folders and tests that take long by nature, and cover no line of the library that the others do not cover. */
 const longTests = ['examples', 'restore/large-values', 'restore/server-versions']
 
 const given = process.argv.slice(2)
@@ -18,11 +18,13 @@ const tests = []
 /** @type {string[]} */
 const options = []
 for (const arg of given) {
-  const found = arg === '--all' ? 'dist/test/**/*.test.js' : arg === '--long' ? longTests.map(compiledTests) : compiledTests(arg)
-  if (found === undefined) options.push(arg)
-  else tests.push(...[found].flat().filter((test) => test !== undefined))
+  const found = arg === '--all'
+    ? ['dist/test/**/*.test.js']
+    : (arg === '--long' ? longTests : [arg]).flatMap((name) => compiledTests(name) ?? [])
+  if (found.length === 0) options.push(arg)
+  else tests.push(...found)
 }
-// Some of the tests can't cover everything
+// A part of the tests cannot cover everything
 process.argv.splice(2, given.length, ...options, ...tests.length > 0 ? ['--disable-coverage', ...tests] : shortTests())
 
 const tap = findProgram('tap')
@@ -32,7 +34,7 @@ await import(pathToFileURL(tap).href)
 
 /**
  * @param {string} arg
- * @returns {string | undefined} what tap has to be given for it; undefined when it names no tests
+ * @returns {string | undefined} the argument of tap for it; undefined when it names no tests
  */
 function compiledTests (arg) {
   if (arg.startsWith('-')) return undefined
@@ -45,6 +47,14 @@ function compiledTests (arg) {
 function shortTests () {
   return readdirSync(new URL('dist/test/', projectRoot), { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll('\\', '/'))
-    .filter((file) => file.endsWith('.test.js') && ![...longTests, 'faults'].some((long) => file === `${long}.test.js` || file.startsWith(`${long}/`)))
+    .filter((file) => file.endsWith('.test.js') && ![...longTests, 'faults'].some((long) => isIn(long, file)))
     .map((file) => `dist/test/${file}`)
+}
+
+/**
+ * @param {string} long a folder or a test
+ * @param {string} file
+ */
+function isIn (long, file) {
+  return file === `${long}.test.js` || file.startsWith(`${long}/`)
 }

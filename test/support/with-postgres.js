@@ -1,7 +1,8 @@
 // node test/support/with-postgres.js [--postgres 15] [--schema apart] -- command args…
 //
-// Runs a command with TEST_DATABASE_URL: the one that is set already, or that of an embedded server which ends with the
-// command. --schema sets TEST_SCHEMA, where the tests have their tables. The command is `node`, the name of a development dependency with a program of that name, or a program in PATH.
+// Runs a command with TEST_DATABASE_URL: the one that is already set, or that of an embedded server, which ends with
+// the command. --schema sets TEST_SCHEMA, the schema of the tests' tables. The command is `node`, the name of a
+// development dependency that has a program of that name, or a program on PATH.
 
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -9,15 +10,20 @@ import { startPostgres } from './embedded-postgres.js'
 import { findProgram } from './find-program.js'
 import { versions } from './postgres-binaries.js'
 
-const { values, positionals } = parseArgs({ options: { postgres: { type: 'string', default: '18' }, schema: { type: 'string' } }, allowPositionals: true })
+const { values, positionals } = parseArgs({
+  options: { postgres: { type: 'string', default: '18' }, schema: { type: 'string' } },
+  allowPositionals: true
+})
 const [command, ...args] = positionals
 const version = Number(values.postgres)
 if (command === undefined || !versions.includes(version)) {
-  console.error(`Usage: node test/support/with-postgres.js [--postgres ${versions.join('|')}] [--schema name] -- command args…`)
+  const usage = `[--postgres ${versions.join('|')}] [--schema name] -- command args…`
+  console.error(`Usage: node test/support/with-postgres.js ${usage}`)
   process.exit(2)
 }
 
-// Before the server starts, and until it has ended: without them a signal would end us ahead of the command
+// From before the start of the server until its end: without these handlers a signal would end this process before the
+// command
 /** @type {NodeJS.Signals | undefined} */
 let interrupted
 /** @type {import('node:child_process').ChildProcess | undefined} */
@@ -32,9 +38,14 @@ for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIG
 
 const given = process.env.TEST_DATABASE_URL
 const server = given ? undefined : await startPostgres({ version })
+const environment = {
+  ...process.env,
+  TEST_DATABASE_URL: given || server?.url,
+  ...values.schema !== undefined && { TEST_SCHEMA: values.schema }
+}
 try {
   const { code, signal } = interrupted === undefined
-    ? await run(command, args, { ...process.env, TEST_DATABASE_URL: given || server?.url, ...values.schema !== undefined && { TEST_SCHEMA: values.schema } })
+    ? await run(command, args, environment)
     : { code: null, signal: interrupted }
   interrupted = signal ?? undefined
   process.exitCode = code ?? 1
