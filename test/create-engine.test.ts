@@ -6,7 +6,8 @@ import t from 'tap'
 import { connectionOf, createShop, eventNames, useEngine, usePlace } from './support/engine.ts'
 import { createGate, storageHoldingSecond, storageWith } from './support/storage-double.ts'
 import { useTcpProxy } from './support/tcp-proxy.ts'
-import { until, untilBlocked } from './postgres/backends.ts'
+import { untilBlocked } from './support/backends.ts'
+import { until } from './support/until.ts'
 import { testSchema } from './support/database.ts'
 
 const shuttingDown = { code: 'FST_BACKUP_SHUTTING_DOWN', statusCode: 503 }

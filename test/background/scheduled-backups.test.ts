@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { BackupOptions, ScheduleOptions } from '../../types/index.ts'
-import { cancelBlocked, untilBlocked } from '../postgres/backends.ts'
+import { cancelBlocked, untilBlocked } from '../support/backends.ts'
 import { until } from '../support/until.ts'
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
 import { createShop, type LogLine, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'

@@ -44,8 +44,8 @@ t.test('npm run demo -- --once exits after the proof and removes its files', asy
 t.test('npm run demo keeps running until Ctrl-C and then exits with 0', async (t) => {
   const directory = await useTemporaryDirectory(t)
   const demo = startExample(t, 'demo.js', { cwd: directory, env: { TMPDIR: directory } })
-  await demo.says('until Ctrl-C')
-  await demo.says('/restore\n')
+  await demo.prints('until Ctrl-C')
+  await demo.prints('/restore\n')
   t.match(demo.output(), proof)
 
   const [, token = '', url = ''] = /-H "Authorization: Bearer ([\w-]+)" (http\S+)\n/.exec(demo.output()) ?? []
@@ -69,7 +69,7 @@ t.test('npm run demo keeps running until Ctrl-C and then exits with 0', async (t
 t.test('an interrupted demo prints no proof and removes its files', async (t) => {
   const directory = await useTemporaryDirectory(t)
   const demo = startExample(t, 'demo.js', { args: ['--once'], cwd: directory, env: { TMPDIR: directory } })
-  await demo.says('A real PostgreSQL starts')
+  await demo.prints('A real PostgreSQL starts')
   demo.kill('SIGTERM')
   t.equal(await demo.ended, 128 + 15)
   t.notMatch(demo.output(), proof)

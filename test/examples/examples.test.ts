@@ -30,7 +30,7 @@ t.test('an example without DATABASE_URL reports that it is missing', async (t) =
 
 t.test('url.js keeps running, and its printed commands work', async (t) => {
   const { example, directory } = await start(t, 'url.js')
-  await example.says('/status\n')
+  await example.prints('/status\n')
   const [, token = '', url = ''] = /Bearer ([\w-]+)" -X POST (http\S+)\n/.exec(example.output()) ?? []
 
   t.equal((await fetch(url, { method: 'POST' })).status, 401)
@@ -58,7 +58,7 @@ t.test('own-sql.js takes a snapshot by code', async (t) => {
 
 t.test('schedule.js keeps running and prints the time of the next backup', async (t) => {
   const { example } = await start(t, 'schedule.js')
-  await example.says('\n')
+  await example.prints('\n')
   t.match(
     example.output(), /^The newest snapshot: none yet\. The next backup: \d{4}-\d\d-\d\dT(00|06|12|18):00:00\.000Z\n$/
   )

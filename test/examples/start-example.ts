@@ -8,7 +8,7 @@ export interface RunningExample {
   /** Its output so far, stdout and stderr. */
   output (): string
   /** Resolves when the output contains `text`; rejects when the example exits before. */
-  says (text: string): Promise<void>
+  prints (text: string): Promise<void>
   kill (signal: NodeJS.Signals): void
   /** Resolves with the exit code, or with the signal that terminated it. */
   ended: Promise<number | NodeJS.Signals | null>
@@ -47,10 +47,10 @@ export function startExample (t: TestScope, name: string, { args = [], env = {},
 
   return {
     output: () => written,
-    says: (text) => new Promise((resolve, reject) => {
+    prints: (text) => new Promise((resolve, reject) => {
       const look = (): void => { if (written.includes(text)) resolve() }
       listeners.add(look)
-      closed.then(() => reject(new Error(`${name} ended without saying "${text}":\n${written}`)), reject)
+      closed.then(() => reject(new Error(`${name} ended without printing "${text}":\n${written}`)), reject)
       look()
     }),
     kill: (signal) => { child.kill(signal) },

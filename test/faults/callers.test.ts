@@ -10,7 +10,7 @@ import type { Backup, BackupOptions } from '../../lib/index.ts'
 import { type Place, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
 import { inWorkers } from '../support/worker.ts'
-import { whole } from './invariants.ts'
+import { untilConsistent } from './invariants.ts'
 import { isLong } from './service-process.ts'
 
 const base = '/admin/backup'
@@ -115,7 +115,7 @@ t.test('unauthorized callers get the same response for an existing id as for any
   }
 
   for (const [method, path] of routes) {
-    for (const user of [undefined, 'somebody', 'Bearer admin']) {
+    for (const user of [undefined, 'unknown', 'Bearer admin']) {
       const answers = await answersTo(method, path, user)
       t.equal(answers.length, 1, answers.join('\n'))
       t.match(answers[0], /^\[401,/, `${method} ${path} as ${String(user)}`)
@@ -208,7 +208,7 @@ t.test('no name of a schema leads out of the directory or injects a header', asy
     t.strictSame(listed.json().backups.map((backup: Backup) => [backup.id, backup.schema]), [[id, schema]])
   }
   t.equal((await service.sql`SELECT FROM users`).length, 2)
-  await whole(service)
+  await untilConsistent(service)
 })
 
 t.test('huge, ambiguous and endless requests are ended early and leave nothing', async (t) => {
@@ -303,7 +303,7 @@ t.test('huge, ambiguous and endless requests are ended early and leave nothing',
   t.ok(most < 450e6, `${most / 1e6} MB more for ${pieces} MB each`)
   t.comment(`${(most / 1e6).toFixed()} MB at most`)
   t.strictSame((await service.app.backup.list()).backups.map((backup) => backup.id), [id])
-  await whole(service)
+  await untilConsistent(service)
 })
 
 t.test('no response, log line, log row or manifest contains row data, parameters or the password', async (t) => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { useEngine, usePlace } from '../support/engine.ts'
-import { broken } from './invariants.ts'
+import { violations } from './invariants.ts'
 import { isLong } from './service-process.ts'
 
 interface Content {
@@ -54,7 +54,7 @@ t.test('snapshots are consistent across tables during concurrent transfers', { t
   const { backups: [newest] } = await engine.list()
   await engine.restore(String(newest?.id))
   t.strictSame([...await sql`SELECT sum(balance)::int AS sum FROM accounts`], [{ sum: accounts * 1000 }])
-  t.strictSame(await broken(place), [])
+  t.strictSame(await violations(place), [])
 })
 
 t.test('a snapshot contains one version of a table that a job refills repeatedly', { timeout: 300_000 }, async (t) => {
@@ -93,5 +93,5 @@ t.test('a snapshot contains one version of a table that a job refills repeatedly
     await refilling
   }
   t.strictSame(fillings, [...new Set(fillings)].sort((a, b) => a - b), 'each version is later than the previous one')
-  t.strictSame(await broken(place), [])
+  t.strictSame(await violations(place), [])
 })

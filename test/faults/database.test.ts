@@ -4,12 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { startPostgres } from '../support/embedded-postgres.js'
-import { until } from '../postgres/backends.ts'
+import { until } from '../support/until.ts'
 import { testSchema } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { type TcpProxy, useTcpProxy } from '../support/tcp-proxy.ts'
-import { expectedOutcome, outcome, whole } from './invariants.ts'
+import { expectedOutcome, outcome, untilConsistent } from './invariants.ts'
 import { createRandom } from './random.ts'
 import { isLong } from './service-process.ts'
 
@@ -42,7 +42,7 @@ async function works (t: Test, place: Place, engine: TestEngine, message: string
     if (tries === 20) throw new Error(`${message}: ${found}`)
     await delay(250)
   }
-  await whole(place)
+  await untilConsistent(place)
   t.strictSame(
     [...await place.sql`SELECT count(*)::int AS rows FROM ${place.sql(testSchema)}.bulk`], [{ rows: 30_000 }], message
   )
@@ -109,7 +109,7 @@ t.test('short timeouts of the server do not end the sessions of the service', { 
   const engine = useEngine(t, place)
   const { id } = await engine.create()
   t.match(await engine.restore(id), { rowCount: 30_005 })
-  await whole(place)
+  await untilConsistent(place)
 })
 
 t.test('a server without free connections', { timeout: 120_000 }, async (t) => {
@@ -158,7 +158,7 @@ t.test('calls that write fail on a standby, and succeed after its promotion', { 
   await place.sql`SELECT pg_promote()`
   await works(t, place, engine, 'promoted')
   t.match(await late.restore(id), { rowCount: 30_005 })
-  await whole(place)
+  await untilConsistent(place)
 })
 
 t.test('a database with default_transaction_read_only', { timeout: 120_000 }, async (t) => {
@@ -169,5 +169,5 @@ t.test('a database with default_transaction_read_only', { timeout: 120_000 }, as
   await place.sql`SELECT pg_reload_conf()`
   t.equal(await outcome(useEngine(t, place).create(), 60_000), 'done', 'which is only a default of transactions')
   t.equal(await outcome(engine.restore(id), 60_000), 'done')
-  await whole(place)
+  await untilConsistent(place)
 })

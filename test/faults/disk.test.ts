@@ -10,7 +10,7 @@ import { createFileSystemStorage } from '../../lib/storage/file-system-storage.t
 import { type Place, useEngine, usePlace } from '../support/engine.ts'
 import { storageWith } from '../support/storage-double.ts'
 import { useDirectory } from '../support/directory.ts'
-import { broken } from './invariants.ts'
+import { violations } from './invariants.ts'
 
 const run = promisify(execFile)
 
@@ -39,7 +39,7 @@ for (const worker of [true, false]) {
     const full = { code: 'FST_BACKUP_STORAGE_FULL', statusCode: 507 }
     await t.rejects(engine.create(), full)
     await t.rejects(engine.restore(id), full, 'there is no room for the pre_restore snapshot')
-    t.strictSame(await broken(place), [])
+    t.strictSame(await violations(place), [])
     const { backups: failed } = await engine.list({ status: 'failed' })
     t.equal(failed.length, 2)
     for (const { error } of failed) t.match(error, /full/)
@@ -49,7 +49,7 @@ for (const worker of [true, false]) {
     t.match(await engine.create(), { status: 'completed' }, 'a snapshot that fits is completed')
     await engine.restore(id)
     t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], [{ rows: 3000 }])
-    t.strictSame(await broken(place), [])
+    t.strictSame(await violations(place), [])
   })
 }
 
@@ -79,7 +79,7 @@ t.test('the directory is replaced by a file', async (t) => {
   await rm(place.directory)
   await rename(aside, place.directory)
   t.match(await engine.create(), { available: true })
-  t.strictSame(await broken(place), [])
+  t.strictSame(await violations(place), [])
 })
 
 t.test('the directory is not writable', async (t) => {
@@ -92,7 +92,7 @@ t.test('the directory is not writable', async (t) => {
   await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_FAILED', message: /EACCES/ })
   await chmod(place.directory, 0o700)
   t.match(await engine.create(), { available: true })
-  t.strictSame(await broken(place), [])
+  t.strictSame(await violations(place), [])
 })
 
 for (const step of ['publish', 'remove', 'stat', 'list', 'open'] as const) {
@@ -117,7 +117,7 @@ for (const step of ['publish', 'remove', 'stat', 'list', 'open'] as const) {
       failing = false
       await engine.create()
       await engine.prune()
-      t.strictSame(await broken(place), [])
+      t.strictSame(await violations(place), [])
       const [newest] = (await engine.list({ status: 'completed' })).backups
       t.match(newest, { available: true })
     })
@@ -147,7 +147,7 @@ t.test('a backup fails when the directory cannot be fsynced, and leaves no file'
   failing = false
   const { filename } = await engine.create()
   t.strictSame(await readdir(join(place.directory)), [filename])
-  t.strictSame(await broken(place), [])
+  t.strictSame(await violations(place), [])
 })
 
 /** Makes the next call of a method of any open file fail. Returns a function that returns the number of calls. */
@@ -178,6 +178,6 @@ for (const [method, code] of [['sync', 'EIO'], ['write', 'EIO'], ['write', 'EDQU
       t.strictSame(await readdir(place.directory), [filename])
     }
     await engine.create()
-    t.strictSame(await broken(place), [])
+    t.strictSame(await violations(place), [])
   })
 }

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { until } from '../postgres/backends.ts'
+import { until } from '../support/until.ts'
 import { type Place, usePlace } from '../support/engine.ts'
 import { type TestScope } from '../support/database.ts'
-import { whole } from './invariants.ts'
+import { untilConsistent } from './invariants.ts'
 import { isLong, type ServiceProcess, startService } from './service-process.ts'
 
 /** A client that downloads a snapshot, and reads it after `socket.resume()`. */
@@ -96,5 +96,5 @@ t.test('many concurrent and slow downloads need little memory and no connection 
   t.equal(code, 0, code === 0 ? 'the service ends in order' : service.output())
   t.notMatch(service.output(), /damaged/, 'an interrupted download does not mean that the file is damaged')
   await until(async () => (await busySessions(place)).length === 0)
-  await whole(place)
+  await untilConsistent(place)
 })

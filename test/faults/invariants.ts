@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseMarker } from '../../lib/storage/marker.ts'
 import { parseSidecarName } from '../../lib/storage/sidecar-name.ts'
-import { locksLeft } from '../postgres/backends.ts'
+import { locksLeft } from '../support/backends.ts'
 import { testSchema } from '../support/database.ts'
 import type { Place } from '../support/engine.ts'
 
@@ -12,7 +12,7 @@ interface Row { id: string, status: string, filename: string, restoring: boolean
  * Checks the condition at the end of every scenario: the log is correct, and the directory contains exactly the files
  * of the log. Returns the violations.
  */
-export async function broken ({ sql, directory }: Place): Promise<string[]> {
+export async function violations ({ sql, directory }: Place): Promise<string[]> {
   const [log] = await sql`SELECT to_regclass(${`${testSchema}.backup_logs`}) IS NOT NULL AS exists`
   if (log?.exists !== true) return ['there is no log']
   const rows = await sql<Row[]>`
@@ -32,11 +32,11 @@ export async function broken ({ sql, directory }: Place): Promise<string[]> {
   ]
 }
 
-/** Waits until broken() returns no violations. Rejects with them after `limitMs`, the maximum time of healing. */
-export async function whole (place: Place, limitMs = 15_000): Promise<void> {
+/** Waits until violations() returns no violations. Rejects with them after `limitMs`, the maximum time of healing. */
+export async function untilConsistent (place: Place, limitMs = 15_000): Promise<void> {
   const end = Date.now() + limitMs
   for (;;) {
-    const problems = await broken(place)
+    const problems = await violations(place)
     if (problems.length === 0) return
     if (Date.now() > end) throw new Error(problems.join('; '))
     await delay(20)

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { Backup } from '../../types/index.ts'
 import { type Place, usePlace } from '../support/engine.ts'
-import { whole } from './invariants.ts'
+import { untilConsistent } from './invariants.ts'
 import { createRandom } from './random.ts'
 import { isLong, type ServiceProcess, startService } from './service-process.ts'
 
@@ -64,7 +64,7 @@ t.test('after a kill at a random moment, the next start repairs log and storage'
         continue
       }
       await service.listening
-      await whole(place)
+      await untilConsistent(place)
       t.strictSame(await stateOf(place), { rows: 10_000, generations: 1, keys: 2, disabled: 0 }, where)
       await turn(place, moment)
       const acting = act(service, action, random.pick).catch(() => {})
@@ -77,7 +77,7 @@ t.test('after a kill at a random moment, the next start repairs log and storage'
   }
   const last = startService(t, place)
   await last.listening
-  await whole(place)
+  await untilConsistent(place)
   const { body } = await last.call('GET', '/?status=completed') ?? {}
   for (const { id } of (body as { backups: Backup[] }).backups) {
     t.match(await last.call('POST', `/${id}/verify`), { status: 200, body: { ok: true } })

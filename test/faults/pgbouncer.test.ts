@@ -11,7 +11,7 @@ import { connectionOf, type Place, useEngine, usePlace } from '../support/engine
 import { testSchema } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { findServerUser } from '../support/server-user.js'
-import { broken } from './invariants.ts'
+import { violations } from './invariants.ts'
 
 const program = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
   .map((directory) => join(directory, 'pgbouncer'))
@@ -108,6 +108,6 @@ for (const worker of [true, false]) {
     t.strictSame(await second.rescan(), { adopted: [], missing: [] })
     t.equal((await place.sql`SELECT FROM ${place.sql(testSchema)}.orders`).length, 3)
     await first.stop()
-    t.strictSame((await broken(place)).filter((problem) => !problem.startsWith('a lock')), [])
+    t.strictSame((await violations(place)).filter((problem) => !problem.startsWith('a lock')), [])
   })
 }

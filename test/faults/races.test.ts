@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { Backup } from '../../types/index.ts'
 import { type TestEngine, useEngine, usePlace } from '../support/engine.ts'
-import { whole } from './invariants.ts'
+import { untilConsistent } from './invariants.ts'
 import { createRandom } from './random.ts'
 import { isLong } from './service-process.ts'
 
@@ -90,7 +90,7 @@ t.test('each of several concurrent calls of replicas is completed or refused', {
       seen.add(`${action}: ${outcome}`)
       t.ok((outcomes[action] as readonly string[]).includes(outcome), `${where}: ${action} came to ${outcome}`)
     }))
-    await whole(place)
+    await untilConsistent(place)
     t.strictSame(
       [...await sql`SELECT count(*)::int AS rows, count(DISTINCT generation)::int AS generations FROM ledger`],
       [{ rows: 5000, generations: 1 }],

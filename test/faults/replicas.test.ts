@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { type Place, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
-import { whole } from './invariants.ts'
+import { untilConsistent } from './invariants.ts'
 import { createRandom } from './random.ts'
 import { isLong } from './service-process.ts'
 
@@ -63,7 +63,7 @@ for (const mode of ['calendar', 'interval'] as const) {
     const replicas = Array.from({ length: isLong ? 8 : 3 }, start)
     await Promise.all(replicas.map(async ({ child }) => { await once(child, 'message') }))
 
-    await whole(place)
+    await untilConsistent(place)
 
     const expected: string[] = []
     for (let index = 0; index < slots; index++) {
@@ -92,7 +92,7 @@ for (const mode of ['calendar', 'interval'] as const) {
     }
     // Replicas that have missed these slots have nothing left to do
     for (const { child, offsetMs } of replicas) child.send(time + offsetMs)
-    await whole(place)
+    await untilConsistent(place)
     t.strictSame(await slotsOf(place), expected, `seed ${random.seed}`)
     t.strictSame(
       [...await place.sql`SELECT count(*)::int AS runs FROM backup_logs WHERE status = 'completed'`],

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import t from 'tap'
-import { until } from '../postgres/backends.ts'
+import { until } from '../support/until.ts'
 import { usePlace } from '../support/engine.ts'
-import { whole } from './invariants.ts'
+import { untilConsistent } from './invariants.ts'
 import { isLong, startService, type ServiceProcess } from './service-process.ts'
 
 const hourMs = 60 * 60_000
@@ -33,7 +33,7 @@ if (process.platform === 'win32') {
       t.comment(`${what}: ${(performance.now() - before).toFixed()} ms`)
       t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], [{ rows }], what)
       t.notMatch(service.output(), /unhandled|Warning|damaged/i, what)
-      await whole(place)
+      await untilConsistent(place)
       return result
     }
 

@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { until } from '../postgres/backends.ts'
+import { until } from '../support/until.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { type Place, useEngine, usePlace } from '../support/engine.ts'
-import { broken } from './invariants.ts'
+import { violations } from './invariants.ts'
 import { isLong } from './service-process.ts'
 
 setFlagsFromString('--expose-gc')
@@ -121,6 +121,6 @@ for (const worker of [true, false]) {
     t.ok((after.resources.Timeout ?? 0) <= (before.resources.Timeout ?? 0) + 2, JSON.stringify({ before, after }))
     t.equal(after.resources.MessagePort ?? 0, before.resources.MessagePort ?? 0)
     await engine.stop()
-    t.strictSame((await broken(place)).filter((problem) => !problem.startsWith('a lock')), [])
+    t.strictSame((await violations(place)).filter((problem) => !problem.startsWith('a lock')), [])
   })
 }

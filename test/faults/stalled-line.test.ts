@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { useEngine, usePlace } from '../support/engine.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
-import { expectedOutcome, outcome, whole } from './invariants.ts'
+import { expectedOutcome, outcome, untilConsistent } from './invariants.ts'
 import { isLong } from './service-process.ts'
 
 const stallMs = isLong ? 60_000 : 1000
@@ -37,7 +37,7 @@ for (const worker of [true, false]) {
 
       for (const found of [await ending, ...await Promise.all(others)]) t.match(found, expectedOutcome)
       await engine.create()
-      await whole(place)
+      await untilConsistent(place)
       t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], [{ rows: 30_000 }])
     })
   }

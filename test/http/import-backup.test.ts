@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { ShuttingDown, SnapshotInvalid } from '../../lib/errors.ts'
-import { until } from '../postgres/backends.ts'
+import { until } from '../support/until.ts'
 import { createGate } from '../support/storage-double.ts'
 import { buildApp } from './build-app.ts'
 

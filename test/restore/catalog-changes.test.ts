@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import type { Sql } from 'postgres'
-import { cancelBlocked, until } from '../postgres/backends.ts'
+import { cancelBlocked } from '../support/backends.ts'
+import { until } from '../support/until.ts'
 import { useDatabase } from '../support/database.ts'
 import { useEngineWithFiles } from '../support/engine.ts'
 import { rejectionOf } from './rejection.ts'

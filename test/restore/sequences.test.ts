@@ -1,5 +1,5 @@
 import t from 'tap'
-import { cancelBlocked } from '../postgres/backends.ts'
+import { cancelBlocked } from '../support/backends.ts'
 import { useEngine, type Place, type TestEngine } from '../support/engine.ts'
 import { testSchema, type TestScope, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'

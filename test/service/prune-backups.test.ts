@@ -6,7 +6,7 @@ import type { PrunedBackup } from '../../types/index.ts'
 import { createShop, eventNames, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { createGate, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
-import { untilBlocked } from '../postgres/backends.ts'
+import { untilBlocked } from '../support/backends.ts'
 import { testSchema } from '../support/database.ts'
 import { matchEach } from '../support/match-each.ts'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import t from 'tap'
 import { openStoredFile } from '../../lib/storage/stored-file.ts'
-import { until } from '../postgres/backends.ts'
+import { until } from '../support/until.ts'
 import { useDirectory } from '../support/directory.ts'
 import { failing, fileSystemWith, systemError, watchHandles } from './file-system-double.ts'
 

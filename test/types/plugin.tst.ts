@@ -18,7 +18,7 @@ const app = Fastify()
 const verify = async (): Promise<void> => {}
 
 describe('registering', () => {
-  test('takes options, or a function of the parent that gives them', () => {
+  test('takes options, or a function of the parent scope that returns them', () => {
     expect(app.register).type.toBeCallableWith(backup, { enabled: true, auth: [verify] })
     expect(app.register).type.toBeCallableWith(
       backupPlugin, () => ({ enabled: true, auth: [verify, [verify, verify]] })
@@ -30,7 +30,7 @@ describe('registering', () => {
     expect(app.register).type.not.toBeCallableWith(backup, { enabled: true, auth: ['verify'] })
   })
 
-  test('refuses what is no option', () => {
+  test('rejects unknown options', () => {
     expect<BackupOptions>().type.not.toBeAssignableFrom({ enabled: true, alowRestore: true })
     expect<BackupOptions>().type.not.toBeAssignableFrom({ schedule: { mode: 'weekly' as const } })
   })
@@ -41,7 +41,7 @@ describe('fastify.backup', () => {
     expect(app.backup).type.toBe<BackupService>()
   })
 
-  test('gives plain values', () => {
+  test('returns plain values', () => {
     expect(app.backup.create()).type.toBe<Promise<Backup>>()
     expect(app.backup.verify('id')).type.toBe<Promise<Verification>>()
     expect(app.backup.import(Readable.from([]), { note: 'from production' })).type.toBe<Promise<Backup>>()
@@ -58,7 +58,7 @@ describe('fastify.backup', () => {
   })
 })
 
-test('a storage of one\'s own', () => {
+test('a custom storage', () => {
   expect<SnapshotStorage>().type.toHaveProperty('publish')
   expect<SnapshotStorage['stat']>().type.toBeCallableWith('name')
 })

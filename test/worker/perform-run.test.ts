@@ -17,7 +17,7 @@ import { performRun } from '../../lib/worker/perform-run.ts'
 import { fromPortable, toPortable } from '../../lib/worker/portable-error.ts'
 import { createServedStreams } from '../../lib/worker/served-streams.ts'
 import type { Progress } from '../../types/index.ts'
-import { locksLeft, untilBlocked } from '../postgres/backends.ts'
+import { locksLeft, untilBlocked } from '../support/backends.ts'
 import { connectionOf, type Place, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
 

@@ -1,2 +1,0 @@
-export * from '../support/backends.ts'
-export * from '../support/until.ts'
