@@ -19,6 +19,9 @@ export const shutdownMs = {
  */
 export async function within (ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  await Promise.race([work, new Promise((resolve) => { timer = setTimeout(resolve, ms) })])
-  clearTimeout(timer)
+  try {
+    await Promise.race([work, new Promise((resolve) => { timer = setTimeout(resolve, ms) })])
+  } finally {
+    clearTimeout(timer)
+  }
 }

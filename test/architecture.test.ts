@@ -138,3 +138,14 @@ t.test('every import that ARCHITECTURE.md allows is made', async (t) => {
   const allowed = Object.entries(rooms).flatMap(([from, targets]) => targets.map((to) => `${from} -> ${to}`))
   t.strictSame(allowed.filter((arrow) => !made.has(arrow)), [])
 })
+
+t.test('a file name and an exported name of lib/ and types/ stand for one thing', async (t) => {
+  const twice = (names: string[]): string[] => names.filter((name, index) => names.indexOf(name) !== index)
+  const files = ['lib', 'types'].flatMap(filesIn)
+  t.strictSame(twice(files.filter((file) => file.startsWith('lib/')).map((file) => posix.basename(file))), [])
+  const exported = files.flatMap((file) => [...readFileSync(new URL(file, projectRoot), 'utf8')
+    .matchAll(/^export (?:async )?(?:function\*?|const|interface|type|class) (?<name>\w+)/gm)]
+    .map(({ groups: { name = '' } = {} }) => name))
+  t.ok(exported.length > 200)
+  t.strictSame(twice(exported), [])
+})

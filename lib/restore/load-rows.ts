@@ -102,7 +102,7 @@ function checkingText (write: RowTarget['write'], table: string, server: ServerF
   }
 }
 
-/** Without a list of columns if the table has no columns to load: then it has none at all, as planRestore() ensures. */
+/** Without a list of columns if the table has no columns to load: then it has none at all, as planTables() ensures. */
 function copyStatement (schema: string, { table, columns }: TableToRestore): string {
   const list = columns.length === 0 ? '' : ` (${columns.map(quoteIdentifier).join(', ')})`
   return `COPY ${qualifiedName(schema, table.name)}${list} FROM STDIN`

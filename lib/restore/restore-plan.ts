@@ -26,7 +26,7 @@ const namesAtMost = 10
  * those of the snapshot. Pure.
  * @throws FST_BACKUP_ARGUMENT_INVALID when a wanted table is not in the snapshot, or is excluded
  */
-export function planRestore (
+export function planTables (
   manifest: Manifest, catalog: CatalogTable[], schema: string, wanted: string[] | undefined,
   isExcluded: (table: TableRef) => boolean
 ): PlannedRestore {

@@ -10,7 +10,7 @@ import type { TableRef } from '../postgres/identifiers.ts'
 import { createExclusion } from '../backup/select-tables.ts'
 import type { Manifest } from '../../types/index.ts'
 import { findRestored, type PlannedSequence, planSequences } from './plan-sequences.ts'
-import { planRestore, type PlannedRestore, type TableToRestore } from './restore-plan.ts'
+import { planTables, type PlannedRestore, type TableToRestore } from './restore-plan.ts'
 
 /** Plain data: which tables of which schema are restored. */
 export interface RestoreTarget {
@@ -62,7 +62,7 @@ export const runsUserCode = ({ relations }: CatalogTable, withUserCode: Set<stri
 export async function readScope (tx: Transaction, manifest: Manifest, target: RestoreTarget): Promise<RestoreScope> {
   const { schema, tables: wanted, excludeTables, logTable } = target
   const isExcluded = createExclusion(excludeTables, logTable)
-  const plan = planRestore(manifest, await readTables(tx, schema), schema, wanted, isExcluded)
+  const plan = planTables(manifest, await readTables(tx, schema), schema, wanted, isExcluded)
   const relations = plan.tables.flatMap(({ table }) => table.relations)
   const oids = relations.map(({ oid }) => oid)
   const foreignKeys = await readForeignKeys(tx, oids)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { CatalogColumn, CatalogTable } from '../../lib/postgres/catalog/tables.ts'
 import type { TableRef } from '../../lib/postgres/identifiers.ts'
-import { driftSummary, newColumnWarnings, partitionWarnings, planRestore } from '../../lib/restore/restore-plan.ts'
+import { driftSummary, newColumnWarnings, partitionWarnings, planTables } from '../../lib/restore/restore-plan.ts'
 import type { ManifestColumn } from '../../types/index.ts'
 import { manifestOf, tableOf } from '../snapshot/manifest.ts'
 
@@ -35,7 +35,7 @@ t.test('a restore contains the tables of the manifest that exist, are wanted and
   const catalog = ['a', 'b', 'c', 'd'].map((name) => catalogTable(name, [columnOf('id')]))
   const isExcluded = ({ schema, name }: TableRef): boolean => schema === 'public' && name === 'b'
   const plan = (wanted?: string[]): unknown => {
-    const { tables, untouched, drift } = planRestore(manifest, catalog, 'public', wanted, isExcluded)
+    const { tables, untouched, drift } = planTables(manifest, catalog, 'public', wanted, isExcluded)
     return { tables: tables.map(({ table }) => table.name), untouched, drift }
   }
   t.strictSame(plan(), { tables: ['a', 'c'], untouched: ['b', 'd'], drift: [] })
@@ -47,7 +47,7 @@ t.test('a restore contains the tables of the manifest that exist, are wanted and
 t.test('a table that is missing, or has none of its columns any more, is drift and not restored', async (t) => {
   const manifest = manifestOf([tableOf('gone', [id]), tableOf('other', [id])])
   const catalog = [catalogTable('other', [columnOf('key')])]
-  t.strictSame(planRestore(manifest, catalog, 'public', undefined, nothingExcluded), {
+  t.strictSame(planTables(manifest, catalog, 'public', undefined, nothingExcluded), {
     tables: [],
     untouched: ['other'],
     drift: [
@@ -77,7 +77,7 @@ t.test('columns are loaded, compared or drift', async (t) => {
     columnOf('added'),
     columnOf('needed', { required: true })
   ])]
-  const { tables, drift } = planRestore(manifestOf([source]), catalog, 'public', undefined, nothingExcluded)
+  const { tables, drift } = planTables(manifestOf([source]), catalog, 'public', undefined, nothingExcluded)
   t.strictSame(tables.map(({ columns, generated }) => ({ columns, generated })), [
     { columns: ['id', 'plain', 'changed', 'amount'], generated: ['total'] }
   ])
