@@ -31,6 +31,6 @@ export async function pause ({ now, wait }: Clock, ms: number, signal: AbortSign
   for (;;) {
     const passed = now().getTime() - begin
     if (signal.aborted || passed < 0 || passed >= ms) return
-    await wait(ms - passed, signal).catch(() => {})
+    await wait(ms - passed, signal).catch((error: unknown) => { if (!signal.aborted) throw error })
   }
 }

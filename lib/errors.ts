@@ -1,6 +1,9 @@
 import createError from '@fastify/error'
 
-/** Defines a code and a status first, then a message that takes one detail for each `%s` or `%d`. */
+/**
+ * Defines a code and a status first, then a message that takes one detail for each `%s` or `%d`. Everything that this
+ * file exports is an error class, because worker/portable-error.ts constructs one of each.
+ */
 const define = <const Code extends string>(code: Code, statusCode: number, Base?: ErrorConstructor) =>
   <Details extends unknown[] = []>(message: string) =>
     createError<`FST_BACKUP_${Code}`, Details>(`FST_BACKUP_${code}`, message, statusCode, Base)

@@ -21,7 +21,8 @@ const calls = {
   plan: PlanArguments.properties,
   restore: { ...RestoreArguments.properties, allowModified: Type.Boolean(), ...actorCall },
   list: ListArguments.properties,
-  status: StatusArguments.properties,
+  // An empty text is the first page
+  status: { ...StatusArguments.properties, after: Type.String({ maxLength: limits.schemaName }) },
   verify: longCall,
   rescan: longCall,
   import: { note: NoteSchema, ...actorCall },

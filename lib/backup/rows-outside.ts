@@ -35,8 +35,8 @@ export async function elsewhereProblems (
 }
 
 /**
- * Warnings for tables in other schemas that inherit from these: queries of the parent return their rows, the snapshot
- * does not contain them.
+ * Warnings for relations that inherit from these tables and are not tables of this snapshot, such as those in other
+ * schemas: queries of the parent return their rows, the snapshot does not contain them.
  */
 export async function elsewhereWarnings (
   tx: Transaction, tables: CatalogTable[], isExcluded: (table: TableRef) => boolean

@@ -8,7 +8,10 @@ export const renewalMs = 60_000
 /** The service of an older marker no longer runs. Allows for missed renewals, and for clocks that differ. */
 const expiryMs = 3 * renewalMs
 
-/** The markers in the storage, and perhaps other names. Undefined when the storage does not answer. */
+/**
+ * The markers in the storage, and perhaps other names. Undefined when the storage does not answer, which does not show
+ * that it belongs to another log.
+ */
 async function storedNames ({ storage }: Pick<Context, 'storage'>): Promise<string[] | undefined> {
   return await storage.list(markerPrefix).then((stored) => stored.map(({ name }) => name), () => undefined)
 }
@@ -16,6 +19,7 @@ async function storedNames ({ storage }: Pick<Context, 'storage'>): Promise<stri
 export const isSameLog = (marker: LogIdentity, own: LogIdentity): boolean =>
   marker.database === own.database && marker.log === own.log
 
+/** `now` must be the time of a real clock: other machines wrote the time of the marker. */
 export const isExpired = (marker: Marker, now: Date): boolean => marker.renewedAt + expiryMs < now.getTime()
 
 /**

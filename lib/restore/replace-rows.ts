@@ -18,9 +18,9 @@ import type { RestoreScope } from './restore-scope.ts'
 import { truncate } from './truncate.ts'
 
 /**
- * Empties the tables and loads the snapshot into them. Triggers are disabled meanwhile, and foreign keys and NOT VALID
- * constraints dropped, since they would change rows or reject them. Afterwards all are restored, and a comparison of
- * the catalog shows that nothing is missing.
+ * Empties the tables and loads the snapshot into them. Triggers are disabled meanwhile. Foreign keys, NOT VALID
+ * constraints and checks that run user code are dropped, since they would change rows or reject them. Afterwards all
+ * are restored, and a comparison of the catalog shows that nothing is missing.
  */
 export async function replaceRows (
   tx: Transaction, scope: RestoreScope, verified: ReadSnapshot, context: RestoreContext

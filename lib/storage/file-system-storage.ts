@@ -35,7 +35,7 @@ interface Directory { root: string, fs: FileSystem }
  * Checks names before each use. Treats links and everything except regular files as missing. Methods reject with
  * FST_BACKUP_STORAGE_FULL or FST_BACKUP_STORAGE_FAILED, and with FST_BACKUP_ARGUMENT_INVALID for a name that no
  * snapshot has. open() also rejects with an error whose code is ENOENT, and with FST_BACKUP_RANGE_INVALID when the
- * range is not within the file.
+ * range begins behind the end of the file.
  * @param directory relative to the working directory at the time of the call
  * @param fs for tests
  */

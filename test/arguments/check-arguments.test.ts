@@ -26,7 +26,7 @@ t.test('the error for an argument of the wrong type names it', async (t) => {
   const bad: Array<[Parameters<typeof checkArguments>[0], string, unknown[]]> = [
     ['create', 'schema', ['', 'x'.repeat(64), 'ж'.repeat(32), 'a\0b', 7, null]],
     ['create', 'excludeTables', ['users', {}, [''], [7], ['a\0b'], ['x'.repeat(128)], new Array(1001).fill('x')]],
-    ['create', 'note', [7, null, 'a\0b', 'x'.repeat(1001)]],
+    ['create', 'note', [7, null, 'a\0b', 'e\u0301'.repeat(501), 'x'.repeat(1001)]],
     ['create', 'actor', [7, 'a\0b', 'x'.repeat(201)]],
     ['create', 'signal', [{}, 'x']],
     ['create', 'onProgress', [{}, 'x']],

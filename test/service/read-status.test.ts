@@ -124,6 +124,7 @@ t.test('the newest snapshots are listed in pages, or for one schema', async (t) 
   }
   t.strictSame(await page({ limit: 2 }), [['Zoo', 'aa'], 'aa'])
   t.strictSame(await page({ limit: 2, after: 'aa' }), [['ab'], null])
+  t.strictSame(await page({ limit: 1, after: '' }), [['Zoo'], 'Zoo'])
   t.strictSame(await page({ limit: 3 }), [['Zoo', 'aa', 'ab'], null])
   t.strictSame(await page({ schema: 'ab' }), [['ab'], null])
   for (const query of [{ limit: 0 }, { after: 5 }, { schemas: 'x' }]) {

@@ -16,7 +16,8 @@ export const isFaithful = (encoding: string): boolean => !unfaithfulEncodings.ha
 
 /**
  * Text that such a database changes without an error: EUC_JP returns U+FFE4 for U+00A6. Text that the other two
- * encodings change can not be converted back at all. The test "text that EUC_JP …" fails when there is more.
+ * encodings change can not be converted back at all. The test "a restore of the only character that EUC_JP
+ * stores as another one fails, and names its table" fails when there is more.
  */
 const changedText = new Map([['EUC_JP', Buffer.from('\u00a6')]])
 

@@ -94,7 +94,10 @@ function sslOf (options: ConnectionOptions): unknown {
   return typeof ssl === 'object' && ssl !== null ? checked(ssl, "option 'connection.ssl'") : ssl
 }
 
-/** The same pool with this encryption. postgres.js reads `ssl` once, when it creates its connections. */
+/**
+ * The same pool with this encryption. postgres.js reads `ssl` once, when it creates its connections. The replaced pool
+ * has opened none yet, so it needs no end().
+ */
 function encrypted (sql: Sql, ssl: unknown, isExplicit: boolean): Sql {
   const given = parsedOptions(sql)
   // A Unix-domain socket is not encrypted in any mode (manual, 34.19.1)

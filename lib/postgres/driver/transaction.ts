@@ -94,13 +94,16 @@ async function attemptTransaction<T> (
   connection.transaction = begun
   begun.catch(() => { connection.lost = true })
 
-  const ended = await settle(orAborted(begun, signal, () => {
+  const over = new AbortController()
+  const ended = await settle(orAborted(begun, signal, over.signal, () => {
     if (working === undefined) return true
     canceller.cancel()
     return false
   }))
-  // A loss may be reported while `work` does something else: it must not continue after this has returned
+  // A loss may be reported while `work` does something else: it must not continue after this has returned. Until then
+  // an abort still cancels on the server, where the backend may not have noticed the loss
   const worked = working === undefined ? undefined : await settle(working)
+  over.abort()
   if (ended.ok) return ended.value as T
   if (worked?.ok === false) throw worked.error
   if (committing && mode.endsWith('READ WRITE') && isConnectionLoss(ended.error)) {
@@ -118,16 +121,13 @@ async function perform<T> (raw: TransactionSql, connection: Connection, work: Wo
 
 /**
  * Settles as `begun` does, or rejects when `signal` aborts and `rejects` returns true: waiting for a connection of a
- * busy pool may take long.
+ * busy pool may take long. Listens to `signal` until `over` aborts.
  */
-async function orAborted<T> (begun: Promise<T>, signal: AbortSignal | undefined, rejects: () => boolean): Promise<T> {
-  const over = new AbortController()
+async function orAborted<T> (
+  begun: Promise<T>, signal: AbortSignal | undefined, over: AbortSignal, rejects: () => boolean
+): Promise<T> {
   const aborted = new Promise<never>((_resolve, reject) => {
-    signal?.addEventListener('abort', () => { if (rejects()) reject(signal.reason) }, { signal: over.signal })
+    signal?.addEventListener('abort', () => { if (rejects()) reject(signal.reason) }, { signal: over })
   })
-  try {
-    return await Promise.race([begun, aborted])
-  } finally {
-    over.abort()
-  }
+  return await Promise.race([begun, aborted])
 }
