@@ -59,7 +59,8 @@ if (process.platform === 'win32') {
         await until(async () => {
           const { progress } = (await service.call('GET', `/${id}`))?.body as { progress?: { phase: string } }
           return progress?.phase === 'load'
-        })
+          // The log reports the phase for a second or less
+        }, { everyMs: 1 })
         return { answer }
       })
       const found = await place.sql`SELECT status, restore ->> 'status' AS restore FROM backup_logs WHERE id = ${id}`
