@@ -8,17 +8,21 @@ import type { Transaction } from './driver/transaction.ts'
 
 /*
  * Lock order. Each kind of transaction takes its locks in this order. A transaction never waits for a lock that is
- * "tried": when another session holds it, the transaction fails or skips what the lock protects. So no two of these
- * transactions can deadlock with each other.
+ * "tried": when another session holds it, the transaction fails or skips what the lock protects, except where a comment
+ * says otherwise. So two of these transactions do not deadlock with each other, with one exception below.
  *
+ *   listing    1. schemaKey: tried, in the transaction that lists the tables of a backup
  *   backup     1. tables: ACCESS SHARE, all in one statement, with a timeout and retries
  *              2. schemaKey: tried
+ *              3. sequences: ACCESS SHARE, to read their values
  *   restore    1. schemaKey: tried
  *              2. backupKey of the snapshot and of its pre_restore snapshot: tried, shared
  *              3. tables, and those at the other end of their foreign keys: ACCESS EXCLUSIVE, all in one statement,
  *                 with a timeout and retries
- *              4. sequences of these tables: after the tables, since applications lock a table and then its sequence
- *              5. rows of the log: the snapshot's, then the newest first
+ *              4. the sequences to change: after the tables, since applications lock a table and then its sequence
+ *              5. referenced tables that the role cannot lock: by ADD FOREIGN KEY, with a lock_timeout. This breaks
+ *                 the order, so it may end in a timeout
+ *              6. rows of the log: the snapshot's, then the newest first
  *   import     1. backupKey: tried
  *   removal    1. retentionKey: waits for another removal in the schema
  *              2. backupKey of each backup to remove: tried, so that a backup in use stays
