@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const given = process.argv.slice(2)
 const files = given.some((arg) => arg.includes('faults/')) ? [] : ['faults']
-const tap = ['node', `${here}run-tap.js`, '--reporter=terse', '--timeout=900', ...files, ...given]
+const tap = ['node', `${here}run-tap.js`, '--reporter=terse', '--jobs=2', '--timeout=1500', ...files, ...given]
 const { status } = spawnSync(process.execPath, [`${here}with-postgres.js`, '--', ...tap], {
   stdio: 'inherit',
   env: { ...process.env, TEST_FAULTS: 'long' }
