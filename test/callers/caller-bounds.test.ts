@@ -8,7 +8,7 @@ import type { Backup, BackupOptions } from '../../types/index.ts'
 import { testSchema } from '../support/database.ts'
 import { createShop, type Place, useEngine, usePlace } from '../support/engine.ts'
 import { createManualClock } from '../support/manual-clock.ts'
-import { createGate, storageWith } from '../support/storage-double.ts'
+import { createGate, storageBehind } from '../support/storage-double.ts'
 
 const unknownId = '00000000-0000-4000-8000-000000000000'
 const base = '/admin/backup'
@@ -159,12 +159,7 @@ t.test('the status contains only schemas that the caller may see', async (t) => 
   const { place, a } = await useTenants(t)
   const gate = createGate()
   const other = useEngine(t, place, {
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        await gate.pass()
-        await storage.publish(spoolPath, name)
-      }
-    })
+    storage: storageBehind(place.directory, gate)
   })
   const engine = useEngine(t, place, {
     schemas: (name) => name === 'tenant_a', schema: 'tenant_a', logSchema: testSchema

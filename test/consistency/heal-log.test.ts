@@ -7,7 +7,7 @@ import { isMarkerName } from '../../lib/storage/marker.ts'
 import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { untilBlocked } from '../support/backends.ts'
 import { until } from '../support/until.ts'
-import { createGate, storageWith } from '../support/storage-double.ts'
+import { createGate, storageBehind } from '../support/storage-double.ts'
 import { testSchema, type TestScope } from '../support/database.ts'
 
 /** All files except markers. */
@@ -66,12 +66,7 @@ t.test('healing does not touch a run in progress in another engine', async (t) =
   await createShop(place, 'tenant')
   const gate = createGate()
   const alive = useEngine(t, place, {
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        await gate.pass()
-        await storage.publish(spoolPath, name)
-      }
-    })
+    storage: storageBehind(place.directory, gate)
   })
   const { backup, finished } = await alive.beginCreate()
   await gate.reached

@@ -50,10 +50,14 @@ t.test('url.js keeps running, and its printed commands work', async (t) => {
 t.test('own-sql.js takes a snapshot by code', async (t) => {
   const { example } = await start(t, 'own-sql.js')
   t.equal(await example.ended, 0)
-  t.match(
-    example.output(),
-    /^started .*\ncompleted .*: 1 tables, 2 rows, \d+ bytes in \d+ ms\nchecksum +sha256:[0-9a-f]{64}\nmanifest +\{"manifest":.*…\nheld .*\n$/
-  )
+  const lines = [
+    '^started .*',
+    'completed .*: 1 tables, 2 rows, \\d+ bytes in \\d+ ms',
+    'checksum +sha256:[0-9a-f]{64}',
+    'manifest +\\{"manifest":.*…',
+    'held .*\n$'
+  ]
+  t.match(example.output(), new RegExp(lines.join('\n')))
 })
 
 t.test('schedule.js keeps running and prints the time of the next backup', async (t) => {
@@ -70,10 +74,13 @@ t.test('tenants.js restores one tenant into another and removes its schemas', as
   const { example, sql } = await start(t, 'tenants.js')
   t.equal(await example.ended, 0)
   const output = example.output()
-  t.match(
-    output,
-    /^snapshot of example_tenant_acme: 3 rows\nrefused: .*example_backups.*\nplan for example_tenant_zebra: invoices 5 → 3\nrestored 3 rows;/
-  )
+  const lines = [
+    '^snapshot of example_tenant_acme: 3 rows',
+    'refused: .*example_backups.*',
+    'plan for example_tenant_zebra: invoices 5 → 3',
+    'restored 3 rows;'
+  ]
+  t.match(output, new RegExp(lines.join('\n')))
   t.equal(output.match(/example_tenant_acme no\. /g)?.length, 3)
   t.same(await sql`SELECT nspname FROM pg_namespace WHERE nspname LIKE 'example%'`, [])
 })

@@ -81,7 +81,8 @@ async function raw ({ address }: Target, ...pieces: Array<string | Buffer>): Pro
 
 const statusesOf = (answer: string): string[] =>
   [...answer.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => String(status))
-const contentDisposition = /^content-disposition: attachment; filename="([^"]+)"(?:; filename\*=UTF-8''([\w%.-]+))?\r?$/m
+const contentDisposition =
+  /^content-disposition: attachment; filename="([^"]+)"(?:; filename\*=UTF-8''([\w%.-]+))?\r?$/m
 const headersOf = (user: string): string => `Host: x\r\nAuthorization: ${user}\r\n`
 
 async function create ({ app }: Target, payload: object = {}): Promise<Backup> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Agent, request } from 'node:http'
+import { Agent, request, type ClientRequest } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
@@ -13,6 +13,12 @@ import { buildApp } from './build-app.ts'
 
 const url = '/admin/backup/import'
 const file = '{"manifest":{},"data":{}}'
+
+/** Begins an upload of two bytes, of which none is sent yet. */
+function uploadOfTwoBytes (agent: Agent, port: number): ClientRequest {
+  const headers = { 'content-type': 'application/json', 'content-length': 2 }
+  return request({ agent, host: '127.0.0.1', port, path: url, method: 'POST', headers })
+}
 
 t.test('the body is passed to import() as a stream, with the actor', async (t) => {
   const { app, engine } = await buildApp(t, { options: { actor: () => 'ada' }, server: { bodyLimit: 10 } })
@@ -138,14 +144,7 @@ t.test('a client that completes a refused upload keeps the connection, without a
   t.after(() => { agent.destroy() })
   const listeners: number[] = []
   for (let count = 0; count < 12; count++) {
-    const sending = request({
-      agent,
-      host: '127.0.0.1',
-      port,
-      path: url,
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': 2 }
-    })
+    const sending = uploadOfTwoBytes(agent, port)
     sending.write('x')
     const [response] = await once(sending, 'response')
     t.equal(response.statusCode, 422)
@@ -168,14 +167,7 @@ t.test('a client that completes an upload while the app closes does not delay it
   const { port } = app.server.address() as AddressInfo
   const agent = new Agent({ keepAlive: true })
   t.after(() => { agent.destroy() })
-  const sending = request({
-    agent,
-    host: '127.0.0.1',
-    port,
-    path: url,
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'content-length': 2 }
-  })
+  const sending = uploadOfTwoBytes(agent, port)
   sending.write('x')
   await arrived.reached
   const closing = app.close()

@@ -142,7 +142,9 @@ t.test('a table that is altered during the wait for its lock needs no further at
     t.match(await engine.get(id), { status: 'restored', restore: { status: 'completed' } }, alteration(changes))
     await other.end()
     const [backup, { preRestoreId }] = await Promise.all([creating, restoring])
-    for (const { filename } of [backup, await engine.get(preRestoreId)]) t.match(read({ ...backup, filename }), /{"id":2[,}]/)
+    for (const { filename } of [backup, await engine.get(preRestoreId)]) {
+      t.match(read({ ...backup, filename }), /{"id":2[,}]/)
+    }
     await sql`UPDATE item SET id = 2`
   }
 })

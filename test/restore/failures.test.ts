@@ -159,7 +159,8 @@ t.test('a killed service leaves the database unchanged in any phase, and its nex
     const { engine: next } = await useEngineWithFiles(t, options)
     next.start()
     await until(async () => (await next.get(id)).restore?.status === 'failed')
-    t.match(await next.get(id), { status: 'completed', available: true, restore: { status: 'failed', error: /interrupted/ } })
+    const restore = { status: 'failed', error: /interrupted/ }
+    t.match(await next.get(id), { status: 'completed', available: true, restore })
     await until(async () => (await next.status()).running.length === 0)
     const { backups } = await next.list({ status: 'completed' })
     const files = backups.map((backup) => backup.filename)
@@ -278,7 +279,8 @@ async function restoreSwapped (
 
 t.test('a file that changes between verification and load leaves the database unchanged', async (t) => {
   const value = await restoreSwapped(t, (text) => text.replace('"name":"Ada"', '"name":"Eda"'))
-  t.match(value.error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422, message: /it changed while it was read/ })
+  const message = /it changed while it was read/
+  t.match(value.error, { code: 'FST_BACKUP_SNAPSHOT_INVALID', statusCode: 422, message })
   await value.assertUnchanged()
   const row = await restoreSwapped(t, (text) => text.replace('{"id":1,"name":"Ada"},\n', ''))
   t.match(row.error, { code: 'FST_BACKUP_RESTORE_FAILED', message: /COPY stored 1 of 2 rows in table users/ })
@@ -310,7 +312,8 @@ t.test('a restore that waits for a table which another session has locked fails 
   await sql`ALTER TABLE audit_logs DROP CONSTRAINT audit_logs_user_id_fkey`
   const { id } = await engine.create()
   const before = await readState(sql)
-  const restoring = t.rejects(engine.restore(id), { code: 'FST_BACKUP_LOCK_TIMEOUT', statusCode: 409, message: /55P03/ })
+  const lockTimeout = { code: 'FST_BACKUP_LOCK_TIMEOUT', statusCode: 409, message: /55P03/ }
+  const restoring = t.rejects(engine.restore(id), lockTimeout)
   await loading.reached
   const holder = await sql.reserve()
   await holder`BEGIN`

@@ -84,8 +84,9 @@ t.test('values that do not have the type of their column fail the restore', asyn
   await rejects('a string for a number', (text) => text.replace('{"id":1,', '{"id":"one",'), invalid)
   await rejects('an object for a text', (text) => text.replace(ada, '"name":{"a":1}'), invalid)
   await rejects('an array for a text', (text) => text.replace(ada, '"name":["a"]'), invalid)
-  await rejects('a duplicate key', (text) => text.replace(ada, `${ada},${ada}`), { ...invalid, message: /users.*row 1/ })
-  await rejects('an unknown key', (text) => text.replace(ada, `${ada},"nickname":"A"`), { ...invalid, message: /users.*row 1/ })
+  const inRow1 = { ...invalid, message: /users.*row 1/ }
+  await rejects('a duplicate key', (text) => text.replace(ada, `${ada},${ada}`), inRow1)
+  await rejects('an unknown key', (text) => text.replace(ada, `${ada},"nickname":"A"`), inRow1)
   await rejects('a missing key', (text) => text.replace(`${ada},`, ''), { ...invalid, message: /users.*row 1/ })
   await rejects('NUL', (text) => text.replace(ada, '"name":"\\u0000"'), invalid)
   await rejects('a raw control character', (text) => text.replace(ada, '"name":"a\tb"'), invalid)
@@ -102,14 +103,17 @@ t.test('values that do not have the type of their column fail the restore', asyn
   await rejects('a bracket that is never closed', (text) => text.replace('{"a": 1}', '['.repeat(200_000)), invalid)
   await rejects('a number of a million digits', (text) =>
     text.replace('{"id":1,', `{"id":${'9'.repeat(1_000_000)},`), failed)
-  await rejects('a bad row in the last table', (text) => text.replace(/{"id":5}\n]\n}}/, '{"id":5},\n{"id":6.5}\n]\n}}'), failed)
+  await rejects('a bad row in the last table', (text) => {
+    return text.replace(/{"id":5}\n]\n}}/, '{"id":5},\n{"id":6.5}\n]\n}}')
+  }, failed)
   await rejects('trailing bytes', (text) => `${text}\n{}`, invalid)
   await restoresOriginal()
 })
 
 t.test('a manifest with wrong content fails the restore', async (t) => {
   const { rejects, restoresOriginal } = await useHostileFile(t)
-  await rejects('another version', (text) => text.replace('"version":1', '"version":9'), { ...invalid, message: /version/ })
+  const ofVersion = { ...invalid, message: /version/ }
+  await rejects('another version', (text) => text.replace('"version":1', '"version":9'), ofVersion)
   await rejects('no id', (text) => text.replace('"id":', '"di":'), invalid)
   await rejects('the same table twice', (text) => text.replace(/("tables":\[)({.*?\]})/, '$1$2,$2'), invalid)
   await rejects('__proto__', (text) => text.replace('"version":1', '"__proto__":{"id":"x"},"version":1'), invalid)

@@ -5,11 +5,11 @@ import { useEngineWithFiles } from '../support/engine.ts'
 import { createPool } from '../../lib/postgres/driver/connection.ts'
 import { inTransaction } from '../../lib/postgres/driver/transaction.ts'
 import { readServer } from '../../lib/postgres/catalog/server.ts'
-import type { CatalogRelation } from '../../lib/postgres/catalog/tables.ts'
 import { restoreProblems } from '../../lib/restore/restore-problems.ts'
 import type { RestoreScope } from '../../lib/restore/restore-scope.ts'
 import { readState, sameDatabase } from './database-state.ts'
 import { rejectionOf } from './rejection.ts'
+import { catalogRelation } from './catalog-relation.ts'
 
 interface RejectedRestore {
   sql: postgres.Sql
@@ -170,19 +170,7 @@ t.test('a restore is rejected if it needs more locks than the server has room fo
   const pool = createPool(url)
   t.after(async () => { await pool.end() })
   await inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
-    const table: CatalogRelation = {
-      oid: '1',
-      schema: testSchema,
-      name: 'many',
-      kind: 'r',
-      filenode: null,
-      currentFilenode: null,
-      owned: true,
-      selectable: true,
-      hidesRows: false,
-      forcesRowSecurity: false,
-      generates: []
-    }
+    const table = catalogRelation('1', testSchema, 'many')
     const scope: RestoreScope = {
       tables: [],
       untouched: [],

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { catalogRelation } from './catalog-relation.ts'
 import type { CatalogColumn, CatalogTable } from '../../lib/postgres/catalog/tables.ts'
 import type { TableRef } from '../../lib/postgres/identifiers.ts'
 import { driftSummary, newColumnWarnings, partitionWarnings, planTables } from '../../lib/restore/restore-plan.ts'
@@ -11,19 +12,7 @@ const columnOf = (name: string, rest: Partial<CatalogColumn> = {}): CatalogColum
   ({ name, type: 'integer', baseType: integer, element: null, required: false, generated: false, ...rest })
 
 function catalogTable (name: string, columns: CatalogColumn[], partitions: string[] = []): CatalogTable {
-  const relations = [name, ...partitions].map((relation, index) => ({
-    oid: `${index}`,
-    schema: 'public',
-    name: relation,
-    kind: 'r' as const,
-    filenode: null,
-    currentFilenode: null,
-    owned: true,
-    selectable: true,
-    hidesRows: false,
-    forcesRowSecurity: false,
-    generates: []
-  }))
+  const relations = [name, ...partitions].map((relation, index) => catalogRelation(`${index}`, 'public', relation))
   return { name, columns, relations }
 }
 

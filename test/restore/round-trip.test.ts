@@ -80,7 +80,10 @@ t.test('a sequence in another schema than the table that uses it is saved and re
     INSERT INTO counted DEFAULT VALUES`)
   const { engine, read } = await useEngineWithFiles(t, { connection: url })
   const backup = await engine.create()
-  t.match(read(backup), /"sequences":\[{"name":"shared","schema":"counters","ownedBy":null,"lastValue":"-4","isCalled":true}\]/)
+  t.match(
+    read(backup),
+    /"sequences":\[{"name":"shared","schema":"counters","ownedBy":null,"lastValue":"-4","isCalled":true}\]/
+  )
   await sql`INSERT INTO counted DEFAULT VALUES`
   await sql`SELECT nextval('counters.alien')`
   await engine.restore(backup.id)

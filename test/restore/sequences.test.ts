@@ -171,7 +171,10 @@ t.test('a plan warns of a sequence in a schema that the caller may not change, i
   const { ok, sequences, warnings } = await engine.plan(id)
   t.strictSame({ ok, sequences }, { ok: true, sequences: [] })
   t.equal(warnings.length, 1)
-  t.match(warnings[0], /^the sequence a_far\.users_id_seq is in a schema that .* may not change, so it is not set to 2 /)
+  t.match(
+    warnings[0],
+    /^the sequence a_far\.users_id_seq is in a schema that .* may not change, so it is not set to 2 /
+  )
   await engine.restore(id)
   t.equal(await nextOf(place, 'a_far.users_id_seq'), 1)
 })

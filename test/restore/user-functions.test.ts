@@ -56,7 +56,9 @@ t.test('generated values that differ from the snapshot fail a restore that does 
   const { id } = await engine.create()
   const damaged = await readState(sql)
   await t.rejects(engine.restore(id), {
-    code: 'FST_BACKUP_RESTORE_FAILED', message: /the generated column price of table item would have other values .* accept the new values with allowSchemaDrift/
+    code: 'FST_BACKUP_RESTORE_FAILED',
+    message: new RegExp('the generated column price of table item would have other values .* ' +
+      'accept the new values with allowSchemaDrift')
   })
   await sameDatabase(t, sql, damaged)
   const { drift } = await engine.restore(id, { allowSchemaDrift: true })
@@ -235,7 +237,8 @@ t.test('a restore of tables whose functions read each other in a circle fails', 
   const { engine } = await useEngineWithFiles(t, { connection: url })
   const { id } = await engine.create()
   const before = await readState(sql)
-  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /of (?:a, b|a|b) read tables whose own functions read these tables in turn/ })
+  const message = /of (?:a, b|a|b) read tables whose own functions read these tables in turn/
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message })
   await sameDatabase(t, sql, before)
 })
 

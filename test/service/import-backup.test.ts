@@ -8,7 +8,7 @@ import { until } from '../support/until.ts'
 import { testSchema } from '../support/database.ts'
 import { matchEach } from '../support/match-each.ts'
 import { eventNames, type Place, useEngine, usePlace } from '../support/engine.ts'
-import { createGate, storageWith } from '../support/storage-double.ts'
+import { createGate, storageBehind, storageWith } from '../support/storage-double.ts'
 import { type Link, useTcpProxy } from '../support/tcp-proxy.ts'
 
 /** A snapshot of another service. */
@@ -172,12 +172,7 @@ t.test('healing leaves an import that is being published, and fails one whose pr
   const { bytes } = await snapshotFile(await usePlace(t))
   const place = await usePlace(t)
   const publishing = createGate()
-  const storage = storageWith(place.directory, {
-    async publish (storage, spoolPath, name) {
-      await publishing.pass()
-      await storage.publish(spoolPath, name)
-    }
-  })
+  const storage = storageBehind(place.directory, publishing)
   const engine = useEngine(t, place, { storage })
   const importing = engine.import(Readable.from([bytes]))
   await publishing.reached

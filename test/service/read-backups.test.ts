@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Backup, ListQuery } from '../../types/index.ts'
 import { createShop, useEngine, usePlace } from '../support/engine.ts'
-import { createGate, storageWith } from '../support/storage-double.ts'
+import { createGate, storageBehind, storageWith } from '../support/storage-double.ts'
 import { testSchema } from '../support/database.ts'
 import { matchEach } from '../support/match-each.ts'
 import { until } from '../support/until.ts'
@@ -142,12 +142,7 @@ t.test('every replica sees the progress of a run', async (t) => {
   let now = Date.now()
   const gate = createGate()
   const engine = useEngine(t, place, {
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        await gate.pass()
-        await storage.publish(spoolPath, name)
-      }
-    })
+    storage: storageBehind(place.directory, gate)
   }, { now: () => new Date(now), wait: async () => {} })
   // The log is updated once a second, so the clock advances with the first report
   const { backup, finished } = await engine.beginCreate({ onProgress () { now += 1000 } })

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import type { Progress } from '../../types/index.ts'
 import { connectionOf, createShop, eventNames, type Place, useEngine, usePlace } from '../support/engine.ts'
-import { createGate, storageHoldingSecond, storageWith } from '../support/storage-double.ts'
+import { createGate, storageBehind, storageHoldingSecond, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { testSchema } from '../support/database.ts'
 import { matchEach } from '../support/match-each.ts'
@@ -383,12 +383,7 @@ t.test('the file disappears during a restore, or cannot be read', async (t) => {
 t.test('a failed or running backup cannot be restored', async (t) => {
   const place = await usePlace(t)
   const publishing = createGate()
-  const storage = storageWith(place.directory, {
-    async publish (storage, spoolPath, name) {
-      await publishing.pass()
-      await storage.publish(spoolPath, name)
-    }
-  })
+  const storage = storageBehind(place.directory, publishing)
   const engine = useEngine(t, place, { storage })
   const { backup: { id }, finished } = await engine.beginCreate()
   await publishing.reached
@@ -415,7 +410,8 @@ t.test('a restore fails when its pre_restore snapshot cannot be written', async 
   const { id } = await engine.create()
   await t.rejects(engine.restore(id), { code: 'FST_BACKUP_STORAGE_FULL', statusCode: 507 })
   matchEach(t, (await engine.list()).backups, [
-    { status: 'failed', trigger: 'pre_restore', error: /full/ }, { id, restore: { status: 'failed', preRestoreId: null } }
+    { status: 'failed', trigger: 'pre_restore', error: /full/ },
+    { id, restore: { status: 'failed', preRestoreId: null } }
   ])
   t.strictSame(await contentOf(place), before)
 })

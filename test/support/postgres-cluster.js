@@ -177,7 +177,8 @@ function environment () {
 
 /** @param {Record<string, string | number | boolean>} settings */
 function format (settings) {
-  return Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replace(/['\\]/g, '$&$&')}'\n`).join('')
+  const quote = (/** @type {string} */ text) => `'${text.replace(/['\\]/g, '$&$&')}'`
+  return Object.entries(settings).map(([name, value]) => `${name} = ${quote(String(value))}\n`).join('')
 }
 
 /** @returns {Promise<number>} */

@@ -24,6 +24,14 @@ export function storageWith (directory: string, changes: StorageChanges): Snapsh
   }
 }
 
+/** A storage that publishes files only when the gate is open. */
+export const storageBehind = (directory: string, gate: Pick<Gate, 'pass'>): SnapshotStorage => storageWith(directory, {
+  async publish (storage, spoolPath, name) {
+    await gate.pass()
+    await storage.publish(spoolPath, name)
+  }
+})
+
 /**
  * A storage that publishes the second file only when the gate is open. With one backup and one restore, that file is
  * the pre_restore snapshot, and the tables are locked meanwhile.

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { readFile, rename } from 'node:fs/promises'
@@ -11,7 +10,6 @@ import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/
 import type { RestoreJob } from '../../lib/restore/restore-job.ts'
 import type { RestoredSnapshot } from '../../lib/restore/restore-snapshot.ts'
 import type { ReadSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
-import type { SnapshotJob } from '../../lib/backup/take-snapshot.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from '../../lib/worker/messages.ts'
 import { performRun } from '../../lib/worker/perform-run.ts'
 import { fromPortable, toPortable } from '../../lib/worker/portable-error.ts'
@@ -20,6 +18,7 @@ import type { Progress } from '../../types/index.ts'
 import { locksLeft, untilBlocked } from '../support/backends.ts'
 import { connectionOf, type Place, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
+import { snapshotJob } from './snapshot-job.ts'
 
 type Answers = Partial<Record<Question, (value: unknown, port: MessagePort) => unknown>>
 
@@ -68,20 +67,6 @@ const tablesOf = (played: Played): Array<[name: string, rows: number]> =>
 function abort (port: MessagePort): void {
   const message: ToWorker = { type: 'abort', reason: toPortable(new Aborted('by the test')) }
   port.postMessage(message)
-}
-
-function snapshotJob ({ directory }: Place, id: string = randomUUID()): SnapshotJob & { spoolPath: string } {
-  return {
-    id,
-    schema: testSchema,
-    trigger: 'manual',
-    note: null,
-    partial: false,
-    createdAt: '2026-11-22T17:45:00.123Z',
-    spoolPath: join(directory, id),
-    excludeTables: [],
-    logTable: { schema: testSchema, name: 'backup_logs' }
-  }
 }
 
 function restoreJob (place: Place, id: string): RestoreJob {

@@ -7,7 +7,7 @@ import { RestoreUncertain, WorkerFailed } from '../../lib/errors.ts'
 import { locksLeft } from '../support/backends.ts'
 import { until } from '../support/until.ts'
 import { eventNames, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
-import { createGate, storageWith } from '../support/storage-double.ts'
+import { createGate, storageBehind, storageWith } from '../support/storage-double.ts'
 import { type Failure, failingWorker } from '../support/worker.ts'
 
 /** All rows of the shop. */
@@ -83,12 +83,7 @@ t.test('a worker that can not start makes its backup fail', async (t) => {
 t.test('a backup completes even if its worker dies while the file is being published', async (t) => {
   const place = await usePlace(t)
   const publishing = createGate()
-  const storage = storageWith(place.directory, {
-    async publish (storage, spoolPath, name) {
-      await publishing.pass()
-      await storage.publish(spoolPath, name)
-    }
-  })
+  const storage = storageBehind(place.directory, publishing)
   const engine = useEngine(
     t,
     place,

@@ -12,8 +12,8 @@ import { everyConnection, locksLeft, untilBlocked } from '../support/backends.ts
 import { until } from '../support/until.ts'
 import { connectionOf, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { storageWith } from '../support/storage-double.ts'
-import { testSchema } from '../support/database.ts'
 import { builtWorker } from '../support/worker.ts'
+import { snapshotJob } from './snapshot-job.ts'
 
 /** Status and error of each backup in the log. */
 const outcomesOf = async (engine: TestEngine): Promise<Array<[string, string | null]>> =>
@@ -157,23 +157,11 @@ t.test('an error that a hook throws in the main thread is returned as the same o
   }
 })
 
-async function useJob ({ url, directory }: Place): Promise<{ settings: PoolSettings, job: SnapshotJob }> {
-  const pool = createPool(url)
+async function useJob (place: Place): Promise<{ settings: PoolSettings, job: SnapshotJob }> {
+  const pool = createPool(place.url)
   const settings = poolSettings(pool) as PoolSettings
   await pool.end()
-  const id = '00000000-0000-4000-8000-000000000000'
-  const job = {
-    id,
-    schema: testSchema,
-    trigger: 'manual' as const,
-    note: null,
-    partial: false,
-    createdAt: '2026-11-22T17:45:00.123Z',
-    spoolPath: join(directory, id),
-    excludeTables: [],
-    logTable: { schema: testSchema, name: 'backup_logs' }
-  }
-  return { settings, job }
+  return { settings, job: snapshotJob(place, '00000000-0000-4000-8000-000000000000') }
 }
 
 t.test('a run that was aborted before it began starts no worker', async (t) => {
