@@ -10,7 +10,7 @@ export default [
   ...neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() }),
   {
     rules: {
-      '@stylistic/max-len': ['error', { code: 120, ignoreRegExpLiterals: true }],
+      '@stylistic/max-len': ['error', { code: 120 }],
       'max-lines-per-function': ['error', { max: 40, skipComments: true, skipBlankLines: true }]
     }
   },

@@ -40,7 +40,7 @@ try {
   await sql.end()
 }
 
-/** Nobody may use the routes of this example. */
+/** Refuses every request to the routes of this example. */
 async function refuseAll () {
   throw Object.assign(new Error('By code only'), { statusCode: 403 })
 }

@@ -36,7 +36,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => app.close
 const { nextRunAt, newest } = await app.backup.status()
 console.log(`The newest snapshot: ${newest[0]?.finishedAt ?? 'none yet'}. The next backup: ${nextRunAt}`)
 
-/** Nobody may use the routes of this example. */
+/** Refuses every request to the routes of this example. */
 async function refuseAll () {
   throw Object.assign(new Error('By code only'), { statusCode: 403 })
 }

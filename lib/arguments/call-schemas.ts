@@ -26,10 +26,10 @@ export const ActorSchema = Type.String({ maxLength: limits.actor, pattern: witho
 export const IdParams = Type.Object({ id: BackupIdSchema }, strict)
 
 /** For routes without a query, so that an argument in the query instead of the body is an error and not ignored. */
-export const NoQuery = Type.Object({}, strict)
+export const EmptyQuery = Type.Object({}, strict)
 
 /** For routes without a body. */
-export const NoBody = Type.Object({}, strict)
+export const EmptyBody = Type.Object({}, strict)
 
 export const ListArguments = Type.Object({
   schema: Type.Optional(SchemaName),

@@ -97,7 +97,8 @@ export function isConnectionLoss (error: unknown): boolean {
  * help.
  */
 const isTlsCode = (code: string): boolean =>
-  /^ERR_(?:TLS|SSL|OSSL)_|CERT|SIGNATURE|_CRL$|^CRL_|_KEY$|^(?:INVALID_CA|PATH_LENGTH_EXCEEDED|INVALID_PURPOSE|HOSTNAME_MISMATCH)$/.test(code)
+  /^ERR_(?:TLS|SSL|OSSL)_|CERT|SIGNATURE|_CRL$|^CRL_|_KEY$/.test(code) ||
+  ['INVALID_CA', 'PATH_LENGTH_EXCEEDED', 'INVALID_PURPOSE', 'HOSTNAME_MISMATCH'].includes(code)
 
 /** By the code: the fault, and how to correct it. */
 const tlsAdvice: Array<[RegExp, string]> = [
@@ -116,7 +117,9 @@ function insecure (code: string): Error {
 }
 
 /** A server without TLS closes the connection during the handshake, and the only error code is ECONNRESET. */
-const isBrokenHandshake = (error: unknown): boolean => /before secure TLS connection/.test(text(fields(error).message) ?? '')
+const isBrokenHandshake = (error: unknown): boolean => /before secure TLS connection/.test(messageOf(error))
+
+const messageOf = (error: unknown): string => text(fields(error).message) ?? ''
 
 function unavailable (error: unknown): Error {
   const code = String(sqlState(error))
@@ -150,7 +153,7 @@ export const isCanceled = (error: unknown): boolean => sqlState(error) === query
  * such as Citus use for many errors. The server never translates these messages.
  */
 export const isVanished = (error: unknown): boolean => vanishedStates.has(sqlState(error) ?? '') ||
-  (sqlState(error) === internalError && /^(cache lookup failed|could not open relation)/.test(text(fields(error).message) ?? ''))
+  (sqlState(error) === internalError && /^(cache lookup failed|could not open relation)/.test(messageOf(error)))
 
 export const isReadOnly = (error: unknown): boolean => sqlState(error) === readOnly
 

@@ -1,6 +1,6 @@
 import { BackupSchema } from '../../../types/index.ts'
 import { response, refusals } from '../response-schemas.ts'
-import { CreateArguments, NoQuery } from '../../arguments/call-schemas.ts'
+import { CreateArguments, EmptyQuery } from '../../arguments/call-schemas.ts'
 import { prefersAsync } from '../prefer-header.ts'
 import {
   callerOf, collectionAddresses, locationOf, longRoute, type RouteContext, type Scope
@@ -12,7 +12,7 @@ const schema = {
   summary: 'Take a snapshot',
   description: 'Responds when the snapshot is completed, or immediately with `Prefer: respond-async`. A client that ' +
     'disconnects does not abort the run.',
-  querystring: NoQuery,
+  querystring: EmptyQuery,
   body: CreateArguments,
   response: {
     201: response('The finished backup; Location contains its address', BackupSchema),

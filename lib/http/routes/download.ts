@@ -8,7 +8,7 @@ import type { BackupCalls } from '../../service/backup-engine.ts'
 import { response, empty, refusals, RefusalSchema } from '../response-schemas.ts'
 import { parseRange } from '../byte-range.ts'
 import { sendError } from '../error-response.ts'
-import { IdParams, NoQuery } from '../../arguments/call-schemas.ts'
+import { IdParams, EmptyQuery } from '../../arguments/call-schemas.ts'
 import { requireLength } from '../require-length.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
@@ -20,7 +20,7 @@ const schema = {
   summary: 'Download a snapshot file',
   description: 'Supports a single Range, If-Range and If-None-Match.',
   params: IdParams,
-  querystring: NoQuery,
+  querystring: EmptyQuery,
   response: {
     200: response('The file', FileBytes),
     206: response('The part that Range requests', FileBytes),

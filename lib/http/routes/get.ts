@@ -1,6 +1,6 @@
 import { BackupSchema } from '../../../types/index.ts'
 import { response, refusals } from '../response-schemas.ts'
-import { IdParams, NoQuery } from '../../arguments/call-schemas.ts'
+import { IdParams, EmptyQuery } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
 const schema = {
@@ -8,7 +8,7 @@ const schema = {
   tags: ['backup'],
   summary: 'Show one backup, with its progress while it runs',
   params: IdParams,
-  querystring: NoQuery,
+  querystring: EmptyQuery,
   response: {
     200: response('The backup', BackupSchema),
     ...refusals.always,

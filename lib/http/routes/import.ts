@@ -5,7 +5,7 @@ import { Type } from 'typebox'
 import { BackupSchema } from '../../../types/index.ts'
 import { Aborted, ImportEncoded } from '../../errors.ts'
 import { response, refusals } from '../response-schemas.ts'
-import { NoQuery } from '../../arguments/call-schemas.ts'
+import { EmptyQuery } from '../../arguments/call-schemas.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
 import { compileValidator } from '../validation.ts'
 
@@ -15,7 +15,7 @@ const schema = {
   summary: 'Import a snapshot file',
   description: 'The body is the file as it was downloaded, of any size. It is checked while it arrives, and kept ' +
     'only if it is complete and valid.',
-  querystring: NoQuery,
+  querystring: EmptyQuery,
   body: Type.Unsafe<unknown>({ type: 'object', description: 'A snapshot file' }),
   response: {
     201: response('The backup, with a new id; Location contains its address', BackupSchema),

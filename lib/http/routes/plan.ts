@@ -1,6 +1,6 @@
 import { RestorePlanSchema } from '../../../types/index.ts'
 import { response, refusals } from '../response-schemas.ts'
-import { IdParams, NoQuery, PlanArguments } from '../../arguments/call-schemas.ts'
+import { IdParams, EmptyQuery, PlanArguments } from '../../arguments/call-schemas.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
 const schema = {
@@ -9,7 +9,7 @@ const schema = {
   summary: 'Plan a restore',
   description: 'Shows what a restore would do. Changes nothing, and is allowed even when restores are disabled.',
   params: IdParams,
-  querystring: NoQuery,
+  querystring: EmptyQuery,
   body: PlanArguments,
   response: {
     200: response('The plan', RestorePlanSchema),

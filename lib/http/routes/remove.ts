@@ -1,5 +1,5 @@
 import { empty, refusals } from '../response-schemas.ts'
-import { IdParams, NoQuery } from '../../arguments/call-schemas.ts'
+import { IdParams, EmptyQuery } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
 const schema = {
@@ -7,7 +7,7 @@ const schema = {
   tags: ['backup'],
   summary: 'Delete a backup: its snapshot file and its log row',
   params: IdParams,
-  querystring: NoQuery,
+  querystring: EmptyQuery,
   response: {
     204: empty('Deleted'),
     ...refusals.always,

@@ -1,7 +1,7 @@
 import { BackupSchema, RestoreResultSchema } from '../../../types/index.ts'
 import { RestoreNotAllowed } from '../../errors.ts'
 import { response, refusals } from '../response-schemas.ts'
-import { IdParams, NoQuery, RestoreArguments } from '../../arguments/call-schemas.ts'
+import { IdParams, EmptyQuery, RestoreArguments } from '../../arguments/call-schemas.ts'
 import { prefersAsync } from '../prefer-header.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
@@ -13,7 +13,7 @@ const schema = {
     'when the restore is finished, or immediately with `Prefer: respond-async`; in that case `restore` of the backup ' +
     'contains the outcome. A client that disconnects does not abort the run.',
   params: IdParams,
-  querystring: NoQuery,
+  querystring: EmptyQuery,
   body: RestoreArguments,
   response: {
     200: response('What was restored', RestoreResultSchema),

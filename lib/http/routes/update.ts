@@ -1,6 +1,6 @@
 import { BackupSchema } from '../../../types/index.ts'
 import { response, refusals } from '../response-schemas.ts'
-import { IdParams, NoQuery, UpdateArguments } from '../../arguments/call-schemas.ts'
+import { IdParams, EmptyQuery, UpdateArguments } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
 const schema = {
@@ -9,7 +9,7 @@ const schema = {
   summary: 'Pin or accept a snapshot, or change its note',
   description: 'A pinned snapshot is never pruned. Unpinning and accepting require the same rights as deleting.',
   params: IdParams,
-  querystring: NoQuery,
+  querystring: EmptyQuery,
   body: UpdateArguments,
   response: {
     200: response('The updated backup', BackupSchema),

@@ -1,6 +1,6 @@
 import { VerificationSchema } from '../../../types/index.ts'
 import { response, refusals } from '../response-schemas.ts'
-import { IdParams, NoBody, NoQuery } from '../../arguments/call-schemas.ts'
+import { IdParams, EmptyBody, EmptyQuery } from '../../arguments/call-schemas.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
 const schema = {
@@ -10,8 +10,8 @@ const schema = {
   description: 'Reads the complete file and checks its structure, counts and checksums. Loads nothing into the ' +
     'database.',
   params: IdParams,
-  querystring: NoQuery,
-  body: NoBody,
+  querystring: EmptyQuery,
+  body: EmptyBody,
   response: {
     200: response('The result of the verification', VerificationSchema),
     ...refusals.always,
