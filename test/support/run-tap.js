@@ -10,7 +10,7 @@ import { findProgram } from './find-program.js'
 import { projectRoot } from './project-root.js'
 
 /** Folders and tests that take long by nature, and cover no line of the library that the others do not cover. */
-const longTests = ['examples', 'restore/copy-errors', 'restore/large-values', 'restore/server-versions']
+const longTests = ['examples', 'restore/large-values', 'restore/server-versions']
 
 const given = process.argv.slice(2)
 /** @type {string[]} */
