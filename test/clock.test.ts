@@ -65,6 +65,12 @@ t.test('a pause lasts as long as it was asked to, however early the waits end', 
   t.ok(ended)
 })
 
+t.test('a pause rejects when a wait fails', async (t) => {
+  const { now } = createManualClock('2026-11-22T10:00:00.000Z')
+  const wait = async (): Promise<void> => { throw new Error('the wait failed') }
+  await t.rejects(pause({ now, wait }, 60_000, new AbortController().signal), { message: 'the wait failed' })
+})
+
 t.test('a pause ends when the clock is set back, or the signal aborts', async (t) => {
   const clock = createManualClock('2026-11-22T10:00:00.000Z')
   const pausing = pause(clock, 60_000, new AbortController().signal)

@@ -14,11 +14,8 @@ const visibleStatus = (parameter: string): string =>
     AND (${restoredInto} ${inList(parameter)}) IS NOT TRUE THEN 'completed' ELSE status END)`
 const visibleText = (visible: string[] | null): string | null => visible === null ? null : JSON.stringify(visible)
 
-/** Null for an empty page. */
-function cursorAfter (page: LoggedBackup[]): string | null {
-  const last = page.at(-1)
-  return last === undefined ? null : encodeCursor({ ordinal: String(last.ordinal), id: last.backup.id })
-}
+const cursorAfter = ({ ordinal, backup }: LoggedBackup): string =>
+  encodeCursor({ ordinal: String(ordinal), id: backup.id })
 
 /**
  * Reads the log. Leaves out rows whose removal has begun. `visible` are the schemas that the caller may see; null for
@@ -43,7 +40,8 @@ function backupReader ({ select }: LogAccess) {
       [ofSchema, status, trigger, cursor.ordinal, cursor.id, visibleText(visible)],
       `ORDER BY ordinal DESC, id DESC LIMIT ${limit + 1}`)
       const page = backups.slice(0, limit)
-      return { backups: page, next: backups.length > limit ? cursorAfter(page) : null }
+      const last = page.at(-1)
+      return { backups: page, next: backups.length > limit && last !== undefined ? cursorAfter(last) : null }
     },
 
     /** Backups that run, and snapshots that are being restored. */

@@ -23,6 +23,6 @@ export function mayPass (failure: unknown): boolean {
 }
 
 function stateOf (failure: unknown): string {
-  if (!(failure instanceof Error) || typeof failure.cause !== 'object' || failure.cause === null) return ''
-  return 'code' in failure.cause ? String(failure.cause.code) : ''
+  const cause = failure instanceof Error ? failure.cause : undefined
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : ''
 }

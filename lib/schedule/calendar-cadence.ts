@@ -46,7 +46,7 @@ function readExpression (cron: string, timezone: string): Cron {
     if (schedule.getPattern() === undefined) throw new TypeError('a date is not a schedule')
     return schedule
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new OptionInvalid(`option 'schedule.cron' is '${cron}', which calendar mode can not read: ${reason}`)
+    const { message } = error as Error
+    throw new OptionInvalid(`option 'schedule.cron' is '${cron}', which calendar mode can not read: ${message}`)
   }
 }
