@@ -25,6 +25,7 @@ t.test('of database errors, lack of resources and cancellation may pass, even th
   }
   for (const code of ['42501', '22P05', 'XX001', '42P01']) t.notOk(mayPass(databaseError(code)), code)
   t.notOk(mayPass(new DatabaseFailed('x')))
+  t.notOk(mayPass({ code: 'FST_BACKUP_DATABASE_FAILED', cause: { code: '53100' } }), 'not an Error')
 })
 
 t.test('failures that require a change do not pass', async (t) => {
