@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import postgres from 'postgres'
 import t from 'tap'
+import { systemClock } from '../lib/clock.ts'
 import { connectionOf, createShop, eventNames, useEngine, usePlace } from './support/engine.ts'
 import { createGate, storageHoldingSecond, storageWith } from './support/storage-double.ts'
 import { useTcpProxy } from './support/tcp-proxy.ts'
@@ -48,13 +49,17 @@ t.test('healing is retried until the database is available', async (t) => {
     VALUES (${id}, ${testSchema}, 'dead.json', 'running', 'manual', now())`
   await proxy.refuse()
   const gate = createGate()
+  let isOpen = false
   const engine = useEngine(t, { ...place, url: proxy.url }, {}, {
-    now: () => new Date(), wait: async () => { await gate.pass() }
+    now: () => new Date(),
+    // Waits that begin after the database is back are real: the storage keeper waits again as soon as a wait has ended
+    wait: async (ms, signal) => { await (isOpen ? systemClock.wait(ms, signal) : gate.pass()) }
   })
   engine.start()
   await gate.reached
   t.match(await observer.get(id), { status: 'running' })
   await proxy.accept()
+  isOpen = true
   gate.open()
   await until(async () => (await observer.get(id)).status !== 'running')
   t.match(await observer.get(id), { status: 'failed', error: /interrupted/ })

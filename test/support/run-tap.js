@@ -29,6 +29,8 @@ process.argv.splice(2, given.length, ...options, ...tests.length > 0 ? ['--disab
 
 const tap = findProgram('tap')
 if (tap === undefined) throw new Error('tap is not installed; run npm install')
+const preload = new URL('without-hooks.js', import.meta.url)
+process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${preload}`.trimStart()
 // In this process, so that it gets the signals
 await import(pathToFileURL(tap).href)
 
