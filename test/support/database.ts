@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import postgres, { type Sql } from 'postgres'
+import root from 'tap'
 
 /** What a helper needs of tap's test: a place for its clean-up. */
 export interface TestScope {
@@ -25,7 +26,8 @@ export interface OwnedDatabase extends TestDatabase {
 export const testSchema = process.env.TEST_SCHEMA ?? 'public'
 
 /**
- * A database for one test on the server of TEST_DATABASE_URL, dropped after the test.
+ * A database for one test on the server of TEST_DATABASE_URL. After the test it is emptied, and serves a later test of
+ * the same file, or is dropped if something remains in it.
  * @throws when TEST_DATABASE_URL is missing: no test is skipped because there is no server
  */
 export async function useDatabase (
@@ -36,22 +38,16 @@ export async function useDatabase (
   t: TestScope,
   { owner, schema = testSchema, encoding = 'UTF8' }: { owner?: 'plain', schema?: string, encoding?: string } = {}
 ): Promise<TestDatabase | OwnedDatabase> {
-  const name = `fastify_backup_${randomBytes(8).toString('hex')}`
+  const isReusable = owner === undefined && schema === testSchema && encoding === 'UTF8'
+  const name = (isReusable ? emptyDatabases.pop() : undefined) ?? await createDatabase(schema, encoding)
   const url = urlOf(name)
-
-  // template0 allows any encoding, and no other connection can block its use
-  const admin = postgres(serverUrl(), { max: 1, onnotice: () => {} })
-  await admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING ${admin.unsafe(`'${encoding}'`)}
-    LC_COLLATE 'C' LC_CTYPE 'C'`
-  await admin`ALTER DATABASE ${admin(name)} SET search_path = ${admin(schema)}`
   const sql = postgres(url, { onnotice: () => {} })
   t.after(async () => {
     await sql.end({ timeout: 1 })
-    await admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`
-    if (owner === 'plain') await admin`DROP ROLE IF EXISTS ${admin(name)}`
-    await admin.end({ timeout: 1 })
+    if (isReusable && await emptyDatabase(url).catch(() => false)) emptyDatabases.push(name)
+    else await dropDatabase(name)
+    if (owner === 'plain') await asAdmin(async (admin) => await admin`DROP ROLE IF EXISTS ${admin(name)}`)
   })
-  if (schema !== 'public') await sql`ALTER SCHEMA public RENAME TO ${sql(schema)}`
   if (owner === undefined) return { url, sql }
 
   const password = randomBytes(16).toString('hex')
@@ -59,6 +55,76 @@ export async function useDatabase (
   await sql`ALTER DATABASE ${sql(name)} OWNER TO ${sql(name)}`
   await sql`ALTER SCHEMA ${sql(schema)} OWNER TO ${sql(name)}`
   return { url, sql, ownerUrl: urlOf(name, { user: name, password }) }
+}
+
+/** Names of the databases that tests of this process have left empty. */
+const emptyDatabases: string[] = []
+
+root.after(async () => {
+  for (const name of emptyDatabases) await dropDatabase(name)
+})
+
+async function createDatabase (schema: string, encoding: string): Promise<string> {
+  const name = `fastify_backup_${randomBytes(8).toString('hex')}`
+  await asAdmin(async (admin) => {
+    // template0 allows any encoding, and no other connection can block its use
+    await admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING ${admin.unsafe(`'${encoding}'`)}
+      LC_COLLATE 'C' LC_CTYPE 'C'`
+    await admin`ALTER DATABASE ${admin(name)} SET search_path = ${admin(schema)}`
+  })
+  if (schema !== 'public') {
+    await connected(urlOf(name), async (sql) => await sql`ALTER SCHEMA public RENAME TO ${sql(schema)}`)
+  }
+  return name
+}
+
+async function dropDatabase (name: string): Promise<void> {
+  await asAdmin(async (admin) => await admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`)
+}
+
+/** Calls a function with a connection to the server as its superuser. */
+const asAdmin = async <Result>(use: (admin: Sql) => Promise<Result>): Promise<Result> =>
+  await connected(serverUrl(), use)
+
+async function connected<Result> (url: string, use: (sql: Sql) => Promise<Result>): Promise<Result> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} })
+  try {
+    return await use(sql)
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
+/**
+ * Drops the schemas of a database, after the end of all other sessions in it, and creates the schema of the tests
+ * again.
+ * @returns whether the database is then like a new one: the catalogs contain no other object of a user, and the
+ *   privileges, settings and owner of the database are the initial ones
+ */
+async function emptyDatabase (url: string): Promise<boolean> {
+  return await connected(url, async (sql) => await sql.begin(async (sql) => {
+    await sql`SET LOCAL lock_timeout = '2s'`
+    await sql`SET LOCAL search_path = pg_catalog`
+    await sql`SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()`
+    const schemas = await sql`SELECT quote_ident(nspname) AS name FROM pg_namespace
+      WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'`
+    await sql.unsafe(`DROP SCHEMA ${schemas.map(({ name }) => String(name)).join(', ')} CASCADE;
+      CREATE SCHEMA ${testSchema} AUTHORIZATION pg_database_owner;
+      GRANT USAGE ON SCHEMA ${testSchema} TO PUBLIC`)
+    const catalogs = await sql`SELECT c.relname AS name FROM pg_class c
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid'
+      WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r' AND NOT c.relisshared`
+    const lastSystemOid = 16383
+    const objects = catalogs.map(({ name }) => `SELECT oid FROM ${name} WHERE oid > ${lastSystemOid}`)
+    const [result] = await sql.unsafe(`
+      SELECT (SELECT count(*) FROM (${objects.join(' UNION ALL ')})) = 1
+        AND d.datacl IS NULL AND d.datconnlimit = -1 AND d.datdba = 10
+        AND (SELECT array_agg(setrole || array_to_string(setconfig, ' ')) FROM pg_db_role_setting
+          WHERE setdatabase = d.oid) = '{0search_path=${testSchema}}' AS is_empty
+      FROM pg_database d WHERE d.datname = current_database()`)
+    return result?.is_empty === true
+  }))
 }
 
 function urlOf (database: string, role?: { user: string, password: string }): string {
