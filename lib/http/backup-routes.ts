@@ -30,11 +30,19 @@ const routes = [
 
 const compileSerializer = SerializerSelector()({}, {})
 
+/**
+ * The serializer of each schema. The schemas are constants, compiling all of them takes about 70 ms, and an app may
+ * register the plugin for each of its tenants.
+ */
+const serializers = new WeakMap<object, (body: unknown) => string>()
+
 /** Error bodies are not serialized by schema: an auth function that replies itself may send any body. */
-const compileUnlessError: FastifySerializerCompiler<unknown> = (route) =>
-  Number(route.httpStatus) < 400
-    ? compileSerializer({ httpStatus: 'default', ...route })
-    : (body) => JSON.stringify(body)
+const compileUnlessError: FastifySerializerCompiler<object> = (route) => {
+  if (Number(route.httpStatus) >= 400) return (body) => JSON.stringify(body)
+  const serialize = serializers.get(route.schema) ?? compileSerializer({ httpStatus: 'default', ...route })
+  serializers.set(route.schema, serialize)
+  return serialize
+}
 
 /**
  * Overrides the app's compilers, error handler and body parsers in this scope. The app may have changed them, for

@@ -38,15 +38,16 @@ export async function useDatabase (
   t: TestScope,
   { owner, schema = testSchema, encoding = 'UTF8' }: { owner?: 'plain', schema?: string, encoding?: string } = {}
 ): Promise<TestDatabase | OwnedDatabase> {
-  const isReusable = owner === undefined && schema === testSchema && encoding === 'UTF8'
+  const server = serverUrl()
+  const isReusable = server === sharedServer && owner === undefined && schema === testSchema && encoding === 'UTF8'
   const name = (isReusable ? emptyDatabases.pop() : undefined) ?? await createDatabase(schema, encoding)
   const url = urlOf(name)
   const sql = postgres(url, { onnotice: () => {} })
   t.after(async () => {
     await sql.end({ timeout: 1 })
     if (isReusable && await emptyDatabase(url).catch(() => false)) emptyDatabases.push(name)
-    else await dropDatabase(name)
-    if (owner === 'plain') await asAdmin(async (admin) => await admin`DROP ROLE IF EXISTS ${admin(name)}`)
+    else await dropDatabase(server, name)
+    if (owner === 'plain') await connected(server, async (admin) => await admin`DROP ROLE IF EXISTS ${admin(name)}`)
   })
   if (owner === undefined) return { url, sql }
 
@@ -57,16 +58,19 @@ export async function useDatabase (
   return { url, sql, ownerUrl: urlOf(name, { user: name, password }) }
 }
 
-/** Names of the databases that tests of this process have left empty. */
+/** The server of all tests; some tests set the variable to a server of their own for a while. */
+const sharedServer = process.env.TEST_DATABASE_URL
+
+/** Names of the databases of that server that tests of this process have left empty. */
 const emptyDatabases: string[] = []
 
 root.after(async () => {
-  for (const name of emptyDatabases) await dropDatabase(name)
+  for (const name of emptyDatabases) await dropDatabase(serverUrl(), name)
 })
 
 async function createDatabase (schema: string, encoding: string): Promise<string> {
   const name = `fastify_backup_${randomBytes(8).toString('hex')}`
-  await asAdmin(async (admin) => {
+  await connected(serverUrl(), async (admin) => {
     // template0 allows any encoding, and no other connection can block its use
     await admin`CREATE DATABASE ${admin(name)} TEMPLATE template0 ENCODING ${admin.unsafe(`'${encoding}'`)}
       LC_COLLATE 'C' LC_CTYPE 'C'`
@@ -78,14 +82,11 @@ async function createDatabase (schema: string, encoding: string): Promise<string
   return name
 }
 
-async function dropDatabase (name: string): Promise<void> {
-  await asAdmin(async (admin) => await admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`)
+async function dropDatabase (server: string, name: string): Promise<void> {
+  await connected(server, async (admin) => await admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`)
 }
 
-/** Calls a function with a connection to the server as its superuser. */
-const asAdmin = async <Result>(use: (admin: Sql) => Promise<Result>): Promise<Result> =>
-  await connected(serverUrl(), use)
-
+/** Calls a function with a connection of the superuser. */
 async function connected<Result> (url: string, use: (sql: Sql) => Promise<Result>): Promise<Result> {
   const sql = postgres(url, { max: 1, onnotice: () => {} })
   try {
@@ -98,8 +99,8 @@ async function connected<Result> (url: string, use: (sql: Sql) => Promise<Result
 /**
  * Drops the schemas of a database, after the end of all other sessions in it, and creates the schema of the tests
  * again.
- * @returns whether the database is then like a new one: the catalogs contain no other object of a user, and the
- *   privileges, settings and owner of the database are the initial ones
+ * @returns whether the database is then like a new one: the catalogs contain the objects of the system and no other
+ *   one, and the privileges, settings and owner of the database are the initial ones
  */
 async function emptyDatabase (url: string): Promise<boolean> {
   return await connected(url, async (sql) => await sql.begin(async (sql) => {
@@ -107,25 +108,36 @@ async function emptyDatabase (url: string): Promise<boolean> {
     await sql`SET LOCAL search_path = pg_catalog`
     await sql`SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid()`
+    const catalogs = await sql`SELECT c.relname AS name FROM pg_class c
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid'
+      WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r' AND NOT c.relisshared`
+    const objects = catalogs.map(({ name }) => `SELECT oid FROM ${name}`).join(' UNION ALL ')
+    const [before] = await sql.unsafe(countObjects(objects))
+
     const schemas = await sql`SELECT quote_ident(nspname) AS name FROM pg_namespace
       WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'`
     await sql.unsafe(`DROP SCHEMA ${schemas.map(({ name }) => String(name)).join(', ')} CASCADE;
       CREATE SCHEMA ${testSchema} AUTHORIZATION pg_database_owner;
       GRANT USAGE ON SCHEMA ${testSchema} TO PUBLIC`)
-    const catalogs = await sql`SELECT c.relname AS name FROM pg_class c
-      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid'
-      WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r' AND NOT c.relisshared`
-    const lastSystemOid = 16383
-    const objects = catalogs.map(({ name }) => `SELECT oid FROM ${name} WHERE oid > ${lastSystemOid}`)
-    const [result] = await sql.unsafe(`
-      SELECT (SELECT count(*) FROM (${objects.join(' UNION ALL ')})) = 1
-        AND d.datacl IS NULL AND d.datconnlimit = -1 AND d.datdba = 10
-        AND (SELECT array_agg(setrole || array_to_string(setconfig, ' ')) FROM pg_db_role_setting
-          WHERE setdatabase = d.oid) = '{0search_path=${testSchema}}' AS is_empty
-      FROM pg_database d WHERE d.datname = current_database()`)
-    return result?.is_empty === true
+    const [after] = await sql.unsafe(countObjects(objects))
+    const [database] = await sql`
+      SELECT datacl IS NULL AND datconnlimit = -1 AND datdba = to_regrole(quote_ident(current_user)) AND (
+          SELECT array_agg(setrole || array_to_string(setconfig, ' ')) FROM pg_db_role_setting WHERE setdatabase = d.oid
+        ) = ${[`0search_path=${testSchema}`]} AS is_initial
+      FROM pg_database d WHERE datname = current_database()`
+    // A table of an extension takes the extension with it
+    return after?.users === '1' && after.systems === before?.systems && database?.is_initial === true
   }))
 }
+
+/** Counts the objects of users, and those of the system without the schema public. */
+const countObjects = (objects: string): string => `
+  SELECT count(*) FILTER (WHERE oid >= ${firstUserOid}) AS users,
+    count(*) FILTER (WHERE oid < ${firstUserOid} AND oid <> ${publicOid}) AS systems FROM (${objects}) object`
+
+/** See https://www.postgresql.org/docs/current/system-catalog-initial-data.html#SYSTEM-CATALOG-OID-ASSIGNMENT. */
+const firstUserOid = 16384
+const publicOid = 2200
 
 function urlOf (database: string, role?: { user: string, password: string }): string {
   const url = new URL(serverUrl())
