@@ -305,14 +305,6 @@ t.test('about one row is read ahead, in any formatting and any chunks', async (t
   }
 })
 
-t.test('a row of fifty million bytes is read', async (t) => {
-  const line = `1\t${'Ada said "hi"\\\\n'.repeat(3_300_000)}\t{}\t1\n`
-  const { file, manifest } = await writeFileOf(t, [users], { users: [line, '2\tBob\t{}\t1\n'] })
-  const { copied, dataChecksum } = await read(file)
-  t.ok(copied.get('users') === `${line}2\tBob\t{}\t1\n`)
-  t.equal(dataChecksum, manifest.checksum)
-})
-
 // Damage
 
 t.test('a file that is truncated anywhere is refused', async (t) => {

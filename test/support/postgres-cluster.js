@@ -32,7 +32,10 @@ const testSettings = {
   max_connections: 200,
   fsync: false,
   full_page_writes: false,
-  synchronous_commit: false
+  synchronous_commit: false,
+  // Tests end before either is of use
+  autovacuum: false,
+  max_wal_size: '2GB'
 }
 
 /**

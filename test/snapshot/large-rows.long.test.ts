@@ -1,0 +1,18 @@
+import t from 'tap'
+import { tableOf } from './manifest.ts'
+import { chunksOf, readAll, writeFileOf } from './snapshot-file.ts'
+
+const users = tableOf('users', [
+  { name: 'id', type: 'bigint' },
+  { name: 'name', type: 'text' },
+  { name: 'tags', type: 'text[]' },
+  { name: 'profile', type: 'jsonb' }
+])
+
+t.test('a row of fifty million bytes is read', async (t) => {
+  const line = `1\t${'Ada said "hi"\\\\n'.repeat(3_300_000)}\t{}\t1\n`
+  const { file, manifest } = await writeFileOf(t, [users], { users: [line, '2\tBob\t{}\t1\n'] })
+  const { copied, dataChecksum } = await readAll(chunksOf(file, 65_536))
+  t.ok(copied.get('users') === `${line}2\tBob\t{}\t1\n`)
+  t.equal(dataChecksum, manifest.checksum)
+})
