@@ -42,5 +42,5 @@ try {
 
 /** Refuses every request to the routes of this example. */
 async function refuseAll () {
-  throw Object.assign(new Error('By code only'), { statusCode: 403 })
+  throw Object.assign(new Error('No access over HTTP'), { statusCode: 403 })
 }

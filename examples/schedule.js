@@ -38,5 +38,5 @@ console.log(`The newest snapshot: ${newest[0]?.finishedAt ?? 'none yet'}. The ne
 
 /** Refuses every request to the routes of this example. */
 async function refuseAll () {
-  throw Object.assign(new Error('By code only'), { statusCode: 403 })
+  throw Object.assign(new Error('No access over HTTP'), { statusCode: 403 })
 }

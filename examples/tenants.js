@@ -34,7 +34,7 @@ const listTenants = async () => {
   const rows = await sql`SELECT nspname FROM pg_namespace`
   return rows.map(({ nspname }) => nspname).filter(isTenant)
 }
-const refuseAll = async () => { throw Object.assign(new Error('By code only'), { statusCode: 403 }) }
+const refuseAll = async () => { throw Object.assign(new Error('No access over HTTP'), { statusCode: 403 }) }
 
 const app = Fastify()
 await app.register(backup, {
