@@ -62,12 +62,12 @@ export function checkArguments (call: keyof typeof calls, given: unknown): void 
   const schemas: Record<string, TSchema> = calls[call]
   const names = Object.keys(schemas).join(', ')
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new ArgumentInvalid(`${call}() takes an object with ${names}`)
+    throw new ArgumentInvalid(`${call}() accepts an object with ${names}`)
   }
   const values: Array<[string, unknown]> = Object.entries(given)
   for (const [name, value] of values) {
     const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined
-    if (schema === undefined) throw new ArgumentInvalid(`${call}() takes no ${name}; it takes ${names}`)
+    if (schema === undefined) throw new ArgumentInvalid(`${call}() does not accept ${name}; it accepts ${names}`)
     if (value !== undefined && !isValid(name, schema, value)) {
       throw new ArgumentInvalid(`${name} must be ${String(expectations[name])}`)
     }

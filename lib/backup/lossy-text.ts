@@ -30,4 +30,4 @@ export async function findUnfaithfulTable (
 
 /** A part of messages. */
 export const unfaithfulText = ({ encoding }: Pick<ServerFacts, 'encoding'>): string =>
-  `text that does not survive the conversion to UTF-8 and back (the database's encoding is ${encoding})`
+  `text that the conversion to UTF-8 and back changes (the database's encoding is ${encoding})`

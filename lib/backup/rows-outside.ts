@@ -10,7 +10,7 @@ import type { Transaction } from '../postgres/driver/transaction.ts'
 /** Names in one message. */
 const namesAtMost = 10
 
-/** Problems for tables with rows that a snapshot can not contain, because Citus or an extension manages them. */
+/** Problems for tables with rows that a snapshot cannot contain, because Citus or an extension manages them. */
 export async function elsewhereProblems (
   tx: Transaction, tables: CatalogTable[], server: ServerFacts
 ): Promise<string[]> {
@@ -23,13 +23,13 @@ export async function elsewhereProblems (
     ...tables.flatMap(({ name, relations }) => {
       const [first] = relations.filter(({ oid }) => managed.has(oid))
       if (first === undefined) return []
-      return [`${first.schema}.${first.name} is a table of Citus, whose nodes can not be read at one moment; ` +
+      return [`${first.schema}.${first.name} is a table of Citus, whose nodes cannot be read at one moment; ` +
         `exclude ${name}`]
     }),
     ...grouped(owned, ({ table, extension }) => `${table}\n${extension}`).map((children) => {
       const { table, extension } = children[0] as OutsideChild
       return `rows of ${table} lie in ${listed(children)}, which belong to the extension ${extension} ` +
-        `and can not be read apart from it; exclude ${table}`
+        `and cannot be read apart from it; exclude ${table}`
     })
   ]
 }

@@ -32,7 +32,7 @@ export function excludedNames (
   return names.filter((name) => isExcluded({ schema, name }) && !isLog(name))
 }
 
-/** Problems for tables whose rows can not all be read. */
+/** Problems for tables whose rows cannot all be read. */
 export function tableProblems (tables: CatalogTable[], isExcluded: (table: TableRef) => boolean): string[] {
   return tables.flatMap((table) => table.relations.flatMap((relation, index) => {
     const name = `${relation.schema}.${relation.name}`
@@ -41,9 +41,11 @@ export function tableProblems (tables: CatalogTable[], isExcluded: (table: Table
       problems.push(`${name} is a foreign table and a partition of ${table.name}; exclude ${table.name}`)
     }
     if (index > 0 && isExcluded(relation)) {
-      problems.push(`${name} is a partition of ${table.name} and can not be excluded by itself; exclude ${table.name}`)
+      problems.push(`${name} is a partition of ${table.name} and cannot be excluded by itself; exclude ${table.name}`)
     }
-    if (!relation.selectable) problems.push(`the role may not SELECT from ${name}; grant it, or exclude ${table.name}`)
+    if (!relation.selectable) {
+      problems.push(`the role lacks the SELECT privilege on ${name}; grant it, or exclude ${table.name}`)
+    }
     if (relation.hidesRows) problems.push(`row security may hide rows of ${name} from the role; it needs BYPASSRLS`)
     for (const column of relation.generates.filter(({ byFunction }) => byFunction)) {
       problems.push(`${name} generates the column ${column.name} by a function while ${table.name} does not, ` +

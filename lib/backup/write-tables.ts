@@ -44,7 +44,7 @@ export async function writeSnapshot (
 ): Promise<WrittenSnapshot> {
   const { tables, server } = content
   const changing = await findUnfaithfulTable(tx, tables, server)
-  if (changing !== undefined) throw new CannotSnapshot(`table ${changing} holds ${unfaithfulText(server)}`)
+  if (changing !== undefined) throw new CannotSnapshot(`table ${changing} contains ${unfaithfulText(server)}`)
   const manifest = describeSnapshot(identity, content, await describeSequences(tx, content.sequences, identity.schema))
   const writer = await openSnapshotWriter(identity.spoolPath, manifest)
   try {
@@ -183,11 +183,11 @@ function copyStatement ({ table: { columns }, relation: { schema, name } }: Copy
 
 function unreadable (error: unknown, { name }: CatalogTable, { encoding }: ServerFacts): Error | undefined {
   if (isUntranslatable(error)) {
-    return new CannotSnapshot(`table ${name} holds bytes that are no text in UTF-8 ` +
+    return new CannotSnapshot(`table ${name} contains bytes that are not UTF-8 text ` +
       `(the database's encoding is ${encoding})`)
   }
   if (isTooLarge(error)) {
-    return new CannotSnapshot(`table ${name} holds a row that is too large to send: as text it exceeds 1 GB ` +
+    return new CannotSnapshot(`table ${name} contains a row that is too large to send: as text it exceeds 1 GB ` +
       `(${describeWithoutMessage(error)})`)
   }
   return undefined
@@ -197,7 +197,7 @@ async function describeSequences (
   tx: Transaction, sequences: CatalogSequence[], home: string
 ): Promise<Manifest['sequences']> {
   const problems = sequences.filter(({ used, readable }) => used && !readable)
-    .map(({ schema, name }) => `the role may not SELECT from the sequence ${schema}.${name}`)
+    .map(({ schema, name }) => `the role lacks the SELECT privilege on the sequence ${schema}.${name}`)
   if (problems.length > 0) throw new CannotSnapshot(problems.join('; '))
   const stored = await readSequenceStates(tx, sequences.filter(({ readable }) => readable))
   return stored.map(({ schema, name, ownedBy, ownerSchema, lastValue, isCalled }) => ({
@@ -214,7 +214,7 @@ async function describeSequences (
 export function unreadSequences (sequences: CatalogSequence[]): string[] {
   return sequences.filter(({ used, readable }) => !used && !readable)
     .map(({ schema, name }) =>
-      `the role may not SELECT from the sequence ${schema}.${name}, so its value is not in this snapshot`)
+      `the role lacks the SELECT privilege on the sequence ${schema}.${name}, so its value is not in this snapshot`)
 }
 
 interface ProgressReports { row: CopyTarget['onRow'], end: (written: WrittenSnapshot) => void }

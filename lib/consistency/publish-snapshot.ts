@@ -90,7 +90,7 @@ async function publish (context: Context, state: State, written: WrittenSnapshot
   const { log, storage } = context
   const { id, schema, filename, trigger } = state.run
   const { manifest, sizeBytes, checksum, warnings = [], excludedTables = [] } = written
-  if (await log.expectFile(id) === undefined) throw declaredDead()
+  if (await log.expectFile(id) === undefined) throw lostRow()
   // Before `published` is set, so that a failure does not remove the file of another backup
   if (await storage.stat(filename) !== null) {
     throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
@@ -103,12 +103,12 @@ async function publish (context: Context, state: State, written: WrittenSnapshot
   await storage.publish(spoolPath(context, id), filename)
   const { totalTables: tableCount, totalRows: rowCount } = manifest
   const logged = await log.complete(id, { sizeBytes, tableCount, rowCount, checksum, warnings, rowCounts, suspect })
-  if (logged === undefined) throw declaredDead()
+  if (logged === undefined) throw lostRow()
   state.completed = { ...logged.backup, available: true, held: false }
 }
 
-const declaredDead = (): Error =>
-  new Aborted('the run was declared dead, and its row in the log was marked as failed or removed')
+const lostRow = (): Error =>
+  new Aborted('the row of the run in the log was marked as failed, or removed, while the run was in progress')
 
 async function settle (context: Context, state: State, failure: Error): Promise<void> {
   const { id } = state.run

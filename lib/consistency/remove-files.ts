@@ -38,7 +38,7 @@ export async function removeEach<T extends LoggedBackup> (
       if (!undeletable.has(id)) {
         logger.warn(
           { id, filename, reason: errorText(error) },
-          'the file of a backup can not be deleted; delete it by hand, or make it deletable'
+          'the file of a backup cannot be deleted; delete it by hand, or make it deletable'
         )
       }
       undeletable.add(id)

@@ -97,7 +97,7 @@ function checkUndeletable ({ undeletable }: Facts): Problem[] {
   const names = named(undeletable.map(({ filename }) => filename))
   return [problem(
     'file_undeletable',
-    `${undeletable.length} files of removed backups can not be deleted: ${names}; delete them by hand, or make them ` +
+    `${undeletable.length} files of removed backups cannot be deleted: ${names}; delete them by hand, or make them ` +
     'deletable',
     earliest(undeletable.map(({ since }) => new Date(since)))
   )]

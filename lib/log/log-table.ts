@@ -44,9 +44,9 @@ const migrations: Array<(table: string) => string> = [
       CHECK (status NOT IN ('completed', 'restored') OR (size_bytes IS NOT NULL AND checksum IS NOT NULL))
     );
     CREATE INDEX ON ${table} (started_at, id);
-    COMMENT ON COLUMN ${table}.slot IS 'The moment of the schedule that this run serves; a slot is claimed by one row';
+    COMMENT ON COLUMN ${table}.slot IS 'The slot of the schedule that this run belongs to; a slot is claimed by one row';
     COMMENT ON COLUMN ${table}.restore_schema IS 'Where the newest restore of this snapshot goes';
-    COMMENT ON COLUMN ${table}.has_file IS 'The storage may hold a file of this run';
+    COMMENT ON COLUMN ${table}.has_file IS 'The storage may contain a file of this run';
     COMMENT ON COLUMN ${table}.removed_at IS
       'The snapshot is being deleted: first this mark, then the file, then the row';`,
   (table) => `

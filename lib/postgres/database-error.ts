@@ -144,7 +144,7 @@ export function asReadOnly (error: unknown): unknown {
   return Object.assign(new Error('the server is in recovery'), { severity: 'ERROR', code: readOnly })
 }
 
-/** Text that can not be converted to UTF-8; a SQL_ASCII database may contain any bytes. */
+/** Text that cannot be converted to UTF-8; a SQL_ASCII database may contain any bytes. */
 export const isUntranslatable = (error: unknown): boolean => ['22021', '22P05'].includes(sqlState(error) ?? '')
 export const isCanceled = (error: unknown): boolean => sqlState(error) === queryCanceled
 
@@ -160,7 +160,7 @@ export const isReadOnly = (error: unknown): boolean => sqlState(error) === readO
 /**
  * A user's function raised it; it can choose any SQLSTATE. The routine shows this for RAISE of PL/pgSQL, the context
  * for other languages. An error that ends the session during a function has that context, too, but it is FATAL, which a
- * function can not raise.
+ * function cannot raise.
  */
 function isRaised (error: unknown): boolean {
   const { routine, where, severity } = fields(error)

@@ -24,7 +24,7 @@ export interface OrderedLoad {
  * The body of a function does not show which tables it reads, but the server counts scans. If the functions of a table
  * read a table that has no rows yet, the table is emptied and loaded again after the other one. The same applies if
  * its load failed for this reason.
- * @throws FST_BACKUP_RESTORE_FAILED when tables read each other in a circle
+ * @throws FST_BACKUP_RESTORE_FAILED when tables depend on each other in a cycle
  */
 export async function loadInOrder (
   tx: Transaction, tables: TableToRestore[], { load, empty }: OrderedLoad

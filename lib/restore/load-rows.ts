@@ -97,7 +97,7 @@ function checkingText (write: RowTarget['write'], table: string, server: ServerF
   const isChanged = createTextCheck(server.encoding)
   if (isChanged === undefined) return write
   return async (copyText) => {
-    if (isChanged(copyText)) throw new RestoreFailed(`table ${table} would hold ${unfaithfulText(server)}`)
+    if (isChanged(copyText)) throw new RestoreFailed(`table ${table} would contain ${unfaithfulText(server)}`)
     await write(copyText)
   }
 }

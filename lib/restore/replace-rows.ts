@@ -42,7 +42,7 @@ export async function replaceRows (
     await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
   })
   const changed = await findUnfaithfulTable(tx, scope.tables.map(({ table }) => table), server)
-  if (changed !== undefined) throw new RestoreFailed(`table ${changed} would hold ${unfaithfulText(server)}`)
+  if (changed !== undefined) throw new RestoreFailed(`table ${changed} would contain ${unfaithfulText(server)}`)
   await compareGenerated(tx, scope, values, context)
   await withRoleSettings(tx, withCatalogFirst(server.roleSettings), async () => { await addChecks(tx, scope.checks) })
   await withRoleSettings(tx, server.roleSettings, async () => {

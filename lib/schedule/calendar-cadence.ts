@@ -35,7 +35,7 @@ function requireZone (timezone: string): void {
     Intl.DateTimeFormat('en', { timeZone: timezone })
   } catch {
     const expected = "an IANA time zone such as 'Europe/Berlin'"
-    throw new OptionInvalid(`option 'schedule.timezone' takes ${expected}, not '${timezone}'`)
+    throw new OptionInvalid(`option 'schedule.timezone' must be ${expected}, and is '${timezone}'`)
   }
 }
 
@@ -47,6 +47,6 @@ function readExpression (cron: string, timezone: string): Cron {
     return schedule
   } catch (error) {
     const { message } = error as Error
-    throw new OptionInvalid(`option 'schedule.cron' is '${cron}', which calendar mode can not read: ${message}`)
+    throw new OptionInvalid(`option 'schedule.cron' is '${cron}', which calendar mode cannot read: ${message}`)
   }
 }

@@ -47,7 +47,7 @@ function splitFields (cron: string): Fields {
   const fields = cron.trim().split(/\s+/)
   if (fields.length !== 5) {
     const names = 'minute, hour, day of month, month, day of week'
-    throw new OptionInvalid(`option 'schedule.cron' takes five fields (${names}), not '${cron}'`)
+    throw new OptionInvalid(`option 'schedule.cron' must have five fields (${names}), and is '${cron}'`)
   }
   if (fields.some((field) => /^\*\/0+$/.test(field))) {
     throw new OptionInvalid(`option 'schedule.cron' is '${cron}', and a step of 0 matches no time; use 1 or more`)
@@ -81,6 +81,6 @@ function warningOf (fields: Fields, interval: Interval): string | null {
   if (cron === defaultCron || ignored.length === 0) return null
 
   const names = ignored.map(({ name, value }) => `${name} (${value})`).join(', ')
-  return `option 'schedule.cron' is '${cron}', which interval mode takes as ${interval.text}, ` +
+  return `option 'schedule.cron' is '${cron}', which interval mode reads as ${interval.text}, ` +
     `counted from 1970-01-01T00:00Z; ignored: ${names}; schedule.mode 'calendar' uses every field`
 }

@@ -154,7 +154,7 @@ function createService (options: ServiceOptions): Service {
       } catch (error) {
         const reason = describe(error)
         const level = notes.note(schema, slot, reason)
-        report(level, { schema, slot: new Date(slot), reason }, 'a scheduled backup did not succeed; trying again')
+        report(level, { schema, slot: new Date(slot), reason }, 'a scheduled backup did not succeed; retrying')
         queue.retryLater(schema, slot, 'retry')
       } finally {
         queue.release(schema, slot)

@@ -87,6 +87,6 @@ async function askForNames ({ list, notes, report }: SchemaQueueOptions): Promis
     return names
   }
   const { reason } = failure
-  report(notes.note('', 0, reason), { reason }, 'the schemas to back up are not known; trying again')
+  report(notes.note('', 0, reason), { reason }, 'the schemas to back up are not known; retrying')
   return null
 }

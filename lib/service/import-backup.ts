@@ -27,7 +27,7 @@ import { requireOwnStorage } from '../consistency/storage-ownership.ts'
  */
 export async function importBackup (context: Context, source: Readable, request: ImportOptions = {}): Promise<Backup> {
   if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) {
-    throw new ArgumentInvalid('import() takes a stream of bytes')
+    throw new ArgumentInvalid('import() accepts a stream of bytes')
   }
   checkArguments('import', request)
   await context.log.prepare()

@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises'
 const readSize = 512 * 1024
 
 /**
- * The checksum of a complete file, `sha256:…`. The writer can not compute it while it writes, since it writes the
+ * The checksum of a complete file, `sha256:…`. The writer cannot compute it while it writes, since it writes the
  * manifest, which comes first, at the end. The bytes are still in the page cache. One buffer is hashed while the other
  * one is read into.
  */

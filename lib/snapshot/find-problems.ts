@@ -31,7 +31,7 @@ export async function readThrough (hooks: ReadHooks): Promise<ReadSnapshot> {
 
 /** A problem when the manifest's id is not the expected one; null accepts any id. */
 export const findWrongId = ({ id }: Manifest, expected: string | null): string[] =>
-  expected === null || id === expected ? [] : [`it holds the snapshot ${id} in place of ${expected}`]
+  expected === null || id === expected ? [] : [`it contains the snapshot ${id} in place of ${expected}`]
 
 /** What is wrong with a file whose structure is valid: its id, its counts, and its two checksums. */
 export function findProblems (read: ReadSnapshot, expected: ExpectedSnapshot): string[] {

@@ -79,7 +79,7 @@ export class SnapshotInput {
   }
 
   /**
-   * False when the unread bytes can not contain a complete row: the writer ends each row with a new line. True when
+   * False when the unread bytes cannot contain a complete row: the writer ends each row with a new line. True when
    * there are no new lines to judge by, or no more bytes.
    */
   mayHoldRow (): boolean {

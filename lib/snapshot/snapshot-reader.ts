@@ -82,9 +82,9 @@ async function readTables (
     const table = tables.get(name)
     if (table === undefined) {
       const shown = JSON.stringify(name.slice(0, 63))
-      throw new SnapshotInvalid(`the data hold a table ${shown} that the manifest does not name`)
+      throw new SnapshotInvalid(`the data contain a table ${shown} that the manifest does not name`)
     }
-    if (rowCounts.has(table)) throw new SnapshotInvalid(`the data hold table ${JSON.stringify(name)} twice`)
+    if (rowCounts.has(table)) throw new SnapshotInvalid(`the data contain table ${JSON.stringify(name)} twice`)
     rowCounts.set(table, await readRows(input, table, await open(table, manifest), onRows))
     more = await input.parse(() => acceptSeparator(cursor, CLOSE_BRACE, 'the next table'))
   }

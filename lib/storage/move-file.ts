@@ -86,7 +86,7 @@ export async function removeQuietly (fs: FileSystem, path: string): Promise<void
   await fs.unlink(path).catch(() => {})
 }
 
-/** Codes with which Windows and some network file systems report that a directory can not be synced. */
+/** Codes with which Windows and some network file systems report that a directory cannot be synced. */
 const noDirectorySync = new Set(['EISDIR', 'EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS', 'EBADF'])
 
 /** Makes the names in `directory` durable, where the platform supports it; see fsync(2). */

@@ -119,5 +119,5 @@ async function nextChunk<T> (
 function bytesOf (chunk: unknown): Buffer {
   if (typeof chunk === 'string') return Buffer.from(chunk)
   if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
-  throw new ArgumentInvalid('import() takes a stream of bytes')
+  throw new ArgumentInvalid('import() accepts a stream of bytes')
 }

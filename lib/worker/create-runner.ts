@@ -32,7 +32,7 @@ export function createRunner (
   if (settings !== undefined && entry !== undefined) return createWorkerRunner(settings, passwordOf(sql), entry)
   warn(entry === undefined
     ? "the worker's file is missing, as in a bundle; keep fastify-backup out of the bundle"
-    : 'the connection has a function that can not be passed to another thread: its socket, or one in ssl')
+    : 'the connection has a function that cannot be passed to another thread: its socket, or one in ssl')
   return createLocalRunner(sql)
 }
 

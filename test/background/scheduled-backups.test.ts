@@ -409,7 +409,7 @@ t.test('calendar mode, and the warning of interval mode', async (t) => {
   t.match(await calendar.engine.status(), { nextRunAt: '2026-11-23T08:15:00.000Z' })
   const interval = useReplica(t, place, { cron: '15 9 * * 1' })
   t.equal(interval.engine.lines.length, 1)
-  t.match(interval.engine.lines[0], { level: 40, msg: /interval mode takes as daily/ })
+  t.match(interval.engine.lines[0], { level: 40, msg: /interval mode reads as daily/ })
   t.throws(() => useReplica(t, place, { cron: 'every night', mode: 'calendar' }), { code: 'FST_BACKUP_OPTION_INVALID' })
 })
 

@@ -73,9 +73,9 @@ t.test('every problem of every relation is reported, with its solution', async (
     }))
   ]
   t.strictSame(tableProblems(tables, createExclusion(['archive.events_1'], logTable)), [
-    'archive.events_1 is a partition of events and can not be excluded by itself; exclude events',
+    'archive.events_1 is a partition of events and cannot be excluded by itself; exclude events',
     'shop.events_2 is a foreign table and a partition of events; exclude events',
-    'the role may not SELECT from shop.users; grant it, or exclude users',
+    'the role lacks the SELECT privilege on shop.users; grant it, or exclude users',
     'row security may hide rows of shop.users from the role; it needs BYPASSRLS',
     'shop.visits_1 generates the column a by a function while visits does not, ' +
       'so a restore could change its values; exclude visits'

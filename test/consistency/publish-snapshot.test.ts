@@ -87,21 +87,21 @@ t.test('a storage that stores the file and then reports a failure', async (t) =>
   t.strictSame((await engine.list()).backups.map(({ status }) => status), ['failed'])
 })
 
-t.test('a run that was declared dead publishes nothing', async (t) => {
+t.test('a run whose row was marked as failed publishes nothing', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   await engine.list()
   await place.sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`
   await place.sql`CREATE TRIGGER refuse BEFORE UPDATE OF has_file ON backup_logs
     FOR EACH ROW WHEN (NEW.status = 'running') EXECUTE FUNCTION refuse()`
-  await t.rejects(engine.create(), { code: 'FST_BACKUP_ABORTED', message: /declared dead/ })
+  await t.rejects(engine.create(), { code: 'FST_BACKUP_ABORTED', message: /was marked as failed, or removed/ })
   t.strictSame(await readdir(place.directory), [])
   const { backups } = await engine.list()
   t.equal(backups.length, 1)
-  t.match(backups[0], { status: 'failed', error: /declared dead/ })
+  t.match(backups[0], { status: 'failed', error: /was marked as failed, or removed/ })
 })
 
-t.test('a run that is declared dead while it publishes removes its file', async (t) => {
+t.test('a run whose row is marked as failed while it publishes removes its file', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, {
     storage: storageWith(place.directory, {
@@ -115,7 +115,8 @@ t.test('a run that is declared dead while it publishes removes its file', async 
   t.strictSame(await readdir(place.directory), [])
   const { backups } = await engine.list()
   t.equal(backups.length, 1)
-  t.match(backups[0], { status: 'failed', error: /declared dead/ }, 'the log has the reason of the run itself')
+  t.match(backups[0], { status: 'failed', error: /was marked as failed, or removed/ },
+    'the log has the reason of the run itself')
 })
 
 t.test('the log is dropped during a run', async (t) => {

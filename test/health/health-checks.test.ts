@@ -192,7 +192,7 @@ t.test('files that cannot be deleted are listed', async (t) => {
   const since = ago(hour).toISOString()
   t.strictSame(problemsOf({ undeletable: [{ schema: 'a', filename: 'a_0.json', since }] }), [{
     code: 'file_undeletable',
-    message: '1 files of removed backups can not be deleted: a_0.json; delete them by hand, or make them deletable',
+    message: '1 files of removed backups cannot be deleted: a_0.json; delete them by hand, or make them deletable',
     since
   }])
 })

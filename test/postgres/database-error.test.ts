@@ -146,7 +146,7 @@ t.test('an error without a table gets the name of the copied one', async (t) => 
   t.equal(describeDatabaseError('no object'), 'SQLSTATE unknown')
 })
 
-t.test('a database that can not be reached is reported as unavailable', async (t) => {
+t.test('a database that cannot be reached is reported as unavailable', async (t) => {
   for (const error of [{ code: 'CONNECTION_CLOSED' }, fromServer('57P03'), fromServer('53300')]) {
     t.match(publicDatabaseError(error), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
   }

@@ -91,6 +91,6 @@ t.test('a row that is too large to send fails the snapshot, and the error names 
   const { engine } = await useEngineWithFiles(t, { connection: url })
   await t.rejects(engine.create(), {
     code: 'FST_BACKUP_CANNOT_SNAPSHOT',
-    message: /table files holds a row that is too large to send: as text it exceeds 1 GB \(SQLSTATE (XX000|54000)\)/
+    message: /table files contains a row that is too large to send: as text it exceeds 1 GB \(SQLSTATE (XX000|54000)\)/
   })
 })

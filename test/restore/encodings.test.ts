@@ -60,7 +60,7 @@ t.test('a restore of the only character that EUC_JP stores as another one fails,
   const { filename } = await from.create()
   const { engine: to } = await useEngineWithFiles(t, { connection: url })
   const { id } = await to.import(createReadStream(join(storagePath, filename)))
-  const message = /table words would hold text that does not survive .* \(the database's encoding is EUC_JP\)$/
+  const message = /table words would contain text that the conversion to UTF-8 and back changes \(.* EUC_JP\)$/
   await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message })
   t.equal((await sql`SELECT FROM words`).length, 0)
 })
@@ -99,11 +99,11 @@ const changing = { EUC_JP: 'adf0', EUC_TW: '8ea1a1a1', EUC_JIS_2004: 'abe4abe0' 
 
 for (const [encoding, bytes] of Object.entries(changing)) {
   const text = `convert_from('\\x${bytes}', '${encoding}')`
-  const unfaithful = 'text that does not survive the conversion to UTF-8 and back ' +
+  const unfaithful = 'text that the conversion to UTF-8 and back changes ' +
     `(the database's encoding is ${encoding})`
   async function rejectsSnapshot (t: Test, call: Promise<unknown>, message?: string): Promise<void> {
     const rejection = await rejectionOf(t, call, 'FST_BACKUP_CANNOT_SNAPSHOT', message)
-    t.ok(rejection.message.endsWith(`: table words holds ${unfaithful}`), rejection.message)
+    t.ok(rejection.message.endsWith(`: table words contains ${unfaithful}`), rejection.message)
   }
 
   t.test(`a snapshot fails, and names the table, if the conversion to UTF-8 changes ${encoding} text`, async (t) => {
@@ -160,7 +160,7 @@ for (const [encoding, bytes] of Object.entries(changing)) {
         const { problems } = await rejectionOf(t, call(), code, statement)
         t.equal(problems.length, 1)
         const [problem = ''] = problems
-        t.match(problem, new RegExp(`^a name or a constraint of ${on} has text that does not survive`))
+        t.match(problem, new RegExp(`^a name or a constraint of ${on} has text that the conversion to UTF-8`))
         t.ok(problem.endsWith(unfaithful), problem)
       }
       await run(undo)
@@ -184,6 +184,6 @@ t.test('a restore of text that EUC_TW accepts and returns as other text fails', 
   for (const row of await source.sql`SELECT * FROM backup_logs`) await sql`INSERT INTO backup_logs ${sql(row)}`
   const before = await readState(sql)
   const { message } = await rejectionOf(t, to.restore(id), 'FST_BACKUP_RESTORE_FAILED')
-  t.match(message, /table words would hold text that does not survive the conversion to UTF-8 and back/)
+  t.match(message, /table words would contain text that the conversion to UTF-8 and back changes/)
   await sameDatabase(t, sql, before)
 })

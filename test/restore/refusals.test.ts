@@ -296,18 +296,18 @@ t.test('a snapshot of tables that the role may not read fails, and names them', 
   const { engine } = await useEngineWithFiles(t, { connection: ownerUrl })
   const { problems } = await rejectionOf(t, engine.create(), 'FST_BACKUP_CANNOT_SNAPSHOT')
   t.equal(problems.length, 2)
-  t.match(problems[0], new RegExp(`may not SELECT from ${testSchema}.hidden`))
+  t.match(problems[0], new RegExp(`lacks the SELECT privilege on ${testSchema}.hidden`))
   t.match(problems[1], new RegExp(`row security may hide rows of ${testSchema}.screened`))
   await sql.unsafe('DROP TABLE hidden, screened')
   const owner = postgres(ownerUrl, { max: 1, onnotice () {} })
   t.after(async () => { await owner.end() })
   await sql.unsafe('CREATE SEQUENCE counted; GRANT USAGE ON SEQUENCE counted TO PUBLIC')
   await owner.unsafe("CREATE TABLE numbered (id int DEFAULT nextval('counted'))")
-  const message = new RegExp(`may not SELECT from the sequence ${testSchema}.counted`)
+  const message = new RegExp(`lacks the SELECT privilege on the sequence ${testSchema}.counted`)
   await t.rejects(engine.create(), { code: 'FST_BACKUP_CANNOT_SNAPSHOT', message })
 })
 
-t.test('a snapshot of a SQL_ASCII database fails if it holds bytes that are not UTF-8', async (t) => {
+t.test('a snapshot of a SQL_ASCII database fails if it contains bytes that are not UTF-8', async (t) => {
   const { sql, url } = await useDatabase(t, { encoding: 'SQL_ASCII' })
   await sql.unsafe("CREATE TABLE texts (line text); INSERT INTO texts VALUES ('Grüße')")
   const { engine } = await useEngineWithFiles(t, { connection: url })
@@ -315,6 +315,6 @@ t.test('a snapshot of a SQL_ASCII database fails if it holds bytes that are not 
   await sql.unsafe("INSERT INTO texts VALUES (convert_from('\\xff', 'SQL_ASCII'))")
   await t.rejects(engine.create(), {
     code: 'FST_BACKUP_CANNOT_SNAPSHOT',
-    message: /table texts holds bytes that are no text in UTF-8 \(the database's encoding is SQL_ASCII\)/
+    message: /table texts contains bytes that are not UTF-8 text \(the database's encoding is SQL_ASCII\)/
   })
 })

@@ -114,7 +114,7 @@ for (const [what, owns, child] of [
     await sql.unsafe(`CREATE SCHEMA chunks; CREATE TABLE chunks.chunk_1 () INHERITS (metrics);
       INSERT INTO chunks.chunk_1 VALUES (1); ${owns}`)
     const problems = [`rows of metrics lie in ${child}, which belong to the extension plpgsql ` +
-      'and can not be read apart from it; exclude metrics']
+      'and cannot be read apart from it; exclude metrics']
     const before = await readState(sql)
     const snapshotRejection = await rejectionOf(t, engine.create(), 'FST_BACKUP_CANNOT_SNAPSHOT')
     t.match(snapshotRejection.message, String(problems[0]))
@@ -148,7 +148,7 @@ t.test('tables of Citus are a problem that names them', async (t) => {
       ('events_1', 'h');
     INSERT INTO pg_catalog.pg_dist_schema VALUES ('tenant'::regnamespace, 1)`)
   const problemOf = (schema: string, name: string): string =>
-    `${schema}.${name} is a table of Citus, whose nodes can not be read at one moment; exclude ${name}`
+    `${schema}.${name} is a table of Citus, whose nodes cannot be read at one moment; exclude ${name}`
   for (const [schema, backup, problems] of [
     [testSchema, id, [problemOf(testSchema, 'countries'), problemOf(testSchema, 'events')]],
     ['tenant', ofTenant, [problemOf('tenant', 'orders')]]

@@ -226,7 +226,7 @@ t.test('a snapshot warns of a sequence that the role may not read and that no ta
   const engine = useEngine(t, { ...place, url: place.ownerUrl })
   const { id, warnings } = await engine.create()
   t.strictSame(warnings, [
-    `the role may not SELECT from the sequence ${home}.hidden, so its value is not in this snapshot`
+    `the role lacks the SELECT privilege on the sequence ${home}.hidden, so its value is not in this snapshot`
   ])
   t.strictSame((await engine.get((await engine.restore(id)).preRestoreId)).warnings, warnings)
 })

@@ -82,7 +82,7 @@ t.test('an invalid expression, and one that matches no date, are refused', async
     '0 0 * * 8',
     '@reboot'
   ]) {
-    refused(cron, /^option 'schedule\.cron' is '.*', which calendar mode can not read: .+/)
+    refused(cron, /^option 'schedule\.cron' is '.*', which calendar mode cannot read: .+/)
   }
   refused('2030-01-01T00:00:00', /a date is not a schedule/)
   for (const cron of ['0 0 30 2 *', '0 0 31 4,6,9,11 *']) {
@@ -94,7 +94,7 @@ t.test('an invalid time zone is refused, and so is an empty one', async (t) => {
   for (const timezone of ['Nowhere/City', '', 'UTC+2', 'Europe']) {
     t.throws(
       () => calendarCadence('0 2 * * *', timezone),
-      { code: 'FST_BACKUP_OPTION_INVALID', message: /^option 'schedule\.timezone' takes an IANA time zone/ },
+      { code: 'FST_BACKUP_OPTION_INVALID', message: /^option 'schedule\.timezone' must be an IANA time zone/ },
       timezone
     )
   }

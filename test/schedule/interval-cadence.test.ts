@@ -68,7 +68,7 @@ t.test('an expression that is not an interval is refused with the name of the op
     t.throws(() => intervalCadence(cron), { code: 'FST_BACKUP_OPTION_INVALID', message }, cron)
   }
   for (const cron of ['', 'daily', '@daily', '0 2 * *', '0 2 * * * *']) {
-    refused(cron, /^option 'schedule\.cron' takes five fields/)
+    refused(cron, /^option 'schedule\.cron' must have five fields/)
   }
   for (const cron of ['*/0 * * * *', '0 */0 * * *', '0 */00 * * *', '*/5 */0 * * *', '0 2 */0 * *']) {
     refused(cron, /^option 'schedule\.cron' .* step of 0/)
@@ -86,7 +86,7 @@ t.test('a warning names the ignored fields', async (t) => {
   warned('0 3 * * *', 'as daily, counted from 1970-01-01T00:00Z; ignored: hour (3); schedule.mode')
   warned('30 2 * * *', 'ignored: minute (30), hour (2);')
   warned('* * * * *', 'ignored: minute (*), hour (*);')
-  warned('30 */6 1 1 1-5', "option 'schedule.cron' is '30 */6 1 1 1-5', which interval mode takes as every 6 h, ")
+  warned('30 */6 1 1 1-5', "option 'schedule.cron' is '30 */6 1 1 1-5', which interval mode reads as every 6 h, ")
   warned('30 */6 1 2 1-5', 'ignored: minute (30), day of month (1), month (2), day of week (1-5);')
   warned('*/15 9-17 * * *', 'as every 15 min, counted from 1970-01-01T00:00Z; ignored: hour (9-17);')
   warned('*/15 */6 * * *', 'ignored: minute (*/15);')

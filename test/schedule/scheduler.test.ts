@@ -222,7 +222,7 @@ t.test('a run that rejects is logged without row data and retried', async (t) =>
   scheduler.start()
   await clock.advance(35 * minute)
   t.equal(runs().length, 4)
-  t.match(logs[0], { level: 'error', message: /trying again/ })
+  t.match(logs[0], { level: 'error', message: /retrying/ })
   const details = { schema: 'a', slot: new Date('2026-11-22T11:00:00Z') }
   t.strictSame(logs.map(({ details }) => details), [
     { ...details, reason: 'FST_BACKUP_BUSY: the schema a; try again when it has ended' },

@@ -126,7 +126,7 @@ t.test('a table that the role may not read', async (t) => {
   const engine = useEngine(t, { ...place, url })
   await failsCleanly(t, { ...place, engine, other: engine }, { code: 'FST_BACKUP_CANNOT_SNAPSHOT', statusCode: 422 })
   const { backups: [row] } = await engine.list()
-  t.match(row?.error, new RegExp(`may not SELECT from ${testSchema}\\.orders`))
+  t.match(row?.error, new RegExp(`lacks the SELECT privilege on ${testSchema}\\.orders`))
   t.match(await engine.create({ excludeTables: ['orders'] }), { status: 'completed' })
 })
 

@@ -508,11 +508,11 @@ t.test('files that cannot be deleted do not stop other removals, and are logged 
   const tenant = await engine.create({ schema: 'tenant' })
   t.strictSame((await readdir(place.directory)).sort(), [first.filename, third.filename, tenant.filename].sort())
   t.strictSame(engine.lines.map(({ msg, filename }) => [msg.slice(0, 28), filename]).sort(),
-    [['the file of a backup can not', '../impossible'], ['the file of a backup can not', first.filename]])
+    [['the file of a backup cannot', '../impossible'], ['the file of a backup cannot', first.filename]])
   await place.sql`UPDATE backup_logs SET removed_at = removed_at - interval '2 minutes'`
   const [problem] = (await engine.status()).problems
   t.equal(problem?.code, 'file_undeletable')
-  t.ok(problem?.message.startsWith('2 files of removed backups can not be deleted: '))
+  t.ok(problem?.message.startsWith('2 files of removed backups cannot be deleted: '))
   stuck.clear()
   await engine.create()
   t.notOk((await readdir(place.directory)).includes(first.filename), 'every later run retries')

@@ -450,14 +450,14 @@ const files: Array<[what: string, file: string | Buffer, problem: string]> = [
   [
     'a table that the manifest does not name',
     fileOf([], '{"users":[]}'),
-    'the data hold a table "users" that the manifest does not name'
+    'the data contain a table "users" that the manifest does not name'
   ],
   [
     'a table named like a property of every object',
     fileOf([], '{"__proto__":[]}'),
-    'the data hold a table "__proto__" that the manifest does not name'
+    'the data contain a table "__proto__" that the manifest does not name'
   ],
-  ['a table twice', fileOf([carts], '{"carts":[],"carts":[]}'), 'the data hold table "carts" twice'],
+  ['a table twice', fileOf([carts], '{"carts":[],"carts":[]}'), 'the data contain table "carts" twice'],
   ['a table too few', fileOf([users, carts], '{"users":[]}'), 'the data lack table "carts"'],
   ['a table without a list', fileOf([carts], '{"carts":{}}'), 'table "carts", row 1: a list of rows was expected'],
   ['a table without a value', fileOf([carts], '{"carts"}'), 'a colon was expected'],

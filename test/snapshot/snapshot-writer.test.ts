@@ -207,7 +207,7 @@ t.test('finish() syncs the file after the last write', async (t) => {
   t.strictSame(calls.slice(-2), ['write', 'sync'])
 })
 
-t.test('finish() fails when the file can not be synced', async (t) => {
+t.test('finish() fails when the file cannot be synced', async (t) => {
   await changeFiles(t, 'sync', () => async () => { throw systemError('EIO') })
   const { path, writer } = await useWriter(t, manifestOf())
   await t.rejects(writer.finish(manifestOf()), {
@@ -236,7 +236,7 @@ t.test('discard() may be called at any time, and more than once', async (t) => {
   }
 })
 
-t.test('discard() removes a file that can not be closed', async (t) => {
+t.test('discard() removes a file that cannot be closed', async (t) => {
   await changeFiles(t, 'sync', (sync, file) => async () => {
     const close = file.close.bind(file)
     file.close = async () => {
@@ -251,7 +251,7 @@ t.test('discard() removes a file that can not be closed', async (t) => {
   t.strictSame(await readdir(dirname(path)), [])
 })
 
-t.test('discard() rejects when the file can not be removed', { skip: isWindows }, async (t) => {
+t.test('discard() rejects when the file cannot be removed', { skip: isWindows }, async (t) => {
   const path = join(await useDirectory(t), 'snapshot')
   const writer = await openSnapshotWriter(path, manifestOf())
   await rm(path)

@@ -181,7 +181,7 @@ t.test('publish() and remove() sync the directory, and the parents of a new one'
   t.strictSame(synced(), ['deep/backups 1 1'])
 })
 
-t.test('when the directory can not be synced, publish() leaves no file with the name', async (t) => {
+t.test('when the directory cannot be synced, publish() leaves no file with the name', async (t) => {
   const directory = await useDirectory(t)
   const spool = await spoolIn(directory)
   const storage = createFileSystemStorage(join(directory, 'backups'), fileSystemWith({ open: failing('EIO') }))
@@ -191,7 +191,7 @@ t.test('when the directory can not be synced, publish() leaves no file with the 
   t.equal(String(await readFile(spool)), 'snapshot')
 })
 
-t.test('when the spool file can not be removed, publish() fails with that error', async (t) => {
+t.test('when the spool file cannot be removed, publish() fails with that error', async (t) => {
   const directory = await useDirectory(t)
   const spool = await spoolIn(directory)
   const root = join(directory, 'backups')

@@ -78,7 +78,7 @@ t.test('when the copy runs out of space, it is removed and the source stays', as
   await t.rejects(moveFile(fileSystemWith({ ...fs, unlink: failing('EIO') }), source, target, name), { code: 'ENOSPC' })
 })
 
-t.test('a copy that can not be synced is removed', async (t) => {
+t.test('a copy that cannot be synced is removed', async (t) => {
   const { source, target } = await usePlaces(t)
   const { open, handles } = watchHandles()
   const fs = fileSystemWith({
@@ -107,7 +107,7 @@ t.test('without hard links an existing name is refused, even that of a dangling 
   t.equal(String(await readFile(source)), 'snapshot')
 })
 
-t.test('a directory that the platform can not sync is not an error, but a failing disk is', async (t) => {
+t.test('a directory that the platform cannot sync is not an error, but a failing disk is', async (t) => {
   const directory = await useDirectory(t)
   for (const code of ['EISDIR', 'EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS', 'EBADF']) {
     await t.resolves(syncDirectory(fileSystemWith({ open: failing(code) }), directory))

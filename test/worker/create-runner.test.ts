@@ -43,7 +43,7 @@ t.test('with a function in ssl, runs stay in the main thread', async (t) => {
   const runner = createRunner(sql, true, builtWorker, (reason) => { reasons.push(reason) })
   t.strictSame(
     reasons,
-    ['the connection has a function that can not be passed to another thread: its socket, or one in ssl']
+    ['the connection has a function that cannot be passed to another thread: its socket, or one in ssl']
   )
   await t.resolves(runner.close())
 })

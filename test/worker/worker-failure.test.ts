@@ -24,7 +24,7 @@ const untilUnlocked = async ({ sql }: Place): Promise<void> => {
   await until(async () => (await locksLeft(sql)).length === 0)
 }
 
-/** With a storage whose files the worker can not open itself. */
+/** With a storage whose files the worker cannot open itself. */
 const useFailing = (t: Test, place: Place, failure: Failure): TestEngine =>
   useEngine(t, place, { worker: true, storage: storageWith(place.directory, {}) }, undefined, failingWorker(failure))
 
@@ -71,7 +71,7 @@ t.test('a worker that dies before its run is in the log leaves a failed row', as
   t.match(error, /worker thread/)
 })
 
-t.test('a worker that can not start makes its backup fail', async (t) => {
+t.test('a worker that cannot start makes its backup fail', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, { worker: true }, undefined, new URL('nowhere.js', import.meta.url))
   await t.rejects(engine.create(), { code: 'FST_BACKUP_WORKER_FAILED', message: /MODULE_NOT_FOUND/ })

@@ -112,7 +112,7 @@ export async function readSuspendedChecks (tx: Transaction, relations: string[])
 
 const targetOf = ({ of, on }: SuspendedCheck): string => `${of} ${qualifiedName(on.schema, on.name)}`
 
-/** Drops those of parents first: a constraint can not be dropped while it is inherited. */
+/** Drops those of parents first: a constraint cannot be dropped while it is inherited. */
 export async function dropChecks (tx: Transaction, checks: SuspendedCheck[]): Promise<void> {
   await runInChunks(tx, checks.filter(({ declared }) => declared)
     .map((check) => `ALTER ${targetOf(check)} DROP CONSTRAINT ${quoteIdentifier(check.name)}`))

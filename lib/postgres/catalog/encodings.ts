@@ -16,7 +16,7 @@ export const isFaithful = (encoding: string): boolean => !unfaithfulEncodings.ha
 
 /**
  * Text that such a database changes without an error: EUC_JP returns U+FFE4 for U+00A6. Text that the other two
- * encodings change can not be converted back at all. The test "a restore of the only character that EUC_JP
+ * encodings change cannot be converted back at all. The test "a restore of the only character that EUC_JP
  * stores as another one fails, and names its table" fails when there is more.
  */
 const changedText = new Map([['EUC_JP', Buffer.from('\u00a6')]])
@@ -54,7 +54,7 @@ function isChanged (bytes: string, encoding: string): string {
 }
 
 /**
- * Whether the relation contains a row whose text the conversion to UTF-8 and back changes, or that can not be
+ * Whether the relation contains a row whose text the conversion to UTF-8 and back changes, or that cannot be
  * converted. Reads all rows.
  */
 export async function holdsUnfaithfulText (

@@ -122,7 +122,7 @@ export async function holdSequences (tx: Transaction, sequences: CatalogSequence
 }
 
 /**
- * Sets the states of all sequences in one query, by setval(): ALTER SEQUENCE … RESTART can not set `is_called` to true.
+ * Sets the states of all sequences in one query, by setval(): ALTER SEQUENCE … RESTART cannot set `is_called` to true.
  */
 export async function setSequences (
   tx: Transaction, changes: Array<{ sequence: CatalogSequence, state: SequenceState }>

@@ -19,8 +19,8 @@ export interface CatalogColumn {
    */
   required: boolean
   /**
-   * Generated and stored by an expression with user code, in the table or in one of its partitions. Such a value can
-   * not be written, and may differ when it is generated again.
+   * Generated and stored by an expression with user code, in the table or in one of its partitions. Such a value cannot
+   * be written, and may differ when it is generated again.
    */
   generated: boolean
 }

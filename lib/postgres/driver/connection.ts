@@ -20,7 +20,7 @@ const logConnections = 2
 /** Throws FST_BACKUP_OPTION_INVALID for a pool that is so small that a run would wait for itself. */
 function requireConnections (sql: Sql, option: string): Sql {
   if (sql.options.max < connectionsNeeded) {
-    throw new OptionInvalid(`option '${option}' has max: ${sql.options.max}, but a backup holds one connection ` +
+    throw new OptionInvalid(`option '${option}' has max: ${sql.options.max}, but a backup uses one connection ` +
       `for as long as it runs; give it max: ${connectionsNeeded} or more`)
   }
   return sql
@@ -118,7 +118,7 @@ function disableNagle (sql: Sql): void {
 
 /** Returns the socket before it is connected: writes are queued, and postgres.js handles an error as usual. */
 const connectSocket: ConnectSocket = ({ ssl, host: [host = ''], port: [port = 0], path }) => {
-  // A CopySocket can not read what TLS encrypts
+  // A CopySocket cannot read what TLS encrypts
   const socket = ssl ? new Socket() : new CopySocket()
   setAddress(socket, host, port)
   socket.setNoDelay(true)
@@ -143,7 +143,7 @@ const portableOptions = [
 ] as const
 
 /**
- * Undefined when the options contain a function that can not be passed to another thread: a `socket`, or one in `ssl`.
+ * Undefined when the options contain a function that cannot be passed to another thread: a `socket`, or one in `ssl`.
  */
 export function poolSettings (sql: Sql): PoolSettings | undefined {
   const given = parsedOptions(sql)

@@ -59,7 +59,7 @@ type Find = (parameter: EncryptionParameter) => Setting | undefined
 /**
  * The encryption that the URL, or else the environment, requires, with the meaning that libpq gives them (manual,
  * 34.1.2, 34.15 and 34.19). Reads files when it is called. Undefined when neither contains a parameter. Throws
- * FST_BACKUP_OPTION_INVALID for a requirement that can not be met exactly.
+ * FST_BACKUP_OPTION_INVALID for a requirement that cannot be met exactly.
  * @param source of the URL, for messages
  */
 export function readEncryption (given: Map<string, string>, source: string): Encryption | undefined {
@@ -98,7 +98,7 @@ function refuseUnsupported (find: Find): void {
   for (const [parameter, harmless] of Object.entries(unsupported) as Array<[EncryptionParameter, string[]]>) {
     const setting = find(parameter)
     if (setting !== undefined && !harmless.includes(setting.value)) {
-      throw new OptionInvalid(`${setting.name} requires what this driver can not do; omit it, ` +
+      throw new OptionInvalid(`${setting.name} requires what this driver cannot do; omit it, ` +
         'and verify the server by sslmode verify-full')
     }
   }
@@ -171,7 +171,7 @@ function readFile ({ value, name }: Setting): string {
   try {
     return readFileSync(value, 'utf8')
   } catch (error) {
-    throw new OptionInvalid(`${name} names a file that can not be read (${errorCode(error)})`)
+    throw new OptionInvalid(`${name} names a file that cannot be read (${errorCode(error)})`)
   }
 }
 
@@ -196,7 +196,7 @@ export function checked<E extends ConnectionOptions> (encryption: E, names: stri
     createSecureContext(encryption)
     return encryption
   } catch (error) {
-    throw new OptionInvalid(`${names} can not be used for TLS (${errorCode(error)})`)
+    throw new OptionInvalid(`${names} cannot be used for TLS (${errorCode(error)})`)
   }
 }
 
@@ -209,7 +209,7 @@ export function encryptionFor (encryption: unknown, host: string[]): unknown {
   if (options === undefined || options.servername !== undefined || options.host !== undefined) return encryption
   if (!host.some((address) => isIP(address) !== 0)) return encryption
   if (host.length > 1) {
-    throw new OptionInvalid('the certificates of several servers can not be checked by their IP addresses; ' +
+    throw new OptionInvalid('the certificates of several servers cannot be checked by their IP addresses; ' +
       'give their names')
   }
   return { ...options, host: host[0] }

@@ -26,8 +26,8 @@ function elementEncoding (type: number): ElementEncoding {
 }
 
 /**
- * Arrays are JSON arrays, with two exceptions, which are text: elements of json or jsonb, whose null a JSON array can
- * not distinguish from SQL NULL, and elements that are arrays themselves, by a domain.
+ * Arrays are JSON arrays, with two exceptions, which are text: elements of json or jsonb, since a JSON array cannot
+ * distinguish their null from SQL NULL, and elements that are arrays themselves, by a domain.
  */
 function catalogEncoding ({ baseType, element }: CatalogColumn): Encoding {
   if (baseType === oid.jsonb) return 'jsonb'

@@ -94,7 +94,7 @@ function writeField (source: WordSource, position: number, end: number, field: F
   if (kind === 'number' && isNumber(first, source.bytes[position + 1] as number)) {
     return writeDigits(source, position, end, out)
   }
-  // NaN and the infinities, which JSON can not represent; arrays with explicit bounds: `[0:1]={a,b}`
+  // NaN and the infinities, which JSON cannot represent; arrays with explicit bounds: `[0:1]={a,b}`
   if (kind === 'number' || first !== OPEN_BRACE) return writeText(source, position, end, out)
   const fieldEnd = findFieldEnd(source.bytes, position, end)
   writeArray(unescapeField(source.bytes, position, fieldEnd), element, delimiter, out)

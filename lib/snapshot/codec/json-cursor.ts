@@ -35,7 +35,7 @@ export class JsonCursor {
   position = 0
   #source = new WordSource(this.bytes)
   /**
-   * Where the bytes end. At the end of the file more can not arrive, and Incomplete means that the file is truncated.
+   * Where the bytes end. At the end of the file more cannot arrive, and Incomplete means that the file is truncated.
    */
   end = 0
 

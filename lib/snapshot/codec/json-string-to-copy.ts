@@ -37,7 +37,7 @@ export function writeCopyByte (bytes: Uint8Array, length: number, byte: number):
 
 /**
  * Returns the code point of the escape whose `u` is at `position`, and the position after it. A high surrogate must be
- * followed by a low one: a lone surrogate is not a character, and PostgreSQL can not store it. Nor can PostgreSQL store
+ * followed by a low one: a lone surrogate is not a character, and PostgreSQL cannot store it. Nor can PostgreSQL store
  * NUL.
  */
 export function readUnicodeEscape (
@@ -45,7 +45,7 @@ export function readUnicodeEscape (
   position: number
 ): { code: number, position: number } {
   const high = hexAt(bytes, position + 1, end)
-  if (high === 0) throw new SnapshotSyntaxError('a string holds \\u0000, which PostgreSQL can not store')
+  if (high === 0) throw new SnapshotSyntaxError('a string contains \\u0000, which PostgreSQL cannot store')
   if (high < 0xd800 || high > 0xdfff) return { code: high, position: position + 5 }
   if (high < 0xdc00) {
     if (position + 7 > end) throw new Incomplete()
@@ -56,7 +56,7 @@ export function readUnicodeEscape (
       }
     }
   }
-  throw new SnapshotSyntaxError('a string holds a lone surrogate')
+  throw new SnapshotSyntaxError('a string contains a lone surrogate')
 }
 
 function hexAt (bytes: Uint8Array, position: number, end: number): number {
@@ -162,8 +162,8 @@ function unescapeLetter (letter: number): number {
   return byte
 }
 
-const rawControl = 'a string holds a raw control character'
-const unknownEscape = 'a string holds an escape that is not valid JSON'
+const rawControl = 'a string contains a raw control character'
+const unknownEscape = 'a string contains an escape that is not valid JSON'
 const escaped = new Uint8Array(256)
 const letters = { b: 8, t: 9, n: 10, f: 12, r: 13, '"': QUOTE, '/': SLASH, '\\': BACKSLASH }
 for (const [letter, byte] of Object.entries(letters)) escaped[letter.charCodeAt(0)] = byte

@@ -121,7 +121,7 @@ t.test('the certificate of a server with an IP address must contain it, unless t
   t.equal(encryptionFor(true, ['db.example']), true)
 })
 
-t.test('settings that can not be met exactly are refused by their names', async (t) => {
+t.test('settings that cannot be met exactly are refused by their names', async (t) => {
   const directory = await useDirectory(t)
   setEnvironment(t, { HOME: directory })
   const text = join(directory, 'text.pem')
@@ -138,7 +138,7 @@ t.test('settings that can not be met exactly are refused by their names', async 
     [{ sslmode: 'require', sslrootcert: 'system' }, /system, which needs sslmode verify-full/],
     [
       { sslmode: 'verify-full', sslrootcert: join(directory, 'none') },
-      /^sslrootcert of option 'connection' names a file that can not be read \(ENOENT\)/
+      /^sslrootcert of option 'connection' names a file that cannot be read \(ENOENT\)/
     ],
     [
       { sslmode: 'verify-full', sslrootcert: text },
@@ -148,12 +148,12 @@ t.test('settings that can not be met exactly are refused by their names', async 
     [{ sslmode: 'require', sslkey: certificatePath('client-key') }, /^sslkey of .* needs its counterpart/],
     [
       { sslmode: 'require', sslcert: certificatePath('client'), sslkey: certificatePath('server-key') },
-      /^sslcert of .*, sslkey of .* can not be used for TLS \(ERR_/
+      /^sslcert of .*, sslkey of .* cannot be used for TLS \(ERR_/
     ],
-    [{ sslmode: 'require', ssl_min_protocol_version: 'TLSv9' }, /can not be used for TLS/],
+    [{ sslmode: 'require', ssl_min_protocol_version: 'TLSv9' }, /cannot be used for TLS/],
     [
       { sslmode: 'verify-full', sslcrl: text },
-      /^sslcrl of option 'connection' requires what this driver can not do/
+      /^sslcrl of option 'connection' requires what this driver cannot do/
     ],
     [{ sslmode: 'require', channel_binding: 'require' }, /^channel_binding of/]
   ]
@@ -163,7 +163,7 @@ t.test('settings that can not be met exactly are refused by their names', async 
   const harmless = 'channel_binding=prefer&gssencmode=disable&sslcertmode=allow'
   t.doesNotThrow(() => createPool(`postgres://h/x?sslmode=require&${harmless}`))
   t.throws(() => createPool('postgres://10.0.0.1,10.0.0.2/x?sslmode=verify-full'), invalid(/several servers/))
-  const unusable = invalid(/'connection.ssl' can not be used for TLS/)
+  const unusable = invalid(/'connection.ssl' cannot be used for TLS/)
   t.throws(() => createPool({ host: 'h', ssl: { cert: 'no certificate' } }), unusable)
   t.throws(() => createPool({ host: 'h', sslmode: 'verify-full' } as object),
     invalid(/no option 'connection.sslmode'; use 'connection.ssl'/))
@@ -202,7 +202,7 @@ t.test('a connection is as secure as its mode requires, and the fault of a certi
   const authenticated = { encrypted: true, client: 'postgres' }
   t.strictSame(await reach('server', 'localhost', withClient('client-key')), authenticated)
   await t.rejects(reach('server', 'localhost', { ...withClient('locked-key'), sslpassword: 'wrong' }),
-    invalid(/sslkey .* can not be used for TLS/))
+    invalid(/sslkey .* cannot be used for TLS/))
   t.strictSame(await reach('server', 'localhost', { ...withClient('locked-key'), sslpassword: 'open' }), authenticated)
 
   const fails = async (
@@ -270,7 +270,7 @@ t.test('verify-ca also checks the authority in another thread', async (t) => {
     const parameters = query({ sslmode: 'verify-ca', sslrootcert: authority })
     const pool = createPool(`postgres://${username}:${password}@localhost:${port}${pathname}?${parameters}`)
     const settings = poolSettings(pool)
-    if (settings === undefined) throw new TypeError('the connection can not be rebuilt')
+    if (settings === undefined) throw new TypeError('the connection cannot be rebuilt')
     const beside = connectBySettings(structuredClone(settings), async () => '')
     t.strictSame(await ask(beside).catch(({ code }) => code), wanted, name)
     await pool.end()

@@ -140,7 +140,7 @@ t.test('anything except a number is refused', async () => {
   }
 })
 
-t.test('a number ends before the first byte that can not belong to it', async (t) => {
+t.test('a number ends before the first byte that cannot belong to it', async (t) => {
   t.equal(reach('01,', skipNumber), 1)
   t.equal(reach('1.5.5,', skipNumber), 3)
   t.equal(reach('0x10,', skipNumber), 1)

@@ -60,24 +60,24 @@ t.test('the bytes of a string are its text', async (t) => {
 })
 
 const malformed: Array<[json: string, message: string]> = [
-  ['"a\nb"', 'a string holds a raw control character'],
-  ['"\x1f"', 'a string holds a raw control character'],
-  ['"\\n\x00"', 'a string holds a raw control character'],
-  ['"\\a"', 'a string holds an escape that is not valid JSON'],
-  ['"\\v"', 'a string holds an escape that is not valid JSON'],
-  ['"\\U0041"', 'a string holds an escape that is not valid JSON'],
-  ['"\\\n"', 'a string holds an escape that is not valid JSON'],
+  ['"a\nb"', 'a string contains a raw control character'],
+  ['"\x1f"', 'a string contains a raw control character'],
+  ['"\\n\x00"', 'a string contains a raw control character'],
+  ['"\\a"', 'a string contains an escape that is not valid JSON'],
+  ['"\\v"', 'a string contains an escape that is not valid JSON'],
+  ['"\\U0041"', 'a string contains an escape that is not valid JSON'],
+  ['"\\\n"', 'a string contains an escape that is not valid JSON'],
   ['"\\u00g0"', 'a \\u escape is malformed'],
   ['"\\u41","x"', 'a \\u escape is malformed'],
   ['"\\u 041"', 'a \\u escape is malformed'],
   ['"\\ud83d\\u12"   ', 'a \\u escape is malformed'],
-  ['"\\u0000"', 'a string holds \\u0000, which PostgreSQL can not store'],
-  ['"\\ud83d"   ', 'a string holds a lone surrogate'],
-  ['"\\ud83d\\nabcde"', 'a string holds a lone surrogate'],
-  ['"\\ud83dx"   ', 'a string holds a lone surrogate'],
-  ['"\\ud83d\\ud83d"', 'a string holds a lone surrogate'],
-  ['"\\ude00"', 'a string holds a lone surrogate'],
-  ['"\\udfff"', 'a string holds a lone surrogate']
+  ['"\\u0000"', 'a string contains \\u0000, which PostgreSQL cannot store'],
+  ['"\\ud83d"   ', 'a string contains a lone surrogate'],
+  ['"\\ud83d\\nabcde"', 'a string contains a lone surrogate'],
+  ['"\\ud83dx"   ', 'a string contains a lone surrogate'],
+  ['"\\ud83d\\ud83d"', 'a string contains a lone surrogate'],
+  ['"\\ude00"', 'a string contains a lone surrogate'],
+  ['"\\udfff"', 'a string contains a lone surrogate']
 ]
 for (const [json, message] of malformed) {
   t.test(`${JSON.stringify(json)} is refused: ${message}`, async (t) => {

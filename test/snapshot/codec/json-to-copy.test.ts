@@ -62,7 +62,7 @@ t.test('an absent key is detected even when the key is longer than the rest of t
   )
 })
 
-t.test('a number keeps its digits, even if a double can not represent it', async (t) => {
+t.test('a number keeps its digits, even if a double cannot represent it', async (t) => {
   for (const digits of ['0', '-0', '10', '-1.50', '1e5', '1E+05', '12345678901234567890.10', '1e-400']) {
     t.equal(copy('number', digits), digits)
   }
@@ -208,19 +208,19 @@ const wrong: Array<[encoding: Encoding, json: string, problem: string]> = [
   ['text', '["a"]', 'a string was expected'],
   ['text', 'nul', 'a value of another type was expected'],
   ['text', 'nullx', 'its value is malformed'],
-  ['text', '"\\ud83dabcdef"', 'a string holds a lone surrogate'],
-  ['text', '"\\ud83d\\n12345"', 'a string holds a lone surrogate'],
-  ['text', '"\\ud83d\\ud83d"', 'a string holds a lone surrogate'],
-  ['text', '"\\ud83d\\ue000"', 'a string holds a lone surrogate'],
+  ['text', '"\\ud83dabcdef"', 'a string contains a lone surrogate'],
+  ['text', '"\\ud83d\\n12345"', 'a string contains a lone surrogate'],
+  ['text', '"\\ud83d\\ud83d"', 'a string contains a lone surrogate'],
+  ['text', '"\\ud83d\\ue000"', 'a string contains a lone surrogate'],
   ['text', "'a'", 'a string was expected'],
-  ['text', '"a\nb"', 'a string holds a raw control character'],
-  ['text', '"\x00"', 'a string holds a raw control character'],
-  ['text', '"\\x"', 'a string holds an escape that is not valid JSON'],
-  ['text', '"\\v"', 'a string holds an escape that is not valid JSON'],
-  ['text', '"\\N"', 'a string holds an escape that is not valid JSON'],
-  ['text', '"\\u0000"', 'a string holds \\u0000, which PostgreSQL can not store'],
-  ['text', '"\\ud83d"', 'a string holds a lone surrogate'],
-  ['text', '"\\ude00"', 'a string holds a lone surrogate'],
+  ['text', '"a\nb"', 'a string contains a raw control character'],
+  ['text', '"\x00"', 'a string contains a raw control character'],
+  ['text', '"\\x"', 'a string contains an escape that is not valid JSON'],
+  ['text', '"\\v"', 'a string contains an escape that is not valid JSON'],
+  ['text', '"\\N"', 'a string contains an escape that is not valid JSON'],
+  ['text', '"\\u0000"', 'a string contains \\u0000, which PostgreSQL cannot store'],
+  ['text', '"\\ud83d"', 'a string contains a lone surrogate'],
+  ['text', '"\\ude00"', 'a string contains a lone surrogate'],
   ['text', '"\\u12G4"', 'a \\u escape is malformed'],
   ['text[]', '["a",]', 'an array element was expected'],
   ['text[]', '[,"a"]', 'a string was expected'],
@@ -228,9 +228,9 @@ const wrong: Array<[encoding: Encoding, json: string, problem: string]> = [
   ['text[]', '[1]', 'a string was expected'],
   ['text[]', '[{}]', 'a string was expected'],
   ['text[]', '{"a":1}', 'an array was expected'],
-  ['text[]', '["\\ud83d"]', 'a string holds a lone surrogate'],
-  ['text[]', '["\t"]', 'a string holds a raw control character'],
-  ['text[]', '["\\a"]', 'a string holds an escape that is not valid JSON'],
+  ['text[]', '["\\ud83d"]', 'a string contains a lone surrogate'],
+  ['text[]', '["\t"]', 'a string contains a raw control character'],
+  ['text[]', '["\\a"]', 'a string contains an escape that is not valid JSON'],
   ['number[]', '["1"]', 'a number was expected'],
   ['number[]', '[01]', 'a comma or the end of the array was expected'],
   ['number[]', '[true]', 'a number was expected'],
