@@ -25,12 +25,12 @@ export interface ForeignKey {
   index: { current: string, next: string | null }
   comment: string | null
   /**
-   * `whole`: a key that is declared. A key of a partitioned table, at either end, has one more for each partition,
-   * which the server drops and adds with that of the root: it `follows`. One that differs from what the server would
-   * add, for example by its name, is a `share`: it must be added before that of the root, which then adopts it because
-   * of its columns.
+   * `declared`: a statement declared it. If a table at either end is partitioned, such a key has a further key for each
+   * partition. `derived`: the server drops and adds this further key with the key of the root. `attached`: it differs
+   * from what the server would add, for example by its name, so it must be added before the key of the root. The server
+   * then attaches it, because it has the same columns.
    */
-  part: 'whole' | 'share' | 'follows'
+  kind: 'declared' | 'attached' | 'derived'
   /** Whether its triggers were disabled (DISABLE TRIGGER ALL), which only a superuser can do. */
   disabled: boolean
   matchFull: boolean
@@ -58,7 +58,7 @@ export const rootKeysQuery = `
 /**
  * ADD FOREIGN KEY uses the unique index with the lowest oid among those with the columns, and not the index that the
  * key had before: REINDEX CONCURRENTLY creates an index with a new oid. Without a list of columns it uses that of the
- * primary key. Partitions follow their root.
+ * primary key. Keys of partitions use the index that corresponds to that of their root.
  */
 const indexQuery = `
   CROSS JOIN LATERAL (
@@ -70,7 +70,7 @@ const indexQuery = `
     FROM pg_index i WHERE i.indexrelid = con.conindid) used_index ON true
   LEFT JOIN LATERAL (SELECT i.indexrelid FROM pg_index i
     WHERE i.indrelid = con.confrelid AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-      AND CASE WHEN kind.temporal THEN i.indisexclusion ELSE i.indisunique END
+      AND CASE WHEN traits.temporal THEN i.indisexclusion ELSE i.indisunique END
       AND (SELECT array_agg(number ORDER BY number)
         FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) number) = key_columns.sorted
     ORDER BY i.indexrelid LIMIT 1) first_index ON true
@@ -84,16 +84,16 @@ const keyColumns = `con.conname AS name,
         AND (has_table_privilege(parent.oid, 'REFERENCES') OR (
           SELECT bool_and(has_column_privilege(parent.oid, k, 'REFERENCES'))
           FROM unnest(con.confkey) k))) AS references,
-      CASE WHEN steered
+      CASE WHEN omits_columns
         THEN replace(definition, 'REFERENCES ' || with_columns, 'REFERENCES ' || con.confrelid::regclass)
         ELSE definition END AS definition,
-      json_build_object('current', con.conindid::regclass, 'next', CASE WHEN kind.part <> 'whole' OR steered
+      json_build_object('current', con.conindid::regclass, 'next', CASE WHEN traits.kind <> 'declared' OR omits_columns
         THEN con.conindid ELSE first_index.indexrelid END::regclass) AS index,
       obj_description(con.oid, 'pg_constraint') AS comment,
-      kind.part,
+      traits.kind,
       EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = con.oid AND t.tgenabled <> 'O') AS disabled,
       con.confmatchtype = 'f' AS "matchFull",
-      CASE WHEN NOT kind.temporal THEN (
+      CASE WHEN NOT traits.temporal THEN (
         SELECT json_agg(json_build_object('from', f.attname, 'to', t.attname,
           'operator', format('OPERATOR(%I.%s)', opn.nspname, op.oprname)) ORDER BY k.place)
         FROM unnest(con.conkey, con.confkey, con.conpfeqop) WITH ORDINALITY AS k(conkey, confkey, operator, place)
@@ -103,9 +103,9 @@ const keyColumns = `con.conname AS name,
 
 /**
  * Every foreign key with one of `relations` (oids) at either end, in the order in which they must be added. Their
- * actions fire in the order in which the keys were added, so that order is kept. A root's key follows its shares, which
- * are added from the leaves upwards. A key that is declared on a partition, with the columns of its root's key, is
- * younger than that, or the root's key would have adopted it.
+ * actions fire in the order in which the keys were added, so that order is kept. The attached keys of
+ * partitions precede the key of their root, from the leaves upwards. A key that is declared on a partition, with the
+ * columns of its root's key, is newer than that key, which would have attached it otherwise.
  *
  * Triggers fire in the order of their names, which contain the oids as text: 100000 fires before 99999.
  */
@@ -117,27 +117,28 @@ export async function readForeignKeys (tx: Transaction, relations: string[]): Pr
     JOIN pg_class child ON child.oid = con.conrelid JOIN pg_namespace cn ON cn.oid = child.relnamespace
     JOIN pg_class parent ON parent.oid = con.confrelid JOIN pg_namespace pn ON pn.oid = parent.relnamespace
     LEFT JOIN pg_constraint up ON up.oid = con.conparentid
-    CROSS JOIN LATERAL (SELECT CASE WHEN up.oid IS NULL THEN 'whole'
+    CROSS JOIN LATERAL (SELECT CASE WHEN up.oid IS NULL THEN 'declared'
       WHEN up.conrelid <> con.conrelid AND (up.conname <> con.conname OR up.convalidated <> con.convalidated
         OR obj_description(con.oid, 'pg_constraint') IS NOT NULL)
-      THEN 'share' ELSE 'follows' END AS part,
-      pg_get_constraintdef(con.oid) AS definition, pg_get_constraintdef(con.oid) ~ '\\mPERIOD\\M' AS temporal) kind
+      THEN 'attached' ELSE 'derived' END AS kind,
+      pg_get_constraintdef(con.oid) AS definition, pg_get_constraintdef(con.oid) ~ '\\mPERIOD\\M' AS temporal) traits
     ${indexQuery}
-    CROSS JOIN LATERAL (SELECT kind.part = 'whole' AND used_index.as_primary
+    CROSS JOIN LATERAL (SELECT traits.kind = 'declared' AND used_index.as_primary
       AND first_index.indexrelid IS DISTINCT FROM con.conindid
-      AND strpos(definition, 'REFERENCES ' || with_columns) > 0 AS steered) choice
+      AND strpos(definition, 'REFERENCES ' || with_columns) > 0 AS omits_columns) choice
     CROSS JOIN LATERAL (SELECT count(*) AS depth FROM pg_partition_ancestors(child.oid)) tree
     JOIN root ON root.key = con.oid AND root.above = 0
     LEFT JOIN LATERAL (SELECT min(t.tgname::text COLLATE "C") AS fires FROM pg_trigger t
       WHERE t.tgconstraint = root.top AND starts_with(t.tgname, 'RI_ConstraintTrigger_a_')) trigger ON true
     WHERE con.contype = 'f' AND (con.conrelid = ANY ($1::oid[]) OR con.confrelid = ANY ($1::oid[]))
-    ORDER BY trigger.fires, root.top, kind.part = 'whole', tree.depth DESC, cn.nspname, child.relname, con.conname`,
+    ORDER BY trigger.fires, root.top, traits.kind = 'declared', tree.depth DESC, cn.nspname, child.relname,
+      con.conname`,
   [`{${relations.join(',')}}`])
 }
 
 /** Drops them. The server drops the keys of partitions with that of the root. */
 export async function dropForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
-  await runInChunks(tx, keys.filter(({ part }) => part === 'whole')
+  await runInChunks(tx, keys.filter(({ kind }) => kind === 'declared')
     .map(({ name, table: { schema, name: table } }) =>
       `ALTER TABLE ${qualifiedName(schema, table)} DROP CONSTRAINT ${quoteIdentifier(name)}`))
 }
@@ -148,7 +149,7 @@ export async function dropForeignKeys (tx: Transaction, keys: ForeignKey[]): Pro
  * without a referenced row.
  */
 export async function addForeignKeys (tx: Transaction, keys: ForeignKey[]): Promise<void> {
-  await runAll(tx, keys.filter(({ part }) => part !== 'follows'), addForeignKey, {
+  await runAll(tx, keys.filter(({ kind }) => kind !== 'derived'), addForeignKey, {
     concerns: (error) => sqlState(error) === foreignKeyViolation,
     async explain (key) {
       const { name, table, references } = key
