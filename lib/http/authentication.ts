@@ -37,9 +37,9 @@ function callAuthFunction (
 function toPublicError (reason: unknown, reply: FastifyReply): Error {
   const isError = reason instanceof Error
   if (isError && 'statusCode' in reason && typeof reason.statusCode === 'number') return reason
-  const refusal = new NotAuthorized(isError && !('code' in reason) ? reason.message : 'Not authorized')
+  const failure = new NotAuthorized(isError && !('code' in reason) ? reason.message : 'Not authorized')
   // @fastify/auth lets a function choose the status with reply.code()
-  return reply.statusCode >= 400 ? Object.assign(refusal, { statusCode: reply.statusCode }) : refusal
+  return reply.statusCode >= 400 ? Object.assign(failure, { statusCode: reply.statusCode }) : failure
 }
 
 /**
@@ -60,19 +60,19 @@ export function guard (authenticate: FastifyAuthFunction): FastifyAuthFunction {
       return send.call(this, payload instanceof Error ? toPublicError(payload, this) : payload)
     }
 
-    let refusal: Error | undefined
+    let failure: Error | undefined
     try {
       const result = await callAuthFunction(authenticate, this, request, reply)
-      if (result === false) refusal = toPublicError(undefined, reply)
+      if (result === false) failure = toPublicError(undefined, reply)
     } catch (reason) {
-      refusal = toPublicError(reason, reply)
+      failure = toPublicError(reason, reply)
     }
 
     // The function has sent a response. Never settle, so that neither another function nor the handler runs.
     // (The response of a hijacked reply may not have started; Fastify itself stops in that case)
     if (replied || reply.raw.headersSent) await new Promise(() => {})
     reply.send = send
-    if (refusal !== undefined) throw refusal
+    if (failure !== undefined) throw failure
   }
 }
 

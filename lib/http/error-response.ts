@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
-import type { RefusalSchema } from './response-schemas.ts'
+import type { ErrorBodySchema } from './response-schemas.ts'
 
-type Refusal = Static<typeof RefusalSchema>
+type ErrorBody = Static<typeof ErrorBodySchema>
 
 const property = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
@@ -12,7 +12,7 @@ const property = (value: unknown, name: string): unknown =>
  * The body for an error: the properties of Fastify's own error body, and the lists that the caller needs. Returns
  * `null` when the error must not be shown.
  */
-export function refusalBody (error: unknown): Refusal | null {
+export function errorBody (error: unknown): ErrorBody | null {
   const code = property(error, 'code')
   const status = property(error, 'statusCode')
   const statusCode = typeof status === 'number' && status >= 400 && status < 600 ? status : 500
@@ -31,7 +31,7 @@ export function refusalBody (error: unknown): Refusal | null {
   }
 }
 
-const unexpected: Refusal = {
+const unexpected: ErrorBody = {
   statusCode: 500,
   error: 'Internal Server Error',
   message: 'An unexpected error occurred; the log of the service contains its code'
@@ -42,14 +42,14 @@ const unexpected: Refusal = {
  * message and the detail of a database error may quote rows.
  */
 export function sendError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const refusal = refusalBody(error)
-  if (refusal === null) {
+  const shown = errorBody(error)
+  if (shown === null) {
     const details = { code: property(error, 'code'), name: property(error, 'name') }
     request.log.error(details, 'unexpected error in a backup route')
   } else {
-    const level = refusal.statusCode < 500 ? 'info' : 'error'
-    request.log[level]({ code: refusal.code }, refusal.message)
+    const level = shown.statusCode < 500 ? 'info' : 'error'
+    request.log[level]({ code: shown.code }, shown.message)
   }
-  const body = refusal ?? unexpected
+  const body = shown ?? unexpected
   reply.code(body.statusCode).send(body)
 }

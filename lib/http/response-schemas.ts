@@ -4,7 +4,7 @@ import { DriftSchema } from '../../types/index.ts'
 /**
  * The body of every error response: the properties of Fastify's own error body, and the lists that some errors have.
  */
-export const RefusalSchema = Type.Object({
+export const ErrorBodySchema = Type.Object({
   statusCode: Type.Integer(),
   code: Type.Optional(Type.String({ description: 'FST_BACKUP_* for the errors of this plugin' })),
   error: Type.String({ description: 'The name of the status' }),
@@ -23,34 +23,38 @@ export function response<Schema extends TSchema> (
 /** A response without a body. */
 export const empty = (description: string) => Type.Unsafe<void>({ type: 'null', description })
 
-const refusal = (description: string) => response(description, RefusalSchema)
+const errorResponse = (description: string) => response(description, ErrorBodySchema)
 
 /** The errors of every route. */
 const always = {
-  400: refusal('The request is invalid: an unknown key, a value of the wrong type, or a malformed id'),
-  401: refusal('The caller is not authenticated'),
-  403: refusal('The caller is not allowed to do this, or the request comes from another site'),
-  500: refusal('An unexpected error occurred; the log of the service contains its code'),
-  503: refusal('The database is not available, the storage of this backup log is missing, or the service is shutting ' +
-    'down')
+  400: errorResponse('The request is invalid: an unknown key, a value of the wrong type, or a malformed id'),
+  401: errorResponse('The caller is not authenticated'),
+  403: errorResponse('The caller is not allowed to do this, or the request comes from another site'),
+  500: errorResponse('An unexpected error occurred; the log of the service contains its code'),
+  503: errorResponse('The database is not available, the storage of this backup log is missing, or the service is ' +
+    'shutting down')
 }
 
 /** The further errors of routes that accept a body. */
 const body = {
-  413: refusal('The body, or a part of the file, is too large'),
-  415: refusal('The body is not JSON, or has a content-encoding')
+  413: errorResponse('The body, or a part of the file, is too large'),
+  415: errorResponse('The body is not JSON, or has a content-encoding')
 }
 
-const missing = { 404: refusal('The backup does not exist') }
+const missing = { 404: errorResponse('The backup does not exist') }
 
-const missingSchema = { 404: refusal('The schema does not exist in the database') }
+const missingSchema = { 404: errorResponse('The schema does not exist in the database') }
 
-const busy = { 409: refusal('Another run uses the schema, or the backup is in use or not completed; try again later') }
+const busy = {
+  409: errorResponse('Another run uses the schema, or the backup is in use or not completed; try again later')
+}
 
-const gone = { 410: refusal('The snapshot file is no longer in the storage') }
+const gone = { 410: errorResponse('The snapshot file is no longer in the storage') }
 
-const unusable = { 422: refusal('Not possible with this snapshot and schema; `problems` and `drift` list the reasons') }
+const unusable = {
+  422: errorResponse('Not possible with this snapshot and schema; `problems` and `drift` list the reasons')
+}
 
-const full = { 507: refusal('The storage is full') }
+const full = { 507: errorResponse('The storage is full') }
 
-export const refusals = { always, body, missing, missingSchema, busy, gone, unusable, full }
+export const errorResponses = { always, body, missing, missingSchema, busy, gone, unusable, full }

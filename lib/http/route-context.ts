@@ -6,7 +6,7 @@ import type { TypeBoxTypeProvider } from './validation.ts'
 import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
 import type { BackupCalls } from '../service/backup-engine.ts'
 
-/** The encapsulated scope that holds the routes. */
+/** The encapsulated scope that contains the routes. */
 export type Scope = FastifyInstance<
   RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider
 >

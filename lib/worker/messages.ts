@@ -34,10 +34,10 @@ export type FromWorker =
   | { type: 'question', id: number, question: Question, value: unknown }
   | { type: 'progress', progress: Progress }
   | { type: 'completed', result: unknown }
-  /** `refused` is the question whose refusal made the run fail; undefined for another cause. */
-  | { type: 'failed', error: PortableError, refused: number | undefined }
+  /** `rejected` is the question whose rejection made the run fail; undefined for another cause. */
+  | { type: 'failed', error: PortableError, rejected: number | undefined }
 
 export type ToWorker =
   | { type: 'answer', id: number, value: unknown }
-  | { type: 'refusal', id: number, error: PortableError }
+  | { type: 'rejection', id: number, error: PortableError }
   | { type: 'abort', reason: PortableError }

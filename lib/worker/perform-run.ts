@@ -15,8 +15,8 @@ interface MainThread {
   ask: (question: Question, value?: unknown) => Promise<unknown>
   send: (message: FromWorker) => void
   signal: AbortSignal
-  /** The question that the main thread refused with this error; undefined for another error. */
-  refusedWith: (error: unknown) => number | undefined
+  /** The question that the main thread rejected with this error; undefined for another error. */
+  rejectedQuestion: (error: unknown) => number | undefined
 }
 
 /**
@@ -39,7 +39,7 @@ export async function performRun (
     main.send({ type: 'completed', result })
   } catch (thrown) {
     const error = database?.causeOf(thrown) ?? thrown
-    main.send({ type: 'failed', error: toPortable(error), refused: main.refusedWith(error) })
+    main.send({ type: 'failed', error: toPortable(error), rejected: main.rejectedQuestion(error) })
   } finally {
     // The result has been sent: the main thread does not wait for the connection to close
     await database?.close()
@@ -92,7 +92,7 @@ function connect (main: MainThread, request: DatabaseRun): RunConnection {
 
 function listen (port: MessagePort): MainThread {
   const waiting = new Map<number, { resolve: (value: unknown) => void, reject: (error: Error) => void }>()
-  const refusals = new Map<unknown, number>()
+  const rejections = new Map<unknown, number>()
   const aborting = new AbortController()
   let questions = 0
 
@@ -107,7 +107,7 @@ function listen (port: MessagePort): MainThread {
       question?.resolve(message.value)
     } else {
       const error = fromPortable(message.error)
-      refusals.set(error, message.id)
+      rejections.set(error, message.id)
       question?.reject(error)
     }
   })
@@ -121,7 +121,7 @@ function listen (port: MessagePort): MainThread {
       send({ type: 'question', id, question, value })
     }),
     signal: aborting.signal,
-    refusedWith: (error) => refusals.get(error)
+    rejectedQuestion: (error) => rejections.get(error)
   }
 }
 

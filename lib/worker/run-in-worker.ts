@@ -10,27 +10,28 @@ export interface RunHooks {
   answers: Answers
   onProgress: (progress: Progress) => void
   signal: AbortSignal
-  /** Returns the error of the run when its worker ends early. */
-  onDeath: (reason: string) => Error
+  /** Returns the error of the run after its worker ended early. */
+  earlyEndError: (reason: string) => Error
   /** Called when the run has ended, to stop what still works for it. */
-  abandon: () => void
+  onEnd: () => void
 }
 
 /** The questions of one worker. */
 interface Questions {
   answer: (message: Extract<FromWorker, { type: 'question' }>) => void
-  /** The error with which the run failed. When it failed for a refusal, it is the original error of that refusal. */
+  /** The error with which the run failed. When a rejected question was the cause, it is the original error. */
   errorOf: (message: Extract<FromWorker, { type: 'failed' }>) => unknown
   /** Resolves when all questions have been answered, except those for the password. */
-  settled: () => Promise<void>
+  allAnswered: () => Promise<void>
 }
 
 /**
- * Resolves with the result of the run that `worker` was started for. Rejects with its error, or with that of `onDeath`.
+ * Resolves with the result of the run that `worker` was started for. Rejects with its error, or with that of
+ * `earlyEndError`.
  */
 export async function runInWorker (
   worker: Worker,
-  { answers, onProgress, signal, onDeath, abandon }: RunHooks
+  { answers, onProgress, signal, earlyEndError, onEnd }: RunHooks
 ): Promise<unknown> {
   const send = (message: ToWorker, transfer: ArrayBuffer[] = []): void => { worker.postMessage(message, transfer) }
   const questions = createQuestions(answers, send)
@@ -44,19 +45,19 @@ export async function runInWorker (
         else if (message.type === 'completed') resolve(message.result)
         else reject(questions.errorOf(message))
       })
-      worker.once('error', (error) => { reject(onDeath(reasonOf(error))) })
-      worker.once('exit', (code) => { reject(onDeath(`exit code ${code}`)) })
+      worker.once('error', (error) => { reject(earlyEndError(reasonOf(error))) })
+      worker.once('exit', (code) => { reject(earlyEndError(`exit code ${code}`)) })
     })
   } finally {
     signal.removeEventListener('abort', abort)
-    abandon()
+    onEnd()
     // The caller decides what to do with the run's file, so it must know whether that has been published
-    await questions.settled()
+    await questions.allAnswered()
   }
 }
 
 function createQuestions (answers: Answers, send: (message: ToWorker, transfer?: ArrayBuffer[]) => void): Questions {
-  const refusals = new Map<number, unknown>()
+  const rejections = new Map<number, unknown>()
   const answering = new Set<Promise<void>>()
 
   async function answer (id: number, question: Question, value: unknown): Promise<void> {
@@ -67,8 +68,8 @@ function createQuestions (answers: Answers, send: (message: ToWorker, transfer?:
       send({ type: 'answer', id, value: result }, isTransferable ? [result.buffer] : [])
     } catch (error) {
       // The worker reports it as the failure of the run
-      refusals.set(id, error)
-      send({ type: 'refusal', id, error: toPortable(error) })
+      rejections.set(id, error)
+      send({ type: 'rejection', id, error: toPortable(error) })
     }
   }
 
@@ -78,8 +79,8 @@ function createQuestions (answers: Answers, send: (message: ToWorker, transfer?:
       // A password may never arrive; the connection that needs it has its own timeout
       if (question !== 'password') answering.add(answered)
     },
-    errorOf: ({ error, refused }) => refused === undefined ? fromPortable(error) : refusals.get(refused),
-    async settled () { await Promise.all(answering) }
+    errorOf: ({ error, rejected }) => rejected === undefined ? fromPortable(error) : rejections.get(rejected),
+    async allAnswered () { await Promise.all(answering) }
   }
 }
 

@@ -7,14 +7,14 @@ import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { DatabaseRun, RunRequest } from './messages.ts'
 import { type Answers, type RunHooks, runInWorker } from './run-in-worker.ts'
 import type { Runner } from './runner.ts'
-import { createServedStreams, type ServedStreams } from './served-streams.ts'
+import { createSharedStreams, type SharedStreams } from './shared-streams.ts'
 import { createWorkerThreads, startThreadPool } from './worker-threads.ts'
 
 type Run = (request: RunRequest, hooks: RunHooks) => Promise<unknown>
 
 /**
  * Does each run in its own worker thread, with its own connection, so that the service's event loop handles only its
- * messages. When a worker dies, only its run fails.
+ * messages. When a worker ends early, only its run fails.
  *
  * @param askPassword for a pool whose password is a function; see PoolSettings
  * @param entry the worker's file
@@ -38,21 +38,21 @@ export function createWorkerRunner (settings: PoolSettings, askPassword: () => P
         },
         onProgress,
         signal,
-        onDeath: (reason) => failureOf(reason, signal),
-        abandon () {}
+        earlyEndError: (reason) => failureOf(reason, signal),
+        onEnd () {}
       })
     },
     async restoreSnapshot (job, hooks) {
       return await restore(run, { settings, kind: 'restore', job }, askPassword, hooks)
     },
     async readThrough (file, { open, onProgress, signal, limits }) {
-      const streams = createServedStreams(open)
+      const streams = createSharedStreams(open)
       return await run({ kind: 'read', file, limits }, {
         answers: answersOf(streams),
         onProgress,
         signal,
-        onDeath: (reason) => failureOf(reason, signal),
-        abandon: streams.closeAll
+        earlyEndError: (reason) => failureOf(reason, signal),
+        onEnd: streams.closeAll
       }) as ReadSnapshot
     },
     close: threads.close
@@ -65,7 +65,7 @@ async function restore (
   askPassword: () => Promise<string>,
   { onLocked, open, onPreRestoreStarted, onPreRestoreWritten, onProgress, signal }: RestoreHooks
 ): Promise<RestoredSnapshot> {
-  const streams = createServedStreams(open)
+  const streams = createSharedStreams(open)
   let mayCommit = false
   return await run(request, {
     answers: {
@@ -80,14 +80,14 @@ async function restore (
     },
     onProgress,
     signal,
-    onDeath: (reason) => mayCommit
+    earlyEndError: (reason) => mayCommit
       ? new RestoreUncertain(`the worker thread ended early, ${reason}`)
       : failureOf(reason, signal),
-    abandon: streams.closeAll
+    onEnd: streams.closeAll
   }) as RestoredSnapshot
 }
 
-const answersOf = ({ open, read, close }: ServedStreams): Answers => ({
+const answersOf = ({ open, read, close }: SharedStreams): Answers => ({
   open,
   read: async (stream) => await read(stream as number),
   close: async (stream) => { close(stream as number) }

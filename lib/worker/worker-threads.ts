@@ -40,8 +40,8 @@ export function createWorkerThreads (entry: URL): WorkerThreads {
 }
 
 /**
- * Starts the threads of libuv's pool from this thread. They serve the complete process and inherit the priority of the
- * thread that starts them, so a worker, whose priority is low, must not start them (uv_queue_work; init_threads()
+ * Starts the threads of libuv's pool from this thread. The complete process uses them, and they inherit the priority of
+ * the thread that starts them, so a worker, whose priority is low, must not start them (uv_queue_work; init_threads()
  * starts all of them with the first task).
  */
 export async function startThreadPool (): Promise<void> {

@@ -13,7 +13,7 @@ import type { ReadSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from '../../lib/worker/messages.ts'
 import { performRun } from '../../lib/worker/perform-run.ts'
 import { fromPortable, toPortable } from '../../lib/worker/portable-error.ts'
-import { createServedStreams } from '../../lib/worker/served-streams.ts'
+import { createSharedStreams } from '../../lib/worker/shared-streams.ts'
 import type { Progress } from '../../types/index.ts'
 import { locksLeft, untilBlocked } from '../support/backends.ts'
 import { connectionOf, type Place, usePlace } from '../support/engine.ts'
@@ -45,7 +45,7 @@ async function play (request: RunRequest, answers: Answers = {}): Promise<Played
       const { id, question, value } = message
       Promise.resolve().then(() => answers[question]?.(value, port1)).then(
         (value) => { send({ type: 'answer', id, value }) },
-        (error) => { send({ type: 'refusal', id, error: toPortable(error) }) })
+        (error) => { send({ type: 'rejection', id, error: toPortable(error) }) })
     }
   })
   const closed = once(port1, 'close')
@@ -105,7 +105,7 @@ async function useSnapshot (
 
 /** Answers the questions of a restore for its bytes. */
 function answersOf (open: () => Promise<Readable>): Answers {
-  const streams = createServedStreams(open)
+  const streams = createSharedStreams(open)
   return {
     open: streams.open,
     read: async (stream) => await streams.read(stream as number),
@@ -172,28 +172,29 @@ t.test('a restore and a verification open a file of the file system\'s storage t
   t.strictSame(gone.asked, [])
 })
 
-t.test('a refusal makes the run fail, which reports the refused question', async (t) => {
+t.test('a rejected question makes the run fail, which reports the question', async (t) => {
   const { place, settings, job, open } = await useSnapshot(t)
-  const refuse = (): never => { throw new Aborted('by the answer') }
-  const locked = await play({ settings, kind: 'snapshot', job: snapshotJob(place) }, { onLocked: refuse })
-  t.match(locked.ended, { type: 'failed', error: { code: 'FST_BACKUP_ABORTED', message: /by the answer/ }, refused: 1 })
-  const unread = await play({ settings, kind: 'restore', job }, { ...answersOf(open), read: refuse, close: refuse })
+  const reject = (): never => { throw new Aborted('by the answer') }
+  const locked = await play({ settings, kind: 'snapshot', job: snapshotJob(place) }, { onLocked: reject })
+  const aborted = { code: 'FST_BACKUP_ABORTED', message: /by the answer/ }
+  t.match(locked.ended, { type: 'failed', error: aborted, rejected: 1 })
+  const unread = await play({ settings, kind: 'restore', job }, { ...answersOf(open), read: reject, close: reject })
   t.match(
     unread.ended,
-    { type: 'failed', error: { code: 'FST_BACKUP_ABORTED' }, refused: 3 },
+    { type: 'failed', error: { code: 'FST_BACKUP_ABORTED' }, rejected: 3 },
     'the stream passes the error on'
   )
   t.strictSame(unread.asked, ['onLocked', 'open', 'read', 'close'])
 })
 
-t.test('a failure of the run is not reported as a refusal', async (t) => {
+t.test('a failure of the run is not reported as a rejected question', async (t) => {
   const place = await usePlace(t)
   const { ended } = await play({
     settings: await settingsOf(place.url),
     kind: 'snapshot',
     job: { ...snapshotJob(place), schema: 'nowhere' }
   })
-  t.match(ended, { type: 'failed', refused: undefined })
+  t.match(ended, { type: 'failed', rejected: undefined })
   t.ok(ended?.type === 'failed' && fromPortable(ended.error) instanceof SchemaNotFound)
 })
 
@@ -212,7 +213,7 @@ t.test('an abort ends the run with its reason', async (t) => {
   t.strictSame(await locksLeft(place.sql), [])
 })
 
-t.test('the password can be asked for, and its refusal makes the run fail', async (t) => {
+t.test('the password can be asked for, and a rejection makes the run fail', async (t) => {
   const place = await usePlace(t)
   const { password, ...connection } = connectionOf(place.url)
   const settings = await settingsOf({ ...connection, password: async () => password })
@@ -222,9 +223,9 @@ t.test('the password can be asked for, and its refusal makes the run fail', asyn
   t.match(given.ended, { type: 'completed' })
   t.equal(given.asked[0], 'password')
 
-  const refused = await play(request, { password () { throw new Aborted('no token') } })
-  t.strictSame(refused.asked, ['password'])
-  t.match(refused.ended, { type: 'failed', error: { message: /no token/ }, refused: 1 })
+  const rejected = await play(request, { password () { throw new Aborted('no token') } })
+  t.strictSame(rejected.asked, ['password'])
+  t.match(rejected.ended, { type: 'failed', error: { message: /no token/ }, rejected: 1 })
 })
 
 t.test('an abort is reported as one, even without a password for the cancel request', async (t) => {

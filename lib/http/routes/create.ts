@@ -1,5 +1,5 @@
 import { BackupSchema } from '../../../types/index.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { CreateArguments, EmptyQuery } from '../../arguments/call-schemas.ts'
 import { prefersAsync } from '../prefer-header.ts'
 import {
@@ -17,12 +17,12 @@ const schema = {
   response: {
     201: response('The finished backup; Location contains its address', BackupSchema),
     202: response('The running backup, with `Prefer: respond-async`', BackupSchema),
-    ...refusals.always,
-    ...refusals.body,
-    ...refusals.missingSchema,
-    ...refusals.busy,
-    ...refusals.unusable,
-    ...refusals.full
+    ...errorResponses.always,
+    ...errorResponses.body,
+    ...errorResponses.missingSchema,
+    ...errorResponses.busy,
+    ...errorResponses.unusable,
+    ...errorResponses.full
   }
 }
 

@@ -5,7 +5,7 @@ import fresh from 'fresh'
 import { Type } from 'typebox'
 import { Aborted, FileGone, NotCompleted, RangeInvalid } from '../../errors.ts'
 import type { BackupCalls } from '../../service/backup-engine.ts'
-import { response, empty, refusals, RefusalSchema } from '../response-schemas.ts'
+import { response, empty, errorResponses, ErrorBodySchema } from '../response-schemas.ts'
 import { parseRange } from '../byte-range.ts'
 import { sendError } from '../error-response.ts'
 import { IdParams, EmptyQuery } from '../../arguments/call-schemas.ts'
@@ -25,11 +25,11 @@ const schema = {
     200: response('The file', FileBytes),
     206: response('The part that Range requests', FileBytes),
     304: empty('The file matches If-None-Match'),
-    ...refusals.always,
-    ...refusals.missing,
-    ...refusals.busy,
-    ...refusals.gone,
-    416: response('The range is outside the file', RefusalSchema)
+    ...errorResponses.always,
+    ...errorResponses.missing,
+    ...errorResponses.busy,
+    ...errorResponses.gone,
+    416: response('The range is outside the file', ErrorBodySchema)
   }
 }
 

@@ -1,5 +1,5 @@
 import { BackupSchema } from '../../../types/index.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { IdParams, EmptyQuery } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
@@ -11,8 +11,8 @@ const schema = {
   querystring: EmptyQuery,
   response: {
     200: response('The backup', BackupSchema),
-    ...refusals.always,
-    ...refusals.missing
+    ...errorResponses.always,
+    ...errorResponses.missing
   }
 }
 

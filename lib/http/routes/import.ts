@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { BackupSchema } from '../../../types/index.ts'
 import { Aborted, ImportEncoded } from '../../errors.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { EmptyQuery } from '../../arguments/call-schemas.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
 import { compileValidator } from '../validation.ts'
@@ -19,10 +19,10 @@ const schema = {
   body: Type.Unsafe<unknown>({ type: 'object', description: 'A snapshot file' }),
   response: {
     201: response('The backup, with a new id; Location contains its address', BackupSchema),
-    ...refusals.always,
-    ...refusals.body,
-    ...refusals.unusable,
-    ...refusals.full
+    ...errorResponses.always,
+    ...errorResponses.body,
+    ...errorResponses.unusable,
+    ...errorResponses.full
   }
 }
 

@@ -1,5 +1,5 @@
 import { BackupListSchema } from '../../../types/index.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { ListArguments } from '../../arguments/call-schemas.ts'
 import { collectionAddresses, type RouteContext, type Scope } from '../route-context.ts'
 
@@ -10,7 +10,7 @@ const schema = {
   querystring: ListArguments,
   response: {
     200: response('A page of backups', BackupListSchema),
-    ...refusals.always
+    ...errorResponses.always
   }
 }
 

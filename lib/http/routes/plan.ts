@@ -1,5 +1,5 @@
 import { RestorePlanSchema } from '../../../types/index.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { IdParams, EmptyQuery, PlanArguments } from '../../arguments/call-schemas.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
@@ -13,12 +13,12 @@ const schema = {
   body: PlanArguments,
   response: {
     200: response('The plan', RestorePlanSchema),
-    ...refusals.always,
-    ...refusals.body,
-    ...refusals.missing,
-    ...refusals.busy,
-    ...refusals.gone,
-    ...refusals.unusable
+    ...errorResponses.always,
+    ...errorResponses.body,
+    ...errorResponses.missing,
+    ...errorResponses.busy,
+    ...errorResponses.gone,
+    ...errorResponses.unusable
   }
 }
 

@@ -1,4 +1,4 @@
-import { empty, refusals } from '../response-schemas.ts'
+import { empty, errorResponses } from '../response-schemas.ts'
 import { IdParams, EmptyQuery } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
@@ -10,9 +10,9 @@ const schema = {
   querystring: EmptyQuery,
   response: {
     204: empty('Deleted'),
-    ...refusals.always,
-    ...refusals.missing,
-    ...refusals.busy
+    ...errorResponses.always,
+    ...errorResponses.missing,
+    ...errorResponses.busy
   }
 }
 

@@ -1,6 +1,6 @@
 import { BackupSchema, RestoreResultSchema } from '../../../types/index.ts'
 import { RestoreNotAllowed } from '../../errors.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { IdParams, EmptyQuery, RestoreArguments } from '../../arguments/call-schemas.ts'
 import { prefersAsync } from '../prefer-header.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
@@ -18,13 +18,13 @@ const schema = {
   response: {
     200: response('What was restored', RestoreResultSchema),
     202: response('The backup that is being restored, with `Prefer: respond-async`', BackupSchema),
-    ...refusals.always,
-    ...refusals.body,
-    ...refusals.missing,
-    ...refusals.busy,
-    ...refusals.gone,
-    ...refusals.unusable,
-    ...refusals.full
+    ...errorResponses.always,
+    ...errorResponses.body,
+    ...errorResponses.missing,
+    ...errorResponses.busy,
+    ...errorResponses.gone,
+    ...errorResponses.unusable,
+    ...errorResponses.full
   }
 }
 

@@ -1,5 +1,5 @@
 import { StatusSchema } from '../../../types/index.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { StatusArguments } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
@@ -10,7 +10,7 @@ const schema = {
   querystring: StatusArguments,
   response: {
     200: response('The status of the service, also while the database is not available', StatusSchema),
-    ...refusals.always
+    ...errorResponses.always
   }
 }
 

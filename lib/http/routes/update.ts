@@ -1,5 +1,5 @@
 import { BackupSchema } from '../../../types/index.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { IdParams, EmptyQuery, UpdateArguments } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
 
@@ -13,10 +13,10 @@ const schema = {
   body: UpdateArguments,
   response: {
     200: response('The updated backup', BackupSchema),
-    ...refusals.always,
-    ...refusals.body,
-    ...refusals.missing,
-    ...refusals.busy
+    ...errorResponses.always,
+    ...errorResponses.body,
+    ...errorResponses.missing,
+    ...errorResponses.busy
   }
 }
 

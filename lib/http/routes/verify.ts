@@ -1,5 +1,5 @@
 import { VerificationSchema } from '../../../types/index.ts'
-import { response, refusals } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { IdParams, EmptyBody, EmptyQuery } from '../../arguments/call-schemas.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
@@ -14,11 +14,11 @@ const schema = {
   body: EmptyBody,
   response: {
     200: response('The result of the verification', VerificationSchema),
-    ...refusals.always,
-    ...refusals.body,
-    ...refusals.missing,
-    ...refusals.busy,
-    ...refusals.gone
+    ...errorResponses.always,
+    ...errorResponses.body,
+    ...errorResponses.missing,
+    ...errorResponses.busy,
+    ...errorResponses.gone
   }
 }
 

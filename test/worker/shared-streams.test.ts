@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { createServedStreams } from '../../lib/worker/served-streams.ts'
+import { createSharedStreams } from '../../lib/worker/shared-streams.ts'
 import { createGate } from '../support/storage-double.ts'
 
 t.test('read() returns one chunk at a time, in its own memory, and then null', async (t) => {
   const pool = Buffer.from('of a larger piece of memory')
-  const streams = createServedStreams(async () => Readable.from([pool.subarray(0, 2), pool.subarray(5, 11)]))
+  const streams = createSharedStreams(async () => Readable.from([pool.subarray(0, 2), pool.subarray(5, 11)]))
   const stream = await streams.open()
   const first = await streams.read(stream)
   t.same([first, first?.buffer.byteLength], [Buffer.from('of'), 2])
@@ -17,7 +17,7 @@ t.test('read() returns one chunk at a time, in its own memory, and then null', a
 t.test('each stream has its own number, and closing one does not close the others', async (t) => {
   const sources = [Readable.from([Buffer.from('a')]), Readable.from([Buffer.from('b')])]
   let opened = 0
-  const streams = createServedStreams(async () => sources[opened++] as Readable)
+  const streams = createSharedStreams(async () => sources[opened++] as Readable)
   const [first, second] = [await streams.open(), await streams.open()]
   streams.close(first)
   t.strictSame(sources.map(({ destroyed }) => destroyed), [true, false])
@@ -29,7 +29,7 @@ t.test('each stream has its own number, and closing one does not close the other
 t.test('only read() reports the error of a stream', async (t) => {
   const broken = new Error('the disk is gone')
   const source = new Readable({ read () {} })
-  const streams = createServedStreams(async () => source)
+  const streams = createSharedStreams(async () => source)
   const stream = await streams.open()
   // Before the first read
   source.destroy(broken)
@@ -41,7 +41,7 @@ t.test('closeAll() closes the open streams, and those that open later', async (t
   const opening = createGate()
   const sources = [new Readable({ read () {} }), new Readable({ read () {} })]
   let opened = 0
-  const streams = createServedStreams(async () => {
+  const streams = createSharedStreams(async () => {
     const source = sources[opened++] as Readable
     if (opened === 2) await opening.pass()
     return source

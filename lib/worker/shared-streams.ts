@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 
 /** Streams of this thread that another thread reads, one chunk at a time. */
-export interface ServedStreams {
+export interface SharedStreams {
   /** Opens a stream and returns its number. */
   open: () => Promise<number>
   /**
@@ -12,7 +12,7 @@ export interface ServedStreams {
   closeAll: () => void
 }
 
-export function createServedStreams (open: () => Promise<Readable>): ServedStreams {
+export function createSharedStreams (open: () => Promise<Readable>): SharedStreams {
   const streams: Array<{ stream: Readable, chunks: AsyncIterator<Uint8Array> }> = []
   let isClosed = false
 
