@@ -3,7 +3,7 @@ import type { ElementEncoding } from './column-encoding.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import { writeNumber } from './json-number-to-copy.ts'
 import { readStringBytes, writeCopyByte } from './json-string-to-copy.ts'
-import { wordOf, type WordSource } from './four-byte-words.ts'
+import { wordOf, type WordView } from './four-byte-words.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -12,13 +12,13 @@ const stride = 16_384
 const backslashes = wordOf(BACKSLASH)
 
 /** Writes bytes as a COPY field with exactly these bytes as its value. */
-export function writeCopyEscaped (source: WordSource, start: number, end: number, out: ByteQueue): void {
+export function writeCopyEscaped (input: WordView, start: number, end: number, out: ByteQueue): void {
   for (let position = start; position < end;) {
     const stop = Math.min(end, position + stride)
     out.reserve((stop - position) * 2)
     while (position < stop) {
-      position = out.appendPlain(source, position, stop, backslashes, backslashes)
-      if (position < stop) out.length = writeCopyByte(out.bytes, out.length, source.bytes[position++] as number)
+      position = out.appendPlain(input, position, stop, backslashes, backslashes)
+      if (position < stop) out.length = writeCopyByte(out.bytes, out.length, input.bytes[position++] as number)
     }
   }
 }

@@ -1,5 +1,5 @@
 import {
-  bytesBefore, byteOf, marksOf, marksOfControls, type Words, type WordSource, wordSize
+  bytesBefore, byteOf, marksOf, marksOfControls, type Words, type WordView, wordSize
 } from './four-byte-words.ts'
 
 /**
@@ -64,11 +64,11 @@ export class ByteQueue {
 
   /**
    * Copies bytes from `start` up to the first control character or byte of one of the two patterns (see wordOf()), or
-   * up to `stop`, and returns that position. There must be room. The hot loop of most tables, in backups and in
-   * restores.
+   * up to `stop`, and returns that position. There must be room. Most tables spend most of
+   * their time in this loop, in backups and in restores.
    */
-  appendPlain (from: WordSource, start: number, stop: number, first: number, second: number): number {
-    const { bytes: source, view } = from
+  appendPlain (from: WordView, start: number, stop: number, first: number, second: number): number {
+    const { bytes: input, view } = from
     const { bytes, view: to } = this
     let { length } = this
     let position = start
@@ -84,7 +84,7 @@ export class ByteQueue {
     }
     const [firstByte, secondByte] = [byteOf(first, 0), byteOf(second, 0)]
     for (; position < stop; position++) {
-      const byte = source[position] as number
+      const byte = input[position] as number
       if (byte < 0x20 || byte === firstByte || byte === secondByte) break
       bytes[length++] = byte
     }
@@ -93,11 +93,11 @@ export class ByteQueue {
   }
 
   /** For short ranges, such as numbers: creating a subarray takes longer than copying thirty bytes. */
-  appendRange (source: Uint8Array, start: number, end: number): void {
+  appendRange (input: Uint8Array, start: number, end: number): void {
     this.reserve(end - start)
     const { bytes } = this
     let { length } = this
-    for (let position = start; position < end; position++) bytes[length++] = source[position] as number
+    for (let position = start; position < end; position++) bytes[length++] = input[position] as number
     this.length = length
   }
 

@@ -1,7 +1,7 @@
 import { falseWords, isNumber, nullWords, trueWords, writeArray } from './array-to-json.ts'
 import type { ByteQueue } from './byte-queue.ts'
 import { elementOf, type ElementEncoding, type EncodedColumn } from './column-encoding.ts'
-import { toWords, type Words, wordOf, WordSource } from './four-byte-words.ts'
+import { toWords, type Words, wordOf, WordView } from './four-byte-words.ts'
 import { longestEscape, writeControl, writePair } from './json-escape.ts'
 
 /**
@@ -51,11 +51,11 @@ function fieldOf ({ name, encoding, delimiter }: EncodedColumn): Field {
 /** Creates the transcoder of a table. It throws for a line that does not have exactly one field for each column. */
 export function createCopyToJson (columns: EncodedColumn[]): CopyToJson {
   const fields = columns.map(fieldOf)
-  let source = new WordSource(Buffer.alloc(0))
+  let input = new WordView(Buffer.alloc(0))
 
   return (bytes, start, end, out) => {
     // Hundreds of lines are in the same buffer
-    if (bytes !== source.bytes) source = new WordSource(bytes)
+    if (bytes !== input.bytes) input = new WordView(bytes)
     out.appendByte(OPEN_BRACE)
     // A line without columns consists of the new line
     let position = fields.length === 0 ? start + 1 : start
@@ -73,7 +73,7 @@ export function createCopyToJson (columns: EncodedColumn[]): CopyToJson {
         out.appendWords(nullWords)
         position += 3
       } else {
-        position = writeField(source, position, end, field, out) + 1
+        position = writeField(input, position, end, field, out) + 1
       }
     }
     if (position !== end) throw new Error('a line of COPY text has more or fewer fields than its table has columns')
@@ -82,22 +82,22 @@ export function createCopyToJson (columns: EncodedColumn[]): CopyToJson {
 }
 
 /** Returns the position of the TAB or new line after the field. */
-function writeField (source: WordSource, position: number, end: number, field: Field, out: ByteQueue): number {
+function writeField (input: WordView, position: number, end: number, field: Field, out: ByteQueue): number {
   const { kind, element, delimiter } = field
-  if (kind === 'text') return writeText(source, position, end, out)
-  if (kind === 'jsonb') return writeEmbedded(source, position, end, out)
-  const first = source.bytes[position] as number
+  if (kind === 'text') return writeText(input, position, end, out)
+  if (kind === 'jsonb') return writeEmbedded(input, position, end, out)
+  const first = input.bytes[position] as number
   if (kind === 'boolean') {
     out.appendWords(first === LOWER_T ? trueWords : falseWords)
     return position + 1
   }
-  if (kind === 'number' && isNumber(first, source.bytes[position + 1] as number)) {
-    return writeDigits(source, position, end, out)
+  if (kind === 'number' && isNumber(first, input.bytes[position + 1] as number)) {
+    return writeDigits(input, position, end, out)
   }
   // NaN and the infinities, which JSON cannot represent; arrays with explicit bounds: `[0:1]={a,b}`
-  if (kind === 'number' || first !== OPEN_BRACE) return writeText(source, position, end, out)
-  const fieldEnd = findFieldEnd(source.bytes, position, end)
-  writeArray(unescapeField(source.bytes, position, fieldEnd), element, delimiter, out)
+  if (kind === 'number' || first !== OPEN_BRACE) return writeText(input, position, end, out)
+  const fieldEnd = findFieldEnd(input.bytes, position, end)
+  writeArray(unescapeField(input.bytes, position, fieldEnd), element, delimiter, out)
   return fieldEnd
 }
 
@@ -108,22 +108,22 @@ function findFieldEnd (bytes: Uint8Array, start: number, end: number): number {
 }
 
 /** Copies a number up to the TAB or new line. */
-function writeDigits (source: WordSource, start: number, end: number, out: ByteQueue): number {
+function writeDigits (input: WordView, start: number, end: number, out: ByteQueue): number {
   const stop = Math.min(end, start + stride)
   out.reserve(stop - start)
-  return out.appendPlain(source, start, stop, backslashes, backslashes)
+  return out.appendPlain(input, start, stop, backslashes, backslashes)
 }
 
 /** Writes the field at `start` as a JSON string. */
-function writeText (source: WordSource, start: number, end: number, out: ByteQueue): number {
-  const { bytes } = source
+function writeText (input: WordView, start: number, end: number, out: ByteQueue): number {
+  const { bytes } = input
   out.appendByte(QUOTE)
   let position = start
   while (position < end) {
     const stop = Math.min(end, position + stride)
     out.reserve((stop - position + 1) * longestEscape)
     while (position < stop) {
-      position = out.appendPlain(source, position, stop, quotes, backslashes)
+      position = out.appendPlain(input, position, stop, quotes, backslashes)
       if (position === stop) break
       const byte = bytes[position] as number
       if (byte === TAB || byte === NEWLINE) {
@@ -148,14 +148,14 @@ function writeText (source: WordSource, start: number, end: number, out: ByteQue
 }
 
 /** Copies a jsonb value, which is JSON except that COPY doubles backslashes. */
-function writeEmbedded (source: WordSource, start: number, end: number, out: ByteQueue): number {
+function writeEmbedded (input: WordView, start: number, end: number, out: ByteQueue): number {
   let position = start
   while (position < end) {
     const stop = Math.min(end, position + stride)
     out.reserve(stop - position)
-    position = out.appendPlain(source, position, stop, backslashes, backslashes)
+    position = out.appendPlain(input, position, stop, backslashes, backslashes)
     if (position === stop) continue
-    if (source.bytes[position] !== BACKSLASH) return position
+    if (input.bytes[position] !== BACKSLASH) return position
     out.appendByte(BACKSLASH)
     position += 2
   }

@@ -46,7 +46,7 @@ export function toWords (text: string): Words {
 }
 
 /** Bytes, to read one at a time and by words. */
-export class WordSource {
+export class WordView {
   readonly bytes: Buffer
   readonly view: DataView
 

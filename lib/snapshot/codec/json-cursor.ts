@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { byteOf, type Words, wordSize, WordSource } from './four-byte-words.ts'
+import { byteOf, type Words, wordSize, WordView } from './four-byte-words.ts'
 
 /** The buffered bytes end before the value does: the caller gets more bytes and reads the value again. */
 export class Incomplete extends Error {}
@@ -33,16 +33,16 @@ const endsScalar = Uint8Array.from({ length: 256 }, (_, byte) =>
 export class JsonCursor {
   bytes: Buffer = Buffer.alloc(0)
   position = 0
-  #source = new WordSource(this.bytes)
+  #wordView = new WordView(this.bytes)
   /**
    * Where the bytes end. At the end of the file more cannot arrive, and Incomplete means that the file is truncated.
    */
   end = 0
 
   /** The same bytes, to read them as words. */
-  get source (): WordSource {
-    if (this.#source.bytes !== this.bytes) this.#source = new WordSource(this.bytes)
-    return this.#source
+  get wordView (): WordView {
+    if (this.#wordView.bytes !== this.bytes) this.#wordView = new WordView(this.bytes)
+    return this.#wordView
   }
 
   peek (): number {
@@ -57,7 +57,7 @@ export class JsonCursor {
   }
 
   acceptWords ({ size, words, lastMask }: Words): boolean {
-    const { position, source: { view } } = this
+    const { position, wordView: { view } } = this
     const last = words.length - 1
     // The last word may extend past the end of the bytes
     if (position + words.length * wordSize > this.end) return this.#acceptTail(size, words)

@@ -79,7 +79,7 @@ for (const digits of ['0123456789abcdef', '0123456789ABCDEF']) {
 /** Writes the JSON string at the cursor as a COPY field. */
 export function writeString (cursor: JsonCursor, out: ByteQueue): void {
   cursor.expect(QUOTE, 'a string')
-  const { source, end } = cursor
+  const { wordView: input, end } = cursor
   let { position } = cursor
   for (;;) {
     const stop = Math.min(end, position + stride)
@@ -87,12 +87,12 @@ export function writeString (cursor: JsonCursor, out: ByteQueue): void {
     out.reserve(stop - position + 4)
     const { bytes } = out
     while (position < stop) {
-      position = out.appendPlain(source, position, stop, quotes, backslashes)
+      position = out.appendPlain(input, position, stop, quotes, backslashes)
       if (position === stop) break
-      const byte = source.bytes[position] as number
+      const byte = input.bytes[position] as number
       if (byte === BACKSLASH) {
         if (position + 1 >= end) throw new Incomplete()
-        const next = source.bytes[position + 1] as number
+        const next = input.bytes[position + 1] as number
         if (shared[next] !== 0) {
           bytes[out.length++] = BACKSLASH
           bytes[out.length++] = next
@@ -123,27 +123,27 @@ function writeCodePoint (bytes: Buffer, length: number, code: number): number {
   return length + bytes.write(String.fromCodePoint(code), length)
 }
 
-/** Decodes the JSON string at the cursor. Without escapes, the result is a view of the source. */
+/** Decodes the JSON string at the cursor. Without escapes, the result is a view of the bytes of the cursor. */
 export function readStringBytes (cursor: JsonCursor): Uint8Array {
-  const { bytes: source } = cursor
+  const { bytes: input } = cursor
   const start = cursor.position + 1
   cursor.skipString()
   const end = cursor.position - 1
   let position = start
-  while (special[source[position] as number] === 0) position++
-  if (position === end) return source.subarray(start, end)
+  while (special[input[position] as number] === 0) position++
+  if (position === end) return input.subarray(start, end)
   // A string is never longer than its JSON
   const text = Buffer.allocUnsafe(end - start)
   let length = 0
   for (position = start; position < end;) {
-    const byte = source[position] as number
+    const byte = input[position] as number
     if (byte < 0x20) throw new SnapshotSyntaxError(rawControl)
     if (byte !== BACKSLASH) {
       text[length++] = byte
       position++
       continue
     }
-    const next = source[position + 1] as number
+    const next = input[position + 1] as number
     if (next === LOWER_U) {
       const escape = readUnicodeEscape(cursor, position + 1)
       length += text.write(String.fromCodePoint(escape.code), length)

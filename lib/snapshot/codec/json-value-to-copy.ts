@@ -52,7 +52,7 @@ function writeBoolean (cursor: JsonCursor, out: ByteQueue): void {
 function writeEmbedded (cursor: JsonCursor, out: ByteQueue): void {
   const start = cursor.position
   cursor.skipValue()
-  writeCopyEscaped(cursor.source, start, cursor.position, out)
+  writeCopyEscaped(cursor.wordView, start, cursor.position, out)
 }
 
 function writeArray (cursor: JsonCursor, element: ElementEncoding, delimiter: string, out: ByteQueue): void {

@@ -2,7 +2,7 @@ import fc from '../../support/fast-check.ts'
 import t from 'tap'
 import { writeArrayElement, writeCopyEscaped } from '../../../lib/snapshot/codec/array-element.ts'
 import { ByteQueue } from '../../../lib/snapshot/codec/byte-queue.ts'
-import { WordSource } from '../../../lib/snapshot/codec/four-byte-words.ts'
+import { WordView } from '../../../lib/snapshot/codec/four-byte-words.ts'
 import type { ElementEncoding } from '../../../lib/snapshot/codec/column-encoding.ts'
 import { textOf } from '../arbitrary-table.ts'
 import { arrayOut, copyField } from '../copy-text.ts'
@@ -70,6 +70,6 @@ t.test('any text is written as array_out() and COPY TO write it', async (t) => {
 t.test('a part of any length is escaped for COPY', async (t) => {
   const text = 'a\t\\ and a long plain piece'.repeat(10_000)
   const out = new ByteQueue()
-  writeCopyEscaped(new WordSource(Buffer.from(`<${text}>`)), 1, 1 + text.length, out)
+  writeCopyEscaped(new WordView(Buffer.from(`<${text}>`)), 1, 1 + text.length, out)
   t.equal(String(Buffer.concat(out.take())), copyField(text))
 })

@@ -1,7 +1,7 @@
 import fc from '../../support/fast-check.ts'
 import t from 'tap'
 import { ByteQueue, pieceSize } from '../../../lib/snapshot/codec/byte-queue.ts'
-import { toWords, wordOf, WordSource } from '../../../lib/snapshot/codec/four-byte-words.ts'
+import { toWords, wordOf, WordView } from '../../../lib/snapshot/codec/four-byte-words.ts'
 
 const all = (queue: ByteQueue): Buffer => Buffer.concat(queue.take())
 
@@ -29,7 +29,7 @@ t.test('appendPlain() copies up to the first special byte, or up to the given en
     const size = found === -1 ? bytes.length : found
     queue.reserve(bytes.length)
     const position = queue.appendPlain(
-      new WordSource(memory),
+      new WordView(memory),
       before,
       before + bytes.length,
       wordOf(0x21),
