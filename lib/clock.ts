@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 
-/** The source of time. Tests inject their own. */
+/** Tells the time. Tests inject their own. */
 export interface Clock {
   now: () => Date
   /**

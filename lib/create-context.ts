@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from './clock.ts'
-import { createStoragePresence } from './consistency/look-for-storage.ts'
+import { createStoragePresence } from './consistency/check-presence.ts'
 import { createBackupLog } from './log/backup-log.ts'
 import type { ResolvedOptions } from './options/resolve-service-options.ts'
 import { acceptPool, createLogPool, createPool, type Sql } from './postgres/driver/connection.ts'
@@ -13,7 +13,7 @@ import { guardStorage } from './storage/guard-storage.ts'
 import { createRunner } from './worker/create-runner.ts'
 
 /** The functions that the engine provides; the options do not determine them. */
-export type EngineCallbacks = Pick<Context, 'adoptLost' | 'requestHealing'>
+export type EngineCallbacks = Pick<Context, 'adoptAfterLoss' | 'requestHealing'>
 
 /** The pools of an engine. */
 export interface Pools {

@@ -23,7 +23,7 @@ export function createEngine (
   const stopping = new AbortController()
   const pending = createPendingCalls()
   const { context, pools } = createContext(options, logger, clock, workerEntry, {
-    adoptLost: async () => { await adoption.settle() },
+    adoptAfterLoss: async () => { await adoption.finish() },
     requestHealing: () => { background.healer.request() }
   })
   const adoption = createAdoption(context, stopping.signal)

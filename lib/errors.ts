@@ -81,8 +81,8 @@ export const RestoreUncertain = define('RESTORE_UNCERTAIN', 500)<[string]>(
   'the data before you try again'
 )
 export const LockTimeout = define('LOCK_TIMEOUT', 409)<[string]>(
-  'The tables could not be locked in time, because other transactions hold them: %s; end the long transactions, or ' +
-  'try again later'
+  'The tables could not be locked in time, because other transactions have locked them: %s; end the long ' +
+  'transactions, or try again later'
 )
 export const CatalogUnstable = define('CATALOG_UNSTABLE', 409)(
   'The schema kept changing while it was read; try again when the migration has finished'

@@ -35,84 +35,86 @@ const imports = ['lib', 'types'].flatMap(filesIn).flatMap(importsOf)
 const own = imports.filter(({ target }) => /^(?:lib|types)\//.test(target))
 
 /**
- * The rooms that each room may import, from the table in ARCHITECTURE.md. Every room may import itself and the common
- * files.
+ * The folders that each folder may import, from the table in ARCHITECTURE.md. Every folder may import itself and the
+ * common files.
  */
-const rooms: Record<string, string[]> = Object.fromEntries(
+const folderImports: Record<string, string[]> = Object.fromEntries(
   [...readFileSync(new URL('ARCHITECTURE.md', projectRoot), 'utf8')
     .matchAll(/^\| (?<names>`\w+`(?:, `\w+`)*) \| (?<imports>[\w, ]+) \|$/gm)]
     .flatMap(({ groups: { names = '', imports = '' } = {} }) => names.split(', ').map((name) =>
       [name.replaceAll('`', ''), imports === 'nothing' ? [] : imports.split(', ')] as const)))
 
-/** Files that every room may import. */
+/** Files that every folder may import. */
 const common = ['lib/errors.ts', 'lib/own-error.ts', 'lib/clock.ts', 'lib/shutdown.ts']
 
-/** Files that connect the rooms. Only these files import each other. */
+/** Files that connect the folders. Only these files import each other. */
 const assembly = [
   'lib/index.ts', 'lib/plugin.ts', 'lib/mount-backup.ts', 'lib/disabled-service.ts', 'lib/create-engine.ts',
   'lib/create-context.ts', 'lib/bind-calls.ts'
 ]
 
-/** `lib/http/routes/x.ts` is in the room `http`; undefined for a file directly in lib/. */
-const roomOf = (file: string): string | undefined => /^lib\/([^/]+)\//.exec(file)?.[1]
+/** `lib/http/routes/x.ts` is in the folder `http`; undefined for a file directly in lib/. */
+const folderOf = (file: string): string | undefined => /^lib\/([^/]+)\//.exec(file)?.[1]
 
 const show = ({ file, target }: Import): string => `${file} -> ${target}`
 
 t.test('imports are found', async (t) => {
   const entries = readdirSync(new URL('lib', projectRoot), { withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory())
-  t.strictSame(Object.keys(rooms).sort(), folders.map(({ name }) => name).sort())
+  t.strictSame(Object.keys(folderImports).sort(), folders.map(({ name }) => name).sort())
   t.ok(own.length > 100)
   t.ok(own.some((found) => show(found) === 'lib/service/create-backup.ts -> lib/snapshot/file-format.ts'))
   t.ok(own.some((found) => show(found) === 'types/restore.ts -> types/backup.ts'))
-  for (const room of Object.keys(rooms)) t.ok(own.some(({ file }) => roomOf(file) === room), `${room} is a room`)
+  for (const folder of Object.keys(folderImports)) {
+    t.ok(own.some(({ file }) => folderOf(file) === folder), `${folder} is a folder`)
+  }
 })
 
-t.test('every file is in a room, common, or part of the assembly', async (t) => {
+t.test('every file is in a folder, common, or part of the assembly', async (t) => {
   const isPlaced = (file: string): boolean =>
-    common.includes(file) || assembly.includes(file) || Object.hasOwn(rooms, roomOf(file) ?? '')
+    common.includes(file) || assembly.includes(file) || Object.hasOwn(folderImports, folderOf(file) ?? '')
   const misplaced = own.filter(({ file }) => file.startsWith('lib/') && !isPlaced(file))
   t.strictSame(misplaced.map(show), [])
 })
 
-t.test('every room imports only the rooms that it may import', async (t) => {
+t.test('every folder imports only the folders that it may import', async (t) => {
   const isAllowed = ({ file, target }: Import): boolean => {
     if (target.startsWith('types/') || common.includes(target) || assembly.includes(file)) return true
-    const [from, to] = [roomOf(file), roomOf(target)]
-    return from !== undefined && to !== undefined && (from === to || rooms[from]?.includes(to) === true)
+    const [from, to] = [folderOf(file), folderOf(target)]
+    return from !== undefined && to !== undefined && (from === to || folderImports[from]?.includes(to) === true)
   }
-  const inRooms = own.filter(({ file }) => file.startsWith('lib/') && !common.includes(file))
-  t.strictSame(inRooms.filter((found) => !isAllowed(found)).map(show), [])
+  const inFolders = own.filter(({ file }) => file.startsWith('lib/') && !common.includes(file))
+  t.strictSame(inFolders.filter((found) => !isAllowed(found)).map(show), [])
 })
 
 t.test('types/ imports nothing of lib/', async (t) => {
   t.strictSame(own.filter(({ file, target }) => file.startsWith('types/') && target.startsWith('lib/')).map(show), [])
 })
 
-t.test('the common files import no room', async (t) => {
+t.test('the common files import no folder', async (t) => {
   t.strictSame(own.filter(({ file, target }) => common.includes(file) && !common.includes(target)).map(show), [])
 })
 
 t.test('only lib/postgres imports postgres.js', async (t) => {
   const ofPostgres = imports.filter(({ file, target }) => file.startsWith('lib/') && /^postgres(?:\/|$)/.test(target))
   t.ok(ofPostgres.length > 0)
-  const wrong = ofPostgres.filter(({ file }) => roomOf(file) !== 'postgres')
+  const wrong = ofPostgres.filter(({ file }) => folderOf(file) !== 'postgres')
   t.strictSame(wrong.map(show), [])
 })
 
-t.test('only the rooms that may contain SQL do', async (t) => {
+t.test('only the folders that may contain SQL do', async (t) => {
   const files = new Set(own.map(({ file }) => file))
   const sql = /[`'"]\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH \w+ AS|CREATE TABLE|ALTER TABLE|TRUNCATE|COPY) /
   const owners = ['postgres', 'backup', 'restore', 'log']
   const withSql = [...files].filter((file) => sql.test(readFileSync(new URL(file, projectRoot), 'utf8')))
   t.ok(withSql.length > owners.length)
-  t.strictSame(withSql.filter((file) => !owners.includes(roomOf(file) ?? '')), [])
+  t.strictSame(withSql.filter((file) => !owners.includes(folderOf(file) ?? '')), [])
 })
 
 t.test('only lib/http and the assembly import Fastify at run time', async (t) => {
   const ofFastify = imports.filter(({ target, isType }) => !isType && /^(?:fastify|@fastify\/(?!error$))/.test(target))
   t.ok(ofFastify.length > 0)
-  const wrong = ofFastify.filter(({ file }) => roomOf(file) !== 'http' && roomOf(file) !== undefined)
+  const wrong = ofFastify.filter(({ file }) => folderOf(file) !== 'http' && folderOf(file) !== undefined)
   t.strictSame(wrong.map(show), [])
 })
 
@@ -134,8 +136,8 @@ t.test('there are no circular imports, except of types', async (t) => {
 })
 
 t.test('every import that ARCHITECTURE.md allows is made', async (t) => {
-  const made = new Set(own.map(({ file, target }) => `${roomOf(file)} -> ${roomOf(target)}`))
-  const allowed = Object.entries(rooms).flatMap(([from, targets]) => targets.map((to) => `${from} -> ${to}`))
+  const made = new Set(own.map(({ file, target }) => `${folderOf(file)} -> ${folderOf(target)}`))
+  const allowed = Object.entries(folderImports).flatMap(([from, targets]) => targets.map((to) => `${from} -> ${to}`))
   t.strictSame(allowed.filter((arrow) => !made.has(arrow)), [])
 })
 

@@ -47,8 +47,8 @@ const expectations: Record<string, string> = {
   status: `one of ${BackupStatusSchema.enum.join(', ')}`,
   trigger: `one of ${BackupTriggerSchema.enum.join(', ')}`,
   limit: `an integer from 1 to ${limits.page}`,
-  before: 'the next of a page before',
-  after: 'the newestNext of a page before'
+  before: 'the next of the previous page',
+  after: 'the newestNext of the previous page'
 }
 
 const isValid = (name: string, schema: TSchema, value: unknown): boolean =>

@@ -1,6 +1,6 @@
 import { calendarCadence } from '../schedule/calendar-cadence.ts'
 import { intervalCadence } from '../schedule/interval-cadence.ts'
-import { createFailureNotes } from '../schedule/failure-notes.ts'
+import { createFailureHistory } from '../schedule/failure-history.ts'
 import { createScheduler, type Scheduler, type SchedulerOptions, type SlotOutcome } from '../schedule/scheduler.ts'
 import type { Context } from '../runs/context.ts'
 import { beginCreate } from '../service/create-backup.ts'
@@ -8,7 +8,7 @@ import { failDeadRuns } from '../consistency/heal-log.ts'
 import { isOwnError } from '../own-error.ts'
 import { errorText } from '../runs/public-error.ts'
 import { SlotTaken } from '../consistency/publish-snapshot.ts'
-import { mayPass } from '../runs/transient-failure.ts'
+import { isTransient } from '../runs/transient-failure.ts'
 import type { Claim } from '../log/run-records.ts'
 
 /**
@@ -20,10 +20,10 @@ export function scheduleBackups (context: Context): Scheduler {
   const { cron, mode, timezone, schemas, concurrency } = options.schedule
   const cadence = mode === 'calendar' ? calendarCadence(cron, timezone) : intervalCadence(cron)
   if (cadence.warning !== null) logger.warn(cadence.warning)
-  return createScheduler({ cadence, schemas, ...serveSlots(context), concurrency, clock, logger })
+  return createScheduler({ cadence, schemas, ...slotCallbacks(context), concurrency, clock, logger })
 }
 
-function serveSlots (context: Context): Pick<SchedulerOptions, 'run' | 'lastSlot'> {
+function slotCallbacks (context: Context): Pick<SchedulerOptions, 'run' | 'lastSlot'> {
   const { log, options: { schedule: { cron } } } = context
   const report = createSlotReport(context)
 
@@ -37,12 +37,12 @@ function serveSlots (context: Context): Pick<SchedulerOptions, 'run' | 'lastSlot
         return 'done'
       } catch (error) {
         const outcome = report.failure(error, schema, slot)
-        // After a failure here, the next attempt does it
+        // If this fails, the next attempt repeats it
         if (outcome === 'retry') await log.thinAttempts(schema, slot).catch(() => {})
         return outcome
       }
     },
-    /** Another replica that serves the slot may still release it, so the slot counts only when that run has ended. */
+    /** Another replica that runs for the slot may still release it, so the slot counts only when that run has ended. */
     async lastSlot (schema, slot) {
       const claim = await newestClaim(context, schema, slot)
       return claim?.running === true ? new Date(claim.slot.getTime() - 1) : claim?.slot ?? null
@@ -50,7 +50,7 @@ function serveSlots (context: Context): Pick<SchedulerOptions, 'run' | 'lastSlot
   }
 }
 
-/** First marks dead runs as failed, which releases their slots. Otherwise these slots would count as served. */
+/** First marks dead runs as failed, which releases their slots. Otherwise these slots would count as done. */
 async function newestClaim (context: Context, schema: string, slot: Date): Promise<Claim | null> {
   await failDeadRuns(context)
   return await context.log.newestClaim(schema, slot)
@@ -63,19 +63,20 @@ interface SlotReport {
 }
 
 function createSlotReport ({ logger }: Context): SlotReport {
-  const notes = createFailureNotes()
+  const history = createFailureHistory()
   return {
     success (schema, slot) {
-      const failures = notes.forget(schema)
-      if (failures > 0) logger.info({ schema, slot, failures }, 'a scheduled backup has succeeded after it had failed')
+      const failures = history.recordSuccess(schema)
+      if (failures > 0) logger.info({ schema, slot, failures }, 'a scheduled backup has succeeded after failures')
     },
     failure (error, schema, slot) {
       if (error instanceof SlotTaken || isOwnError(error, 'BUSY')) return 'busy'
-      // The storage keeper logs the second
+      // The storage keeper logs STORAGE_TAKEN
       if (isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'STORAGE_TAKEN')) return 'retry'
       const reason = errorText(error)
-      const retry = mayPass(error)
-      logger[notes.note(schema, slot.getTime(), reason)]({ schema, slot, reason, retry }, 'a scheduled backup failed')
+      const retry = isTransient(error)
+      const level = history.recordFailure(schema, slot.getTime(), reason)
+      logger[level]({ schema, slot, reason, retry }, 'a scheduled backup failed')
       return retry ? 'retry' : 'done'
     }
   }

@@ -14,7 +14,7 @@ const retryMs = 2000
 /** The same while the storage is missing, since an administrator has to mount it. */
 const missingMs = 10_000
 
-/** Claims the storage for the log of this service, and adopts the snapshots in it that a lost log has left. */
+/** Claims the storage for the log of this service, and adopts the snapshots in it if the log was lost. */
 export interface StorageKeeper {
   /** Returns at once. Retries after every error, until the signal aborts. */
   start: () => void
@@ -68,7 +68,7 @@ function createBackgroundAdoption (context: Context, report: FailureReport): Bac
 
   async function adopt (): Promise<void> {
     try {
-      await context.adoptLost()
+      await context.adoptAfterLoss()
       const { unknown } = await compareStorage(context)
       if (unknown.length > 0) {
         context.logger.warn({ files: unknown.length },

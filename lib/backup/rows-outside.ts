@@ -3,7 +3,7 @@ import type { CatalogTable } from '../postgres/catalog/tables.ts'
 import type { ServerFacts } from '../postgres/catalog/server.ts'
 import { isCitusWorker, readCitusTables } from '../postgres/catalog/citus.ts'
 import {
-  type OutsideChild, type OutsideLeaf, readOutsideChildren, readOutsideLeaves
+  type OutsideChild, type OutsidePartition, readOutsideChildren, readOutsidePartitions
 } from '../postgres/catalog/inheritance.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 
@@ -11,7 +11,7 @@ import type { Transaction } from '../postgres/driver/transaction.ts'
 const namesAtMost = 10
 
 /** Problems for tables with rows that a snapshot cannot contain, because Citus or an extension manages them. */
-export async function elsewhereProblems (
+export async function managedRowsProblems (
   tx: Transaction, tables: CatalogTable[], server: ServerFacts
 ): Promise<string[]> {
   const relations = tables.flatMap((table) => table.relations.map(({ oid }) => oid))
@@ -28,7 +28,7 @@ export async function elsewhereProblems (
     }),
     ...grouped(owned, ({ table, extension }) => `${table}\n${extension}`).map((children) => {
       const { table, extension } = children[0] as OutsideChild
-      return `rows of ${table} lie in ${listed(children)}, which belong to the extension ${extension} ` +
+      return `rows of ${table} are in ${listed(children)}, which belong to the extension ${extension} ` +
         `and cannot be read apart from it; exclude ${table}`
     })
   ]
@@ -38,7 +38,7 @@ export async function elsewhereProblems (
  * Warnings for relations that inherit from these tables and are not tables of this snapshot, such as those in other
  * schemas: queries of the parent return their rows, the snapshot does not contain them.
  */
-export async function elsewhereWarnings (
+export async function outsideChildWarnings (
   tx: Transaction, tables: CatalogTable[], isExcluded: (table: TableRef) => boolean
 ): Promise<string[]> {
   const children = (await readOutsideChildren(tx, roots(tables)))
@@ -51,12 +51,12 @@ export async function elsewhereWarnings (
 }
 
 /** Warnings for partitions in this schema whose root is in another one. */
-export async function leafWarnings (
+export async function outsidePartitionWarnings (
   tx: Transaction, schema: string, isExcluded: (table: TableRef) => boolean
 ): Promise<string[]> {
-  const leaves = (await readOutsideLeaves(tx, schema)).filter((leaf) => !isExcluded(leaf))
+  const leaves = (await readOutsidePartitions(tx, schema)).filter((leaf) => !isExcluded(leaf))
   return grouped(leaves, ({ rootSchema, root }) => `${rootSchema}\n${root}`).map((some) => {
-    const { rootSchema, root } = some[0] as OutsideLeaf
+    const { rootSchema, root } = some[0] as OutsidePartition
     const belongs = some.length === 1 ? 'is a partition' : 'are partitions'
     return `${listed(some)} ${belongs} of ${rootSchema}.${root}, ` +
       `and the rows there are in snapshots of the schema ${rootSchema}, not in this one`

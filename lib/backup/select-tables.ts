@@ -1,9 +1,9 @@
 import type { CatalogTable } from '../postgres/catalog/tables.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 
-/** The name, qualified unless the table is in the schema `home`. */
-export const relativeName = ({ schema, name }: TableRef, home: string): string =>
-  schema === home ? name : `${schema}.${name}`
+/** The name, qualified unless the table is in `ownSchema`. */
+export const relativeName = ({ schema, name }: TableRef, ownSchema: string): string =>
+  schema === ownSchema ? name : `${schema}.${name}`
 
 /**
  * Whether excludeTables contains a table, as `name` or `schema.name`. The log table in its schema is always excluded.

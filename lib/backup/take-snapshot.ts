@@ -3,13 +3,13 @@ import { type CatalogTable, readTables } from '../postgres/catalog/tables.ts'
 import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog/server.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
 import { CatalogChanged, lockPlanned, retryWhenCatalogChanged } from '../postgres/catalog/catalog-changed.ts'
-import { lockRelations, lockWithRetries, occupySchema, relationIdentity } from '../postgres/locks.ts'
+import { lockRelations, lockWithRetries, lockSchema, relationIdentity } from '../postgres/locks.ts'
 import { readSequences } from '../postgres/catalog/sequences.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import type { Progress } from '../../types/index.ts'
 import { nameProblems } from './lossy-text.ts'
-import { elsewhereProblems, elsewhereWarnings, leafWarnings } from './rows-outside.ts'
+import { managedRowsProblems, outsideChildWarnings, outsidePartitionWarnings } from './rows-outside.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 import { createExclusion, excludedNames, selectTables, tableProblems } from './select-tables.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
@@ -18,12 +18,15 @@ import { type SnapshotIdentity, unreadSequences, writeSnapshot } from './write-t
 /** Plain data, which can be passed to another thread. */
 export interface SnapshotJob extends SnapshotIdentity { excludeTables: string[], logTable: TableRef }
 
-/** Calls while a snapshot is taken; the run holds its lock during all of them. */
+/** Called while a snapshot is taken; the schema is locked during all of these calls. */
 export interface SnapshotHooks {
   /** The run has locked its schema. It has not written yet. */
   onLocked: () => Promise<void>
   onProgress: (progress: Progress) => void
-  /** The spool file is complete. The lock is held until this resolves, so that no replica marks the run as dead. */
+  /**
+   * The spool file is complete. The schema stays locked until this resolves, so that no replica marks the run as
+   * failed.
+   */
   onWritten: (written: WrittenSnapshot) => Promise<void>
   signal: AbortSignal
 }
@@ -57,7 +60,7 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
       await pinSettings(tx, server.versionNumber)
       const planned = listed.flatMap(({ relations }) => relations)
       await lockPlanned(async () => { await lockRelations(tx, planned, 'ACCESS SHARE') })
-      await occupySchema(tx, job.schema)
+      await lockSchema(tx, job.schema)
       const { tables, excludedTables } = await selectReadable(tx, job, server)
       if (!areLocked(tables, listed) || !areFilesCurrent(tables)) throw new CatalogChanged()
       const oids = tables.flatMap(({ relations }) => relations.map(({ oid }) => oid))
@@ -81,7 +84,7 @@ async function listTables (
   await pinSettings(tx, server.versionNumber)
   if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
   // Fails early while a restore runs, which keeps the tables locked for long
-  await occupySchema(tx, job.schema)
+  await lockSchema(tx, job.schema)
   return { server, tables: (await selectReadable(tx, job, server)).tables }
 }
 
@@ -93,7 +96,7 @@ async function selectReadable (
   const tables = selectTables(existing, schema, isExcluded)
   const problems = [
     ...tableProblems(tables, isExcluded),
-    ...await elsewhereProblems(tx, tables, server),
+    ...await managedRowsProblems(tx, tables, server),
     ...await nameProblems(tx, tables, server)
   ]
   if (problems.length > 0) throw Object.assign(new CannotSnapshot(problems.join('; ')), { problems })
@@ -105,7 +108,10 @@ async function readWarnings (
   tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, tables: CatalogTable[]
 ): Promise<string[]> {
   const isExcluded = createExclusion(excludeTables, logTable)
-  return [...await elsewhereWarnings(tx, tables, isExcluded), ...await leafWarnings(tx, schema, isExcluded)]
+  return [
+    ...await outsideChildWarnings(tx, tables, isExcluded),
+    ...await outsidePartitionWarnings(tx, schema, isExcluded)
+  ]
 }
 
 /**

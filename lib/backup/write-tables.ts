@@ -9,7 +9,7 @@ import { describeWithoutMessage, duringCopyOf, isTooLarge, isUntranslatable } fr
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
 import { describeColumn } from '../snapshot/codec/column-encoding.ts'
-import { findUnfaithfulTable, unfaithfulText } from './lossy-text.ts'
+import { findLossyTable, describeLossyText } from './lossy-text.ts'
 import { formatVersion } from '../snapshot/file-format.ts'
 import { relativeName } from './select-tables.ts'
 import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
@@ -43,8 +43,8 @@ export async function writeSnapshot (
   tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: (progress: Progress) => void
 ): Promise<WrittenSnapshot> {
   const { tables, server } = content
-  const changing = await findUnfaithfulTable(tx, tables, server)
-  if (changing !== undefined) throw new CannotSnapshot(`table ${changing} contains ${unfaithfulText(server)}`)
+  const changing = await findLossyTable(tx, tables, server)
+  if (changing !== undefined) throw new CannotSnapshot(`table ${changing} contains ${describeLossyText(server)}`)
   const manifest = describeSnapshot(identity, content, await describeSequences(tx, content.sequences, identity.schema))
   const writer = await openSnapshotWriter(identity.spoolPath, manifest)
   try {
@@ -118,10 +118,10 @@ async function copyTables (
     }
   }
   const filled = new Set<string>()
-  for (const sources of inRoundTrips(tables)) {
+  for (const trip of inRoundTrips(tables)) {
     const reader: CopyReader = {
       begin (statement) {
-        const { index, relation } = sources[statement] as CopySource
+        const { index, relation } = trip[statement] as RelationToCopy
         advance(index)
         partition = relativeName(relation, manifest.schema)
       },
@@ -132,7 +132,7 @@ async function copyTables (
         return writer.writeRow(bytes, start, end)
       }
     }
-    await copyOut(tx, sources, server, reader).catch((error: unknown) => {
+    await copyOut(tx, trip, server, reader).catch((error: unknown) => {
       const table = tables[current]
       if (table === undefined) throw error
       throw unreadable(error, table, server) ?? duringCopyOf({ schema: manifest.schema, name: table.name }, error)
@@ -147,36 +147,36 @@ async function copyTables (
 const storesRows = ({ kind }: CatalogRelation): boolean => kind !== 'p'
 
 /** A relation whose rows are read, and the index of its table. */
-interface CopySource { index: number, table: CatalogTable, relation: CatalogRelation }
+interface RelationToCopy { index: number, table: CatalogTable, relation: CatalogRelation }
 
-const needsQuery = ({ table, relation }: CopySource): boolean =>
+const needsQuery = ({ table, relation }: RelationToCopy): boolean =>
   relation.generates.length > 0 || table.columns.some(({ generated }) => generated)
 
-/** A relation that needs a query has a round trip for itself. */
-function inRoundTrips (tables: CatalogTable[]): CopySource[][] {
-  const trips: CopySource[][] = []
-  let open: CopySource[] | undefined
-  const sources = tables.flatMap((table, index) =>
+/** A relation that needs a query has its own round trip. */
+function inRoundTrips (tables: CatalogTable[]): RelationToCopy[][] {
+  const trips: RelationToCopy[][] = []
+  let open: RelationToCopy[] | undefined
+  const relations = tables.flatMap((table, index) =>
     table.relations.filter(storesRows).map((relation) => ({ index, table, relation })))
-  for (const source of sources) {
-    const alone = needsQuery(source)
+  for (const relation of relations) {
+    const alone = needsQuery(relation)
     if (alone || open === undefined || open.length === statementsAtOnce) trips.push(open = [])
-    open.push(source)
+    open.push(relation)
     if (alone) open = undefined
   }
   return trips
 }
 
 async function copyOut (
-  tx: Transaction, sources: CopySource[], { roleSettings }: ServerFacts, reader: CopyReader
+  tx: Transaction, trip: RelationToCopy[], { roleSettings }: ServerFacts, reader: CopyReader
 ): Promise<void> {
-  const queried = sources.find(needsQuery)
-  if (queried === undefined) await tx.copyOut(sources.map(copyStatement), reader)
+  const queried = trip.find(needsQuery)
+  if (queried === undefined) await tx.copyOut(trip.map(copyStatement), reader)
   else await copyQueryOut(tx, roleSettings, queried.relation, queried.table.columns.map(({ name }) => name), reader)
 }
 
 /** Lists the columns of the root: a partition may have them in another order. COPY accepts no empty list. */
-function copyStatement ({ table: { columns }, relation: { schema, name } }: CopySource): string {
+function copyStatement ({ table: { columns }, relation: { schema, name } }: RelationToCopy): string {
   const list = columns.map((column) => quoteIdentifier(column.name)).join(', ')
   return `COPY ${qualifiedName(schema, name)}${list === '' ? '' : ` (${list})`} TO STDOUT`
 }
@@ -194,7 +194,7 @@ function unreadable (error: unknown, { name }: CatalogTable, { encoding }: Serve
 }
 
 async function describeSequences (
-  tx: Transaction, sequences: CatalogSequence[], home: string
+  tx: Transaction, sequences: CatalogSequence[], ownSchema: string
 ): Promise<Manifest['sequences']> {
   const problems = sequences.filter(({ used, readable }) => used && !readable)
     .map(({ schema, name }) => `the role lacks the SELECT privilege on the sequence ${schema}.${name}`)
@@ -202,9 +202,9 @@ async function describeSequences (
   const stored = await readSequenceStates(tx, sequences.filter(({ readable }) => readable))
   return stored.map(({ schema, name, ownedBy, ownerSchema, lastValue, isCalled }) => ({
     name,
-    ...schema !== home && { schema },
+    ...schema !== ownSchema && { schema },
     ownedBy,
-    ...ownerSchema !== null && ownerSchema !== home && { ownerSchema },
+    ...ownerSchema !== null && ownerSchema !== ownSchema && { ownerSchema },
     lastValue,
     isCalled
   }))

@@ -8,7 +8,7 @@ import { adoptFiles } from './adopt-files.ts'
  */
 export interface Adoption {
   /** Resolves when nothing is left to adopt. After an error, the next call retries. */
-  settle: () => Promise<void>
+  finish: () => Promise<void>
 }
 
 export function createAdoption (context: Context, signal: AbortSignal): Adoption {
@@ -27,7 +27,7 @@ export function createAdoption (context: Context, signal: AbortSignal): Adoption
   }
 
   return {
-    async settle () {
+    async finish () {
       working ??= adopt()
       try {
         await working

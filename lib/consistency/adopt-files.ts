@@ -3,9 +3,9 @@ import type { LoggedBackup } from '../log/log-row.ts'
 import { type ErrorCode, isOwnError } from '../own-error.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { type Context, storedFile } from '../runs/context.ts'
-import { createSnapshotSource } from '../runs/open-snapshot.ts'
+import { createSnapshotOpener } from '../runs/open-snapshot.ts'
 import { guardProgress } from '../runs/report-progress.ts'
-import { findForeignProblems } from '../snapshot/find-foreign-problems.ts'
+import { findImportProblems } from '../snapshot/find-import-problems.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { mayHaveSidecars } from '../storage/sidecar-name.ts'
 import { isSnapshotName } from '../storage/snapshot-name.ts'
@@ -75,7 +75,7 @@ async function readIntact (
   context: Context, filename: string, { onProgress }: LongCall, { signal }: Run
 ): Promise<ReadSnapshot | undefined> {
   const { logger, options, runner } = context
-  const file = createSnapshotSource(context, { filename }, signal)
+  const file = createSnapshotOpener(context, { filename }, signal)
   const skip = (reason: string): undefined => {
     logger.warn({ filename, reason }, 'a file in the storage has no row and is not adopted')
   }
@@ -89,7 +89,7 @@ async function readIntact (
       onProgress: guardProgress(context, { filename }, onProgress),
       signal
     })
-    const problems = findForeignProblems(read)
+    const problems = findImportProblems(read)
     return problems.length === 0 ? read : skip(problems.join('; '))
   } catch (error) {
     const failure = file.failureOf(error)

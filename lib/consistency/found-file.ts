@@ -51,7 +51,7 @@ const excludedNames = (excludeTables: string[], schema: string): string[] =>
   excludeTables.map((name) => name.startsWith(`${schema}.`) ? name.slice(schema.length + 1) : name)
 
 /**
- * Of several files of one snapshot, the original keeps the id, whatever the order of the names. A file whose id is in
+ * Of several files of one snapshot, the original keeps the id, for any order of the names. A file whose id is in
  * use becomes an import with a new id.
  * @param taken ids in the log; the function adds those of the snapshots
  */

@@ -6,7 +6,7 @@ import { requireOwnStorage } from './storage-ownership.ts'
 const interrupted = 'interrupted: the service ended, or lost the database, during the run'
 const spoolName = /^\.([0-9a-f-]{36})\.partial$/
 /** A day, in milliseconds. */
-const abandonedMs = 24 * 60 * 60_000
+const unusedMs = 24 * 60 * 60_000
 
 /**
  * Makes log and storage consistent after a crash: marks dead runs as failed, which releases their slots, removes their
@@ -17,7 +17,7 @@ export async function healLog (context: Context): Promise<void> {
   await failDeadRuns(context)
   await requireOwnStorage(context)
   await context.presence.require()
-  await removeEach(context, await log.failedWithFile(), async ({ backup }) => { await log.forgetFile(backup.id) })
+  await removeEach(context, await log.failedWithFile(), async ({ backup }) => { await log.markFileAbsent(backup.id) })
   await removeEach(context, await log.removing(), async ({ backup }) => { await log.deleteRow(backup.id) })
   await removeDeadSpools(context)
 }
@@ -34,15 +34,15 @@ async function removeDeadSpools (context: Context): Promise<void> {
   const names = await readdir(context.options.storagePath).catch(() => [])
   const ids = names.flatMap((name) => spoolName.exec(name)?.[1] ?? [])
   if (ids.length === 0) return
-  for (const id of await context.log.settled(ids)) await rm(spoolPath(context, id), { force: true })
-  for (const id of ids) await removeAbandoned(spoolPath(context, id))
+  for (const id of await context.log.ended(ids)) await rm(spoolPath(context, id), { force: true })
+  for (const id of ids) await removeUnused(spoolPath(context, id))
 }
 
 /**
- * An import gets its row when the file has arrived completely, so an import whose process was killed before has no row.
+ * An import gets its row when the file has arrived completely, so an import whose process ended earlier has no row.
  * A run in progress writes to its spool file more often than once a day.
  */
-async function removeAbandoned (path: string): Promise<void> {
+async function removeUnused (path: string): Promise<void> {
   const stats = await stat(path).catch(() => undefined)
-  if (stats !== undefined && stats.mtimeMs < Date.now() - abandonedMs) await rm(path, { force: true })
+  if (stats !== undefined && stats.mtimeMs < Date.now() - unusedMs) await rm(path, { force: true })
 }

@@ -37,26 +37,26 @@ export async function findHolds (
   context: Pick<Context, 'log' | 'options'>, schemas: string[]
 ): Promise<(schema: string) => Hold> {
   if (context.options.guard === undefined || schemas.length === 0) return () => noHold
-  const snapshots = bySchema(await context.log.doubtfulSnapshots([...new Set(schemas)]))
+  const snapshots = bySchema(await context.log.snapshotsForHolds([...new Set(schemas)]))
   const holds = new Map([...snapshots].map(([schema, logged]) => [schema, holdOf(context, logged)]))
   return (schema) => holds.get(schema) ?? noHold
 }
 
-/** The newest suspect snapshot of a schema that waits for acceptance or a restore. */
-export interface WaitingSuspect {
+/** The newest suspect snapshot of a schema that is pending: neither accepted nor restored. */
+export interface PendingSuspect {
   id: string
   schema: string
   suspect: SuspectTable[]
-  /** When the first waiting suspect snapshot of the schema began. */
+  /** When the first pending suspect snapshot of the schema began. */
   since: string
 }
 
 /** At most one of each schema. */
-export async function findWaitingSuspects (
+export async function findPendingSuspects (
   context: Pick<Context, 'log' | 'options'>
-): Promise<WaitingSuspect[]> {
+): Promise<PendingSuspect[]> {
   if (context.options.guard === undefined) return []
-  return [...bySchema(await context.log.doubtfulSnapshots(null)).values()].flatMap((snapshots) => {
+  return [...bySchema(await context.log.snapshotsForHolds(null)).values()].flatMap((snapshots) => {
     const { newestSuspect, firstSuspect } = holdOf(context, snapshots)
     const since = snapshots.find(({ ordinal }) => ordinal === firstSuspect?.ordinal)?.backup.startedAt
     if (since === undefined) return []

@@ -1,6 +1,6 @@
 import type { FinishedBackup, LoggedBackup } from '../log/log-row.ts'
 import { applyRetention, type RetainedSnapshot } from '../retention/apply-retention.ts'
-import { isDoubtful } from '../retention/guarded-snapshot.ts'
+import { isUnaccepted } from '../retention/guarded-snapshot.ts'
 import type { BackupTrigger, PrunedBackup } from '../../types/index.ts'
 import { hasSnapshot } from '../log/completed-backup.ts'
 import type { Context } from '../runs/context.ts'
@@ -36,7 +36,7 @@ function retained (context: Context, finished: FinishedBackup[], { stored, justM
       available: stored.has(backup.filename),
       inUse: isInUse(context, backup),
       justMade: backup.id === justMade,
-      doubtful: isDoubtful(backup),
+      unaccepted: isUnaccepted(backup),
       held: hold.isHeld(toGuarded(logged)),
       preRestoreId: backup.restore?.preRestoreId ?? null
     }
@@ -74,7 +74,7 @@ export async function pruneAfterRun (
   }
 }
 
-/** Looks for each file by name, since the storage may hold many more files of other schemas. */
+/** Looks for each file by name, since the storage may contain many files of other schemas. */
 async function storedOf ({ log, storage }: Context, schema: string): Promise<Set<string>> {
   const snapshots = await log.snapshots(schema)
   const found = await Promise.all(snapshots.map(async ({ backup }) => await storage.stat(backup.filename)))

@@ -9,16 +9,16 @@ import { type Context, spoolPath } from '../runs/context.ts'
 import { errorText } from '../runs/public-error.ts'
 import { hasSnapshot } from '../log/completed-backup.ts'
 import { countRows, findSuspectTables } from './holds.ts'
-import { mayPass } from '../runs/transient-failure.ts'
+import { isTransient } from '../runs/transient-failure.ts'
 
-/** Another replica serves the slot. */
+/** Another run has claimed the slot. */
 export class SlotTaken extends Error {}
 
 /**
  * The row and the file of one snapshot. The row is inserted first; the file exists only while the row is running or
  * completed; the row becomes `completed` last.
  */
-export interface Publication {
+export interface SnapshotRecord {
   /**
    * Inserts the row as running. Throws SlotTaken when another run has claimed the slot, and FST_BACKUP_BUSY when
    * another replica began in the same millisecond and has claimed the file name. An import takes the next millisecond
@@ -32,11 +32,11 @@ export interface Publication {
   isCompleted: () => boolean
   /**
    * After a failure, removes the file and marks the row as `failed`; a run that could not begin gets such a row, too.
-   * Or finds that the backup is completed, because only the database's answer was lost. Never rejects: healing does
-   * what cannot be done now.
+   * If the backup turns out to be completed, because only the answer of the database was lost, nothing changes. Never
+   * rejects: healing does later what cannot be done now.
    */
-  settle: (failure: Error) => Promise<void>
-  /** The completed backup. If it is not completed, throws the failure that settle() received. */
+  fail: (failure: Error) => Promise<void>
+  /** The completed backup. If it is not completed, throws the failure that fail() received. */
   outcome: () => Backup
 }
 
@@ -50,14 +50,14 @@ interface State {
   failure: Error | undefined
 }
 
-export function createPublication (context: Context, run: NewRun): Publication {
+export function createSnapshotRecord (context: Context, run: NewRun): SnapshotRecord {
   const state: State = { run, begun: false, published: false, completed: undefined, failure: undefined }
   return {
     begin: async () => await begin(context, state),
     hasBegun: () => state.begun,
     publish: async (written) => { await publish(context, state, written) },
     isCompleted: () => state.completed !== undefined,
-    settle: async (failure) => { await settle(context, state, failure) },
+    fail: async (failure) => { await fail(context, state, failure) },
     outcome () {
       if (state.completed === undefined) throw state.failure
       return state.completed
@@ -90,7 +90,7 @@ async function publish (context: Context, state: State, written: WrittenSnapshot
   const { log, storage } = context
   const { id, schema, filename, trigger } = state.run
   const { manifest, sizeBytes, checksum, warnings = [], excludedTables = [] } = written
-  if (await log.expectFile(id) === undefined) throw lostRow()
+  if (await log.markFilePossible(id) === undefined) throw lostRow()
   // Before `published` is set, so that a failure does not remove the file of another backup
   if (await storage.stat(filename) !== null) {
     throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
@@ -110,7 +110,7 @@ async function publish (context: Context, state: State, written: WrittenSnapshot
 const lostRow = (): Error =>
   new Aborted('the row of the run in the log was marked as failed, or removed, while the run was in progress')
 
-async function settle (context: Context, state: State, failure: Error): Promise<void> {
+async function fail (context: Context, state: State, failure: Error): Promise<void> {
   const { id } = state.run
   state.failure = failure
   try {
@@ -129,7 +129,7 @@ async function settle (context: Context, state: State, failure: Error): Promise<
 async function recordFailure ({ log, storage }: Context, state: State, failure: Error): Promise<void> {
   const { run, run: { id, filename } } = state
   // A run that was aborted, or that failed for a transient reason, leaves its slot to another attempt
-  const releasesSlot = mayPass(failure)
+  const releasesSlot = isTransient(failure)
   if (!state.begun) {
     const inserted = await log.insert(releasesSlot ? { ...run, slot: null } : run, errorText(failure))
     state.begun = inserted !== undefined
@@ -143,5 +143,5 @@ async function recordFailure ({ log, storage }: Context, state: State, failure: 
     }
   }
   if (state.published) await storage.remove(filename)
-  await log.forgetFile(id)
+  await log.markFileAbsent(id)
 }

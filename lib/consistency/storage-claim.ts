@@ -18,7 +18,7 @@ export interface StorageClaim {
 
 export function createStorageClaim (context: Context): StorageClaim {
   const { clock, options, presence, storage } = context
-  const holder = randomBytes(4).toString('hex')
+  const instance = randomBytes(4).toString('hex')
   const identity = createIdentity(context)
   const otherOwner = createOwnerSearch(context)
   const ownMarker = createOwnMarker(context)
@@ -26,7 +26,7 @@ export function createStorageClaim (context: Context): StorageClaim {
   /** The marker belongs to this service, or to a service that was killed. */
   function isObsolete (name: string): boolean {
     const marker = parseMarker(name)
-    return marker !== undefined && (marker.holder === holder || isExpired(marker, clock.now()))
+    return marker !== undefined && (marker.instance === instance || isExpired(marker, clock.now()))
   }
 
   return {
@@ -35,7 +35,7 @@ export function createStorageClaim (context: Context): StorageClaim {
       const names = await otherOwner.requireNone(own)
       const isFirst = !ownMarker.exists()
       await (options.storage === undefined ? presence.prepare() : presence.require())
-      await ownMarker.publish(markerName({ ...own, holder, renewedAt: clock.now().getTime() }))
+      await ownMarker.publish(markerName({ ...own, instance, renewedAt: clock.now().getTime() }))
       if (isFirst) {
         // If another log has claimed the storage at the same time, both release it and retry
         await otherOwner.requireNone(own).catch(async (error: unknown) => {
@@ -81,12 +81,12 @@ function createOwnMarker ({ options, presence, storage }: Context): OwnMarker {
       if (options.storage === undefined) await createMarkerFile(options.storagePath, name)
       else await publishText(storage, name, '')
       current = name
-      presence.left(name)
+      presence.setMarker(name)
     },
     async remove () {
       if (current !== undefined) await storage.remove(current).catch(() => {})
       current = undefined
-      presence.left(undefined)
+      presence.setMarker(undefined)
     }
   }
 }

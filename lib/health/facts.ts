@@ -1,5 +1,5 @@
-import type { FailingSchema, HeldFile, UndeletableFile } from '../log/health-records.ts'
-import type { WaitingSuspect } from '../consistency/holds.ts'
+import type { FailingSchema, LoggedFile, UndeletableFile } from '../log/health-records.ts'
+import type { PendingSuspect } from '../consistency/holds.ts'
 
 /** The slots of the schedule; see Cadence. */
 export interface Slots {
@@ -28,7 +28,7 @@ export interface Facts {
   databaseNow: Date
   /** By how many milliseconds the database's clock is ahead, at least; negative when it is behind. */
   clockOffsetMs: number
-  files: HeldFile[]
+  files: LoggedFile[]
   /** Names in the storage; null when the storage does not answer. */
   stored: Set<string> | null
   /** Files in the storage that have no row. */
@@ -37,7 +37,7 @@ export interface Facts {
   /** The message of the error when the storage belongs to another log. */
   storageTaken: string | null
   failing: FailingSchema[]
-  suspects: WaitingSuspect[]
+  suspects: PendingSuspect[]
   /** Files whose removal began some time ago. */
   undeletable: UndeletableFile[]
   /** Null without a schedule. */

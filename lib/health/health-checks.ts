@@ -42,7 +42,7 @@ export function checkStorage (
 }
 
 function checkFiles ({ files, stored, storageMissingSince }: Facts): Problem[] {
-  // A missing storage is a problem of its own
+  // checkStorage() reports a storage that is missing or cannot be listed
   if (stored === null || storageMissingSince !== null) return []
   const missing = files.filter(({ filename, isExpected }) => isExpected && !stored.has(filename))
   if (missing.length === 0) return []

@@ -1,4 +1,4 @@
-import type { HeldFile } from '../log/health-records.ts'
+import type { LoggedFile } from '../log/health-records.ts'
 import type { Problem } from '../../types/index.ts'
 import type { Facts, ScheduleFacts } from './facts.ts'
 import { earliest, named, problem } from './problem.ts'
@@ -22,8 +22,8 @@ export function checkAge ({ schedule, files, stored, now }: Facts): Problem[] {
   )]
 }
 
-function newestOf (files: HeldFile[]): Map<string, HeldFile> {
-  const newest = new Map<string, HeldFile>()
+function newestOf (files: LoggedFile[]): Map<string, LoggedFile> {
+  const newest = new Map<string, LoggedFile>()
   for (const file of files) {
     const before = newest.get(file.schema)
     if (before === undefined || Date.parse(before.startedAt) < Date.parse(file.startedAt)) newest.set(file.schema, file)
@@ -37,7 +37,7 @@ function newestOf (files: HeldFile[]): Map<string, HeldFile> {
  * expression differ (at weekends, for example), so this takes the longer one of the two around the newest slot.
  */
 export function dueAt (
-  { slots, startedAt, firstRuns, running }: ScheduleFacts, schema: string, newest: HeldFile | undefined, now: Date
+  { slots, startedAt, firstRuns, running }: ScheduleFacts, schema: string, newest: LoggedFile | undefined, now: Date
 ): Date {
   const slot = slots.previous(now)
   const beforeSlot = slots.previous(new Date(slot.getTime() - 1))

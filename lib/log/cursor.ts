@@ -11,6 +11,6 @@ export function decodeCursor (text: string): Cursor {
   const cursor = { ordinal, id }
   const isOurs = /^-?\d{1,18}$/.test(ordinal) &&
     /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) && encodeCursor(cursor) === text
-  if (!isOurs) throw new ArgumentInvalid('before must be the next of a page before')
+  if (!isOurs) throw new ArgumentInvalid('before must be the next of the previous page')
   return cursor
 }

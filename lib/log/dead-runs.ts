@@ -8,7 +8,7 @@ import { endOfRun, inList, type LogAccess } from './log-access.ts'
  */
 interface Running { id: string, schema: string, isImport: boolean, restoreStartedAt: string | null }
 
-/** The key of the lock that the run holds while it is alive. */
+/** The key of the lock that the run keeps while it is alive. */
 const keyOf = ({ id, schema, isImport }: Running): string => isImport ? backupKey(id) : schemaKey(schema)
 
 /** Runs that the log has as running although they have ended: their process ended, or lost the database. */
@@ -35,9 +35,9 @@ export function deadRuns ({ table, now, transact, query }: LogAccess) {
 
   return {
     /**
-     * Marks them as failed, and releases their slots. A run that is alive, in any replica, holds the lock of its schema
-     * (an import: of its backup) since before its row was inserted. This only reads whether that lock is held: taking
-     * it would make a run that begins at that moment fail as busy.
+     * Marks them as failed, and releases their slots. A run that is alive, in any replica, has locked its schema
+     * (an import: its backup) since before its row was inserted. This only reads whether it is locked: taking the lock
+     * would make a run that begins at that moment fail as busy.
      */
     async failDead (reason: string): Promise<void> {
       const found = await running()
@@ -48,8 +48,8 @@ export function deadRuns ({ table, now, transact, query }: LogAccess) {
       }
     },
 
-    /** Those of `ids` that are in the log and do not run. */
-    async settled (ids: string[]): Promise<string[]> {
+    /** Those of `ids` that are in the log and are not running. */
+    async ended (ids: string[]): Promise<string[]> {
       const rows = await query<{ id: string }>(
         `SELECT id FROM ${table} WHERE status <> 'running' AND id::text ${inList('$1')}`, [JSON.stringify(ids)])
       return rows.map(({ id }) => id)

@@ -1,8 +1,8 @@
 import { snapshotCondition, fullCondition, inList, type LogAccess } from './log-access.ts'
 import type { LoggedBackup } from './log-row.ts'
 
-/** A completed backup, as the health needs it. */
-export interface HeldFile {
+/** A completed backup, as the health checks need it. */
+export interface LoggedFile {
   schema: string
   filename: string
   sizeBytes: number
@@ -44,16 +44,16 @@ function fileRecords ({ table, query, change }: LogAccess) {
     },
 
     /**
-     * From now on the storage is not expected to contain the files of the backups `lost`, and expected to contain those
-     * named `stored`.
+     * Records that the storage is not expected to contain the files of the backups `lost`, and is expected to contain
+     * those named `stored`.
      */
-    async expectFiles (lost: string[], stored: string[]): Promise<void> {
+    async updateExpectedFiles (lost: string[], stored: string[]): Promise<void> {
       await change('has_file = false', `id::text ${inList('$1')} AND ${snapshotCondition}`, [JSON.stringify(lost)])
       await change('has_file = true', `filename ${inList('$1')} AND ${snapshotCondition} AND NOT has_file`,
         [JSON.stringify(stored)])
     },
 
-    /** Those of these files that no row names, with any status. */
+    /** Those of these names that no row has as its file name, with any status. */
     async unknownFiles (names: string[]): Promise<string[]> {
       const rows = await query<{ name: string }>(`SELECT name
         FROM pg_catalog.json_array_elements_text($1::text::json) AS name
@@ -62,8 +62,8 @@ function fileRecords ({ table, query, change }: LogAccess) {
       return rows.map(({ name }) => name)
     },
 
-    async heldFiles (): Promise<HeldFile[]> {
-      return await query<HeldFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt",
+    async loggedFiles (): Promise<LoggedFile[]> {
+      return await query<LoggedFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt",
         coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected", ${fullCondition} AS "isFull"
         FROM ${table} WHERE ${snapshotCondition}`)
     },

@@ -76,10 +76,11 @@ function guardReader ({ table, query, select }: LogAccess) {
     },
 
     /**
-     * All completed snapshots of each schema that has an adopted snapshot, or a suspect one that is not accepted.
+     * From which holds are computed: all completed snapshots of each schema that has an adopted snapshot, or a suspect
+     * one that is not accepted.
      * @param ofSchemas null for any schema
      */
-    async doubtfulSnapshots (ofSchemas: string[] | null): Promise<LoggedBackup[]> {
+    async snapshotsForHolds (ofSchemas: string[] | null): Promise<LoggedBackup[]> {
       return await select(`${snapshotCondition} AND schema IN (SELECT schema FROM ${table}
         WHERE ${ofVisible('$1')} AND ${snapshotCondition}
           AND (adopted OR (suspect IS NOT NULL AND NOT accepted)))`, [visibleText(ofSchemas)])

@@ -62,8 +62,8 @@ export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   partial: boolean
   /** The row was created from a file in the storage, and since then neither accepted nor followed by a restore. */
   adopted: boolean
-  /** A suspect row whose suspect tables were all replaced by restores. */
-  answered: boolean
+  /** The row is suspect, and restores have replaced all of its suspect tables. */
+  isRestored: boolean
   /** Version of the sidecar file; null when there is none. */
   sidecar: number | null
   /** By the database's clock; for an adopted row the time of the snapshot. ISO 8601. */
@@ -91,7 +91,7 @@ const iso = (time: string): string => new Date(time).toISOString()
 const isoOrNull = (time: string | null): string | null => time === null ? null : iso(time)
 
 /** A loss of all tables together (table null) counts only when no table is named. */
-function isAnswered (suspect: Array<SuspectTable & Replaced>): boolean {
+function areAllReplaced (suspect: Array<SuspectTable & Replaced>): boolean {
   const named = suspect.filter(({ table }) => table !== null)
   const lost = named.length > 0 ? named : suspect
   return lost.length > 0 && lost.every(({ replaced }) => replaced)
@@ -130,7 +130,7 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
     ordinal: row.ordinal,
     partial: row.partial,
     adopted: row.adopted,
-    answered: isAnswered(row.suspect ?? []),
+    isRestored: areAllReplaced(row.suspect ?? []),
     sidecar: row.sidecar,
     restoreSchema: row.restore_schema,
     restoredInto: row.restored_into,

@@ -44,8 +44,8 @@ const migrations: Array<(table: string) => string> = [
       CHECK (status NOT IN ('completed', 'restored') OR (size_bytes IS NOT NULL AND checksum IS NOT NULL))
     );
     CREATE INDEX ON ${table} (started_at, id);
-    COMMENT ON COLUMN ${table}.slot IS 'The slot of the schedule that this run belongs to; a slot is claimed by one row';
-    COMMENT ON COLUMN ${table}.restore_schema IS 'Where the newest restore of this snapshot goes';
+    COMMENT ON COLUMN ${table}.slot IS 'The slot of the schedule that the run belongs to; one row claims a slot';
+    COMMENT ON COLUMN ${table}.restore_schema IS 'The target schema of the newest restore of this snapshot';
     COMMENT ON COLUMN ${table}.has_file IS 'The storage may contain a file of this run';
     COMMENT ON COLUMN ${table}.removed_at IS
       'The snapshot is being deleted: first this mark, then the file, then the row';`,
@@ -65,7 +65,7 @@ const migrations: Array<(table: string) => string> = [
     CREATE INDEX ON ${table} (ordinal, id);
     CREATE INDEX ON ${table} (schema, ordinal);
     COMMENT ON COLUMN ${table}.ordinal IS
-      'Order of insertion, which no clock decides; adopted rows come before the others';
+      'Order of insertion, independent of any clock; adopted rows precede the others';
     COMMENT ON COLUMN ${table}.suspect IS 'Tables that shrank more than the guard allows';
     COMMENT ON COLUMN ${table}.row_counts IS 'Rows of each table; null for a table that exists and was left out';
     COMMENT ON COLUMN ${table}.partial IS 'The call itself left tables out';

@@ -20,7 +20,7 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
       return begun
     },
 
-    async notePreRestore (key: RestoreKey, preRestoreId: string): Promise<void> {
+    async recordPreRestore (key: RestoreKey, preRestoreId: string): Promise<void> {
       await change("restore = restore || jsonb_build_object('preRestoreId', $4::text)",
         `id = $1::text::uuid AND ${isOurs}`, [...keyOf(key), preRestoreId])
     },
@@ -65,11 +65,11 @@ function completionQuery (table: string): string {
         'finishedAt', to_char(${finishedAt}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
       ELSE restore END) || jsonb_build_object('restoredInto', $2::text)
     WHERE id = $1::text::uuid RETURNING id),
-  concerned AS (SELECT id FROM ${table} WHERE id <> $1::text::uuid AND schema = $2::text
+  affected AS (SELECT id FROM ${table} WHERE id <> $1::text::uuid AND schema = $2::text
     AND (adopted OR suspect IS NOT NULL OR id = $5::text::uuid) ORDER BY ordinal DESC, id DESC FOR UPDATE),
-  noted AS (UPDATE ${table} SET suspect = ${marked}, adopted = adopted AND NOT ${isComplete},
+  updated AS (UPDATE ${table} SET suspect = ${marked}, adopted = adopted AND NOT ${isComplete},
     restored_rows = CASE WHEN id = $5::text::uuid THEN $7::text::jsonb ELSE restored_rows END
-    WHERE id IN (SELECT id FROM concerned))`
+    WHERE id IN (SELECT id FROM affected))`
 }
 
 /**

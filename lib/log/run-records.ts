@@ -74,8 +74,8 @@ function stateChanges ({ table, now, query, change }: LogAccess) {
 
     /**
      * Releases the slot when `releaseSlot` is true: then another replica, or this one after a restart, may run for it.
-     * A run that was marked as failed because it seemed dead gets its true error. Undefined when the run is completed,
-     * or its row no longer exists.
+     * A run that was marked as failed while it was still running gets its actual error. Undefined when the run is
+     * completed, or its row no longer exists.
      */
     async fail (id: string, error: string, releaseSlot: boolean): Promise<LoggedBackup | undefined> {
       const set = `status = 'failed', error = $3::text, ${finish}${releaseSlot ? ', slot = NULL' : ''}`
@@ -95,14 +95,14 @@ function stateChanges ({ table, now, query, change }: LogAccess) {
 /** Whether the storage may contain the file of a run. */
 function fileOfRun ({ select, change }: LogAccess) {
   return {
-    /** From now on the storage may contain its file. Undefined as for complete(). */
-    async expectFile (id: string): Promise<LoggedBackup | undefined> {
+    /** Records that from now on the storage may contain the file. Undefined as for complete(). */
+    async markFilePossible (id: string): Promise<LoggedBackup | undefined> {
       const [expecting] = await change('has_file = true', stillRuns, [id])
       return expecting
     },
 
-    /** The storage is known not to contain the file. */
-    async forgetFile (id: string): Promise<void> {
+    /** Records that the storage does not contain the file. */
+    async markFileAbsent (id: string): Promise<void> {
       await change('has_file = false', 'id = $1::text::uuid', [id])
     },
 

@@ -66,8 +66,8 @@ const SchemaNames = Type.Array(checkedBy(isSchemaName))
 const TableNames = Type.Array(Type.String({ minLength: 1, maxLength: 127, pattern: '^[^\\u0000]*$' }))
 
 const aSchema = 'the name of a schema that is not a system schema, 1 to 63 bytes'
-const authFunctions = 'a list of @fastify/auth functions, or of non-empty lists of them; async ones must not take ' +
-  'done as well, and an undefined one is decorated only when its plugin was awaited'
+const authFunctions = 'a list of @fastify/auth functions, or of non-empty lists of them; async ones must not ' +
+  'declare done as well, and a decorated one is undefined until its plugin was awaited'
 const schemaBounds = 'a list of schemas that are not system schemas, or a function (name, request) => boolean that ' +
   'is not async'
 const scheduledSchemas = 'a list of at least one schema, none of them a system schema, or a function that returns one'

@@ -16,7 +16,7 @@ export const checkViolation = '23514'
 const programLimitExceeded = '54000'
 
 /**
- * Source files of the server that put a table, a column or a constraint into an error: those that call errtable() and
+ * C files of the server that put a table, a column or a constraint into an error: those that call errtable() and
  * similar functions. The statement `RAISE … USING table = value` of PL/pgSQL and similar ones of other languages can
  * put any value into these fields, under any SQLSTATE.
  */
@@ -93,8 +93,8 @@ export function isConnectionLoss (error: unknown): boolean {
 }
 
 /**
- * Codes of Node for a certificate (X509 certificate error codes) and of OpenSSL for a handshake: retrying does not
- * help.
+ * Codes of Node for a certificate (X509 certificate error codes) and of OpenSSL for a handshake. An administrator has
+ * to correct the server, its certificate or the options; until then every retry fails.
  */
 const isTlsCode = (code: string): boolean =>
   /^ERR_(?:TLS|SSL|OSSL)_|CERT|SIGNATURE|_CRL$|^CRL_|_KEY$/.test(code) ||

@@ -8,7 +8,7 @@ import type { Transaction } from './driver/transaction.ts'
 
 /*
  * Lock order. Each kind of transaction takes its locks in this order. A transaction never waits for a lock that is
- * "tried": when another session holds it, the transaction fails or skips what the lock protects, except where a comment
+ * "tried": when another session has it, the transaction fails or skips what the lock protects, except where a comment
  * says otherwise. So two of these transactions do not deadlock with each other, with one exception below.
  *
  *   listing    1. schemaKey: tried, in the transaction that lists the tables of a backup
@@ -51,8 +51,9 @@ function advisoryKey (subject: string): string {
 }
 
 async function advisory (tx: Transaction, call: string, key: string): Promise<boolean> {
-  const { held } = await tx.queryRow<{ held: boolean }>(`SELECT pg_catalog.${call}($1::text::int8) AS held`, [key])
-  return held
+  const { locked } = await tx.queryRow<{ locked: boolean }>(
+    `SELECT pg_catalog.${call}($1::text::int8) AS locked`, [key])
+  return locked
 }
 
 export const tryLock = async (tx: Transaction, key: string): Promise<boolean> =>
@@ -61,22 +62,22 @@ export const tryLockShared = async (tx: Transaction, key: string): Promise<boole
   await advisory(tx, 'pg_try_advisory_xact_lock_shared', key)
 
 /** Locks a schema for a run, until the transaction ends. Throws FST_BACKUP_BUSY when another run has locked it. */
-export async function occupySchema (tx: Transaction, schema: string): Promise<void> {
+export async function lockSchema (tx: Transaction, schema: string): Promise<void> {
   if (!await tryLock(tx, schemaKey(schema))) throw new Busy(`Another backup or restore of schema ${schema} is running`)
 }
 
-/** Whether a session holds the lock, in this database. pg_locks has the key in two halves (manual, 53.13). */
+/** Whether a session of this database has the lock. pg_locks has the key in two halves (manual, 53.13). */
 export async function isLocked (tx: Transaction, key: string): Promise<boolean> {
-  const { held } = await tx.queryRow<{ held: boolean }>(`SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
+  const { locked } = await tx.queryRow<{ locked: boolean }>(`SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
     WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-    AND (classid::int8 << 32 | objid::int8) = $1::text::int8) AS held`, [key])
-  return held
+    AND (classid::int8 << 32 | objid::int8) = $1::text::int8) AS locked`, [key])
+  return locked
 }
 
 /** Waits for the lock. */
 export async function waitForLock (tx: Transaction, key: string): Promise<void> {
-  await tx.query('SELECT pg_catalog.pg_advisory_xact_lock($1::text::int8)::text AS held', [key])
+  await tx.query('SELECT pg_catalog.pg_advisory_xact_lock($1::text::int8)::text AS locked', [key])
 }
 
 /** Identifies a relation that was locked by its name: another one may get the name later, or this one another name. */
@@ -91,8 +92,8 @@ export const lockTimeoutMs = 3000
 const statementTimeoutMs = 20_000
 const attempts = 6
 
-/** Other sessions hold the locks. */
-class LocksHeld extends Error {}
+/** Other sessions have the locks. */
+class LocksUnavailable extends Error {}
 
 /** Locks all relations in one statement, within the lock timeout, and none of their descendants (ONLY). */
 export async function lockRelations (tx: Transaction, relations: TableRef[], mode: LockMode): Promise<void> {
@@ -110,7 +111,7 @@ export async function withinLockTimeout<T> (tx: Transaction, lock: () => Promise
     setLocal('statement_timeout', String(statementTimeoutMs)))
   const locked = await lock().catch((error: unknown) => {
     if (!isLockTimeout(error) && !isCanceled(error)) throw error
-    throw new LocksHeld('other sessions hold the locks', { cause: error })
+    throw new LocksUnavailable('other sessions have the locks', { cause: error })
   })
   await tx.run(setLocal('lock_timeout', '0') + setLocal('statement_timeout', '0'))
   return locked
@@ -128,7 +129,7 @@ export async function lockWithRetries<T> (
     if (tries > 1) await pause(tries - 1, signal)
     signal?.throwIfAborted()
     const locked = await attempt().then((value) => ({ value }), (error: unknown) => {
-      if (!(error instanceof LocksHeld)) throw error
+      if (!(error instanceof LocksUnavailable)) throw error
     })
     if (locked !== undefined) return locked.value
   }

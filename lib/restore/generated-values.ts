@@ -106,15 +106,17 @@ function indexOrLength (bytes: Buffer, byte: number, start: number): number {
 }
 
 function addDigest (sum: Uint32Array, digest: Buffer): void {
-  for (let lane = 0; lane < sum.length; lane++) sum[lane] = (sum[lane] as number) + digest.readUInt32LE(lane * 4)
+  for (let index = 0; index < sum.length; index++) sum[index] = (sum[index] as number) + digest.readUInt32LE(index * 4)
 }
 
 /** The columns of the snapshot that are loaded or compared, in the order of the snapshot. */
-function comparedColumns ({ source, columns, generated }: TableToRestore): Array<{ name: string, generated: boolean }> {
+function comparedColumns (
+  { recorded, columns, generated }: TableToRestore
+): Array<{ name: string, generated: boolean }> {
   const known = new Map<string, boolean>()
   for (const name of columns) known.set(name, false)
   for (const name of generated) known.set(name, true)
-  return source.columns.flatMap(({ name }) => {
+  return recorded.columns.flatMap(({ name }) => {
     const isGenerated = known.get(name)
     return isGenerated === undefined ? [] : [{ name, generated: isGenerated }]
   })

@@ -24,7 +24,7 @@ export interface OrderedLoad {
  * The body of a function does not show which tables it reads, but the server counts scans. If the functions of a table
  * read a table that has no rows yet, the table is emptied and loaded again after the other one. The same applies if
  * its load failed for this reason.
- * @throws FST_BACKUP_RESTORE_FAILED when tables depend on each other in a cycle
+ * @throws FST_BACKUP_RESTORE_FAILED when the functions of tables read each other's tables in a cycle
  */
 export async function loadInOrder (
   tx: Transaction, tables: TableToRestore[], { load, empty }: OrderedLoad
@@ -43,7 +43,7 @@ export async function loadInOrder (
           onBegun (target) { begun = target },
           async onLoaded (target) {
             await reads.record(inner, target)
-            order.noteLoaded(target)
+            order.recordLoaded(target)
           }
         })
       })
@@ -101,7 +101,7 @@ interface LoadOrder {
   waiting: () => TableToRestore[]
   /** Whether the functions of the table read one that waits. */
   readsWaiting: (table: TableToRestore) => boolean
-  noteLoaded: (table: TableToRestore) => void
+  recordLoaded: (table: TableToRestore) => void
   stopWaiting: (tables: TableToRestore[]) => void
   /**
    * The loaded tables that read a table that waits, or one that was loaded after them, and the tables that read these.
@@ -131,7 +131,7 @@ function createLoadOrder (tables: TableToRestore[], { reads }: ReadRecord): Load
   return {
     waiting: () => waiting,
     readsWaiting: (table) => waiting.some((other) => reads(table, other)),
-    noteLoaded (table) { positions.set(table, ++loaded) },
+    recordLoaded (table) { positions.set(table, ++loaded) },
     stopWaiting (together) { waiting = waiting.filter((table) => !together.includes(table)) },
     takeStale
   }

@@ -5,7 +5,7 @@ import { createTextCheck } from '../postgres/catalog/encodings.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import type { RowTarget, ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import { unfaithfulText } from '../backup/lossy-text.ts'
+import { describeLossyText } from '../backup/lossy-text.ts'
 import { readFile } from '../snapshot/read-with-progress.ts'
 import type { Progress } from '../../types/index.ts'
 import { type GeneratedValues, valuesOf } from './generated-values.ts'
@@ -51,7 +51,7 @@ async function loadTables (
   tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, { server, job, hooks }: RestoreContext,
   loadHooks: LoadHooks, values: LoadedValues
 ): Promise<void> {
-  const targets = new Map(tables.map((target) => [target.source.name, target]))
+  const targets = new Map(tables.map((target) => [target.recorded.name, target]))
   const nothing = async (): Promise<void> => {}
   let current: TableToRestore | undefined
   let finishTable = nothing
@@ -69,7 +69,7 @@ async function loadTables (
         finishTable = nothing
         abortTable = nothing
         const count = await copy.end()
-        const { rows } = target.source
+        const { rows } = target.recorded
         if (count !== rows) throw new RestoreFailed(`COPY stored ${count} of ${rows} rows in table ${name}`)
         await loadHooks.onLoaded(target)
       }
@@ -97,7 +97,7 @@ function checkingText (write: RowTarget['write'], table: string, server: ServerF
   const isChanged = createTextCheck(server.encoding)
   if (isChanged === undefined) return write
   return async (copyText) => {
-    if (isChanged(copyText)) throw new RestoreFailed(`table ${table} would contain ${unfaithfulText(server)}`)
+    if (isChanged(copyText)) throw new RestoreFailed(`table ${table} would contain ${describeLossyText(server)}`)
     await write(copyText)
   }
 }

@@ -1,7 +1,7 @@
 import { CannotRestore, SchemaDrift } from '../errors.ts'
 import { CatalogChanged, lockPlanned, retryWhenCatalogChanged } from '../postgres/catalog/catalog-changed.ts'
 import { lockRelations, lockWithRetries, relationIdentity, withinLockTimeout } from '../postgres/locks.ts'
-import { holdSequences } from '../postgres/catalog/sequences.ts'
+import { lockSequences } from '../postgres/catalog/sequences.ts'
 import { withRoleSettings } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { createExclusion } from '../backup/select-tables.ts'
@@ -33,13 +33,13 @@ export async function lockScope (tx: Transaction, manifest: Manifest, context: R
 
 async function tryLockScope (tx: Transaction, manifest: Manifest, context: RestoreContext): Promise<RestoreScope> {
   const { server, job } = context
-  // Reading the sequences may wait: TRUNCATE … RESTART IDENTITY locks out readers of a sequence until it commits
+  // Reading the sequences may wait: TRUNCATE … RESTART IDENTITY locks the sequences against readers until it commits
   const planned = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
   await refuseProblems(tx, planned, context)
   await lockPlanned(async () => {
     await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
     await withinLockTimeout(tx, async () => {
-      await withRoleSettings(tx, server.roleSettings, async () => { await holdSequences(tx, planned.toHold) })
+      await withRoleSettings(tx, server.roleSettings, async () => { await lockSequences(tx, planned.sequencesToLock) })
     })
   })
   const locked = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
@@ -61,6 +61,6 @@ async function refuseProblems (tx: Transaction, scope: RestoreScope, { server, j
  * Other differences between the two plans do not matter as long as everything that the second one changes is locked.
  */
 function isLocked (scope: RestoreScope, planned: RestoreScope): boolean {
-  const locked = new Set([...planned.toLock, ...planned.toHold].map(relationIdentity))
-  return [...scope.toLock, ...scope.toHold].every((relation) => locked.has(relationIdentity(relation)))
+  const locked = new Set([...planned.toLock, ...planned.sequencesToLock].map(relationIdentity))
+  return [...scope.toLock, ...scope.sequencesToLock].every((relation) => locked.has(relationIdentity(relation)))
 }

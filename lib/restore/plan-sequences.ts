@@ -43,7 +43,7 @@ export function findRestored (
   sequences: CatalogSequence[], manifest: Manifest, target: SequenceTarget
 ): Array<{ sequence: CatalogSequence, state: SequenceState }> {
   return sequences.flatMap((sequence) => {
-    if (!isAllowed(sequence, target) || !isRestored(sequence, target)) return []
+    if (!isAllowed(sequence, target) || !belongsToRestore(sequence, target)) return []
     const state = storedState(sequence, manifest, target.schema)
     return state === undefined ? [] : [{ sequence, state }]
   })
@@ -73,7 +73,7 @@ export function sequenceWarnings (
 const isAllowed = ({ schema }: CatalogSequence, { schema: restored, allowedSchemas }: SequenceTarget): boolean =>
   schema === restored || allowedSchemas === null || allowedSchemas.includes(schema)
 
-const isRestored = ({ schema, used }: CatalogSequence, target: SequenceTarget): boolean =>
+const belongsToRestore = ({ schema, used }: CatalogSequence, target: SequenceTarget): boolean =>
   used || (schema === target.schema && target.tables === undefined)
 
 /** Compares what nextval() would return, in the direction in which the sequence counts. */

@@ -80,12 +80,12 @@ async function countRows (tx: Transaction, tables: TableToRestore[], settings: R
 }
 
 async function queryCounts (tx: Transaction, tables: TableToRestore[]): Promise<Counted> {
-  const counts = tables.map(({ table, source }, position) => {
+  const counts = tables.map(({ table, recorded }, position) => {
     const parts = table.relations
       .filter(({ kind, selectable, hidesRows }) => kind === 'r' && selectable && !hidesRows)
       .map(({ schema, name }) => `(SELECT pg_catalog.count(*) FROM ONLY ${qualifiedName(schema, name)})`)
-    return `SELECT ${position} AS place, ${quoteLiteral(source.name)}::pg_catalog.text AS name,
-      ${['0', ...parts].join(' OPERATOR(pg_catalog.+) ')} AS "rowsNow", ${source.rows} AS "rowsAfter"`
+    return `SELECT ${position} AS place, ${quoteLiteral(recorded.name)}::pg_catalog.text AS name,
+      ${['0', ...parts].join(' OPERATOR(pg_catalog.+) ')} AS "rowsNow", ${recorded.rows} AS "rowsAfter"`
   })
   return await tx.query<Counted[number]>(
     `SELECT name, "rowsNow", "rowsAfter" FROM (${counts.join(' UNION ALL ')}) s ORDER BY place`)

@@ -9,7 +9,7 @@ import { setSequences } from '../postgres/catalog/sequences.ts'
 import { setLocal, withCatalogFirst, withRoleSettings } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { disableTriggers, enableTriggers } from '../postgres/catalog/triggers.ts'
-import { findUnfaithfulTable, unfaithfulText } from '../backup/lossy-text.ts'
+import { findLossyTable, describeLossyText } from '../backup/lossy-text.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findChangedColumns } from './generated-values.ts'
 import { type LoadedValues, loadRows } from './load-rows.ts'
@@ -41,8 +41,8 @@ export async function replaceRows (
     // ALTER TABLE fails while a table has pending trigger events
     await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
   })
-  const changed = await findUnfaithfulTable(tx, scope.tables.map(({ table }) => table), server)
-  if (changed !== undefined) throw new RestoreFailed(`table ${changed} would contain ${unfaithfulText(server)}`)
+  const changed = await findLossyTable(tx, scope.tables.map(({ table }) => table), server)
+  if (changed !== undefined) throw new RestoreFailed(`table ${changed} would contain ${describeLossyText(server)}`)
   await compareGenerated(tx, scope, values, context)
   await withRoleSettings(tx, withCatalogFirst(server.roleSettings), async () => { await addChecks(tx, scope.checks) })
   await withRoleSettings(tx, server.roleSettings, async () => {

@@ -27,11 +27,11 @@ export interface RestoreJob extends RestoreTarget {
 }
 
 /**
- * Called during a restore, which holds its locks meanwhile. The snapshot is opened once to verify it, and
- * again each time tables are loaded from it.
+ * Called during a restore, which keeps its locks meanwhile. The snapshot is opened once to verify it, and again each
+ * time tables are loaded from it.
  */
 export interface RestoreHooks extends ReadHooks {
-  /** The restore holds its locks on the schema and on the snapshot. */
+  /** The restore has locked the schema and the snapshot. */
   onLocked: () => Promise<void>
   onPreRestoreStarted: () => Promise<void>
   onPreRestoreWritten: (written: WrittenSnapshot) => Promise<void>

@@ -8,7 +8,7 @@ import type { Drift, Manifest, ManifestTable } from '../../types/index.ts'
 /** A table whose rows are replaced. */
 export interface TableToRestore {
   table: CatalogTable
-  source: ManifestTable
+  recorded: ManifestTable
   /** The columns to load: those of the snapshot that the table still has and does not generate. */
   columns: string[]
   /** The columns that are generated both in the snapshot and in the table; their values are compared after the load. */
@@ -34,20 +34,20 @@ export function planTables (
   const inCatalog = new Map(catalog.map((table) => [table.name, table]))
   const drift: Drift[] = []
   const tables: TableToRestore[] = []
-  for (const source of manifest.tables) {
-    if (isExcluded({ schema, name: source.name }) || wanted?.includes(source.name) === false) continue
-    const table = inCatalog.get(source.name)
+  for (const recorded of manifest.tables) {
+    if (isExcluded({ schema, name: recorded.name }) || wanted?.includes(recorded.name) === false) continue
+    const table = inCatalog.get(recorded.name)
     if (table === undefined) {
-      drift.push({ table: source.name, problem: 'is in the snapshot, and not in the schema' })
+      drift.push({ table: recorded.name, problem: 'is in the snapshot, and not in the schema' })
       continue
     }
-    const columns = matchColumns(source, table)
+    const columns = matchColumns(recorded, table)
     if (columns === undefined) {
-      drift.push({ table: source.name, problem: 'has none of its columns any more' })
+      drift.push({ table: recorded.name, problem: 'has none of its columns any more' })
       continue
     }
-    drift.push(...columnDrift(source, table))
-    tables.push({ table, source, ...columns })
+    drift.push(...columnDrift(recorded, table))
+    tables.push({ table, recorded, ...columns })
   }
   const restored = new Set(tables.map(({ table }) => table.name))
   return { tables, untouched: catalog.map(({ name }) => name).filter((name) => !restored.has(name)), drift }
@@ -65,21 +65,21 @@ function checkWanted (wanted: string[], manifest: Manifest, isExcluded: (name: s
 
 /** Undefined when no column is left to load, although the snapshot or the table has columns that could be loaded. */
 function matchColumns (
-  source: ManifestTable, table: CatalogTable
+  recorded: ManifestTable, table: CatalogTable
 ): Pick<TableToRestore, 'columns' | 'generated'> | undefined {
   const current = new Map(table.columns.map(({ name, generated }) => [name, generated]))
-  const columns = source.columns.map(({ name }) => name).filter((name) => current.get(name) === false)
+  const columns = recorded.columns.map(({ name }) => name).filter((name) => current.get(name) === false)
   const isLoaded = ({ generated = false }: { generated?: boolean | undefined }): boolean => !generated
-  if (columns.length === 0 && (source.columns.some(isLoaded) || table.columns.some(isLoaded))) return undefined
-  const generated = source.columns.filter((column) => column.generated === true && current.get(column.name) === true)
+  if (columns.length === 0 && (recorded.columns.some(isLoaded) || table.columns.some(isLoaded))) return undefined
+  const generated = recorded.columns.filter((column) => column.generated === true && current.get(column.name) === true)
   return { columns, generated: generated.map(({ name }) => name) }
 }
 
-function columnDrift (source: ManifestTable, { columns }: CatalogTable): Drift[] {
+function columnDrift (recorded: ManifestTable, { columns }: CatalogTable): Drift[] {
   const drift: Drift[] = []
-  const add = (column: string, problem: string): void => { drift.push({ table: source.name, column, problem }) }
+  const add = (column: string, problem: string): void => { drift.push({ table: recorded.name, column, problem }) }
   const current = new Map(columns.map((column) => [column.name, column]))
-  for (const column of source.columns) {
+  for (const column of recorded.columns) {
     const now = current.get(column.name)
     if (now === undefined) {
       add(column.name, 'is in the snapshot, and not in the table')
@@ -89,7 +89,7 @@ function columnDrift (source: ManifestTable, { columns }: CatalogTable): Drift[]
       add(column.name, `was ${column.type}, and is ${now.type}`)
     }
   }
-  const known = new Set(source.columns.map(({ name }) => name))
+  const known = new Set(recorded.columns.map(({ name }) => name))
   for (const { name, required } of columns) {
     if (required && !known.has(name)) add(name, 'is new, NOT NULL and has no default')
   }
@@ -98,8 +98,8 @@ function columnDrift (source: ManifestTable, { columns }: CatalogTable): Drift[]
 
 /** Warns of columns that were added after the snapshot: a restore sets them to their default. Pure. */
 export function newColumnWarnings (tables: TableToRestore[]): string[] {
-  return tables.flatMap(({ table, source }) => {
-    const known = new Set(source.columns.map(({ name }) => name))
+  return tables.flatMap(({ table, recorded }) => {
+    const known = new Set(recorded.columns.map(({ name }) => name))
     const added = table.columns.filter(({ name, generated }) => !generated && !known.has(name))
     if (added.length === 0) return []
     const names = added.map(({ name }) => name).join(', ')
@@ -109,7 +109,7 @@ export function newColumnWarnings (tables: TableToRestore[]): string[] {
 
 /** Warns of partitions that no longer exist: their rows may make the load fail although there is no drift. Pure. */
 export function partitionWarnings (tables: TableToRestore[], schema: string): string[] {
-  return tables.flatMap(({ table, source: { name, partitions = [] } }) => {
+  return tables.flatMap(({ table, recorded: { name, partitions = [] } }) => {
     const current = new Set(table.relations.map((relation) => relativeName(relation, schema)))
     const missing = partitions.filter((partition) => !current.has(partition))
     if (missing.length === 0) return []

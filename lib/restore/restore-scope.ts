@@ -36,7 +36,7 @@ export interface RestoreScope extends PlannedRestore {
   /** What the restore does to sequences. */
   sequences: PlannedSequence[]
   /** The sequences that are changed. */
-  toHold: CatalogSequence[]
+  sequencesToLock: CatalogSequence[]
   foreignKeys: ForeignKey[]
   triggers: EnabledTrigger[]
   checks: SuspendedCheck[]
@@ -80,7 +80,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
     toLock,
     recordedSequences,
     sequences,
-    toHold: sequences.filter(({ changes }) => changes).map(({ sequence }) => sequence),
+    sequencesToLock: sequences.filter(({ changes }) => changes).map(({ sequence }) => sequence),
     foreignKeys,
     triggers: await readEnabledTriggers(tx, oids),
     checks,

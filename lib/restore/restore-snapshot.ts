@@ -5,10 +5,10 @@ import {
   describeWithoutMessage, isDatabaseError, isLockTimeout, isReadOnly, isUnavailable, publicCause, publicDatabaseError
 } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
-import { backupKey, lockTimeoutMs, occupySchema, tryLockShared } from '../postgres/locks.ts'
+import { backupKey, lockTimeoutMs, lockSchema, tryLockShared } from '../postgres/locks.ts'
 import { pinSettings, requireDurableCommit, setLocal, withRoleSettings } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
-import { elsewhereWarnings, leafWarnings } from '../backup/rows-outside.ts'
+import { outsideChildWarnings, outsidePartitionWarnings } from '../backup/rows-outside.ts'
 import { createExclusion, excludedNames } from '../backup/select-tables.ts'
 import { unreadSequences, writeSnapshot } from '../backup/write-tables.ts'
 import type { Drift } from '../../types/index.ts'
@@ -54,7 +54,7 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
     }, hooks.signal)
     const tables = scope.tables.map(({ table }) => qualifiedName(job.schema, table.name))
     await analyzeTables(sql, tables, roleSettings, hooks.signal)
-    return { tables: scope.tables.map(({ source: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
+    return { tables: scope.tables.map(({ recorded: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
   } catch (error) {
     throw publicError(error, isReplacing)
   }
@@ -68,21 +68,21 @@ async function begin (tx: Transaction, { id, schema, preRestore }: RestoreJob): 
   const server = await readServer(tx)
   await pinSettings(tx, server.versionNumber)
   await requireDurableCommit(tx)
-  await occupySchema(tx, schema)
+  await lockSchema(tx, schema)
   if (!await tryLockShared(tx, backupKey(id))) throw new Busy(`The backup ${id} is being deleted`)
-  // Keeps the retention from removing the pre_restore snapshot before the rows that it saves are replaced
+  // Prevents retention from removing the pre_restore snapshot before the rows that it saves are replaced
   await tryLockShared(tx, backupKey(preRestore.id))
   if (!(await readSchemas(tx)).includes(schema)) throw new SchemaNotFound(schema)
   return server
 }
 
 const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
-  Object.fromEntries(tables.map(({ table, source }) => [table.name, source.rows]))
+  Object.fromEntries(tables.map(({ table, recorded }) => [table.name, recorded.rows]))
 
 /** Saves the rows that the restore replaces. It runs under the locks, so it misses no committed write. */
 async function takePreRestoreSnapshot (tx: Transaction, scope: RestoreScope, context: RestoreContext): Promise<void> {
   const { server, job: { schema, preRestore, excludeTables, logTable, tables: wanted }, hooks } = context
-  // Another session may hold a lock on a sequence that this transaction reads and has not locked
+  // Another session may have locked a sequence that this transaction reads and has not locked
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
   await withRoleSettings(tx, server.roleSettings, async () => { await alterRowSecurity(tx, scope, 'NO FORCE') })
   await hooks.onPreRestoreStarted()
@@ -91,8 +91,8 @@ async function takePreRestoreSnapshot (tx: Transaction, scope: RestoreScope, con
   const isExcluded = createExclusion(excludeTables, logTable)
   const warnings = [
     ...unreadSequences(sequences),
-    ...await elsewhereWarnings(tx, tables, isExcluded),
-    ...wanted === undefined ? await leafWarnings(tx, schema, isExcluded) : []
+    ...await outsideChildWarnings(tx, tables, isExcluded),
+    ...wanted === undefined ? await outsidePartitionWarnings(tx, schema, isExcluded) : []
   ]
   const excludedTables = excludedNames(scope.untouched, schema, isExcluded, logTable)
   const written = await writeSnapshot(tx, preRestore, { tables, sequences, server }, hooks.onProgress)

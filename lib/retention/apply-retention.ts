@@ -24,7 +24,7 @@ export interface RetainedSnapshot {
   /** The caller left tables out. */
   partial: boolean
   /** It is suspect and not accepted. */
-  doubtful: boolean
+  unaccepted: boolean
   /** See findHold(). */
   held: boolean
   /** The pre_restore snapshot of its newest restore. */
@@ -48,7 +48,7 @@ export interface RetentionDecision {
   remove: Array<{ id: string, reason: string }>
 }
 
-const heldReason = 'held until a suspect or an adopted snapshot is accepted, or the loss is restored'
+const heldReason = 'held until a suspect or an adopted snapshot is accepted, or the lost tables are restored'
 const dayMs = 24 * 60 * 60 * 1000
 
 /**
@@ -59,12 +59,12 @@ const dayMs = 24 * 60 * 60 * 1000
  * `retentionDays` days old. Held snapshots stay and do not count. Suspect snapshots are counted separately, and so are
  * partial ones.
  *
- * Never removes the newest snapshot of a schema, its newest full one, its newest full one that is not suspect, its
- * newest pre_restore one and the source of that restore, the newest one of a period of `keep`, a pinned row, one in
- * use, and one that was just created.
+ * Never removes the newest snapshot of a schema, its newest one that is neither partial nor pre_restore, its newest
+ * full one that is not suspect, its newest pre_restore one and the source of that restore, the newest one of a period
+ * of `keep`, a pinned row, one in use, and one that was just created.
  *
- * Failed runs and rows without a file do not count as snapshots: fifty failed nights must not replace fifty good
- * snapshots. The newest `maxBackups` of each stay as history.
+ * Failed runs and rows without a file do not count as snapshots: failed runs must not cause good snapshots to be
+ * removed. The newest `maxBackups` of each stay as history.
  */
 export function applyRetention (snapshots: RetainedSnapshot[], policy: RetentionPolicy): RetentionDecision {
   const decision: RetentionDecision = { keep: [], remove: [] }
@@ -100,8 +100,8 @@ function decideSnapshots (
 }
 
 /** Each kind is counted separately, so that suspect snapshots never replace the good ones before them. */
-const kindOf = ({ doubtful, partial }: RetainedSnapshot): 'suspect' | 'partial' | 'good' =>
-  doubtful ? 'suspect' : partial ? 'partial' : 'good'
+const kindOf = ({ unaccepted, partial }: RetainedSnapshot): 'suspect' | 'partial' | 'good' =>
+  unaccepted ? 'suspect' : partial ? 'partial' : 'good'
 
 function reasonsToKeep (
   snapshots: RetainedSnapshot[],
@@ -114,7 +114,7 @@ function reasonsToKeep (
   }
   const [newest] = snapshots
   const complete = snapshots.find(isComplete)
-  const good = snapshots.find((snapshot) => isFull(snapshot) && !snapshot.doubtful)
+  const good = snapshots.find((snapshot) => isFull(snapshot) && !snapshot.unaccepted)
   const preRestore = snapshots.find(({ trigger }) => trigger === 'pre_restore')
   add(newest, `the newest snapshot of schema ${schema}`)
   if (complete !== newest) {
@@ -138,7 +138,7 @@ function reasonsToKeep (
 /** The snapshots that `keep` names, each with its reasons. */
 function newestOfPeriods (snapshots: RetainedSnapshot[], keep: KeepRules): Array<[RetainedSnapshot, string[]]> {
   const candidates = snapshots
-    .filter((snapshot) => isComplete(snapshot) && !snapshot.doubtful)
+    .filter((snapshot) => isComplete(snapshot) && !snapshot.unaccepted)
     .map((snapshot) => ({ snapshot, time: snapshot.insertedAt }))
   return [...keepPeriods(candidates, keep)].map(([{ snapshot }, periods]) => [snapshot, periods])
 }

@@ -1,4 +1,4 @@
-import { type GuardedSnapshot, isDoubtful, isFull, newestFirst } from './guarded-snapshot.ts'
+import { type GuardedSnapshot, isUnaccepted, isFull, newestFirst } from './guarded-snapshot.ts'
 
 /** The held snapshots of a schema, which retention does not remove by count or age. */
 export interface Hold {
@@ -18,8 +18,8 @@ export interface Hold {
 export function findHold (snapshots: GuardedSnapshot[]): Hold {
   const suspects: GuardedSnapshot[] = []
   for (const snapshot of newestFirst(snapshots).filter(isFull)) {
-    if (!isDoubtful(snapshot)) break
-    if (!snapshot.answered) suspects.push(snapshot)
+    if (!isUnaccepted(snapshot)) break
+    if (!snapshot.isRestored) suspects.push(snapshot)
   }
   const firstSuspect = suspects.at(-1)
   const isBefore = ({ ordinal }: GuardedSnapshot): boolean =>
@@ -27,6 +27,6 @@ export function findHold (snapshots: GuardedSnapshot[]): Hold {
   return {
     newestSuspect: suspects[0],
     firstSuspect,
-    isHeld: (snapshot) => snapshot.adopted || (isBefore(snapshot) && isFull(snapshot) && !isDoubtful(snapshot))
+    isHeld: (snapshot) => snapshot.adopted || (isBefore(snapshot) && isFull(snapshot) && !isUnaccepted(snapshot))
   }
 }

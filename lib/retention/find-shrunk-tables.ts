@@ -1,5 +1,5 @@
 import type { GuardOptions, SuspectTable } from '../../types/index.ts'
-import { type CountedSnapshot, isDoubtful, isFull, newestFirst } from './guarded-snapshot.ts'
+import { type CountedSnapshot, isUnaccepted, isFull, newestFirst } from './guarded-snapshot.ts'
 
 export type GuardLimits = Required<GuardOptions>
 
@@ -57,7 +57,7 @@ function statesOf (earlier: CountedSnapshot[], window: number): State[] {
   let snapshots = 0
   for (const snapshot of newestFirst(earlier)) {
     if (snapshot.restoredRows !== null) states.push({ counts: snapshot.restoredRows, isRestore: true })
-    if (!isFull(snapshot) || isDoubtful(snapshot) || snapshot.rowCounts === null) continue
+    if (!isFull(snapshot) || isUnaccepted(snapshot) || snapshot.rowCounts === null) continue
     states.push({ counts: snapshot.rowCounts, isRestore: false })
     if (++snapshots === window) break
   }

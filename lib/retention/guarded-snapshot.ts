@@ -12,11 +12,11 @@ export interface GuardedSnapshot {
   suspect: SuspectTable[] | null
   accepted: boolean
   /** It is suspect and no longer pending, since restores have replaced the tables that it names. */
-  answered: boolean
+  isRestored: boolean
 }
 
 /** The same with the row counts of its tables. */
-export interface CountedSnapshot extends Omit<GuardedSnapshot, 'adopted' | 'answered'> {
+export interface CountedSnapshot extends Omit<GuardedSnapshot, 'adopted' | 'isRestored'> {
   /** Null if unknown. The count of a table that exists and was left out is null. */
   rowCounts: Record<string, number | null> | null
   /** For a pre_restore snapshot whose restore succeeded: the replaced tables and their row counts after it. */
@@ -28,7 +28,7 @@ export const isFull = ({ trigger, partial }: Pick<GuardedSnapshot, 'trigger' | '
   !partial && (trigger === 'manual' || trigger === 'scheduled')
 
 /** Whether it is suspect and not accepted. */
-export const isDoubtful = ({ suspect, accepted }: Pick<GuardedSnapshot, 'suspect' | 'accepted'>): boolean =>
+export const isUnaccepted = ({ suspect, accepted }: Pick<GuardedSnapshot, 'suspect' | 'accepted'>): boolean =>
   suspect !== null && !accepted
 
 export const newestFirst = <T extends { ordinal: number, id?: string }>(snapshots: T[]): T[] =>

@@ -99,10 +99,10 @@ function createAdmission (): Admission {
     async enter (semaphore, signal) {
       requireNotAborted(signal)
       const waitEnded = new AbortController()
-      await semaphore.acquire((abandon) => {
-        waiting.add(abandon)
-        waitEnded.signal.addEventListener('abort', () => { waiting.delete(abandon) })
-        signal?.addEventListener('abort', () => { abandon(abortedByCaller()) }, { signal: waitEnded.signal })
+      await semaphore.acquire((cancelWait) => {
+        waiting.add(cancelWait)
+        waitEnded.signal.addEventListener('abort', () => { waiting.delete(cancelWait) })
+        signal?.addEventListener('abort', () => { cancelWait(abortedByCaller()) }, { signal: waitEnded.signal })
       }).finally(() => { waitEnded.abort() })
       try {
         // The signal may have aborted after the permit was released to this call and before this line runs
@@ -114,7 +114,7 @@ function createAdmission (): Admission {
     },
     close () {
       closed = true
-      for (const abandon of waiting) abandon(new ShuttingDown())
+      for (const cancelWait of waiting) cancelWait(new ShuttingDown())
     }
   }
 }

@@ -31,8 +31,8 @@ export interface Context {
   logger: FastifyBaseLogger
   /** Ids of backups whose files this process could not delete and has reported. */
   undeletable: Set<string>
-  /** See Adoption.settle(). */
-  adoptLost: () => Promise<void>
+  /** See Adoption.finish(). */
+  adoptAfterLoss: () => Promise<void>
   /** Requests healing of the log in the background, after the end of a run could not be recorded. */
   requestHealing: () => void
 }

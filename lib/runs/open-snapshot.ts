@@ -22,16 +22,16 @@ export const expectedOf = ({ id, trigger, checksum }: Backup): ExpectedSnapshot 
   ({ id: trigger === 'import' ? null : id, checksum })
 
 /** The file of a backup, for a run that reads it. */
-export interface SnapshotSource {
+export interface SnapshotOpener {
   /** Opens the file at its first byte. A run may call it several times. */
   open: () => Promise<Readable>
-  /** The public error of the run. After a failed read it is an error of the storage, whatever system error it was. */
+  /** The public error of the run. After a failed read it is always an error of the storage. */
   failureOf: (error: unknown) => Error
 }
 
-export function createSnapshotSource (
+export function createSnapshotOpener (
   context: Context, backup: { filename: string }, signal: AbortSignal
-): SnapshotSource {
+): SnapshotOpener {
   const streams: Readable[] = []
   return {
     async open () {

@@ -1,10 +1,13 @@
-/** A counting semaphore: at most `permits` holders at a time. It grants waiting calls in the order of their arrival. */
+/**
+ * A counting semaphore: at most `permits` calls have a permit at the same time. Waiting calls get one in the order of
+ * their arrival.
+ */
 export interface Semaphore {
   /**
    * Resolves when the caller has a permit. If it has to wait, `onWaiting` receives a function that ends the wait: the
    * promise then rejects with the error that is passed to that function.
    */
-  acquire: (onWaiting: (abandon: (error: Error) => void) => void) => Promise<void>
+  acquire: (onWaiting: (cancelWait: (error: Error) => void) => void) => Promise<void>
   release: () => void
 }
 

@@ -7,9 +7,9 @@ import type { Rescan } from '../../types/index.ts'
  */
 export interface StoragePresence {
   /** Checks, and remembers the result. A storage that does not answer does not count as missing. */
-  look: () => Promise<boolean>
+  check: () => Promise<boolean>
   /**
-   * Checks, too. A storage that does not answer does not count as missing: writing to it fails by itself.
+   * Like check(), but throws. A storage that does not answer does not count as missing: writing to it fails by itself.
    * @throws FST_BACKUP_STORAGE_MISSING
    */
   require: () => Promise<void>
@@ -20,8 +20,8 @@ export interface StoragePresence {
   prepare: () => Promise<void>
   /** Since when the storage is known to be missing; null when it is not, or when nothing has checked yet. */
   missingSince: () => Date | null
-  /** Sets the name of the marker that this service has left in the storage; undefined when the service removed it. */
-  left: (marker: string | undefined) => void
+  /** Sets the name of the marker that this service has written to the storage; undefined when it removed the marker. */
+  setMarker: (marker: string | undefined) => void
   /** Accepts the storage as it is: files that rescan() did not find are no longer expected; files that it found are. */
   accept: (rescan: Rescan) => Promise<void>
 }

@@ -1,8 +1,9 @@
 import { type ErrorCode, isOwnError, isStorageError } from '../own-error.ts'
 
 /**
- * Errors that may pass by themselves, or as soon as an administrator frees resources: of locks, a migration, the
- * memory, the database. Errors of the storage are such errors, too.
+ * Errors after which a retry may succeed, because the cause ends by itself (a lock, a migration) or because an
+ * administrator removes it without a restart of the service (too little memory, an expired certificate of the
+ * database). Errors of the storage are such errors, too.
  */
 const transientCodes: ErrorCode[] = [
   'LOCK_TIMEOUT', 'CATALOG_UNSTABLE', 'WORKER_FAILED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE', 'SHUTTING_DOWN',
@@ -16,7 +17,7 @@ const transientCodes: ErrorCode[] = [
 const transientStates = /^(?:40|53|57|58)/
 
 /** Whether the same run may succeed later, without a change of the schema or of the options. */
-export function mayPass (failure: unknown): boolean {
+export function isTransient (failure: unknown): boolean {
   if (transientCodes.some((code) => isOwnError(failure, code))) return true
   if (isStorageError(failure)) return true
   return isOwnError(failure, 'DATABASE_FAILED') && transientStates.test(stateOf(failure))

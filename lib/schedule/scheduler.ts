@@ -1,9 +1,9 @@
 import type { Cadence } from './cadence.ts'
 import { systemClock, type Clock } from '../clock.ts'
-import { createFailureNotes, describe, type FailureNotes } from './failure-notes.ts'
+import { createFailureHistory, describe, type FailureHistory } from './failure-history.ts'
 import { createSchemaList, type KnownSchemas } from './schema-list.ts'
 import { createSchemaQueue, type Report, type SchemaQueue } from './schema-queue.ts'
-import { createServedSlots } from './served-slots.ts'
+import { createDoneSlots } from './done-slots.ts'
 
 /**
  * The result of a slot: `done` here, `taken` by another replica, or to retry, because the schema was `busy` or
@@ -21,7 +21,7 @@ export interface SchedulerOptions {
   run: (schema: string, slot: Date, signal: AbortSignal) => Promise<SlotOutcome>
   /** The newest slot up to `slot` that any replica has ever claimed for the schema; null before the first one. */
   lastSlot: (schema: string, slot: Date) => Promise<Date | null>
-  /** The number of schemas that are served at the same time. */
+  /** The number of schemas that are backed up at the same time. */
   concurrency: number
   logger: { debug: Log, info: Log, warn: Log, error: Log }
   /** @defaultValue the machine's */
@@ -47,44 +47,46 @@ export interface Scheduler {
   knownSchemas: () => Promise<KnownSchemas>
 }
 
-/** What serves the schemas of a schedule. */
-interface Service {
-  serve: (schema: string, firstSlot: number) => Promise<void>
+/** Runs the slots of the schemas, and retries those that fail. */
+interface SlotRunner {
+  /** Runs the newest slot of the schema, unless it is done. Never rejects. */
+  runNewestSlot: (schema: string, firstSlot: number) => Promise<void>
   /** Resolves when the current runs have ended. */
-  settled: () => Promise<void>
+  idle: () => Promise<void>
 }
 
 /**
  * Runs each schema once per slot, `concurrency` of them at a time.
  *
  * Only the newest slot counts: one that passed while the service was down, while the machine slept or during a long run
- * is skipped for the next one. A schema that could not be served is retried until the next slot; the others are not
+ * is skipped for the next one. A schema that could not be backed up is retried until the next slot; the others are not
  * delayed. No function rejects: failures are logged, and the work is retried.
  */
 export function createScheduler (options: SchedulerOptions): Scheduler {
   const { cadence, concurrency, logger, clock = systemClock, retryMs = 15_000 } = options
   const controller = new AbortController()
   const { signal } = controller
-  const notes = createFailureNotes()
+  const history = createFailureHistory()
   const report: Report = (level, details, message) => { if (!signal.aborted) logger[level](details, message) }
   const list = createSchemaList(options.schemas, clock)
-  const queue = createSchemaQueue({ cadence, clock, retryMs, list, notes, report })
-  const service = createService({ ...options, clock, queue, notes, report, signal })
+  const queue = createSchemaQueue({ cadence, clock, retryMs, list, history, report })
+  const slotRunner = createSlotRunner({ ...options, clock, queue, history, report, signal })
   let working: Promise<unknown> | undefined
   let startedAt: Date | null = null
 
-  /** When a lane fails, the others end too: a schedule must not silently serve fewer schemas at a time. */
-  function startLanes (): Promise<unknown> {
+  /** When a loop fails, the others end too: a schedule must not silently back up fewer schemas at a time. */
+  function startLoops (): Promise<unknown> {
     const firstSlot = cadence.previous(clock.now()).getTime()
-    const serve = async (schema: string): Promise<void> => { await service.serve(schema, firstSlot) }
-    return Promise.all(Array.from({ length: concurrency }, async () => await workInLane(queue, clock, signal, serve)))
+    const runSlot = async (schema: string): Promise<void> => { await slotRunner.runNewestSlot(schema, firstSlot) }
+    const loop = async (): Promise<never> => await processQueue(queue, clock, signal, runSlot)
+    return Promise.all(Array.from({ length: concurrency }, loop))
   }
 
   return {
     cadence,
     start () {
       startedAt ??= clock.now()
-      working ??= startLanes().catch((error: unknown) => {
+      working ??= startLoops().catch((error: unknown) => {
         report('error', { reason: describe(error) }, 'the schedule has ended')
         controller.abort()
       })
@@ -92,7 +94,7 @@ export function createScheduler (options: SchedulerOptions): Scheduler {
     async stop () {
       controller.abort()
       // Not for the list of schemas: a query for it may hang for longer than a service may take to close
-      await service.settled()
+      await slotRunner.idle()
     },
     nextRunAt: () => working === undefined || signal.aborted ? null : cadence.next(clock.now()),
     startedAt: () => startedAt,
@@ -100,34 +102,36 @@ export function createScheduler (options: SchedulerOptions): Scheduler {
   }
 }
 
-/** Serves one schema after the other until `signal` aborts. A run that hangs does not delay the other lanes. */
-async function workInLane (
+/**
+ * Runs the slot of one schema after the other until `signal` aborts. A run that hangs does not delay the other loops.
+ */
+async function processQueue (
   queue: SchemaQueue,
   clock: Clock,
   signal: AbortSignal,
-  serve: (schema: string) => Promise<void>
+  runSlot: (schema: string) => Promise<void>
 ): Promise<never> {
   for (;;) {
     signal.throwIfAborted()
     const waitMs = queue.untilDue(clock.now())
     const schema = queue.take()
-    if (schema !== undefined) await serve(schema)
+    if (schema !== undefined) await runSlot(schema)
     else if (waitMs > 0) await clock.wait(waitMs, signal)
     else await queue.fill()
   }
 }
 
-interface ServiceOptions extends SchedulerOptions {
+interface SlotRunnerOptions extends SchedulerOptions {
   clock: Clock
   queue: SchemaQueue
-  notes: FailureNotes
+  history: FailureHistory
   report: Report
   signal: AbortSignal
 }
 
-function createService (options: ServiceOptions): Service {
-  const { cadence, run, lastSlot, logger, clock, queue, notes, report, signal } = options
-  const slots = createServedSlots(lastSlot, logger)
+function createSlotRunner (options: SlotRunnerOptions): SlotRunner {
+  const { cadence, run, lastSlot, logger, clock, queue, history, report, signal } = options
+  const slots = createDoneSlots(lastSlot, logger)
   const running = new Set<Promise<unknown>>()
 
   async function track<T> (work: Promise<T>): Promise<T> {
@@ -135,31 +139,31 @@ function createService (options: ServiceOptions): Service {
     return await work.finally(() => { running.delete(work) })
   }
 
-  async function tryToServe (schema: string, slot: number, firstSlot: number): Promise<void> {
+  async function tryToRun (schema: string, slot: number, firstSlot: number): Promise<void> {
     if (!await slots.isOpen(schema, slot, firstSlot)) return
     signal.throwIfAborted()
-    slots.noteAttempt(schema, slot)
+    slots.recordAttempt(schema, slot)
     const outcome = await track(run(schema, new Date(slot), signal))
     if (outcome === 'busy' || outcome === 'retry') return queue.retryLater(schema, slot, outcome)
-    slots.noteServed(schema, slot)
+    slots.recordDone(schema, slot)
     queue.forgetRetries(schema)
-    notes.forget(schema)
+    history.recordSuccess(schema)
   }
 
   return {
-    async serve (schema, firstSlot) {
+    async runNewestSlot (schema, firstSlot) {
       const slot = cadence.previous(clock.now()).getTime()
       try {
-        await tryToServe(schema, slot, firstSlot)
+        await tryToRun(schema, slot, firstSlot)
       } catch (error) {
         const reason = describe(error)
-        const level = notes.note(schema, slot, reason)
+        const level = history.recordFailure(schema, slot, reason)
         report(level, { schema, slot: new Date(slot), reason }, 'a scheduled backup did not succeed; retrying')
         queue.retryLater(schema, slot, 'retry')
       } finally {
         queue.release(schema, slot)
       }
     },
-    async settled () { await Promise.allSettled(running) }
+    async idle () { await Promise.allSettled(running) }
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
-import { describe } from './failure-notes.ts'
+import { describe } from './failure-history.ts'
 
 /** The schemas to back up, as far as they are known. */
 export interface KnownSchemas {

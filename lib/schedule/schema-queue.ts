@@ -1,13 +1,13 @@
 import type { Clock } from '../clock.ts'
 import type { Cadence } from './cadence.ts'
-import type { FailureNotes } from './failure-notes.ts'
+import type { FailureHistory } from './failure-history.ts'
 import { createRetries, pauseAfter } from './retries.ts'
 import type { SchemaList } from './schema-list.ts'
 
 /** Logs a failure, unless the schedule has been stopped. */
 export type Report = (level: 'error' | 'warn' | 'debug', details: object, message: string) => void
 
-/** The schemas to serve next, and the time to fill the queue again. */
+/** The schemas to back up next, and the time to fill the queue again. */
 export interface SchemaQueue {
   /** Milliseconds until fill() is due; 0 or less when it is. */
   untilDue: (now: Date) => number
@@ -28,7 +28,7 @@ interface SchemaQueueOptions {
   clock: Clock
   retryMs: number
   list: SchemaList
-  notes: FailureNotes
+  history: FailureHistory
   report: Report
 }
 
@@ -42,7 +42,7 @@ export function createSchemaQueue (options: SchemaQueueOptions): SchemaQueue {
   const newestSlot = (): number => cadence.previous(clock.now()).getTime()
   const dueBy = (ms: number): void => { dueAt = Math.min(dueAt, ms) }
 
-  /** Does not check whether a schema is served: a new slot may come before its turn. */
+  /** Does not check whether the slot of a schema is done: a new slot may begin before the schema is taken. */
   async function fill (): Promise<void> {
     dueAt = cadence.next(clock.now()).getTime()
     const names = await askForNames(options)
@@ -58,8 +58,8 @@ export function createSchemaQueue (options: SchemaQueueOptions): SchemaQueue {
 
   return {
     untilDue (now) {
-      // The next slot comes before a late retry. When the clock is set back, slots repeat; the log knows which ones are
-      // claimed
+      // The next slot is due before a late retry. When the clock is set back, slots repeat; the log knows which ones
+      // are claimed
       dueBy(cadence.next(now).getTime())
       return dueAt - now.getTime()
     },
@@ -73,20 +73,20 @@ export function createSchemaQueue (options: SchemaQueueOptions): SchemaQueue {
     forgetRetries: retries.forget,
     release (schema, slot) {
       taken.delete(schema)
-      // A slot that came in the meantime is the next one of this schema
+      // A slot that began in the meantime is the next one of this schema
       if (newestSlot() !== slot) dueAt = 0
     }
   }
 }
 
 /** Returns the schemas to back up; null when they are not known. */
-async function askForNames ({ list, notes, report }: SchemaQueueOptions): Promise<string[] | null> {
+async function askForNames ({ list, history, report }: SchemaQueueOptions): Promise<string[] | null> {
   const { names, failure } = await list.ask()
   if (failure === null) {
-    notes.forget('')
+    history.recordSuccess('')
     return names
   }
   const { reason } = failure
-  report(notes.note('', 0, reason), { reason }, 'the schemas to back up are not known; retrying')
+  report(history.recordFailure('', 0, reason), { reason }, 'the schemas to back up are not known; retrying')
   return null
 }

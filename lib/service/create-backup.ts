@@ -10,11 +10,11 @@ import { type ErrorCode, isOwnError } from '../own-error.ts'
 import { outcomeOf } from '../runs/public-error.ts'
 import { createProgressLog } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
-import { createPublication, type Publication, SlotTaken } from '../consistency/publish-snapshot.ts'
+import { createSnapshotRecord, type SnapshotRecord, SlotTaken } from '../consistency/publish-snapshot.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
-/** The slot that a scheduled run serves, and the schedule that the slot belongs to. */
+/** The slot of a scheduled run, and the cron expression that the slot belongs to. */
 export interface ScheduledSlot { slot: Date, cron: string }
 
 /** A backup in progress. */
@@ -22,7 +22,7 @@ interface Creation {
   request: CreateOptions
   run: Run
   newRun: NewRun
-  publication: Publication
+  snapshotRecord: SnapshotRecord
   onBegun: (backup: Backup) => void
 }
 
@@ -51,11 +51,11 @@ export async function beginCreate (
     slot: scheduled?.slot ?? null,
     partial: (request.excludeTables ?? []).length > 0
   }
-  const publication = createPublication(context, newRun)
+  const snapshotRecord = createSnapshotRecord(context, newRun)
   return await new Promise((resolve, reject) => {
     const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
-    const finished = performCreate(context, { request, run, newRun, publication, onBegun }).finally(run.end)
-    // A run that never began has no `finished` that anyone could handle
+    const finished = performCreate(context, { request, run, newRun, snapshotRecord, onBegun }).finally(run.end)
+    // If the run never began, the caller has no `finished`, so the rejection goes to this promise
     finished.catch(reject)
   })
 }
@@ -70,7 +70,7 @@ async function performCreate (context: Context, creation: Creation): Promise<Bac
     await pruneAfterRun(context, schema, trigger, id)
     return backup
   } catch (error) {
-    if (creation.publication.hasBegun()) events.emit('backup:failed', { id, schema, error: error as Error })
+    if (creation.snapshotRecord.hasBegun()) events.emit('backup:failed', { id, schema, error: error as Error })
     throw error
   }
 }
@@ -85,11 +85,11 @@ function reportSuspect ({ events, logger }: Context, backup: Backup): void {
 }
 
 async function writeBackup (context: Context, creation: Creation): Promise<Backup> {
-  const { request, run, newRun, publication, onBegun } = creation
+  const { request, run, newRun, snapshotRecord, onBegun } = creation
   const { options, runner, events, presence } = context
   const { id, schema, trigger, note, startedAt, partial } = newRun
   try {
-    await context.adoptLost()
+    await context.adoptAfterLoss()
     await runner.takeSnapshot({
       id,
       schema,
@@ -103,21 +103,21 @@ async function writeBackup (context: Context, creation: Creation): Promise<Backu
     }, {
       async onLocked () {
         await presence.prepare()
-        const backup = await publication.begin()
+        const backup = await snapshotRecord.begin()
         events.emit('backup:started', backup)
         onBegun(backup)
       },
-      onWritten: publication.publish,
+      onWritten: snapshotRecord.publish,
       onProgress: createProgressLog(context, id, 'backup:progress', request.onProgress),
       signal: run.signal
     })
   } catch (error) {
     if (error instanceof SlotTaken) throw error
     const failure = outcomeOf(error, run.signal)
-    if (!publication.hasBegun() && isRefusal(failure)) throw failure
-    await publication.settle(failure)
+    if (!snapshotRecord.hasBegun() && isRefusal(failure)) throw failure
+    await snapshotRecord.fail(failure)
   }
-  return publication.outcome()
+  return snapshotRecord.outcome()
 }
 
 /** A refused call leaves no row in the log, unlike a run that failed before it could begin. */

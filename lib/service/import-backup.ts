@@ -12,11 +12,11 @@ import type { Backup, ImportOptions } from '../../types/index.ts'
 import { checkArguments, isNote } from '../arguments/check-arguments.ts'
 import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
-import { findForeignProblems } from '../snapshot/find-foreign-problems.ts'
+import { findImportProblems } from '../snapshot/find-import-problems.ts'
 import { outcomeOf } from '../runs/public-error.ts'
 import { guardProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
-import { createPublication, type Publication } from '../consistency/publish-snapshot.ts'
+import { createSnapshotRecord, type SnapshotRecord } from '../consistency/publish-snapshot.ts'
 import { receiveFile } from '../storage/receive-file.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
@@ -25,19 +25,19 @@ import { requireOwnStorage } from '../consistency/storage-ownership.ts'
  * Imports a snapshot that was made elsewhere. The snapshot is checked while it arrives. Only a complete one gets a row
  * and a file in the storage, and the file is kept byte for byte.
  */
-export async function importBackup (context: Context, source: Readable, request: ImportOptions = {}): Promise<Backup> {
-  if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) {
+export async function importBackup (context: Context, upload: Readable, request: ImportOptions = {}): Promise<Backup> {
+  if (typeof upload !== 'object' || upload === null || !(Symbol.asyncIterator in upload)) {
     throw new ArgumentInvalid('import() accepts a stream of bytes')
   }
   checkArguments('import', request)
   await context.log.prepare()
   await requireOwnStorage(context)
-  await context.adoptLost()
+  await context.adoptAfterLoss()
   await context.presence.prepare()
   const id = randomUUID()
   const run = await context.runs.beginUpload(id, request.signal)
   try {
-    const read = await receive(context, id, source, request, run)
+    const read = await receive(context, id, upload, request, run)
       .catch((error: unknown) => { throw outcomeOf(error, run.signal) })
     return await publish(context, importRun(id, read, request, run), read, run)
   } finally {
@@ -47,9 +47,9 @@ export async function importBackup (context: Context, source: Readable, request:
 
 /** Writes a valid snapshot to the spool path. Leaves no file there after an error. */
 async function receive (
-  context: Context, id: string, source: Readable, { onProgress }: ImportOptions, { signal }: Run
+  context: Context, id: string, upload: Readable, { onProgress }: ImportOptions, { signal }: Run
 ): Promise<ReadSnapshot> {
-  const file = await receiveFile(source, spoolPath(context, id), signal)
+  const file = await receiveFile(upload, spoolPath(context, id), signal)
   try {
     const read = await context.runner.readThrough(null, {
       open: async () => file.stream,
@@ -57,7 +57,7 @@ async function receive (
       onProgress: guardProgress(context, { id }, onProgress),
       signal
     }).catch((error: unknown) => { throw file.stream.errored ?? error })
-    const problems = findForeignProblems(read)
+    const problems = findImportProblems(read)
     if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
     requireAllowed(context, read.manifest.schema)
     await file.finish()
@@ -90,22 +90,22 @@ function importRun (
 async function publish (context: Context, newRun: NewRun, read: ReadSnapshot, { signal }: Run): Promise<Backup> {
   const { events } = context
   const { id, schema } = newRun
-  const publication = createPublication(context, newRun)
+  const snapshotRecord = createSnapshotRecord(context, newRun)
   try {
-    await publishLocked(context, id, publication, read, signal)
+    await publishLocked(context, id, snapshotRecord, read, signal)
   } catch (error) {
-    // A completed publication stays complete when the transaction fails: the transaction only held the lock
-    if (!publication.isCompleted()) {
+    // A completed snapshotRecord stays complete when the transaction fails: the transaction only held the lock
+    if (!snapshotRecord.isCompleted()) {
       const failure = outcomeOf(error, signal)
-      if (!publication.hasBegun()) {
+      if (!snapshotRecord.hasBegun()) {
         await rm(spoolPath(context, id), { force: true }).catch(() => {})
         throw failure
       }
-      await publication.settle(failure)
-      if (!publication.isCompleted()) events.emit('backup:failed', { id, schema, error: failure })
+      await snapshotRecord.fail(failure)
+      if (!snapshotRecord.isCompleted()) events.emit('backup:failed', { id, schema, error: failure })
     }
   }
-  const backup = publication.outcome()
+  const backup = snapshotRecord.outcome()
   events.emit('backup:completed', backup)
   await pruneAfterRun(context, schema, 'import', id)
   return backup
@@ -113,15 +113,15 @@ async function publish (context: Context, newRun: NewRun, read: ReadSnapshot, { 
 
 /**
  * While the row is running, the lock of the backup shows healing that the import is alive. The import does not need the
- * lock of the schema, since a backup at the same time does no harm.
+ * lock of the schema, since it does not conflict with a backup at the same time.
  */
 async function publishLocked (
-  { sql, events }: Context, id: string, publication: Publication, read: ReadSnapshot, signal: AbortSignal
+  { sql, events }: Context, id: string, snapshotRecord: SnapshotRecord, read: ReadSnapshot, signal: AbortSignal
 ): Promise<void> {
   await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
     await pinSettings(tx)
     await tryLock(tx, backupKey(id))
-    events.emit('backup:started', await publication.begin())
-    await publication.publish(read)
+    events.emit('backup:started', await snapshotRecord.begin())
+    await snapshotRecord.publish(read)
   }, signal)
 }

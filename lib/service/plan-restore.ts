@@ -15,10 +15,10 @@ import type { Completed } from '../log/completed-backup.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 
 /** A backup to restore, and the schema to restore it into. */
-export interface Source { source: Completed, schema: string }
+export interface RestoreSource { source: Completed, schema: string }
 
 /** Checks the schema of the request before it looks for the backup, so that a refusal does not depend on the backup. */
-export async function findSource (context: Context, id: string, request: PlanOptions): Promise<Source> {
+export async function findRestoreSource (context: Context, id: string, request: PlanOptions): Promise<RestoreSource> {
   checkId(id)
   if (request.schema !== undefined) requireAllowed(context, request.schema)
   const source = await getAvailable(context, id)
@@ -52,7 +52,7 @@ async function allowedSchemas (context: Context): Promise<string[] | null> {
 
 export async function planRestore (context: Context, id: string, request: PlanOptions = {}): Promise<RestorePlan> {
   checkArguments('plan', request)
-  const { source, schema } = await findSource(context, id, request)
+  const { source, schema } = await findRestoreSource(context, id, request)
   const stream = await openSnapshot(context, source)
   try {
     const manifest = await readHead(stream)

@@ -4,7 +4,7 @@ import { checkArguments } from '../arguments/check-arguments.ts'
 import { isVisible as isVisibleTo } from '../callers/schema-access.ts'
 import { hasSnapshot } from '../log/completed-backup.ts'
 import type { Context } from '../runs/context.ts'
-import { findHolds, findWaitingSuspects, toGuarded } from '../consistency/holds.ts'
+import { findHolds, findPendingSuspects, toGuarded } from '../consistency/holds.ts'
 import type { Facts, ScheduleFacts, Slots } from '../health/facts.ts'
 import { checkSchemaList, checkStorage, checks } from '../health/health-checks.ts'
 import { problem } from '../health/problem.ts'
@@ -41,8 +41,8 @@ interface Inputs {
 }
 
 /**
- * The status of the service. While the database is down, it holds only what is known without the database. Lists the
- * storage once or twice, however many backups there are.
+ * The status of the service. While the database is down, it contains only what is known without the database. Lists the
+ * storage once or twice, regardless of the number of backups.
  */
 export async function readStatus (
   context: Context, schedule: ScheduleView | undefined, query: StatusQuery = {}
@@ -127,7 +127,7 @@ async function gatherFacts (
   const { files, stored } = await compareFiles(context, names)
   const failing = await log.failingSchemas()
   const owner = stored === null ? undefined : await findOwnerBesides(context, [...stored])
-  await presence.look()
+  await presence.check()
   const isOurs = owner === undefined && presence.missingSince() === null
   return {
     ...clocks,
@@ -137,7 +137,7 @@ async function gatherFacts (
     storageMissingSince: presence.missingSince(),
     storageTaken: owner === undefined ? null : storageTaken(owner).message,
     failing: failing.filter(({ schema }) => isVisible(schema)),
-    suspects: (await findWaitingSuspects(context)).filter(({ schema }) => isVisible(schema)),
+    suspects: (await findPendingSuspects(context)).filter(({ schema }) => isVisible(schema)),
     undeletable: (await log.undeletableFiles()).filter(({ schema }) => isVisible(schema)),
     schedule
   }
@@ -150,28 +150,28 @@ async function gatherFacts (
 async function compareFiles (
   context: Context, names: Set<string> | null
 ): Promise<Pick<Facts, 'files' | 'stored'>> {
-  const files = await context.log.heldFiles()
+  const files = await context.log.loggedFiles()
   if (names === null || files.every(({ filename }) => names.has(filename))) return { files, stored: names }
   const stored = await storedNames(context)
-  const still = new Set((await context.log.heldFiles()).map(({ filename }) => filename))
+  const still = new Set((await context.log.loggedFiles()).map(({ filename }) => filename))
   return { files: files.filter(({ filename }) => still.has(filename)), stored }
 }
 
 /**
  * Files without a row that the caller may see. Lists the storage again when it finds any: the row of a pruned backup is
- * deleted after its file, so a file whose row has gone since the first list may have gone, too.
+ * deleted after its file, so a file whose row was deleted after the first list may no longer exist.
  */
 async function findUnknown (
   context: Context, stored: Set<string>, files: Facts['files'], isVisible: IsVisible
 ): Promise<string[]> {
-  const held = new Set(files.map(({ filename }) => filename))
+  const logged = new Set(files.map(({ filename }) => filename))
   const isVisibleFile = (name: string): boolean => {
     if (!context.options.areCallersBounded) return true
     const schema = schemaOfFilename(name)
     return schema !== undefined && isVisible(schema)
   }
   const isSnapshot = (name: string): boolean => isSnapshotName(name) && parseSidecarName(name) === undefined
-  const others = [...stored].filter((name) => !held.has(name) && isSnapshot(name) && isVisibleFile(name))
+  const others = [...stored].filter((name) => !logged.has(name) && isSnapshot(name) && isVisibleFile(name))
   const unknown = others.length === 0 ? [] : await context.log.unknownFiles(others)
   const still = unknown.length === 0 ? null : await storedNames(context)
   return unknown.filter((name) => still?.has(name))

@@ -10,7 +10,7 @@ export async function removeBackup (context: Context, id: string): Promise<void>
   const { log } = context
   let { backup } = await getLogged(context, id)
   if (backup.status === 'running' || backup.restore?.status === 'running') {
-    // The replica that runs it may have died
+    // The replica that ran it may have ended
     await failDeadRuns(context)
     backup = (await getLogged(context, id)).backup
   }

@@ -10,23 +10,23 @@ import { checkArguments } from '../arguments/check-arguments.ts'
 import { type Context, spoolPath, storedFile } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { errorText } from '../runs/public-error.ts'
-import { findSource, restoreTarget, type Source } from './plan-restore.ts'
+import { findRestoreSource, restoreTarget, type RestoreSource } from './plan-restore.ts'
 import { createProgressLog } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
-import { createPublication, type Publication } from '../consistency/publish-snapshot.ts'
+import { createSnapshotRecord, type SnapshotRecord } from '../consistency/publish-snapshot.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { describeBackup } from '../callers/visible-backups.ts'
-import { createSnapshotSource, expectedOf, type SnapshotSource } from '../runs/open-snapshot.ts'
+import { createSnapshotOpener, expectedOf, type SnapshotOpener } from '../runs/open-snapshot.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
 /** A restore in progress. */
-interface Restore extends Source {
+interface Restore extends RestoreSource {
   request: RestoreOptions
   run: Run
   key: RestoreKey
   /** The snapshot of the rows that the restore replaces. */
   preRestore: NewRun
-  publication: Publication
+  snapshotRecord: SnapshotRecord
   onBegun: (backup: Backup) => void
 }
 
@@ -35,23 +35,23 @@ export async function beginRestore (
 ): Promise<Begun<RestoreResult>> {
   if (!context.options.allowRestore) throw new RestoreNotAllowed()
   checkArguments('restore', request)
-  const found = await findSource(context, id, request)
+  const found = await findRestoreSource(context, id, request)
   await requireOwnStorage(context)
   await context.presence.prepare()
   const run = await context.runs.begin(request.signal)
   const preRestore = preRestoreRun(found, run, request)
-  const publication = createPublication(context, preRestore)
+  const snapshotRecord = createSnapshotRecord(context, preRestore)
   const key = { id, target: found.schema, startedAt: run.startedAt }
   return await new Promise((resolve, reject) => {
     const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
-    const restore: Restore = { ...found, request, run, key, preRestore, publication, onBegun }
+    const restore: Restore = { ...found, request, run, key, preRestore, snapshotRecord, onBegun }
     const finished = performRestore(context, restore).finally(run.end)
-    // A run that never began has no `finished` that anyone could handle
+    // If the run never began, the caller has no `finished`, so the rejection goes to this promise
     finished.catch(reject)
   })
 }
 
-function preRestoreRun ({ source, schema }: Source, { startedAt }: Run, { actor }: RestoreOptions): NewRun {
+function preRestoreRun ({ source, schema }: RestoreSource, { startedAt }: Run, { actor }: RestoreOptions): NewRun {
   return {
     id: randomUUID(),
     schema,
@@ -69,10 +69,10 @@ function preRestoreRun ({ source, schema }: Source, { startedAt }: Run, { actor 
 async function performRestore (context: Context, restore: Restore): Promise<RestoreResult> {
   const { events, clock, runner } = context
   const { source: { id }, schema, run, key, preRestore } = restore
-  const file = createSnapshotSource(context, restore.source, run.signal)
-  const record = createRestoreRecord(context, restore)
+  const file = createSnapshotOpener(context, restore.source, run.signal)
+  const loggedRestore = createLoggedRestore(context, restore)
   try {
-    const hooks = restoreHooks(context, restore, file, record)
+    const hooks = restoreHooks(context, restore, file, loggedRestore)
     const restored = await runner.restoreSnapshot(await restoreJob(context, restore), hooks)
     const result = resultOf(restored, key, preRestore.id, clock.now())
     events.emit('restore:completed', result)
@@ -82,8 +82,8 @@ async function performRestore (context: Context, restore: Restore): Promise<Rest
     return result
   } catch (error) {
     const failure = file.failureOf(error)
-    if (record.hasBegun()) {
-      await record.fail(failure)
+    if (loggedRestore.hasBegun()) {
+      await loggedRestore.fail(failure)
       events.emit('restore:failed', { id, schema, error: failure })
     }
     throw failure
@@ -91,17 +91,17 @@ async function performRestore (context: Context, restore: Restore): Promise<Rest
 }
 
 /** The record of the restore in the log, in the row of its backup. */
-interface RestoreRecord {
+interface LoggedRestore {
   begin: () => Promise<void>
-  /** Whether the log may hold the record. */
+  /** Whether the log may contain the record. */
   hasBegun: () => boolean
   /** Never rejects. The rows have been rolled back; the snapshot of them stays if it is complete. */
   fail: (failure: Error) => Promise<void>
 }
 
-function createRestoreRecord (context: Context, restore: Restore): RestoreRecord {
+function createLoggedRestore (context: Context, restore: Restore): LoggedRestore {
   const { log, events } = context
-  const { source: { id }, schema, key, preRestore, publication, onBegun } = restore
+  const { source: { id }, schema, key, preRestore, snapshotRecord, onBegun } = restore
   let begun = false
   return {
     async begin () {
@@ -115,23 +115,23 @@ function createRestoreRecord (context: Context, restore: Restore): RestoreRecord
     },
     hasBegun: () => begun,
     async fail (failure) {
-      if (publication.hasBegun() && !publication.isCompleted()) await publication.settle(failure)
+      if (snapshotRecord.hasBegun() && !snapshotRecord.isCompleted()) await snapshotRecord.fail(failure)
       await log.failRestore(key, errorText(failure)).catch(context.requestHealing)
     }
   }
 }
 
 function restoreHooks (
-  context: Context, restore: Restore, file: SnapshotSource, record: RestoreRecord
+  context: Context, restore: Restore, file: SnapshotOpener, loggedRestore: LoggedRestore
 ): RestoreHooks {
-  const { source, request, run, key, preRestore, publication } = restore
+  const { source, request, run, key, preRestore, snapshotRecord } = restore
   return {
-    onLocked: record.begin,
+    onLocked: loggedRestore.begin,
     open: file.open,
-    async onPreRestoreStarted () { await publication.begin() },
+    async onPreRestoreStarted () { await snapshotRecord.begin() },
     async onPreRestoreWritten (written) {
-      await publication.publish(written)
-      await context.log.notePreRestore(key, preRestore.id)
+      await snapshotRecord.publish(written)
+      await context.log.recordPreRestore(key, preRestore.id)
     },
     onProgress: createProgressLog(context, source.id, 'restore:progress', request.onProgress),
     signal: run.signal

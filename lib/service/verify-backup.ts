@@ -6,7 +6,7 @@ import { guardProgress } from '../runs/report-progress.ts'
 import { isOwnError } from '../own-error.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 import type { Run } from '../runs/active-runs.ts'
-import { createSnapshotSource, expectedOf } from '../runs/open-snapshot.ts'
+import { createSnapshotOpener, expectedOf } from '../runs/open-snapshot.ts'
 
 /** Reads a snapshot to its end and loads nothing. Problems of the snapshot are the result, not an error. */
 export async function verifyBackup (context: Context, id: string, call: LongCall = {}): Promise<Verification> {
@@ -23,7 +23,7 @@ export async function verifyBackup (context: Context, id: string, call: LongCall
 async function verify (
   context: Context, backup: Backup, { onProgress }: LongCall, { signal }: Run
 ): Promise<Verification> {
-  const file = createSnapshotSource(context, backup, signal)
+  const file = createSnapshotOpener(context, backup, signal)
   try {
     const read = await context.runner.readThrough(storedFile(context, backup), {
       open: file.open,

@@ -17,7 +17,7 @@ export interface DataWriter {
   /** Writes the rest, and returns the checksum, `sha256:…`. */
   finish: () => Promise<string>
   /** Resolves when no write is in progress, whether or not it failed. */
-  settled: () => Promise<void>
+  idle: () => Promise<void>
 }
 
 /** @param start position of the first byte of the data part */
@@ -55,6 +55,6 @@ export function createDataWriter (file: FileHandle, start: number): DataWriter {
       await flush()
       return `sha256:${hash.digest('hex')}`
     },
-    async settled () { await writing?.catch(() => {}) }
+    async idle () { await writing?.catch(() => {}) }
   }
 }

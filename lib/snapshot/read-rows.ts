@@ -73,7 +73,7 @@ function readBatch (reading: TableReading): boolean {
   const { cursor } = input
   while (!queue.full) {
     cursor.skipSpace()
-    if (!input.mayHoldRow()) return true
+    if (!input.mayContainRow()) return true
     const { position } = cursor
     const mark = queue.mark()
     if (!transcode(cursor, queue)) return true

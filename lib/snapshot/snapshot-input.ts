@@ -38,8 +38,8 @@ export class SnapshotInput {
   #finished = false
   #lastNewLine = -1
 
-  constructor (source: AsyncIterable<Buffer>, limits: ReadLimits = unlimited) {
-    this.#chunks = source[Symbol.asyncIterator]()
+  constructor (chunks: AsyncIterable<Buffer>, limits: ReadLimits = unlimited) {
+    this.#chunks = chunks[Symbol.asyncIterator]()
     this.#limits = limits
   }
 
@@ -80,9 +80,9 @@ export class SnapshotInput {
 
   /**
    * False when the unread bytes cannot contain a complete row: the writer ends each row with a new line. True when
-   * there are no new lines to judge by, or no more bytes.
+   * there is no new line that would show it, or no more bytes.
    */
-  mayHoldRow (): boolean {
+  mayContainRow (): boolean {
     if (this.#unread === 0) return false
     return this.#finished || this.#lastNewLine === -1 || this.#lastNewLine >= this.cursor.position
   }

@@ -38,12 +38,12 @@ const CLOSE_BRACE = 0x7d
  * The caller compares checksums and counts.
  */
 export async function readSnapshot (
-  source: AsyncIterable<Buffer>,
+  chunks: AsyncIterable<Buffer>,
   open: OpenTable,
   onRows?: OnRows,
   limits: ReadLimits = unlimited
 ): Promise<ReadSnapshot> {
-  const input = new SnapshotInput(source, limits)
+  const input = new SnapshotInput(chunks, limits)
   return await withPublicErrors(async () => {
     const manifest = await input.parse(() => readHead(input.cursor, limits))
     input.startData()
@@ -60,8 +60,8 @@ export async function readSnapshot (
 }
 
 /** Reads only the manifest. The rest of the file may be damaged. */
-export async function readManifest (source: AsyncIterable<Buffer>): Promise<Manifest> {
-  const input = new SnapshotInput(source)
+export async function readManifest (chunks: AsyncIterable<Buffer>): Promise<Manifest> {
+  const input = new SnapshotInput(chunks)
   return await withPublicErrors(async () => await input.parse(() => readHead(input.cursor, unlimited)))
 }
 

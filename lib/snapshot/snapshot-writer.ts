@@ -81,7 +81,7 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
       return written
     },
     async discard () {
-      await data.settled()
+      await data.idle()
       await discardSpoolFile(file, path)
     }
   }

@@ -46,7 +46,7 @@ export function createFileSystemStorage (directory: string, fs: FileSystem = pro
       await withStorageErrors('publish the snapshot', publish(storage, spoolPath, name))
     },
     open: async (name, range) => await withStorageErrors('open the snapshot', open(storage, name, range)),
-    stat: async (name) => await withStorageErrors('look at the snapshot', stat(storage, name)),
+    stat: async (name) => await withStorageErrors('check the snapshot', stat(storage, name)),
     remove: async (name) => await withStorageErrors('remove the snapshot', remove(storage, name)),
     list: async (prefix) => await withStorageErrors('list the snapshots', list(storage, prefix))
   }

@@ -40,7 +40,7 @@ export function guardStorage (storage: SnapshotStorage): SnapshotStorage {
         throw isMissing(error) ? error : publicStorageError(error, 'open the snapshot')
       }
     },
-    stat: async (name) => await guarded('look at the snapshot', async () => await storage.stat(name)),
+    stat: async (name) => await guarded('check the snapshot', async () => await storage.stat(name)),
     remove: async (name) => { await guarded('remove the snapshot', async () => { await storage.remove(name) }) },
     list: async (prefix) => await guarded('list the snapshots', async () => await storage.list(prefix))
   }

@@ -13,7 +13,7 @@ export interface Marker {
   /** The OID of the log's table in that database. */
   log: string
   /** The running service that renews the marker, one of the replicas: 8 hexadecimal digits, new with each start. */
-  holder: string
+  instance: string
   /** When it was renewed, in milliseconds since the Unix epoch. */
   renewedAt: number
 }
@@ -22,14 +22,14 @@ export const markerPrefix = '.fastify-backup-log.'
 
 const pattern = /^\.fastify-backup-log\.([0-9a-f]{12})\.(\d{1,10})\.([0-9a-f]{8})\.(\d{13})\.json$/
 
-/** `.fastify-backup-log.{database}.{log}.{holder}.{renewedAt}.json`. No snapshot's name begins with a dot. */
-export const markerName = ({ database, log, holder, renewedAt }: Marker): string =>
-  `.fastify-backup-log.${database}.${log}.${holder}.${renewedAt}.json`
+/** `.fastify-backup-log.{database}.{log}.{instance}.{renewedAt}.json`. No snapshot's name begins with a dot. */
+export const markerName = ({ database, log, instance, renewedAt }: Marker): string =>
+  `.fastify-backup-log.${database}.${log}.${instance}.${renewedAt}.json`
 
 /** Undefined for any other name. */
 export function parseMarker (name: string): Marker | undefined {
-  const [, database = '', log = '', holder = '', renewedAt = ''] = pattern.exec(name) ?? []
-  return database === '' ? undefined : { database, log, holder, renewedAt: Number(renewedAt) }
+  const [, database = '', log = '', instance = '', renewedAt = ''] = pattern.exec(name) ?? []
+  return database === '' ? undefined : { database, log, instance, renewedAt: Number(renewedAt) }
 }
 
 export const isMarkerName = (name: string): boolean => pattern.test(name)

@@ -7,24 +7,24 @@ import { systemCode } from './storage-error.ts'
 export type FileSystem = typeof import('node:fs/promises')
 
 /**
- * Moves the file at `source` to `directory`/`name` atomically, and never replaces another file. The caller syncs the
- * directory to make it durable. `source` may still exist afterwards.
+ * Moves the file at `path` to `directory`/`name` atomically, and never replaces another file. The caller syncs the
+ * directory to make it durable. `path` may still exist afterwards.
  *
  * Only a hard link does all of this. Where the file system does not support hard links (exFAT, some network mounts) or
  * refuses one, this function checks that the name is free and then renames. Between the two another process could
  * create a file with the same name.
  * @throws the system's error; code EEXIST when the name exists
  */
-export async function moveFile (fs: FileSystem, source: string, directory: string, name: string): Promise<void> {
+export async function moveFile (fs: FileSystem, path: string, directory: string, name: string): Promise<void> {
   const target = join(directory, name)
   try {
-    await linkOrRename(fs, source, target)
+    await linkOrRename(fs, path, target)
   } catch (error) {
     if (systemCode(error) !== 'EXDEV') throw error
-    // Between devices a file can only be copied. The name of the copy is not a snapshot's, in case the process dies
+    // Between devices a file can only be copied. The name of the copy is not a snapshot's, in case the process ends
     const copy = join(directory, `.${randomUUID()}.partial`)
     try {
-      await copyDurably(fs, source, copy)
+      await copyDurably(fs, path, copy)
       await linkOrRename(fs, copy, target)
     } finally {
       // It is a second name of the published file, or an incomplete copy that may fill the disk
@@ -33,14 +33,14 @@ export async function moveFile (fs: FileSystem, source: string, directory: strin
   }
 }
 
-async function linkOrRename (fs: FileSystem, source: string, target: string): Promise<void> {
+async function linkOrRename (fs: FileSystem, path: string, target: string): Promise<void> {
   try {
-    await fs.link(source, target)
+    await fs.link(path, target)
   } catch {
     // Systems without hard links report EPERM, ENOTSUP, ENOSYS, EISDIR, EACCES …; with any other error the rename fails
     // too
     await requireFreeName(fs, target)
-    await fs.rename(source, target)
+    await fs.rename(path, target)
   }
 }
 
@@ -52,8 +52,8 @@ async function requireFreeName (fs: FileSystem, target: string): Promise<void> {
   throw Object.assign(new Error('EEXIST: file already exists, rename'), { code: 'EEXIST', syscall: 'rename' })
 }
 
-async function copyDurably (fs: FileSystem, source: string, copy: string): Promise<void> {
-  await fs.copyFile(source, copy, constants.COPYFILE_EXCL)
+async function copyDurably (fs: FileSystem, path: string, copy: string): Promise<void> {
+  await fs.copyFile(path, copy, constants.COPYFILE_EXCL)
   await restrictMode(fs, copy)
   // Windows syncs only files that are open for writing
   const handle = await fs.open(copy, 'r+')

@@ -4,7 +4,7 @@ import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from './spool-
 import { kindOf } from '../own-error.ts'
 
 /**
- * The slowest rate that a source may have over the time that this service waits for it. A slower import ends, so that
+ * The slowest rate that an upload may have over the time that this service waits for it. A slower import ends, so that
  * others can start.
  */
 export interface Pace { bytesPerSecond: number, windowMs: number }
@@ -22,11 +22,11 @@ export interface ReceivedFile {
 }
 
 /**
- * Writes what `source` yields to a new file at `path`, no faster than `stream` is read. Does not destroy `source`: it
+ * Writes what `upload` yields to a new file at `path`, no faster than `stream` is read. Does not destroy `upload`: it
  * may be a socket that is still needed for the answer.
  */
 export async function receiveFile (
-  source: AsyncIterable<unknown>,
+  upload: AsyncIterable<unknown>,
   path: string,
   signal: AbortSignal,
   pace: Pace = slowestPace
@@ -36,7 +36,7 @@ export async function receiveFile (
 
   async function * received (): AsyncGenerator<Buffer> {
     let position = 0
-    for await (const bytes of arriving(source, signal, pace)) {
+    for await (const bytes of arriving(upload, signal, pace)) {
       const written = onStorage('write the snapshot', async () => await writeAll(file, bytes, position))
       writing = written.catch(() => {})
       position += await written
@@ -59,11 +59,11 @@ export async function receiveFile (
   }
 }
 
-async function * arriving (source: AsyncIterable<unknown>, signal: AbortSignal, pace: Pace): AsyncGenerator<Buffer> {
+async function * arriving (upload: AsyncIterable<unknown>, signal: AbortSignal, pace: Pace): AsyncGenerator<Buffer> {
   // The default iterator destroys the stream in return()
-  const chunks = source instanceof Readable
-    ? source.iterator({ destroyOnReturn: false })
-    : source[Symbol.asyncIterator]()
+  const chunks = upload instanceof Readable
+    ? upload.iterator({ destroyOnReturn: false })
+    : upload[Symbol.asyncIterator]()
   let waitedMs = 0
   let arrived = 0
   for (;;) {
@@ -89,7 +89,7 @@ const tooSlow = ({ bytesPerSecond, windowMs }: Pace): Error =>
   new ImportInterrupted(`fewer than ${bytesPerSecond} bytes a second for ${windowMs / 1000} s`)
 
 /**
- * Resolves with `next`. Rejects when `signal` aborts or when the source is too slow: so far, `arrived` bytes came in a
+ * Resolves with `next`. Rejects when `signal` aborts or when the upload is too slow: so far, `arrived` bytes came in a
  * window in which this service waited for `waitedMs`. When these bytes suffice for the window, the time of the next
  * window is added.
  */

@@ -36,7 +36,7 @@ async function pass ({ clock }: Replica, ms: number): Promise<void> {
   await waiting(clock)
 }
 
-/** Resolves when the engine is idle: its two scheduler lanes and its storage keeper wait for the clock. */
+/** Resolves when the engine is idle: its two scheduler loops and its storage keeper wait for the clock. */
 async function waiting (clock: ManualClock): Promise<void> {
   await until(() => clock.waiting() >= 3)
 }
@@ -176,7 +176,7 @@ t.test('a backup that fails because a table is locked is retried', async (t) => 
   })
   await pass(replica, 20_000)
   t.strictSame(await slotsOf(place), [at(null, 'failed'), at('11:00')])
-  t.match(replica.engine.lines.at(-1), { level: 30, failures: 1, msg: /has succeeded after it had failed/ })
+  t.match(replica.engine.lines.at(-1), { level: 30, failures: 1, msg: /has succeeded after failures/ })
 })
 
 t.test('while the storage fails, attempts become rarer; then two replicas make one backup', async (t) => {

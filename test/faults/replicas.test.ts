@@ -38,10 +38,10 @@ function startReplica (
 
 /** The replica that is taking a backup: the session that has locked the schema. */
 async function activeReplica ({ sql }: Place): Promise<string | undefined> {
-  const [holder] = await sql`SELECT a.application_name AS name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+  const [blocker] = await sql`SELECT a.application_name AS name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND EXISTS (
       SELECT FROM pg_locks r WHERE r.pid = l.pid AND r.locktype = 'relation' AND r.relation = 'users'::regclass)`
-  return holder?.name
+  return blocker?.name
 }
 
 const slotsOf = async ({ sql }: Place): Promise<string[]> =>

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Facts, ScheduleFacts } from '../../lib/health/facts.ts'
 import { checks } from '../../lib/health/health-checks.ts'
 import { dueAt } from '../../lib/health/snapshot-age.ts'
-import type { HeldFile } from '../../lib/log/health-records.ts'
+import type { LoggedFile } from '../../lib/log/health-records.ts'
 import { calendarCadence } from '../../lib/schedule/calendar-cadence.ts'
 import { intervalCadence } from '../../lib/schedule/interval-cadence.ts'
 import type { Problem } from '../../types/index.ts'
@@ -11,7 +11,7 @@ const now = new Date('2026-11-22T10:30:00.000Z')
 const hour = 60 * 60_000
 const ago = (ms: number): Date => new Date(now.getTime() - ms)
 
-const file = (changes: Partial<HeldFile> = {}): HeldFile => ({
+const file = (changes: Partial<LoggedFile> = {}): LoggedFile => ({
   schema: 'a',
   filename: 'a_1.json',
   sizeBytes: 1,
@@ -120,7 +120,7 @@ t.test('the schemas of the schedule are unknown or do not exist', async (t) => {
 })
 
 t.test('the newest available snapshot is too old after an interval, a tolerance and its own duration', async (t) => {
-  const age = (minutes: number, changes: Partial<HeldFile> = {}): Partial<Facts> => {
+  const age = (minutes: number, changes: Partial<LoggedFile> = {}): Partial<Facts> => {
     return { files: [file({ startedAt: ago(minutes * 60_000).toISOString(), ...changes })], schedule: scheduled() }
   }
   t.strictSame(codesOf(age(65)), [])
@@ -130,14 +130,14 @@ t.test('the newest available snapshot is too old after an interval, a tolerance 
   t.strictSame(codesOf(age(30, { isFull: false })), ['snapshot_too_old'], 'a partial snapshot does not count')
   const gone = age(30, { filename: 'gone.json', isExpected: false })
   t.strictSame(codesOf(gone), ['snapshot_too_old'], 'a snapshot whose file is gone does not count')
-  const old = (hours: number): HeldFile => file({ startedAt: ago(hours * hour).toISOString() })
+  const old = (hours: number): LoggedFile => file({ startedAt: ago(hours * hour).toISOString() })
   const files = [old(3), file(), old(2)]
   t.strictSame(codesOf({ files, schedule: scheduled() }), [], 'the newest snapshot counts')
 })
 
 t.test('the tolerance is at least five minutes; the problem exists since the earliest due time', async (t) => {
   const slots = intervalCadence('*/10 * * * *')
-  const age = (minutes: number, schema = 'a'): HeldFile =>
+  const age = (minutes: number, schema = 'a'): LoggedFile =>
     file({ schema, startedAt: ago(minutes * 60_000).toISOString() })
   t.strictSame(codesOf({ files: [age(15)], schedule: scheduled({ slots }) }), [])
   t.strictSame(codesOf({ files: [age(16)], schedule: scheduled({ slots }) }), ['snapshot_too_old'])

@@ -78,9 +78,9 @@ t.test('a table of the first release is migrated, and its rows are numbered by t
   const log = useLog(t, database)
   const { backups } = await log.list({}, null)
   t.strictSame(backups.map(({ backup, ordinal }) => [backup.filename, ordinal]), [['b', 2], ['a', 1]])
-  t.strictSame(backups.map(({ backup: { suspect, accepted, warnings }, answered, partial, adopted }) =>
-    ({ suspect, accepted, warnings, answered, partial, adopted })), Array.from({ length: 2 }, () =>
-    ({ suspect: null, accepted: false, warnings: [], answered: false, partial: false, adopted: false })))
+  t.strictSame(backups.map(({ backup: { suspect, accepted, warnings }, isRestored, partial, adopted }) =>
+    ({ suspect, accepted, warnings, isRestored, partial, adopted })), Array.from({ length: 2 }, () =>
+    ({ suspect: null, accepted: false, warnings: [], isRestored: false, partial: false, adopted: false })))
   const next = await log.insert({ ...run, schema: 'a', filename: 'c', startedAt: new Date('2025-01-01') })
   t.equal(next?.ordinal, 3)
 })

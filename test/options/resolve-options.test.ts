@@ -190,7 +190,7 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['auth', Object.assign([pass], { length: 2 }), /a list of @fastify\/auth functions/],
   [
     'auth', [async (request: FastifyRequest, reply: FastifyReply, done: () => void) => done()],
-    /must not take done as well/
+    /must not declare done as well/
   ],
   ['restoreAuth', false, /a list of @fastify\/auth functions/],
   ['restoreAuth', [null], /a list of @fastify\/auth functions/],

@@ -21,9 +21,9 @@ async function useHeldTable (t: Test): Promise<HeldTable> {
   const pool = createPool(url)
   t.after(async () => { await pool.end({ timeout: 1 }) })
   await sql`CREATE TABLE item (id int)`
-  const holder = await sql.reserve()
-  await holder`BEGIN`
-  await holder`LOCK TABLE item IN ACCESS SHARE MODE`
+  const blocker = await sql.reserve()
+  await blocker`BEGIN`
+  await blocker`LOCK TABLE item IN ACCESS SHARE MODE`
   return {
     sql,
     async lock (pause, signal) {
@@ -34,8 +34,8 @@ async function useHeldTable (t: Test): Promise<HeldTable> {
       return await lockWithRetries(async () => await inTransaction(pool, mode, attempt), signal, pause)
     },
     async free () {
-      await holder`ROLLBACK`
-      holder.release()
+      await blocker`ROLLBACK`
+      blocker.release()
     }
   }
 }

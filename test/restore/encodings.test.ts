@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createPool } from '../../lib/postgres/driver/connection.ts'
-import { createTextCheck, holdsUnfaithfulText } from '../../lib/postgres/catalog/encodings.ts'
+import { createTextCheck, containsLossyText } from '../../lib/postgres/catalog/encodings.ts'
 import { inTransaction } from '../../lib/postgres/driver/transaction.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { dataPart, useEngineWithFiles } from '../support/engine.ts'
@@ -91,7 +91,7 @@ t.test('an error that is unrelated to the text is passed on', async (t) => {
   }
   const [relation, table] = [{ schema: testSchema, name: 'missing' }, { columns: [{ name: 'word', baseType: 25 }] }]
   await t.rejects(inTransaction(pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) =>
-    await holdsUnfaithfulText(tx, relation, table, { encoding: 'EUC_JP', roleSettings })), { code: '42P01' })
+    await containsLossyText(tx, relation, table, { encoding: 'EUC_JP', roleSettings })), { code: '42P01' })
 })
 
 /** Text that the server's conversion to UTF-8 and back changes; in EUC_JIS_2004, two characters become one. */

@@ -152,13 +152,13 @@ t.test('a restore that waits for a table which another session has locked fails 
   const lockTimeout = { code: 'FST_BACKUP_LOCK_TIMEOUT', statusCode: 409, message: /55P03/ }
   const restoring = t.rejects(engine.restore(id), lockTimeout)
   await loading.reached
-  const holder = await sql.reserve()
-  await holder`BEGIN`
-  await holder`LOCK TABLE audit_logs`
+  const blocker = await sql.reserve()
+  await blocker`BEGIN`
+  await blocker`LOCK TABLE audit_logs`
   loading.open()
   await restoring
-  await holder`ROLLBACK`
-  holder.release()
+  await blocker`ROLLBACK`
+  blocker.release()
   await sameDatabase(t, sql, before)
 })
 

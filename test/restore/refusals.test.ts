@@ -178,7 +178,7 @@ t.test('a restore is rejected if it needs more locks than the server has room fo
       toLock: [],
       recordedSequences: [],
       sequences: [],
-      toHold: [],
+      sequencesToLock: [],
       foreignKeys: [],
       triggers: [],
       checks: [],

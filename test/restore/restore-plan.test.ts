@@ -82,7 +82,7 @@ t.test('a plan warns of at most ten missing partitions by name', async (t) => {
   const names = Array.from({ length: 11 }, (_, index) => `p${index}`)
   const warnings = (partitions: string[], present: string[]): string[] => partitionWarnings([{
     table: catalogTable('events', [columnOf('id')], present),
-    source: { ...tableOf('events', [id]), partitions },
+    recorded: { ...tableOf('events', [id]), partitions },
     columns: ['id'],
     generated: []
   }], 'public')

@@ -113,7 +113,7 @@ for (const [what, owns, child] of [
     const { id } = await engine.create()
     await sql.unsafe(`CREATE SCHEMA chunks; CREATE TABLE chunks.chunk_1 () INHERITS (metrics);
       INSERT INTO chunks.chunk_1 VALUES (1); ${owns}`)
-    const problems = [`rows of metrics lie in ${child}, which belong to the extension plpgsql ` +
+    const problems = [`rows of metrics are in ${child}, which belong to the extension plpgsql ` +
       'and cannot be read apart from it; exclude metrics']
     const before = await readState(sql)
     const snapshotRejection = await rejectionOf(t, engine.create(), 'FST_BACKUP_CANNOT_SNAPSHOT')

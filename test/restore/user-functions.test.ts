@@ -229,7 +229,7 @@ t.test('tables whose functions read each other in a chain are loaded in the orde
   }
 })
 
-t.test('a restore of tables whose functions depend on each other in a cycle fails', async (t) => {
+t.test('a restore of tables whose functions read each other\'s tables fails', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(chain(', v int); CREATE INDEX ON a (of_b(id));', ', v int);'))
   await sql.unsafe(`CREATE FUNCTION of_a (int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT v

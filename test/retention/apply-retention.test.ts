@@ -24,7 +24,7 @@ const snapshot = (id: string, age: number, rest: Partial<RetainedSnapshot> = {})
   inUse: false,
   justMade: false,
   partial: false,
-  doubtful: false,
+  unaccepted: false,
   held: false,
   preRestoreId: null,
   ...rest
@@ -235,20 +235,20 @@ t.test('partial snapshots are counted separately', async (t) => {
 })
 
 t.test('held snapshots stay at any age, and suspects are counted separately', async (t) => {
-  const suspects = [1, 2, 3].map((age) => snapshot(`s${age}`, age, { doubtful: true }))
+  const suspects = [1, 2, 3].map((age) => snapshot(`s${age}`, age, { unaccepted: true }))
   const held = [40, 41].map((age) => snapshot(`h${age}`, age, { held: true, trigger: 'scheduled' }))
   const decision = applyRetention([...suspects, ...held], policy())
   t.strictSame(decision.remove, [{ id: 's3', reason: 'beyond the newest 2 suspect ones of schema public' }])
   t.strictSame(decision.keep.at(-1), {
     id: 'h41',
-    reasons: ['held until a suspect or an adopted snapshot is accepted, or the loss is restored']
+    reasons: ['held until a suspect or an adopted snapshot is accepted, or the lost tables are restored']
   })
 })
 
 t.test('suspects never remove good snapshots, even when none is held', async (t) => {
   const rows = [
     snapshot('pre', 1, { trigger: 'pre_restore' }),
-    ...[2, 3, 4].map((age) => snapshot(`s${age}`, age, { doubtful: true })),
+    ...[2, 3, 4].map((age) => snapshot(`s${age}`, age, { unaccepted: true })),
     ...[5, 6].map((age) => snapshot(`g${age}`, age))
   ]
   t.strictSame(applyRetention(rows, policy()).remove, [
@@ -261,7 +261,7 @@ t.test('the newest full snapshot that is not suspect stays beyond any limit', as
   const rows = [
     snapshot('import', 1, { trigger: 'import' }),
     snapshot('partial', 2, { partial: true }),
-    snapshot('suspect', 3, { doubtful: true }),
+    snapshot('suspect', 3, { unaccepted: true }),
     snapshot('good', 400, { trigger: 'scheduled' }),
     snapshot('older', 401, { trigger: 'scheduled' })
   ]
@@ -304,8 +304,8 @@ t.test('the newest complete snapshot of a period stays if not suspect; periods w
   const rows = [
     snapshot('new', 0),
     snapshot('second', hours(1)),
-    ...[28, 29].map((age) => snapshot(`suspect-${age}`, hours(age), { doubtful: true })),
-    snapshot('suspect', hours(30), { doubtful: true }),
+    ...[28, 29].map((age) => snapshot(`suspect-${age}`, hours(age), { unaccepted: true })),
+    snapshot('suspect', hours(30), { unaccepted: true }),
     snapshot('partial', hours(31), { partial: true }),
     snapshot('pre', hours(32), { trigger: 'pre_restore' }),
     snapshot('good', hours(33)),
@@ -342,7 +342,7 @@ const history = fc.uniqueArray(fc.record({
   inUse: fc.boolean(),
   justMade: fc.boolean(),
   partial: fc.boolean(),
-  doubtful: fc.boolean(),
+  unaccepted: fc.boolean(),
   held: fc.boolean(),
   preRestoreId: fc.constantFrom(null, 'a', 'b')
 }), { selector: ({ id }) => id, maxLength: 40 })
@@ -360,11 +360,11 @@ t.test('for any history and policy', async (t) => {
     const isKept = new Set(kept(decision))
     const isNewer = (a: RetainedSnapshot, b: RetainedSnapshot): boolean =>
       a.ordinal > b.ordinal || (a.ordinal === b.ordinal && a.id > b.id)
-    const kind = ({ status, available, partial, doubtful }: RetainedSnapshot): string =>
-      status === 'failed' ? 'failed' : !available ? 'lost' : doubtful ? 'suspect' : partial ? 'partial' : 'whole'
+    const kind = ({ status, available, partial, unaccepted }: RetainedSnapshot): string =>
+      status === 'failed' ? 'failed' : !available ? 'lost' : unaccepted ? 'suspect' : partial ? 'partial' : 'whole'
     const isGood = (row: RetainedSnapshot): boolean => ['suspect', 'partial', 'whole'].includes(kind(row))
     const isFull = (row: RetainedSnapshot): boolean => isGood(row) && !row.partial && row.trigger !== 'pre_restore'
-    const isPeriodic = (row: RetainedSnapshot): boolean => isFull(row) && !row.doubtful
+    const isPeriodic = (row: RetainedSnapshot): boolean => isFull(row) && !row.unaccepted
     const monthOf = ({ insertedAt }: RetainedSnapshot): string => insertedAt.slice(0, 7)
 
     // keep and remove are a partition of the input

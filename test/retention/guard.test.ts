@@ -15,7 +15,7 @@ const snapshot = (ordinal: number, rowCounts: Snapshot['rowCounts'], rest: Parti
   adopted: false,
   suspect: null,
   accepted: false,
-  answered: false,
+  isRestored: false,
   rowCounts,
   restoredRows: null,
   ...rest
@@ -161,7 +161,7 @@ t.test('a suspect whose tables were restored is no longer pending, but an earlie
     snapshot(4, {}, { suspect })
   ]
   const answer = (...ordinals: number[]): Snapshot[] =>
-    rows.map((row) => ({ ...row, answered: ordinals.includes(row.ordinal) }))
+    rows.map((row) => ({ ...row, isRestored: ordinals.includes(row.ordinal) }))
   const holdOf = (snapshots: GuardedSnapshot[]): unknown[] => {
     const { newestSuspect, firstSuspect, isHeld } = findHold(snapshots)
     return [newestSuspect?.ordinal, firstSuspect?.ordinal, snapshots.filter(isHeld).map(({ ordinal }) => ordinal)]

@@ -3,7 +3,9 @@ import t from 'tap'
 import { applyRetention, type RetainedSnapshot } from '../../lib/retention/apply-retention.ts'
 import { findHold } from '../../lib/retention/find-hold.ts'
 import { findShrunkTables } from '../../lib/retention/find-shrunk-tables.ts'
-import { type CountedSnapshot, type GuardedSnapshot, isDoubtful, isFull } from '../../lib/retention/guarded-snapshot.ts'
+import {
+  type CountedSnapshot, type GuardedSnapshot, isUnaccepted, isFull
+} from '../../lib/retention/guarded-snapshot.ts'
 
 const limits = { shrink: 0.5, minRows: 100, window: 7, ignoreTables: [] }
 const day = 24 * 60 * 60_000
@@ -70,7 +72,7 @@ const policies = fc.record({
   keep: fc.constantFrom<Record<string, number>>({}, { daily: 2 }, { hourly: 1, yearly: 2 })
 })
 
-const isGood = (row: Row): boolean => isFull(row) && !isDoubtful(row)
+const isGood = (row: Row): boolean => isFull(row) && !isUnaccepted(row)
 const newest = (rows: Row[], is: (row: Row) => boolean): Row | undefined =>
   rows.filter(is).sort((a, b) => b.ordinal - a.ordinal)[0]
 const isPreRestore = ({ trigger }: Row): boolean => trigger === 'pre_restore'
@@ -81,13 +83,13 @@ function note (log: Row[], source: Row, { tables }: { tables: string[] | undefin
   return log.map((row) => {
     const replaced = [...row.replaced, ...tables ?? ['users', 'items']]
     const named = (row.suspect ?? []).flatMap(({ table }) => table ?? [])
-    const answered =
-      row.answered ||
+    const isRestored =
+      row.isRestored ||
       (row.suspect !== null && (named.length > 0 ? named.every((table) => replaced.includes(table)) : isWhole))
     return {
       ...row,
       replaced,
-      answered,
+      isRestored,
       adopted: row.adopted && !isWhole,
       preRestoreId: row.id === source.id ? preRestoreId : row.preRestoreId
     }
@@ -107,7 +109,7 @@ function isSafe (
     const base: Omit<Row, 'id' | 'ordinal' | 'trigger'> = {
       partial: false,
       adopted: false,
-      answered: false,
+      isRestored: false,
       suspect: null,
       accepted: false,
       rowCounts: null,
@@ -163,7 +165,7 @@ function isSafe (
       available: true,
       inUse: false,
       justMade: row.id === madeId,
-      doubtful: isDoubtful(row),
+      unaccepted: isUnaccepted(row),
       held: hold.isHeld(row)
     }))
     const { remove } = applyRetention(retained, { ...policy, now: new Date(event.clock * day) })
@@ -182,7 +184,7 @@ function isSafe (
     ) { return false }
     // Held snapshots stay while their suspect is pending, and suspects do not remove good snapshots
     const waits = (row: GuardedSnapshot): boolean =>
-      before.some((other) => other.ordinal === row.ordinal && isDoubtful(other) && !other.answered)
+      before.some((other) => other.ordinal === row.ordinal && isUnaccepted(other) && !other.isRestored)
     if (
       event.kind === 'restore' &&
       formerHold.firstSuspect !== undefined &&
@@ -191,7 +193,7 @@ function isSafe (
     ) { return false }
     const competitorsOf = (row: Row): Row[] =>
       before.filter(
-        (other) => other.ordinal > row.ordinal && !isDoubtful(other) && !other.partial && !hold.isHeld(other)
+        (other) => other.ordinal > row.ordinal && !isUnaccepted(other) && !other.partial && !hold.isHeld(other)
       )
     if (
       policy.retentionDays === null &&
@@ -202,7 +204,7 @@ function isSafe (
     const free = log.filter((row) => !row.pinned && !row.adopted && !(isGood(row) && hold.isHeld(row)))
     const periods = Object.values(policy.keep).reduce((sum, count) => sum + count, 0)
     if (free.length > 3 * policy.maxBackups + 4 + periods) return false
-    if (free.filter(isDoubtful).length > policy.maxBackups + 2) return false
+    if (free.filter(isUnaccepted).length > policy.maxBackups + 2) return false
   }
   return true
 }

@@ -412,7 +412,7 @@ t.test('the next slot supersedes one that did not succeed, with a warning', asyn
   const shown = runs().map((run) => run.replace(/\(11:3\d\)/, '(11:3x)'))
   t.strictSame(shown, ['a 11:00 (11:00)', 'b 11:00 (11:00)', 'a 11:00 (11:3x)', 'a 12:00 (12:00)', 'b 12:00 (12:00)'])
   t.equal(logs.length, 1)
-  t.match(logs[0], { level: 'warn', message: /the next one has come/ })
+  t.match(logs[0], { level: 'warn', message: /the next slot has begun/ })
   t.strictSame(logs[0]?.details, { schema: 'a', slot: new Date('2026-11-22T11:00:00Z') })
 })
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createFailureNotes } from '../../lib/schedule/failure-notes.ts'
+import { createFailureHistory } from '../../lib/schedule/failure-history.ts'
 import { intervalCadence } from '../../lib/schedule/interval-cadence.ts'
 import { createSchemaList } from '../../lib/schedule/schema-list.ts'
 import { createSchemaQueue } from '../../lib/schedule/schema-queue.ts'
@@ -12,7 +12,7 @@ t.test('a schema whose retry is not due yet is not taken, and its retry decides 
     clock,
     retryMs: 1000,
     list: createSchemaList(() => ['a', 'b'], clock),
-    notes: createFailureNotes(),
+    history: createFailureHistory(),
     report: () => t.fail('nothing is reported')
   })
   queue.retryLater('a', Date.parse('2026-11-22T10:00:00.000Z'), 'retry')

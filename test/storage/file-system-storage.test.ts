@@ -160,7 +160,7 @@ t.test('a file in place of the directory makes every method fail with the code o
   })
   if (isWindows) return
   await t.rejects(storage.open(name), { code, message: /open the snapshot \(ENOTDIR\)/ })
-  await t.rejects(storage.stat(name), { code, message: /look at the snapshot \(ENOTDIR\)/ })
+  await t.rejects(storage.stat(name), { code, message: /check the snapshot \(ENOTDIR\)/ })
   await t.rejects(storage.remove(name), { code, message: /remove the snapshot \(ENOTDIR\)/ })
   await t.rejects(storage.list(), { code, message: /list the snapshots \(ENOTDIR\)/ })
 })

@@ -5,7 +5,7 @@ import { createMarkerFile, isMarkerName, type Marker, markerName, parseMarker } 
 import { isSnapshotName } from '../../lib/storage/snapshot-name.ts'
 import { useDirectory } from '../support/directory.ts'
 
-const marker: Marker = { database: '0123456789ab', log: '16400', holder: 'cafe0123', renewedAt: 1_795_430_000_123 }
+const marker: Marker = { database: '0123456789ab', log: '16400', instance: 'cafe0123', renewedAt: 1_795_430_000_123 }
 
 t.test('the name contains all fields, and is not a snapshot\'s', async (t) => {
   const name = markerName(marker)

@@ -4,7 +4,7 @@ import { markerName, parseMarker } from '../../lib/storage/marker.ts'
 
 /** Writes a marker of a service on another cluster. Returns its name. */
 export async function putMarker ({ directory }: { directory: string }, renewedAt: number): Promise<string> {
-  const name = markerName({ database: '0123456789ab', log: '16400', holder: 'cafe0123', renewedAt })
+  const name = markerName({ database: '0123456789ab', log: '16400', instance: 'cafe0123', renewedAt })
   await mkdir(directory, { recursive: true })
   await writeFile(join(directory, name), '')
   return name

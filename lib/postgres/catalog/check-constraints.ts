@@ -68,18 +68,18 @@ const usedTypes = `used (type) AS (
       CROSS JOIN LATERAL (SELECT unnest(ARRAY[t.typbasetype, t.typelem, r.rngsubtype]) AS type
         UNION SELECT atttypid FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) part
       WHERE part.type <> 0
-    ), holder (domain, type, within) AS (
+    ), container (domain, type, within) AS (
       SELECT oid, oid, false FROM user_code WHERE class = 'pg_type'::regclass AND oid IN (SELECT type FROM used)
       UNION
       -- Not one join with OR, which would read pg_attribute once for each type of the database
-      SELECT holder.domain, next.type, within OR next.typtype <> 'd' FROM holder CROSS JOIN LATERAL (
-        SELECT t.oid AS type, t.typtype FROM pg_type t WHERE holder.type IN (t.typbasetype, t.typelem)
+      SELECT container.domain, next.type, within OR next.typtype <> 'd' FROM container CROSS JOIN LATERAL (
+        SELECT t.oid AS type, t.typtype FROM pg_type t WHERE container.type IN (t.typbasetype, t.typelem)
         UNION ALL SELECT t.oid, t.typtype FROM pg_range r JOIN pg_type t ON t.oid IN (r.rngtypid, r.rngmultitypid)
-          WHERE r.rngsubtype = holder.type
+          WHERE r.rngsubtype = container.type
         UNION ALL SELECT t.oid, t.typtype FROM pg_attribute a JOIN pg_type t ON t.typrelid = a.attrelid
-          WHERE a.atttypid = holder.type AND NOT a.attisdropped) next
+          WHERE a.atttypid = container.type AND NOT a.attisdropped) next
     ), fixed AS (
-      SELECT domain FROM holder JOIN pg_attribute a ON a.atttypid = holder.type AND NOT a.attisdropped
+      SELECT domain FROM container JOIN pg_attribute a ON a.atttypid = container.type AND NOT a.attisdropped
       JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm', 'p') WHERE within
     )`
 
@@ -91,7 +91,7 @@ export async function readSuspendedChecks (tx: Transaction, relations: string[])
         s.oid AS con, s.definition, s.convalidated AS validated,
         (runs_user_code OR NOT s.convalidated) AND (s.coninhcount = 0 OR s.conislocal) AS declared,
         NOT runs_user_code OR NOT s.convalidated OR bool_and(pg_has_role(c.relowner, 'USAGE'))
-          OVER (PARTITION BY s.conname) AS goes,
+          OVER (PARTITION BY s.conname) AS is_dropped,
         (SELECT max(distance) FROM up WHERE up.relation = s.conrelid) AS depth
       FROM family JOIN shaped s ON s.oid = family.oid
       JOIN pg_class c ON c.oid = s.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -107,7 +107,7 @@ export async function readSuspendedChecks (tx: Transaction, relations: string[])
     SELECT name, of, json_build_object(
         'oid', oid::text, 'schema', schema, 'name', relname, 'owned', pg_has_role(owner, 'USAGE')) AS on,
       definition, obj_description(con, 'pg_constraint') AS comment, declared, validated
-    FROM found WHERE goes ORDER BY of, depth, schema, relname, name`, [`{${relations.join(',')}}`])
+    FROM found WHERE is_dropped ORDER BY of, depth, schema, relname, name`, [`{${relations.join(',')}}`])
 }
 
 const targetOf = ({ of, on }: SuspendedCheck): string => `${of} ${qualifiedName(on.schema, on.name)}`

@@ -10,9 +10,9 @@ import type { Transaction } from '../driver/transaction.ts'
  * EUC_TW, and pairs of EUC_JIS_2004 that become one character. The test "all other encodings …" fails when there are
  * more.
  */
-const unfaithfulEncodings = new Set(['EUC_JP', 'EUC_TW', 'EUC_JIS_2004'])
+const lossyEncodings = new Set(['EUC_JP', 'EUC_TW', 'EUC_JIS_2004'])
 
-export const isFaithful = (encoding: string): boolean => !unfaithfulEncodings.has(encoding)
+export const isLossless = (encoding: string): boolean => !lossyEncodings.has(encoding)
 
 /**
  * Text that such a database changes without an error: EUC_JP returns U+FFE4 for U+00A6. Text that the other two
@@ -57,7 +57,7 @@ function isChanged (bytes: string, encoding: string): string {
  * Whether the relation contains a row whose text the conversion to UTF-8 and back changes, or that cannot be
  * converted. Reads all rows.
  */
-export async function holdsUnfaithfulText (
+export async function containsLossyText (
   tx: Transaction, { schema, name }: Pick<CatalogRelation, 'schema' | 'name'>,
   { columns }: { columns: Array<Pick<CatalogColumn, 'name' | 'baseType'>> },
   { encoding, roleSettings }: Pick<ServerFacts, 'encoding' | 'roleSettings'>
@@ -87,7 +87,7 @@ export async function holdsUnfaithfulText (
  * Names of those of `relations` (oids), and of the sequences in their schemas, that have a name, a column, a type, a
  * constraint or a trigger with such text: a statement with that name would find nothing, or another object.
  */
-export async function readUnfaithfulNames (tx: Transaction, relations: string[], encoding: string): Promise<string[]> {
+export async function readLossyNames (tx: Transaction, relations: string[], encoding: string): Promise<string[]> {
   const rows = await tx.query<{ name: string }>(`
     WITH relation AS (SELECT oid, relnamespace FROM pg_class WHERE oid = ANY ($1::oid[])),
     spelling AS (

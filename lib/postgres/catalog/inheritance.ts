@@ -13,7 +13,7 @@ export interface OutsideChild {
 }
 
 /** A partition whose rows belong to a table of another schema. */
-export interface OutsideLeaf { schema: string, name: string, root: string, rootSchema: string }
+export interface OutsidePartition { schema: string, name: string, root: string, rootSchema: string }
 
 const memberOf = (alias: string): string => `
   SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
@@ -47,11 +47,12 @@ export async function readOutsideChildren (tx: Transaction, tables: string[]): P
 }
 
 /** Partitions in `schema` that store rows and whose root is in another schema. */
-export async function readOutsideLeaves (tx: Transaction, schema: string): Promise<OutsideLeaf[]> {
-  return await tx.query<OutsideLeaf>(`
-    SELECT n.nspname AS schema, c.relname AS name, root.relname AS root, home.nspname AS "rootSchema"
+export async function readOutsidePartitions (tx: Transaction, schema: string): Promise<OutsidePartition[]> {
+  return await tx.query<OutsidePartition>(`
+    SELECT n.nspname AS schema, c.relname AS name, root.relname AS root, root_schema.nspname AS "rootSchema"
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_class root ON root.oid = pg_partition_root(c.oid) JOIN pg_namespace home ON home.oid = root.relnamespace
+    JOIN pg_class root ON root.oid = pg_partition_root(c.oid)
+    JOIN pg_namespace root_schema ON root_schema.oid = root.relnamespace
     WHERE n.nspname = $1::text AND c.relispartition AND c.relkind = 'r' AND root.relnamespace <> c.relnamespace
-    ORDER BY home.nspname, root.relname, c.relname`, [schema])
+    ORDER BY root_schema.nspname, root.relname, c.relname`, [schema])
 }

@@ -115,7 +115,7 @@ export async function readSequenceStates (tx: Transaction, sequences: CatalogSeq
  * Blocks nextval() in all other sessions until the transaction ends, and makes the server create a new file for each
  * sequence: without that, setval() would not be rolled back. Setting the increment to its value has no other effect.
  */
-export async function holdSequences (tx: Transaction, sequences: CatalogSequence[]): Promise<void> {
+export async function lockSequences (tx: Transaction, sequences: CatalogSequence[]): Promise<void> {
   const statements = sequences.map(({ schema, name, increment }) =>
     `ALTER SEQUENCE ${qualifiedName(schema, name)} INCREMENT BY ${increment};`)
   if (statements.length > 0) await tx.run(statements.join(''))

@@ -37,14 +37,14 @@ export interface RelationWithUserCode { oid: string, defaultOf: string | null }
 export async function readRelationsWithUserCode (
   tx: Transaction, relations: string[]
 ): Promise<RelationWithUserCode[]> {
-  return await tx.query<RelationWithUserCode>(`WITH RECURSIVE user_code AS (${userCodeQuery}), holder (type) AS (
+  return await tx.query<RelationWithUserCode>(`WITH RECURSIVE user_code AS (${userCodeQuery}), container (type) AS (
       SELECT oid FROM user_code WHERE class = 'pg_type'::regclass
       UNION
-      SELECT next.type FROM holder CROSS JOIN LATERAL (
-        SELECT t.oid AS type FROM pg_type t WHERE holder.type IN (t.typbasetype, t.typelem)
-        UNION ALL SELECT unnest(ARRAY[rngtypid, rngmultitypid]) FROM pg_range WHERE rngsubtype = holder.type
+      SELECT next.type FROM container CROSS JOIN LATERAL (
+        SELECT t.oid AS type FROM pg_type t WHERE container.type IN (t.typbasetype, t.typelem)
+        UNION ALL SELECT unnest(ARRAY[rngtypid, rngmultitypid]) FROM pg_range WHERE rngsubtype = container.type
         UNION ALL SELECT t.oid FROM pg_attribute a JOIN pg_type t ON t.typrelid = a.attrelid
-          WHERE a.atttypid = holder.type AND NOT a.attisdropped) next
+          WHERE a.atttypid = container.type AND NOT a.attisdropped) next
     )
     SELECT i.indrelid::text AS oid, NULL::text AS "defaultOf" FROM pg_index i
     WHERE i.indrelid = ANY ($1::oid[]) AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
@@ -56,6 +56,6 @@ export async function readRelationsWithUserCode (
     WHERE p.partrelid = ANY ($1::oid[]) AND p.partexprs IS NOT NULL AND ${usesUserCode('pg_class', 'p.partrelid')}
     UNION SELECT a.attrelid::text, NULL FROM pg_attribute a
     WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-      AND a.atttypid IN (SELECT type FROM holder)`,
+      AND a.atttypid IN (SELECT type FROM container)`,
   [`{${relations.join(',')}}`])
 }

@@ -49,10 +49,10 @@ export function acceptPool (sql: Sql): Sql {
  * Throws FST_BACKUP_OPTION_INVALID.
  */
 export function createPool (connection: string | ConnectionOptions | undefined): Sql {
-  const source = connection === undefined ? 'DATABASE_URL' : "option 'connection'"
+  const origin = connection === undefined ? 'DATABASE_URL' : "option 'connection'"
   const options = typeof connection === 'object' ? connection : undefined
   const text = typeof connection === 'object' ? undefined : connection ?? process.env.DATABASE_URL
-  const url = text === undefined ? undefined : parseUrl(source, () => readConnectionUrl(text))
+  const url = text === undefined ? undefined : parseUrl(origin, () => readConnectionUrl(text))
   const settings = {
     // In PgBouncer's transaction mode the next statement may run in another server process
     prepare: false,
@@ -65,19 +65,19 @@ export function createPool (connection: string | ConnectionOptions | undefined):
     ...options,
     ...url?.options
   }
-  const ssl = options === undefined ? readEncryption(url?.encryption ?? new Map(), source) : sslOf(options)
-  const plain = url === undefined ? postgres(settings) : parseUrl(source, () => postgres(url.url, settings))
+  const ssl = options === undefined ? readEncryption(url?.encryption ?? new Map(), origin) : sslOf(options)
+  const plain = url === undefined ? postgres(settings) : parseUrl(origin, () => postgres(url.url, settings))
   const sql = encrypted(plain, ssl, options?.ssl !== undefined)
   disableNagle(requireConnections(sql, 'connection'))
   return sql
 }
 
 /** Errors of the URL constructor contain the complete URL with its password, so none of their text is passed on. */
-function parseUrl<T> (source: string, parse: () => T): T {
+function parseUrl<T> (origin: string, parse: () => T): T {
   try {
     return parse()
   } catch {
-    throw new OptionInvalid(`${source} is not a valid URL; percent-encode special characters in the user and the ` +
+    throw new OptionInvalid(`${origin} is not a valid URL; percent-encode special characters in the user and the ` +
       'password (RFC 3986, 2.1), and check the port')
   }
 }
@@ -175,7 +175,7 @@ export function connectBySettings (settings: PoolSettings, askPassword: () => Pr
     ...asksPassword && { pass: askPassword },
     ...acceptsAnyHost && { ssl: { ...options.ssl as TlsOptions, checkServerIdentity: acceptAnyHost } },
     max: 1,
-    // Lives for as long as the run takes
+    // The connection must last as long as the run
     max_lifetime: null,
     prepare: false,
     fetch_types: false,

@@ -25,7 +25,7 @@ export class CopyMessages {
   #row: Buffer | undefined
   #filled = 0
   /** The other side does not send messages of PostgreSQL, for example at a wrong port. */
-  #isForeign = false
+  #isOtherProtocol = false
 
   /**
    * @param forward gets everything except the rows, in chunks that it may keep
@@ -46,10 +46,10 @@ export class CopyMessages {
     let position = this.#row === undefined ? this.#missing : this.#fillRow(this.#row, chunk, 0, length)
     // Bytes between the two are forwarded
     let from = this.#missing > 0 ? 0 : position
-    while (position + headerSize <= length && !this.#isForeign) {
+    while (position + headerSize <= length && !this.#isOtherProtocol) {
       const size = chunk.readUInt32BE(position + 1)
       if (size < smallest) {
-        this.#isForeign = true
+        this.#isOtherProtocol = true
         break
       }
       const end = position + 1 + size
@@ -61,7 +61,7 @@ export class CopyMessages {
       }
       position = end
     }
-    if (this.#isForeign) position = length
+    if (this.#isOtherProtocol) position = length
     if (position < length) this.#beginning = Buffer.from(chunk.subarray(position, length))
     this.#missing = this.#row === undefined ? Math.max(0, position - length) : 0
     this.#pass(chunk, from, Math.min(position, length))

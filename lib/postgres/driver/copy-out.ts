@@ -18,10 +18,10 @@ export interface CopyReader {
 }
 
 /**
- * `refusal`: the error of the reader. `failure`: that of the database or the connection. Both when one caused the
+ * `readerError`: the error of the reader. `failure`: that of the database or the connection. Both when one caused the
  * other.
  */
-export interface CopyOutEnd { refusal?: { error: unknown }, failure?: { error: unknown } }
+export interface CopyOutEnd { readerError?: { error: unknown }, failure?: { error: unknown } }
 
 /**
  * Runs `COPY … TO STDOUT` statements in one round trip (manual, 55.2.2.1, Multiple Statements in a Simple Query) and
@@ -56,7 +56,7 @@ class CopyReading {
   readonly #reader: CopyReader
   readonly #cancel: () => void
   /** All promises of the reader. */
-  #held: Promise<void> = Promise.resolve()
+  #processed: Promise<void> = Promise.resolve()
   /** The pending promise of the reader. */
   #awaited: Promise<void> | undefined
   #stream: Readable | undefined
@@ -77,37 +77,37 @@ class CopyReading {
     this.#socket = copySocketOf(stream)
     this.#socket?.takeRows(take)
     // The first cancel request may have arrived too early
-    if (this.ended.refusal !== undefined) this.#cancel()
+    if (this.ended.readerError !== undefined) this.#cancel()
     else this.#begin()
   }
 
   async close (): Promise<void> {
     this.#socket?.takeRows()
-    await this.#held
+    await this.#processed
   }
 
   #begin (): void {
     try {
       this.#reader.begin(this.#begun++)
     } catch (error) {
-      this.#refuse(error)
+      this.#fail(error)
     }
   }
 
   #take (bytes: Buffer, start: number, end: number): boolean {
-    if (this.ended.refusal !== undefined) return true
+    if (this.ended.readerError !== undefined) return true
     try {
       const taken = this.#reader.row(bytes, start, end)
       if (taken === undefined) return true
       // Most rows that arrive while reading is paused return the same promise
       if (taken !== this.#awaited) {
-        const settled = taken.then(() => { this.#resume() }, (error: unknown) => { this.#refuse(error) })
-        this.#held = Promise.all([this.#held, settled]).then(() => {})
+        const settled = taken.then(() => { this.#resume() }, (error: unknown) => { this.#fail(error) })
+        this.#processed = Promise.all([this.#processed, settled]).then(() => {})
       }
       this.#awaited = taken
       return false
     } catch (error) {
-      this.#refuse(error)
+      this.#fail(error)
       return true
     }
   }
@@ -121,11 +121,11 @@ class CopyReading {
     }
   }
 
-  #refuse (error: unknown): void {
+  #fail (error: unknown): void {
     this.#resume()
     // A single request: each one takes a connection
-    if (this.ended.refusal !== undefined) return
-    this.ended.refusal = { error }
+    if (this.ended.readerError !== undefined) return
+    this.ended.readerError = { error }
     this.#cancel()
   }
 }

@@ -60,19 +60,19 @@ type Find = (parameter: EncryptionParameter) => Setting | undefined
  * The encryption that the URL, or else the environment, requires, with the meaning that libpq gives them (manual,
  * 34.1.2, 34.15 and 34.19). Reads files when it is called. Undefined when neither contains a parameter. Throws
  * FST_BACKUP_OPTION_INVALID for a requirement that cannot be met exactly.
- * @param source of the URL, for messages
+ * @param origin of the URL, for messages
  */
-export function readEncryption (given: Map<string, string>, source: string): Encryption | undefined {
+export function readEncryption (given: Map<string, string>, origin: string): Encryption | undefined {
   const find: Find = (parameter) => {
     const value = given.get(parameter)
-    return value === undefined ? readEnvironment(parameter) : { value, name: `${parameter} of ${source}` }
+    return value === undefined ? readEnvironment(parameter) : { value, name: `${parameter} of ${origin}` }
   }
   refuseUnsupported(find)
 
   const root = find('sslrootcert')
   const ssl = given.get('ssl')
   const isMode = given.has('sslmode') || ssl === undefined
-  const mode = readMode(isMode ? find('sslmode') : { value: ssl, name: `ssl of ${source}` }, root)
+  const mode = readMode(isMode ? find('sslmode') : { value: ssl, name: `ssl of ${origin}` }, root)
   if (mode === undefined || mode === 'disable') return mode === undefined ? undefined : false
   const client = readClient(find)
   const range = { min: find('ssl_min_protocol_version'), max: find('ssl_max_protocol_version') }

@@ -31,8 +31,8 @@ export function createTransaction (raw: TransactionSql, connection: Connection):
     queryRow: async (text, parameters) => await guard(async () => await queryRow(raw, transform, text, parameters)),
     run: async (text) => { await guard(async () => { await runStatements(raw, transform, text) }) },
     async copyOut (texts, reader) {
-      const refusal = await guard(async () => await copyOut(raw, connection, texts, reader))
-      if (refusal !== undefined) throw refusal.error
+      const readerError = await guard(async () => await copyOut(raw, connection, texts, reader))
+      if (readerError !== undefined) throw readerError.error
     },
     copyIn: async (text) => guardCopyIn(connection, await guard(async () => await openCopyIn(raw, text))),
     savepoint: async (work) => await guard(async () => await runInSavepoint(raw, connection, work))
@@ -40,7 +40,7 @@ export function createTransaction (raw: TransactionSql, connection: Connection):
 }
 
 /** Notes a loss before any code can send the next query. */
-function noteLoss (connection: Connection, error: unknown): void {
+function recordLoss (connection: Connection, error: unknown): void {
   if (isConnectionLoss(error)) connection.lost = true
 }
 
@@ -51,7 +51,7 @@ async function guarded<T> (connection: Connection, send: () => Promise<T>): Prom
   try {
     return await send()
   } catch (error) {
-    noteLoss(connection, error)
+    recordLoss(connection, error)
     signal?.throwIfAborted()
     throw error
   }
@@ -69,17 +69,17 @@ async function copyOut (
       reader.begin(index)
     }
   }
-  const { refusal, failure } = await readCopyOut(raw, texts, stoppable, connection.canceller.cancel)
-  if (failure !== undefined) noteLoss(connection, failure.error)
-  if (failure !== undefined && refusal === undefined) throw failure.error
-  return refusal
+  const { readerError, failure } = await readCopyOut(raw, texts, stoppable, connection.canceller.cancel)
+  if (failure !== undefined) recordLoss(connection, failure.error)
+  if (failure !== undefined && readerError === undefined) throw failure.error
+  return readerError
 }
 
 function guardCopyIn (connection: Connection, copy: CopyIn): CopyIn {
   return {
     write: async (chunk) => { await guarded(connection, async () => { await copy.write(chunk) }) },
     end: async () => await guarded(connection, async () => await copy.end()),
-    abort: async () => { if (!connection.lost) noteLoss(connection, await copy.abort()) }
+    abort: async () => { if (!connection.lost) recordLoss(connection, await copy.abort()) }
   }
 }
 

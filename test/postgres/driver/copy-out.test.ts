@@ -162,8 +162,8 @@ t.test('the statement is cancelled once, for any number of rows that have arrive
   const { pool, usable } = await usePool(t, 10)
   let cancels = 0
   const reader: CopyReader = { begin () {}, row: async () => { throw new Error('disk full') } }
-  const { refusal } = await pool.begin(async (raw) => await readCopyOut(raw, [copy], reader, () => { cancels++ }))
-  t.match(refusal, { error: { message: 'disk full' } })
+  const { readerError } = await pool.begin(async (raw) => await readCopyOut(raw, [copy], reader, () => { cancels++ }))
+  t.match(readerError, { error: { message: 'disk full' } })
   t.equal(cancels, 1)
   await usable()
 })
@@ -181,9 +181,9 @@ t.test('a cancel request is repeated for each following statement, in case the f
       return undefined
     }
   }
-  const { refusal } = await pool.begin(async (raw) =>
+  const { readerError } = await pool.begin(async (raw) =>
     await readCopyOut(raw, [copy, copy, copy, copy], reader, () => { cancels++ }))
-  t.match(refusal, { error: { message: 'stopped' } })
+  t.match(readerError, { error: { message: 'stopped' } })
   t.equal(rows, 10)
   t.equal(cancels, 3)
   await usable()

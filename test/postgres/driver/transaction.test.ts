@@ -41,14 +41,14 @@ async function usePool (t: Test, max = 4): Promise<TestPool> {
 
 /** Holds the lock that `block` waits for, until open() is called or the test ends. */
 async function useGate (t: Test, sql: Sql): Promise<{ open: () => Promise<void> }> {
-  const holder = await sql.reserve()
-  await holder`SELECT pg_advisory_lock(1)`
+  const blocker = await sql.reserve()
+  await blocker`SELECT pg_advisory_lock(1)`
   let held = true
   const open = async (): Promise<void> => {
     if (!held) return
     held = false
-    await holder`SELECT pg_advisory_unlock(1)`
-    holder.release()
+    await blocker`SELECT pg_advisory_unlock(1)`
+    blocker.release()
   }
   t.after(open)
   return { open }
@@ -124,16 +124,16 @@ t.test('an abort cancels the running statement', async (t) => {
 
 t.test('an abort cancels a LOCK before the snapshot is taken', async (t) => {
   const { sql, pool } = await usePool(t)
-  const holder = await sql.reserve()
-  await holder`BEGIN`
-  await holder`LOCK TABLE item`
+  const blocker = await sql.reserve()
+  await blocker`BEGIN`
+  await blocker`LOCK TABLE item`
   const controller = new AbortController()
   untilBlocked(sql).then(() => { controller.abort(new Error('enough')) }, t.fail)
   await t.rejects(inTransaction(pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
     await tx.run('LOCK TABLE item IN ACCESS SHARE MODE')
   }, controller.signal), { message: 'enough' })
-  await holder`ROLLBACK`
-  holder.release()
+  await blocker`ROLLBACK`
+  blocker.release()
 })
 
 t.test('an abort works when every other connection of the pool waits for what the transaction holds', async (t) => {

@@ -10,7 +10,7 @@ import { isOwnError, isStorageError } from '../own-error.ts'
 import { isSameLog } from './storage-ownership.ts'
 
 export interface PresenceParts {
-  log: Pick<BackupLog, 'identify' | 'expectedFiles' | 'expectFiles'>
+  log: Pick<BackupLog, 'identify' | 'expectedFiles' | 'updateExpectedFiles'>
   storage: SnapshotStorage
   directory: string
   /** The storage is a custom one, so the directory contains only spool files. */
@@ -25,7 +25,7 @@ export function createStoragePresence (parts: PresenceParts): StoragePresence {
   /** The result of the last check. */
   let wasPresent = false
 
-  async function look (): Promise<boolean> {
+  async function check (): Promise<boolean> {
     const isFound = await find()
     since = isFound ? null : since ?? now()
     return isFound
@@ -37,20 +37,20 @@ export function createStoragePresence (parts: PresenceParts): StoragePresence {
       wasPresent = await isPresent(parts, marker) || await isPresent(parts, marker)
       return wasPresent
     } catch (error) {
-      // A service must be able to leave its first marker while the database is down; a marker that it has left already
-      // is found without the database
-      const mayLeaveFirst = wasPresent && marker === undefined && isOwnError(error, 'DATABASE_UNAVAILABLE')
-      if (mayLeaveFirst || isStorageError(error)) return true
+      // A service must be able to write its first marker while the database is down; a marker that it has written
+      // already is found without the database
+      const mayWriteFirst = wasPresent && marker === undefined && isOwnError(error, 'DATABASE_UNAVAILABLE')
+      if (mayWriteFirst || isStorageError(error)) return true
       throw error
     }
   }
 
   async function require (): Promise<void> {
-    if (!await look()) throw new StorageMissing()
+    if (!await check()) throw new StorageMissing()
   }
 
   return {
-    look,
+    check,
     require,
     async prepare () {
       await require()
@@ -58,19 +58,19 @@ export function createStoragePresence (parts: PresenceParts): StoragePresence {
       if (mayCreate) await onStorage('make its directory', async () => { await makeDirectory(promises, directory) })
     },
     missingSince: () => since,
-    left (name) { marker = name },
+    setMarker (name) { marker = name },
     async accept ({ missing }) {
-      await log.expectFiles(missing.map(({ id }) => id), (await storage.list()).map(({ name }) => name))
+      await log.updateExpectedFiles(missing.map(({ id }) => id), (await storage.list()).map(({ name }) => name))
       marker = undefined
       since = null
     }
   }
 }
 
-/** So many of the newest files are looked for one by one. Only when none of them exists, all files are listed. */
+/** The number of newest files that are checked one by one. Only when none of them exists, all files are listed. */
 const sampleSize = 5
 
-/** @param marker the one that this service has left in the storage */
+/** @param marker the one that this service has written to the storage */
 async function isPresent ({ log, storage }: PresenceParts, marker: string | undefined): Promise<boolean> {
   const exists = async (name: string): Promise<boolean> => await storage.stat(name) !== null
   if (marker !== undefined && await exists(marker)) return true
@@ -82,14 +82,14 @@ async function isPresent ({ log, storage }: PresenceParts, marker: string | unde
   if (newest.length < (marker === undefined ? sampleSize : 1)) return false
   const stored = new Set((await storage.list()).map(({ name }) => name))
   const expected = await log.expectedFiles()
-  // If the marker has gone, a run that was in progress then may have put its file into another directory, so one file
+  // If the marker is missing, a run that was in progress then may have put its file into another directory, so one file
   // proves nothing
   return marker === undefined
     ? expected.some((name) => stored.has(name))
     : expected.every((name) => stored.has(name))
 }
 
-/** Whether any replica has left a marker, even a replica that was killed. */
+/** Whether the storage contains a marker of any replica, even of one that was killed. */
 async function hasMarkerOfLog ({ log, storage }: Pick<PresenceParts, 'log' | 'storage'>): Promise<boolean> {
   const own = await log.identify()
   const markers = (await storage.list(markerPrefix)).map(({ name }) => parseMarker(name))

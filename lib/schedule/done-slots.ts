@@ -1,31 +1,31 @@
 type Log = (details: object, message: string) => void
 
-/** Remembers the slot of each schema that is served, and the slot that was attempted. */
-export interface ServedSlots {
+/** Remembers the newest slot of each schema that is done, and the newest that was attempted. */
+export interface DoneSlots {
   /**
    * Whether the slot needs a run. `lastSlot` is called only for `firstSlot`, the newest slot when the schedule started:
-   * all later ones come while the service runs.
+   * all later ones begin while the service runs.
    */
   isOpen: (schema: string, slot: number, firstSlot: number) => Promise<boolean>
-  noteAttempt: (schema: string, slot: number) => void
-  noteServed: (schema: string, slot: number) => void
+  recordAttempt: (schema: string, slot: number) => void
+  recordDone: (schema: string, slot: number) => void
 }
 
 /** @param lastSlot see SchedulerOptions */
-export function createServedSlots (
+export function createDoneSlots (
   lastSlot: (schema: string, slot: Date) => Promise<Date | null>,
   logger: { info: Log, warn: Log }
-): ServedSlots {
-  const served = new Map<string, number>()
+): DoneSlots {
+  const done = new Map<string, number>()
   const attempted = new Map<string, number>()
 
   async function askForLast (schema: string, firstSlot: number): Promise<void> {
     const last = await lastSlot(schema, new Date(firstSlot))
     if (last === null || last.getTime() >= firstSlot) {
       // Without a slot in the log this is the first start, before which no slot was missed
-      served.set(schema, firstSlot)
+      done.set(schema, firstSlot)
     } else {
-      served.set(schema, last.getTime())
+      done.set(schema, last.getTime())
       const details = { schema, slot: new Date(firstSlot) }
       logger.info(details, 'a slot passed while the service was down; making its backup now')
     }
@@ -33,20 +33,20 @@ export function createServedSlots (
 
   return {
     async isOpen (schema, slot, firstSlot) {
-      if (slot === firstSlot && !served.has(schema)) await askForLast(schema, firstSlot)
-      return served.get(schema) !== slot
+      if (slot === firstSlot && !done.has(schema)) await askForLast(schema, firstSlot)
+      return done.get(schema) !== slot
     },
-    noteAttempt (schema, slot) {
+    recordAttempt (schema, slot) {
       const before = attempted.get(schema)
       if (before !== undefined && before !== slot) {
         const details = { schema, slot: new Date(before) }
-        logger.warn(details, 'a slot stays without a backup, because the next one has come')
+        logger.warn(details, 'a slot has no backup, because the next slot has begun')
       }
       attempted.set(schema, slot)
     },
-    noteServed (schema, slot) {
+    recordDone (schema, slot) {
       attempted.delete(schema)
-      served.set(schema, slot)
+      done.set(schema, slot)
     }
   }
 }

@@ -6,7 +6,7 @@ import { findProblems } from './find-problems.ts'
  * Why a file that this service did not write is not a snapshot. An import and a rescan use the same checks, so that a
  * rescan can adopt every imported file when the log is lost.
  */
-export function findForeignProblems (read: ReadSnapshot): string[] {
+export function findImportProblems (read: ReadSnapshot): string[] {
   const { schema, createdAt, tables } = read.manifest
   const problems = findProblems(read, { id: null, checksum: null })
   if (![schema, ...tables.map(({ name }) => name)].every(isPossibleName)) {
