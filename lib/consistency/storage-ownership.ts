@@ -24,7 +24,7 @@ export const isExpired = (marker: Marker, now: Date): boolean => marker.renewedA
 
 /**
  * The marker of another log that still exists, if these names contain one. A log in the same database exists while its
- * table exists. Whether a log in another database exists, only the age of its marker shows.
+ * table exists. For a log in another database, only the age of its marker shows whether it exists.
  */
 export async function findOtherOwner (
   { log, clock }: Pick<Context, 'log' | 'clock'>, names: string[], own: LogIdentity

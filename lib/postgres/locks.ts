@@ -27,7 +27,7 @@ import type { Transaction } from './driver/transaction.ts'
  *   removal    1. retentionKey: waits for another removal in the schema
  *              2. backupKey of each backup to remove: tried, so that a backup in use stays
  *              3. rows of the log
- *   update     1. rows of the log: the backup's, then those that its acceptance releases
+ *   update     1. rows of the log: the backup's, then the adopted ones that its acceptance changes
  *   migration  1. migrationKey: waits for another replica that creates or migrates the log table
  *              2. the log table
  *

@@ -93,7 +93,7 @@ export function createScheduler (options: SchedulerOptions): Scheduler {
     },
     async stop () {
       controller.abort()
-      // Not for the list of schemas: a query for it may hang for longer than a service may take to close
+      // Does not wait for the list of schemas: a query for it may take longer than a service may take to close
       await slotRunner.idle()
     },
     nextRunAt: () => working === undefined || signal.aborted ? null : cadence.next(clock.now()),

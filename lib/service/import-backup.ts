@@ -94,7 +94,7 @@ async function publish (context: Context, newRun: NewRun, read: ReadSnapshot, { 
   try {
     await publishLocked(context, id, snapshotRecord, read, signal)
   } catch (error) {
-    // A completed snapshotRecord stays complete when the transaction fails: the transaction only held the lock
+    // A completed record stays completed when the transaction fails: the transaction only kept the backup locked
     if (!snapshotRecord.isCompleted()) {
       const failure = outcomeOf(error, signal)
       if (!snapshotRecord.hasBegun()) {

@@ -34,7 +34,7 @@ export function createCanceller (sql: Sql): Canceller {
   }
 }
 
-/** Opens a connection: those of the pool may all wait for locks that the transaction holds. */
+/** Opens a connection: those of the pool may all wait for locks that the transaction has. */
 async function cancelNamed (sql: Sql, name: string): Promise<void> {
   const beside = connectBeside(sql)
   try {
