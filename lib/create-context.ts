@@ -9,7 +9,7 @@ import type { Context } from './runs/context.ts'
 import { createEventHub } from './runs/event-hub.ts'
 import { connectionSemaphoreOf } from './runs/semaphore.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
-import { guardStorage } from './storage/guard-storage.ts'
+import { withPublicStorageErrors } from './storage/public-storage-errors.ts'
 import { createRunner } from './worker/create-runner.ts'
 
 /** The functions that the engine provides; the options do not determine them. */
@@ -33,7 +33,7 @@ export function createContext (
   const sql = options.sql === undefined ? createPool(options.connection) : acceptPool(options.sql)
   const logSql = createLogPool(sql)
   const log = createBackupLog(logSql, options.logSchema, clock.now)
-  const storage = guardStorage(options.storage ?? createFileSystemStorage(options.storagePath))
+  const storage = withPublicStorageErrors(options.storage ?? createFileSystemStorage(options.storagePath))
   const { now } = clock
   const context: Context = {
     options,

@@ -7,7 +7,7 @@ import { beginCreate } from '../service/create-backup.ts'
 import { failDeadRuns } from '../consistency/heal-log.ts'
 import { isOwnError } from '../own-error.ts'
 import { errorText } from '../runs/public-error.ts'
-import { SlotTaken } from '../consistency/publish-snapshot.ts'
+import { SlotTaken } from '../consistency/snapshot-record.ts'
 import { isTransient } from '../runs/transient-failure.ts'
 import type { Claim } from '../log/run-records.ts'
 

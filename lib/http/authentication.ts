@@ -51,8 +51,8 @@ function toPublicError (reason: unknown, reply: FastifyReply): Error {
  * - a function that resolves to false
  * - a function that both calls done and returns a promise, which counts twice (fastify/fastify-auth#255)
  */
-export function guard (authenticate: FastifyAuthFunction): FastifyAuthFunction {
-  return async function guarded (request, reply) {
+export function wrapAuthFunction (authenticate: FastifyAuthFunction): FastifyAuthFunction {
+  return async function wrapped (request, reply) {
     const send = reply.send
     let replied = false
     reply.send = function (payload) {
@@ -81,6 +81,6 @@ export function guard (authenticate: FastifyAuthFunction): FastifyAuthFunction {
  * list.
  */
 export function requireAll (scope: FastifyInstance, functions: AuthFunctions): onRequestHookHandler {
-  const guarded = functions.map((entry) => Array.isArray(entry) ? entry.map(guard) : guard(entry))
-  return scope.auth(guarded, { relation: 'and' })
+  const wrapped = functions.map((entry) => Array.isArray(entry) ? entry.map(wrapAuthFunction) : wrapAuthFunction(entry))
+  return scope.auth(wrapped, { relation: 'and' })
 }

@@ -16,7 +16,7 @@ export function createEventHub (onListenerError: (event: Name) => void): EventHu
   return {
     emit (event, ...values) {
       const onError = (): void => { onListenerError(event) }
-      for (const listener of emitter.rawListeners(event)) callGuarded(() => listener.apply(emitter, values), onError)
+      for (const listener of emitter.rawListeners(event)) callSafely(() => listener.apply(emitter, values), onError)
     },
     on: (event, listener) => { emitter.on(event, listener) },
     once: (event, listener) => { emitter.once(event, listener) },
@@ -25,7 +25,7 @@ export function createEventHub (onListenerError: (event: Name) => void): EventHu
 }
 
 /** Calls a function of the application, which may be async: an unhandled rejection would end the process. */
-export function callGuarded (call: () => unknown, onError: () => void): void {
+export function callSafely (call: () => unknown, onError: () => void): void {
   try {
     Promise.resolve(call()).catch(onError)
   } catch {

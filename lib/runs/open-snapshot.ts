@@ -3,7 +3,7 @@ import { FileGone } from '../errors.ts'
 import type { ExpectedSnapshot } from '../snapshot/find-problems.ts'
 import type { Backup, ByteRange } from '../../types/index.ts'
 import type { Context } from './context.ts'
-import { isMissing, publicStorageError } from '../storage/guard-storage.ts'
+import { isMissing, publicStorageError } from '../storage/public-storage-errors.ts'
 import { outcomeOf } from './public-error.ts'
 
 /** @throws FST_BACKUP_FILE_GONE */

@@ -1,6 +1,6 @@
 import type { Progress } from '../../types/index.ts'
 import type { Context } from './context.ts'
-import { callGuarded } from './event-hub.ts'
+import { callSafely } from './event-hub.ts'
 
 type OnProgress = (progress: Progress) => void
 
@@ -11,11 +11,11 @@ const updateInterval = 1000
  * A callback of the caller that cannot fail the run: an error that it throws is logged.
  * @param subject what the log line names
  */
-export function guardProgress (
+export function withLoggedErrors (
   { logger }: Pick<Context, 'logger'>, subject: Record<string, string>, onProgress: OnProgress = () => {}
 ): OnProgress {
   return (progress) => {
-    callGuarded(() => onProgress(progress), () => { logger.error(subject, 'the onProgress callback threw an error') })
+    callSafely(() => onProgress(progress), () => { logger.error(subject, 'the onProgress callback threw an error') })
   }
 }
 
@@ -26,7 +26,7 @@ export function createProgressLog (
   context: Context, id: string, event: 'backup:progress' | 'restore:progress', onProgress?: OnProgress
 ): OnProgress {
   const { log, events, clock } = context
-  const report = guardProgress(context, { id }, onProgress)
+  const report = withLoggedErrors(context, { id }, onProgress)
   let isUpdating = false
   let nextUpdate = clock.now().getTime() + updateInterval
   return (progress) => {

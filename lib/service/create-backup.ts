@@ -10,7 +10,7 @@ import { type ErrorCode, isOwnError } from '../own-error.ts'
 import { outcomeOf } from '../runs/public-error.ts'
 import { createProgressLog } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
-import { createSnapshotRecord, type SnapshotRecord, SlotTaken } from '../consistency/publish-snapshot.ts'
+import { createSnapshotRecord, type SnapshotRecord, SlotTaken } from '../consistency/snapshot-record.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 

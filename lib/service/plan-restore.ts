@@ -10,7 +10,7 @@ import { checkArguments, checkId } from '../arguments/check-arguments.ts'
 import { isVisible, requireAllowed } from '../callers/schema-access.ts'
 import { type Context, logTable } from '../runs/context.ts'
 import { openSnapshot } from '../runs/open-snapshot.ts'
-import { publicStorageError } from '../storage/guard-storage.ts'
+import { publicStorageError } from '../storage/public-storage-errors.ts'
 import type { Completed } from '../log/completed-backup.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 

@@ -183,7 +183,7 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['schemas', ['pg_toast'], /a list of schemas/],
   ['auth', true, /a list of @fastify\/auth functions/],
   ['auth', pass, /a list of @fastify\/auth functions/],
-  ['auth', [undefined], /only when its plugin was awaited/],
+  ['auth', [undefined], /undefined until its plugin was awaited/],
   ['auth', [pass, 'admin'], /a list of @fastify\/auth functions/],
   ['auth', [[]], /non-empty lists/],
   ['auth', [[[pass]]], /non-empty lists/],

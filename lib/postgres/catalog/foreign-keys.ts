@@ -103,9 +103,9 @@ const keyColumns = `con.conname AS name,
 
 /**
  * Every foreign key with one of `relations` (oids) at either end, in the order in which they must be added. Their
- * actions fire in the order in which the keys were added, so that order is kept. The attached keys of
- * partitions precede the key of their root, from the leaves upwards. A key that is declared on a partition, with the
- * columns of its root's key, is newer than that key, which would have attached it otherwise.
+ * actions fire in the order in which the keys were added, so that order is kept. The attached keys of partitions
+ * precede the key of their root, from the leaves upwards. A key that is declared on a partition, with the columns of
+ * its root's key, is newer than that key, which would have attached it otherwise.
  *
  * Triggers fire in the order of their names, which contain the oids as text: 100000 fires before 99999.
  */

@@ -25,17 +25,17 @@ export interface Connection {
  */
 export function createTransaction (raw: TransactionSql, connection: Connection): Transaction {
   const { transform } = connection
-  const guard = async <T>(send: () => Promise<T>): Promise<T> => await guarded(connection, send)
+  const send = async <T>(statement: () => Promise<T>): Promise<T> => await unlessLost(connection, statement)
   return {
-    query: async (text, parameters) => await guard(async () => await queryRows(raw, transform, text, parameters)),
-    queryRow: async (text, parameters) => await guard(async () => await queryRow(raw, transform, text, parameters)),
-    run: async (text) => { await guard(async () => { await runStatements(raw, transform, text) }) },
+    query: async (text, parameters) => await send(async () => await queryRows(raw, transform, text, parameters)),
+    queryRow: async (text, parameters) => await send(async () => await queryRow(raw, transform, text, parameters)),
+    run: async (text) => { await send(async () => { await runStatements(raw, transform, text) }) },
     async copyOut (texts, reader) {
-      const readerError = await guard(async () => await copyOut(raw, connection, texts, reader))
+      const readerError = await send(async () => await copyOut(raw, connection, texts, reader))
       if (readerError !== undefined) throw readerError.error
     },
-    copyIn: async (text) => guardCopyIn(connection, await guard(async () => await openCopyIn(raw, text))),
-    savepoint: async (work) => await guard(async () => await runInSavepoint(raw, connection, work))
+    copyIn: async (text) => copyInUnlessLost(connection, await send(async () => await openCopyIn(raw, text))),
+    savepoint: async (work) => await send(async () => await runInSavepoint(raw, connection, work))
   }
 }
 
@@ -44,7 +44,7 @@ function recordLoss (connection: Connection, error: unknown): void {
   if (isConnectionLoss(error)) connection.lost = true
 }
 
-async function guarded<T> (connection: Connection, send: () => Promise<T>): Promise<T> {
+async function unlessLost<T> (connection: Connection, send: () => Promise<T>): Promise<T> {
   const { signal } = connection
   signal?.throwIfAborted()
   if (connection.lost) throw connectionLost()
@@ -75,10 +75,10 @@ async function copyOut (
   return readerError
 }
 
-function guardCopyIn (connection: Connection, copy: CopyIn): CopyIn {
+function copyInUnlessLost (connection: Connection, copy: CopyIn): CopyIn {
   return {
-    write: async (chunk) => { await guarded(connection, async () => { await copy.write(chunk) }) },
-    end: async () => await guarded(connection, async () => await copy.end()),
+    write: async (chunk) => { await unlessLost(connection, async () => { await copy.write(chunk) }) },
+    end: async () => await unlessLost(connection, async () => await copy.end()),
     abort: async () => { if (!connection.lost) recordLoss(connection, await copy.abort()) }
   }
 }

@@ -64,8 +64,8 @@ export class ByteQueue {
 
   /**
    * Copies bytes from `start` up to the first control character or byte of one of the two patterns (see wordOf()), or
-   * up to `stop`, and returns that position. There must be room. Most tables spend most of
-   * their time in this loop, in backups and in restores.
+   * up to `stop`, and returns that position. There must be room. Most tables spend most of their time in this loop, in
+   * backups and in restores.
    */
   appendPlain (from: WordView, start: number, stop: number, first: number, second: number): number {
     const { bytes: input, view } = from

@@ -20,8 +20,8 @@ export const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 /** Wraps a storage of the application, so that it rejects only with errors of this library. */
-export function guardStorage (storage: SnapshotStorage): SnapshotStorage {
-  async function guarded<T> (operation: string, work: () => Promise<T>): Promise<T> {
+export function withPublicStorageErrors (storage: SnapshotStorage): SnapshotStorage {
+  async function converting<T> (operation: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
@@ -31,7 +31,7 @@ export function guardStorage (storage: SnapshotStorage): SnapshotStorage {
 
   return {
     async publish (spoolPath, name) {
-      await guarded('publish the snapshot', async () => { await storage.publish(spoolPath, name) })
+      await converting('publish the snapshot', async () => { await storage.publish(spoolPath, name) })
     },
     async open (name, range) {
       try {
@@ -40,8 +40,8 @@ export function guardStorage (storage: SnapshotStorage): SnapshotStorage {
         throw isMissing(error) ? error : publicStorageError(error, 'open the snapshot')
       }
     },
-    stat: async (name) => await guarded('check the snapshot', async () => await storage.stat(name)),
-    remove: async (name) => { await guarded('remove the snapshot', async () => { await storage.remove(name) }) },
-    list: async (prefix) => await guarded('list the snapshots', async () => await storage.list(prefix))
+    stat: async (name) => await converting('check the snapshot', async () => await storage.stat(name)),
+    remove: async (name) => { await converting('remove the snapshot', async () => { await storage.remove(name) }) },
+    list: async (prefix) => await converting('list the snapshots', async () => await storage.list(prefix))
   }
 }

@@ -1,17 +1,17 @@
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { guardStorage } from '../../lib/storage/guard-storage.ts'
+import { withPublicStorageErrors } from '../../lib/storage/public-storage-errors.ts'
 import { useDirectory } from '../support/directory.ts'
 import { storageWith } from '../support/storage-double.ts'
 
 t.test('the error of an application\'s storage is reported without its message', async (t) => {
   const failure = Object.assign(new Error('hunter2'), { name: 'AccessDenied', detail: 'hunter2' })
   const fail = async (): Promise<never> => { throw failure }
-  const storage = guardStorage({ publish: fail, open: fail, stat: fail, remove: fail, list: fail })
+  const storage = withPublicStorageErrors({ publish: fail, open: fail, stat: fail, remove: fail, list: fail })
   const calls = {
     publish: storage.publish('a', 'b'),
     open: storage.open('a'),
-    'look at': storage.stat('a'),
+    check: storage.stat('a'),
     remove: storage.remove('a'),
     list: storage.list()
   }
@@ -27,7 +27,7 @@ t.test('the error of an application\'s storage is reported without its message',
 })
 
 t.test('results are passed through, and so is ENOENT of open()', async (t) => {
-  const storage = guardStorage({
+  const storage = withPublicStorageErrors({
     publish: async () => {},
     open: async (name, range) => {
       if (name === 'gone') throw Object.assign(new Error('gone'), { code: 'ENOENT' })
@@ -51,6 +51,6 @@ t.test('a full disk is reported as such', async (t) => {
   const full = async (): Promise<never> => {
     throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' })
   }
-  const storage = guardStorage(storageWith(await useDirectory(t), { publish: full }))
+  const storage = withPublicStorageErrors(storageWith(await useDirectory(t), { publish: full }))
   await t.rejects(storage.publish('a', 'b.json'), { code: 'FST_BACKUP_STORAGE_FULL', statusCode: 507 })
 })
