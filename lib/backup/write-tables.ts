@@ -33,7 +33,7 @@ export interface SnapshotContent { tables: CatalogTable[], sequences: CatalogSeq
 /** Milliseconds between two progress reports. */
 const progressInterval = 250
 /** The server parses all statements of a round trip before it runs the first. */
-const statementsAtOnce = 100
+const statementsPerTrip = 100
 
 /**
  * Copies the tables into a new file at `spoolPath`, from the transaction's snapshot and under its locks. A failure
@@ -160,7 +160,7 @@ function inRoundTrips (tables: CatalogTable[]): RelationToCopy[][] {
     table.relations.filter(storesRows).map((relation) => ({ index, table, relation })))
   for (const relation of relations) {
     const alone = needsQuery(relation)
-    if (alone || open === undefined || open.length === statementsAtOnce) trips.push(open = [])
+    if (alone || open === undefined || open.length === statementsPerTrip) trips.push(open = [])
     open.push(relation)
     if (alone) open = undefined
   }

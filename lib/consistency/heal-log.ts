@@ -10,7 +10,7 @@ const unusedMs = 24 * 60 * 60_000
 
 /**
  * Makes log and storage consistent after a crash: marks dead runs as failed, which releases their slots, removes their
- * files, and completes interrupted removals. Safe at any time, and in several replicas at once.
+ * files, and completes interrupted removals. Safe at any time, and in several replicas at the same time.
  */
 export async function healLog (context: Context): Promise<void> {
   const { log } = context

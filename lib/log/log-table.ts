@@ -80,9 +80,9 @@ const migrations: Array<(table: string) => string> = [
 ]
 
 /**
- * Creates or migrates the log table. When several replicas start at once, one does it and the others wait. Throws
- * FST_BACKUP_LOG_UNUSABLE when the schema does not exist, or when the table is not a log of this library, or of a newer
- * release.
+ * Creates or migrates the log table. When several replicas start at the same time, one does it and the others wait.
+ * Throws FST_BACKUP_LOG_UNUSABLE when the schema does not exist, or when the table is not a log of this library, or of
+ * a newer release.
  */
 export async function prepareLogTable (sql: Sql, schema: string): Promise<void> {
   await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {

@@ -2,7 +2,7 @@ import type { Parameter } from '../postgres/driver/query.ts'
 import { snapshotCondition, type LogAccess } from './log-access.ts'
 import { type LoggedBackup, restoredInto } from './log-row.ts'
 
-/** Identifies one restore of a snapshot: no two restores into the same schema run at once. */
+/** Identifies one restore of a snapshot: no two restores into the same schema run at the same time. */
 export interface RestoreKey { id: string, target: string, startedAt: Date }
 
 const keyOf = ({ id, target, startedAt }: RestoreKey): Parameter[] => [id, target, startedAt.toISOString()]

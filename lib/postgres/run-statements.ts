@@ -1,12 +1,12 @@
 import type { Transaction } from './driver/transaction.ts'
 
 /** The server parses all statements of a round trip before it runs the first. */
-const statementsAtOnce = 100
+const statementsPerTrip = 100
 
 /** Runs many statements in few round trips and ignores their rows. */
 export async function runInChunks (tx: Transaction, statements: string[]): Promise<void> {
-  for (let first = 0; first < statements.length; first += statementsAtOnce) {
-    await tx.run(statements.slice(first, first + statementsAtOnce).join(';'))
+  for (let first = 0; first < statements.length; first += statementsPerTrip) {
+    await tx.run(statements.slice(first, first + statementsPerTrip).join(';'))
   }
 }
 
@@ -25,8 +25,8 @@ export interface Explanation<Item> {
 export async function runAll<Item> (
   tx: Transaction, items: Item[], toStatement: (item: Item) => string, explanation: Explanation<Item>
 ): Promise<void> {
-  for (let first = 0; first < items.length; first += statementsAtOnce) {
-    const chunk = items.slice(first, first + statementsAtOnce)
+  for (let first = 0; first < items.length; first += statementsPerTrip) {
+    const chunk = items.slice(first, first + statementsPerTrip)
     try {
       await tx.savepoint(async (inner) => { await inner.run(chunk.map(toStatement).join(';')) })
     } catch (error) {

@@ -2,8 +2,8 @@ import { type ErrorCode, isOwnError, isStorageError } from '../own-error.ts'
 
 /**
  * Errors after which a retry may succeed, because the cause ends by itself (a lock, a migration) or because an
- * administrator removes it without a restart of the service (too little memory, an expired certificate of the
- * database). Errors of the storage are such errors, too.
+ * administrator removes it (too little memory, an expired certificate of the database). Errors of the storage are such
+ * errors, too.
  */
 const transientCodes: ErrorCode[] = [
   'LOCK_TIMEOUT', 'CATALOG_UNSTABLE', 'WORKER_FAILED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE', 'SHUTTING_DOWN',

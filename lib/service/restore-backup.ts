@@ -77,7 +77,7 @@ async function performRestore (context: Context, restore: Restore): Promise<Rest
     const result = resultOf(restored, key, preRestore.id, clock.now())
     events.emit('restore:completed', result)
     // After a failure the next run prunes: pruning now could remove the backup that the caller wants to restore, to
-    // make room for the snapshot taken just before
+    // keep the snapshot that was taken just before
     await pruneAfterRun(context, schema, 'pre_restore', preRestore.id)
     return result
   } catch (error) {

@@ -136,7 +136,7 @@ export interface PoolSettings {
   acceptsAnyHost: boolean
 }
 
-/** Options that decide on the server and the role. A run does not need those that change rows. */
+/** Options that select the server and the role. A run does not need those that change rows. */
 const portableOptions = [
   'host', 'port', 'path', 'database', 'user', 'pass', 'ssl', 'sslnegotiation', 'connect_timeout', 'keep_alive',
   'target_session_attrs', 'connection'
