@@ -9,8 +9,9 @@ const define = <const Code extends string>(code: Code, statusCode: number, Base?
     createError<`FST_BACKUP_${Code}`, Details>(`FST_BACKUP_${code}`, message, statusCode, Base)
 
 /**
- * All errors that this library throws. Each has a code, an HTTP status, and a message that says what happened and
- * what to do next. Details that the caller needs are properties: `problems`, `drift`. No error contains row data.
+ * All errors that this library throws. Each has a code, an HTTP status, and a message that says what happened and,
+ * where the caller can act, what to do next. Details that the caller needs are properties: `problems`, `drift`. No
+ * error contains row data.
  */
 
 // Registration
