@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import t from 'tap'
 import { mountBackup } from '../lib/mount-backup.ts'
-import { resolved } from './http/build-app.ts'
+import { resolved } from './support/engine.ts'
 import { createEngineDouble } from './http/engine-double.ts'
 
 t.test('fastify.backup is the engine, and its routes are below the base path', async (t) => {

@@ -52,8 +52,9 @@ export async function createShop ({ sql }: TestDatabase, schema: string): Promis
     INSERT INTO ${name}.orders VALUES (1, 1, 9.90), (2, 1, 12), (3, 2, NULL);`)
 }
 
-export function resolved (options: BackupOptions): ResolvedPluginOptions {
-  const resolution = resolveOptions({ enabled: true, auth: false, restoreAuth: [async () => {}], ...options })
+/** Validated options of a plugin that is enabled; `auth` defaults to false. */
+export function resolved (options: BackupOptions = {}): ResolvedPluginOptions {
+  const resolution = resolveOptions({ enabled: true, auth: false, ...options })
   if (!resolution.enabled) throw new AuthRequired('the test switched the plugin off')
   return resolution
 }
@@ -75,7 +76,8 @@ export function useEngine (
   })
   const { log } = Fastify({ logger: { level: 'trace', stream } })
   const where = options.sql === undefined ? { connection: url } : {}
-  const defaults = { schema: testSchema, storagePath: directory, allowRestore: true, worker: inWorkers }
+  const restores = { allowRestore: true, restoreAuth: [async () => {}] }
+  const defaults = { schema: testSchema, storagePath: directory, ...restores, worker: inWorkers }
   const engine = createEngine(resolved({ ...where, ...defaults, ...options }), log, clock, workerEntry)
   t.after(async () => {
     await engine.stop()
