@@ -2,14 +2,103 @@ import { Readable } from 'node:stream'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { backupKey } from '../../lib/postgres/locks.ts'
+import { killBackend } from '../support/backends.ts'
 import { until } from '../support/until.ts'
 import { createGate, storageHoldingSecond, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { useEngineWithFiles } from '../support/engine.ts'
 import { useDirectory } from '../support/directory.ts'
-import { readState, sameDatabase } from './database-state.ts'
+import { damageEverything, readState, sameDatabase } from './database-state.ts'
 import { shop } from './shop-with-dependents.ts'
+
+const lost = { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }
+
+t.test('a connection that is lost at any step leaves the database unchanged', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  const proxy = await useTcpProxy(t, url)
+  const { engine } = await useEngineWithFiles(t, { connection: proxy.url, excludeTables: ['audit_logs'] })
+  const { id } = await engine.create()
+  await sql.unsafe("DELETE FROM orders; UPDATE users SET name = 'Eve'; SELECT setval('users_id_seq', 50)")
+  const before = await readState(sql)
+  // In the order of a restore
+  const steps = [
+    'savepoint',
+    'LOCK TABLE',
+    'ALTER SEQUENCE',
+    'TO STDOUT',
+    'setval',
+    'DISABLE TRIGGER',
+    'DROP CONSTRAINT "orders_user_id_fkey"',
+    'DROP CONSTRAINT "positive"',
+    'TRUNCATE',
+    'FROM STDIN',
+    '2\tBob',
+    'SET CONSTRAINTS',
+    'CONSTRAINT "positive" CHECK',
+    'CONSTRAINT "orders_user_id_fkey" FOREIGN',
+    'ENABLE TRIGGER',
+    "SET status = 'restored'"
+  ]
+  for (const step of steps) {
+    let cut = false
+    proxy.onSent = (text, link) => {
+      if (cut || !text.includes(step)) return
+      cut = true
+      link.cut()
+    }
+    await t.rejects(engine.restore(id), lost, step)
+    t.ok(cut, step)
+    proxy.onSent = () => {}
+    await sameDatabase(t, sql, before)
+    t.match((await engine.get(id)), { status: 'completed', restore: { status: 'failed' } })
+  }
+  t.match(await engine.restore(id), { rowCount: 4 })
+})
+
+t.test('a server process that is killed in any phase leaves the database unchanged', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  await sql`INSERT INTO users (name) SELECT repeat('x', 1000) FROM generate_series(1, 20000)`
+  const directory = await useDirectory(t)
+  let opened = 0
+  let killAt = ''
+  const kill = async (point: string): Promise<void> => {
+    if (killAt !== point) return
+    const backends = await sql<Array<{ pid: number }>>`SELECT pid FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name LIKE 'fastify-backup %' AND xact_start IS NOT NULL`
+    for (const { pid } of backends) await killBackend(sql, pid)
+    t.ok(backends.length > 0, point)
+  }
+  const { engine } = await useEngineWithFiles(t, {
+    connection: url,
+    excludeTables: ['audit_logs'],
+    storage: storageWith(directory, {
+      async open (storage, name) {
+        await kill(['verify', 'load'][opened++] ?? '')
+        return await storage.open(name)
+      },
+      async publish (storage, spoolPath, name) {
+        await kill('publish')
+        await storage.publish(spoolPath, name)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  await damageEverything(sql, [`${testSchema}.audit_logs`])
+  await sql`INSERT INTO users (id, name) VALUES (1, 'Eve')`
+  const before = await readState(sql)
+  for (const point of ['verify', 'publish', 'load']) {
+    opened = 0
+    killAt = point
+    await t.rejects(engine.restore(id), lost, point)
+    await sameDatabase(t, sql, before)
+  }
+  opened = 0
+  killAt = ''
+  t.match(await engine.restore(id), { rowCount: 20004 })
+})
 
 t.test('writers wait for the end of a restore, and their rows are kept', async (t) => {
   const { sql, url } = await useDatabase(t)
