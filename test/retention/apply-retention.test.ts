@@ -180,6 +180,9 @@ t.test('pre_restore snapshots, which may be partial, never remove the last other
   const rows = [1, 2, 3].map((age) => snapshot(`pre${age}`, age, { trigger: 'pre_restore' }))
   const decision = applyRetention([...rows, snapshot('whole', 4), snapshot('older', 5)], policy())
   t.strictSame(kept(decision), ['pre1', 'pre2', 'whole'])
+  t.strictSame(decision.keep[0]?.reasons, [
+    'the newest snapshot of schema public', 'among the newest 2 of schema public'
+  ])
   t.strictSame(decision.keep.at(-1), {
     id: 'whole',
     reasons: [
@@ -296,6 +299,14 @@ t.test('the newest of each of the last periods stays, beyond maxBackups and rete
     { id: 'd7', reasons: ['the newest of week from 2026-11-09'] },
     { id: 'd22', reasons: ['the newest of month 2026-10'] },
     { id: 'd53', reasons: ['the newest of month 2026-09'] }
+  ])
+})
+
+t.test('hours and years are periods, too', async (t) => {
+  const rows = [snapshot('new', 0), snapshot('hour', 1 / 24), snapshot('year', 365)]
+  t.strictSame(applyRetention(rows, policy({ maxBackups: 1, keep: { hourly: 2, yearly: 2 } })).keep.slice(1), [
+    { id: 'hour', reasons: ['the newest of hour 2026-11-22T11'] },
+    { id: 'year', reasons: ['the newest of year 2025'] }
   ])
 })
 

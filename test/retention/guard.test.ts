@@ -29,7 +29,7 @@ const shrunk = (
 ): string[] => (findShrunkTables(earlier, counts, { ...limits, ...rest }) ?? []).map(({ table }) => table ?? '*')
 
 t.test('the first snapshot is never suspect', async (t) => {
-  t.equal(findShrunkTables([], { users: 0 }, limits), null)
+  t.equal(findShrunkTables([], { users: 0 }, { ...limits, minRows: 1 }), null)
 })
 
 t.test('a table that lost too many rows makes the snapshot suspect, and so does the total', async (t) => {
@@ -41,7 +41,8 @@ t.test('a table that lost too many rows makes the snapshot suspect, and so does 
 
 t.test('small tables are ignored, except in the total', async (t) => {
   t.strictSame(shrunk([snapshot(1, { a: 99 })], { a: 0 }), [])
-  t.strictSame(shrunk([snapshot(1, { a: 99, b: 99 })], { a: 0, b: 0 }), ['*'])
+  t.strictSame(shrunk([snapshot(1, { a: 50, b: 49 })], { a: 0, b: 0 }), [])
+  t.strictSame(shrunk([snapshot(1, { a: 50, b: 50 })], { a: 0, b: 0 }), ['*'])
 })
 
 t.test('a table that no longer exists makes the snapshot suspect, whatever share may be lost', async (t) => {
@@ -58,6 +59,22 @@ t.test('a table that no longer exists makes the snapshot suspect, whatever share
 t.test('a table that exists and is left out is not lost, and does not count in the total', async (t) => {
   t.strictSame(shrunk([snapshot(1, { users: 1000, items: 200 })], { users: null, items: 200 }), [])
   t.strictSame(shrunk([snapshot(1, { users: null, items: 200 })], { users: 3, items: 200 }), [])
+  t.strictSame(findShrunkTables([snapshot(1, { users: null, items: 1000 })], { users: 3, items: 0 }, limits), [
+    { table: 'items', rowsBefore: 1000, rows: 0 }, { table: null, rowsBefore: 1000, rows: 3 }
+  ])
+})
+
+t.test('a snapshot that left a table out does not change the baseline of the table', async (t) => {
+  t.strictSame(
+    shrunk([snapshot(1, { users: 1000 }), snapshot(2, { users: null })], { users: 3 }),
+    ['users'],
+    'the total is that of the tables in each snapshot'
+  )
+  t.strictSame(
+    shrunk([snapshot(1, { users: null, items: 200 })], { items: 200 }, { minRows: 1 }),
+    [],
+    'without any count the table may be dropped'
+  )
 })
 
 t.test('ignored tables are not compared', async (t) => {
@@ -66,6 +83,12 @@ t.test('ignored tables are not compared', async (t) => {
     []
   )
   t.strictSame(shrunk([snapshot(1, { jobs: 1000 })], {}, { ignoreTables: ['jobs'] }), [])
+  t.strictSame(
+    findShrunkTables([snapshot(1, { jobs: 7, items: 1000 })], { jobs: 7, items: 0 }, {
+      ...limits, ignoreTables: ['jobs']
+    }),
+    [{ table: 'items', rowsBefore: 1000, rows: 0 }, { table: null, rowsBefore: 1000, rows: 0 }]
+  )
 })
 
 t.test('the baseline is the smallest count in the window: a queue that may be empty is not suspect', async (t) => {
@@ -79,7 +102,10 @@ t.test('the baseline is the smallest count in the window: a queue that may be em
 })
 
 t.test('a temporary table is not suspect when it is dropped again, but a new table is', async (t) => {
-  t.strictSame(shrunk([snapshot(1, { stage: 1000 }), snapshot(2, {}), snapshot(3, { stage: 1000 })], {}), [])
+  t.strictSame(
+    shrunk([snapshot(1, { stage: 1000 }), snapshot(2, {}), snapshot(3, { stage: 1000 })], {}, { minRows: 1 }),
+    []
+  )
   t.strictSame(shrunk([snapshot(1, { a: 500 }), snapshot(2, { a: 500, b: 200 })], { a: 500 }), ['b'])
 })
 
@@ -120,6 +146,19 @@ t.test('after a restore the restored rows are the baseline of the tables that it
     shrunk([before, restore({ users: 10 }), snapshot(3, { users: 500, items: 1000 })], { users: 500, items: 1000 }),
     []
   )
+})
+
+t.test('counts from before a restore no longer matter for the tables that it replaced', async (t) => {
+  const before = snapshot(1, { users: 10, items: 1000 })
+  const restore = snapshot(2, { users: 10 }, { trigger: 'pre_restore', restoredRows: { users: 1000, items: 1000 } })
+  t.strictSame(shrunk([before, restore], { users: 10, items: 1000 }), ['users'])
+})
+
+t.test('after a restore of some of the compared tables the total is not known', async (t) => {
+  const before = snapshot(1, { users: 1000, items: 1000 })
+  const restore = snapshot(2, { users: 1000 }, { trigger: 'pre_restore', restoredRows: { users: 1000 } })
+  t.strictSame(shrunk([before, restore], { users: 100, items: 100 }), ['items', 'users'])
+  t.strictSame(shrunk([before, restore], { users: 100, items: 100 }, { ignoreTables: ['items'] }), ['users', '*'])
 })
 
 t.test('snapshots before the first suspect are held until a later one is not suspect', async (t) => {
