@@ -136,6 +136,21 @@ t.test('a restart does not repeat a slot whose backup was deleted', async (t) =>
   t.equal((await place.sql`SELECT FROM backup_logs`).length, 1, 'the next run deletes the row that kept the slot')
 })
 
+t.test('a restart does not repeat the newest slot when only its backup was deleted', async (t) => {
+  const place = await usePlace(t)
+  const first = useReplica(t, place)
+  first.engine.start()
+  await pass(first, hour)
+  await pass(first, hour)
+  const { backups: [newest] } = await first.engine.list()
+  await first.engine.remove(newest?.id ?? '')
+  await first.engine.stop()
+  const second = useReplica(t, place, {}, {}, '2026-11-22T12:40:00.000Z')
+  second.engine.start()
+  await waiting(second.clock)
+  t.strictSame(await slotsOf(place), [at('11:00')])
+})
+
 t.test('a scheduled run with a permanent failure keeps its slot', async (t) => {
   const place = { ...await useDatabase(t, { encoding: 'SQL_ASCII' }), directory: await useDirectory(t) }
   await createShop(place, testSchema)

@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs'
 import { access, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { schemaKey } from '../../lib/postgres/locks.ts'
 import { isMarkerName } from '../../lib/storage/marker.ts'
 import { createShop, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { untilBlocked } from '../support/backends.ts'
 import { until } from '../support/until.ts'
 import { createGate, storageBehind } from '../support/storage-double.ts'
-import { testSchema, type TestScope } from '../support/database.ts'
+import { testSchema, type TestScope, useDatabase } from '../support/database.ts'
 
 /** All files except markers. */
 const filesOf = async ({ directory }: Place): Promise<string[]> =>
@@ -79,6 +80,19 @@ t.test('healing does not touch a run in progress in another engine', async (t) =
   await access(join(place.directory, `.${backup.id}.partial`))
   gate.open()
   t.match(await finished, { status: 'completed', available: true })
+})
+
+t.test('a run of the same schema in another database does not keep a dead run alive', async (t) => {
+  const place = await usePlace(t)
+  const { sql } = await useDatabase(t)
+  const session = await sql.reserve()
+  t.after(async () => { session.release() })
+  await session`SELECT pg_advisory_lock(${schemaKey(testSchema)}::text::int8)`
+  const observer = useEngine(t, place)
+  await observer.list()
+  const dead = await leaveDeadRun(place)
+  await startAndHeal(t, place, async () => (await observer.get(dead)).status === 'failed')
+  t.match(await observer.get(dead), { status: 'failed', error: /interrupted/ })
 })
 
 t.test('a restore whose process died is marked as failed, and the snapshot can be restored again', async (t) => {

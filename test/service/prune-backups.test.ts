@@ -8,6 +8,7 @@ import { createGate, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { untilBlocked } from '../support/backends.ts'
 import { testSchema } from '../support/database.ts'
+import { until } from '../support/until.ts'
 import { matchEach } from '../support/match-each.ts'
 
 const filesOf = async ({ directory }: Place): Promise<string[]> => (await readdir(directory)).sort()
@@ -28,6 +29,35 @@ t.test('after a backup, the oldest snapshots of the schema beyond maxBackups are
   t.strictSame(engine.events.at(-1), ['backup:pruned', {
     backup: { ...oldest, available: false }, reason: `beyond the newest 2 of schema ${testSchema}`
   }])
+})
+
+t.test('a backup removes no snapshots of another schema', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const engine = useEngine(t, place)
+  for (let made = 0; made < 3; made++) await engine.create({ schema: 'tenant' })
+  const tenant = await idsOf(engine, 'tenant')
+  const { id } = await useEngine(t, place, { maxBackups: 1 }).create()
+  t.strictSame(await idsOf(engine), [id])
+  t.strictSame(await idsOf(engine, 'tenant'), tenant)
+  t.equal(tenant.length, 3)
+})
+
+t.test('a snapshot that is not completed yet removes no other one', async (t) => {
+  const place = await usePlace(t)
+  await useEngine(t, place).create()
+  const gate = createGate()
+  const storage = storageWith(place.directory, {
+    async publish (storage, spoolPath, name) {
+      await storage.publish(spoolPath, name)
+      await gate.pass()
+    }
+  })
+  const { finished } = await useEngine(t, place, { storage }).beginCreate()
+  await gate.reached
+  t.strictSame(await useEngine(t, place, { maxBackups: 1 }).prune(), [])
+  gate.open()
+  await finished
 })
 
 t.test('a pinned snapshot is kept, and failed runs do not evict snapshots', async (t) => {
@@ -258,6 +288,38 @@ t.test('a removal that fails in the storage is completed later', async (t) => {
   isDown = false
   const next = await engine.create()
   t.strictSame(await filesOf(place), [next.filename])
+})
+
+t.test('pruning waits for another removal in the schema, and decides after it', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const older = await engine.create()
+  const newer = await engine.create()
+  const session = await place.sql.reserve()
+  t.after(async () => { session.release() })
+  await session`BEGIN`
+  await session`SELECT FROM backup_logs WHERE id = ${newer.id} FOR UPDATE`
+  const removal = engine.remove(newer.id)
+  await untilBlocked(place.sql)
+  const pruning = useEngine(t, place, { maxBackups: 1 }).prune()
+  await Promise.race([pruning, until(async () => (await place.sql`SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`).length === 2)])
+  await session`COMMIT`
+  await removal
+  t.strictSame(await pruning, [])
+  t.strictSame(await idsOf(engine), [older.id])
+})
+
+t.test('a snapshot whose file could not be removed does not count any more', async (t) => {
+  const place = await usePlace(t)
+  const storage = storageWith(place.directory, { remove: async () => { throw new Error('down') } })
+  const engine = useEngine(t, place, { storage })
+  const first = await engine.create()
+  const second = await engine.create()
+  const third = await engine.create()
+  await t.rejects(engine.remove(third.id), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.strictSame(await useEngine(t, place, { maxBackups: 2 }).prune(), [])
+  t.strictSame(await idsOf(engine), [second.id, first.id])
 })
 
 t.test('a backup is completed even if pruning fails', async (t) => {
