@@ -50,6 +50,24 @@ t.test('while the storage is unmounted, a running service writes nothing to its 
   t.strictSame(await problemCodes(engine), [])
 })
 
+t.test('while the storage is unmounted, no removal is completed', async (t) => {
+  const place = await usePlace(t)
+  const before = useEngine(t, place)
+  const { id } = await before.create()
+  await before.create()
+  await place.sql`UPDATE backup_logs SET removed_at = now() WHERE id = ${id}`
+  const isLogged = async (): Promise<boolean> =>
+    (await place.sql`SELECT FROM backup_logs WHERE id = ${id}`).length === 1
+  await rename(place.directory, `${place.directory}.aside`)
+  await mkdir(place.directory)
+  const engine = useEngine(t, place)
+  engine.start()
+  const hasFailed = (): boolean => engine.lines.some(({ msg }) => msg.includes('could not be healed yet'))
+  await until(async () => hasFailed() || !await isLogged())
+  t.equal(await isLogged(), true)
+  await rm(`${place.directory}.aside`, { recursive: true })
+})
+
 t.test('a storage that is unmounted during a run gets no file; a single file does not prove it', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)

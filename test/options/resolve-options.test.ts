@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import postgres from 'postgres'
 import t from 'tap'
-import { AuthRequired, OptionInvalid } from '../../lib/errors.ts'
+import { OptionInvalid } from '../../lib/errors.ts'
 import { type ResolvedPluginOptions, resolveOptions } from '../../lib/options/resolve-options.ts'
 
 const pass = async (): Promise<void> => {}
@@ -112,6 +112,31 @@ t.test('options override the defaults', async (t) => {
   t.equal(resolveEnabled({ guard: false }).guard, undefined)
 })
 
+t.test('the least and the greatest values are valid', async (t) => {
+  const least = {
+    storagePath: '/',
+    maxBackups: 1,
+    excludeTables: ['x'],
+    limits: { rowBytes: 1, manifestBytes: 1 },
+    guard: { shrink: 0, minRows: 1, window: 1, ignoreTables: [] }
+  }
+  const greatest = { maxBackups: 100_000, excludeTables: ['x'.repeat(127)], guard: { ...least.guard, window: 1000 } }
+  for (const options of [least, greatest]) {
+    const { storagePath, maxBackups, excludeTables, limits, guard } = resolveEnabled({ ...least, ...options })
+    t.strictSame({ storagePath, maxBackups, excludeTables, limits, guard }, { ...least, ...options })
+  }
+  for (const schedule of [{ retentionDays: 1, concurrency: 1 }, { retentionDays: 36_500, concurrency: 64 }]) {
+    const { retentionDays, concurrency } = resolveEnabled({ schedule }).schedule
+    t.strictSame({ retentionDays, concurrency }, schedule)
+  }
+  t.equal(resolveEnabled({ schedule: { mode: 'interval' } }).schedule.mode, 'interval')
+})
+
+t.test('an async function of two parameters is an auth function', async (t) => {
+  const auth = [async (request: FastifyRequest, reply: FastifyReply) => { reply.header('a', request.id) }]
+  t.strictSame(resolveEnabled({ auth }).auth, auth)
+})
+
 t.test('an undefined option has its default', async (t) => {
   t.equal(resolveEnabled({ connection: undefined, maxBackups: undefined }).maxBackups, 50)
 })
@@ -159,6 +184,7 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['storagePath', 'a\0b', /the path of a directory/],
   ['format', 'sql', /'json'/],
   ['maxBackups', 0, /a whole number from 1 to 100000/],
+  ['maxBackups', 100_001, /a whole number from 1 to 100000/],
   ['maxBackups', 1.5, /a whole number/],
   ['maxBackups', '50', /a whole number/],
   ['maxBackups', Number.NaN, /a whole number/],
@@ -167,6 +193,8 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['worker', 1, /true or false/],
   ['excludeTables', 'audit_logs', /a list of tables/],
   ['excludeTables', [''], /a list of tables/],
+  ['excludeTables', ['x'.repeat(128)], /a list of tables/],
+  ['excludeTables', ['a\0b'], /a list of tables/],
   ['schedule', true, /an object/],
   ['schedule', ['0 2 * * *'], /an object/],
   ['sql', 'postgres://localhost/shop', /a postgres\.js instance/],
@@ -203,12 +231,14 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['guard.shrink', 1, /a number from 0 to less than 1/],
   ['guard.minRows', 0, /a whole number of 1 or more/],
   ['guard.window', 0.5, /a whole number from 1 to 1000/],
+  ['guard.window', 1001, /a whole number from 1 to 1000/],
   ['guard.ignoreTables', 'jobs', /a list of tables/],
   ['retention', false, /an object/],
   ['retention.daily', 0, /a whole number from 1 to 100000/],
   ['schedule.enabled', 1, /true or false/],
   ['schedule.cron', '', /a cron expression/],
   ['schedule.retentionDays', 0, /a whole number from 1 to 36500/],
+  ['schedule.retentionDays', 36_501, /a whole number from 1 to 36500/],
   ['schedule.mode', 'cron', /'interval' or 'calendar'/],
   ['schedule.timezone', 'Mars/Olympus', /an IANA time zone/],
   ['schedule.timezone', 2, /an IANA time zone/],
@@ -250,7 +280,7 @@ t.test('the error for prefix names basePath', async (t) => {
 })
 
 t.test('options must be an object', async (t) => {
-  t.throws(() => resolveOptions(null), OptionInvalid)
+  t.throws(() => resolveOptions(null), { code: 'FST_BACKUP_OPTION_INVALID', message: 'the options must be an object' })
   t.throws(() => resolveOptions([]), OptionInvalid)
   t.throws(() => resolveOptions('enabled'), OptionInvalid)
 })
@@ -272,7 +302,10 @@ t.test('sql and connection exclude each other', async (t) => {
 })
 
 t.test('auth is required and must not be empty', async (t) => {
-  t.throws(() => resolveOptions({ enabled: true }), AuthRequired)
+  t.throws(() => resolveOptions({ enabled: true }), {
+    code: 'FST_BACKUP_AUTH_REQUIRED',
+    message: /^option 'auth' is required: .* or false when something else protects the routes$/
+  })
   t.throws(() => resolveOptions({ enabled: true, auth: undefined }), { code: 'FST_BACKUP_AUTH_REQUIRED' })
   t.throws(() => resolveOptions({ enabled: true, auth: [] }), { code: 'FST_BACKUP_AUTH_REQUIRED' })
 })
