@@ -49,6 +49,21 @@ t.test('reserve() makes room for the unused bytes of the last word', async (t) =
   t.equal(all(queue).toString(), 'x'.repeat(pieceSize - 4) + 'y')
 })
 
+t.test('a full piece is followed by the next one, however the bytes are appended', async (t) => {
+  const one = Buffer.from('x')
+  const appends: Record<string, (queue: ByteQueue) => void> = {
+    append: (queue) => { queue.append(one) },
+    appendByte: (queue) => { queue.appendByte(0x78) },
+    appendWords: (queue) => { queue.appendWords(toWords('x')) },
+    appendRange: (queue) => { queue.appendRange(one, 0, 1) }
+  }
+  for (const [name, append] of Object.entries(appends)) {
+    const queue = new ByteQueue()
+    for (let bytes = 0; bytes < pieceSize + 5; bytes++) append(queue)
+    t.ok(all(queue).equals(Buffer.alloc(pieceSize + 5, 'x')), name)
+  }
+})
+
 t.test('giveBack() makes the memory of a piece available again', async (t) => {
   const queue = new ByteQueue()
   queue.append(Buffer.from('first'))

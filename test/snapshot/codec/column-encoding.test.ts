@@ -103,6 +103,11 @@ t.test('the manifest contains no delimiter for an array that is text', async (t)
   t.strictSame(described, { name: 'c', type: 'boxes[]', encoding: 'text' })
 })
 
+t.test('the manifest says that a column is generated', async (t) => {
+  const described = describeColumn({ ...column('integer', 23), generated: true })
+  t.strictSame(described, { name: 'c', type: 'integer', generated: true })
+})
+
 t.test('elementOf() returns the encoding of an array\'s elements', async (t) => {
   t.strictSame((['boolean[]', 'number[]', 'text[]'] as const).map(elementOf), ['boolean', 'number', 'text'])
 })
