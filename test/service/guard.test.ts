@@ -228,6 +228,38 @@ t.test('accepting an import, or a snapshot that lost no rows, does not end the h
   t.strictSame(await heldOf(next), adopted, 'nor the hold on adopted snapshots')
 })
 
+/** The same with another schema, `tenant`, that has the same tables and rows. */
+async function usePlaceWithTenant (t: TestScope): Promise<Place> {
+  const place = await useFilledPlace(t)
+  await createShop(place, 'tenant')
+  await place.sql.unsafe('CREATE TABLE tenant.items AS SELECT i AS id FROM generate_series(1, 200) i')
+  return place
+}
+
+t.test('a restore does not end the hold on another schema', async (t) => {
+  const place = await usePlaceWithTenant(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  const held = await engine.create({ schema: 'tenant' })
+  await place.sql`DELETE FROM tenant.items`
+  await engine.create({ schema: 'tenant' })
+  await engine.restore(id)
+  t.strictSame(await heldOf(engine), [held.id])
+})
+
+t.test('a restore into another schema does not end the hold on the schema of the snapshot', async (t) => {
+  const place = await usePlaceWithTenant(t)
+  const engine = useEngine(t, place)
+  const held = await engine.create()
+  await place.sql`DELETE FROM items`
+  const suspect = await engine.create()
+  await engine.restore(suspect.id, { schema: 'tenant' })
+  t.strictSame(await heldOf(engine), [held.id])
+  await place.sql`UPDATE backup_logs SET adopted = true WHERE id = ${suspect.id}`
+  await engine.restore(suspect.id, { schema: 'tenant' })
+  t.strictSame(await heldOf(engine), [suspect.id, held.id], 'an adopted snapshot stays held, too')
+})
+
 t.test('a failed restore does not end the hold', async (t) => {
   const place = await useFilledPlace(t)
   const engine = useEngine(t, place)
