@@ -260,6 +260,18 @@ t.test('a restore into another schema does not end the hold on the schema of the
   t.strictSame(await heldOf(engine), [suspect.id, held.id], 'an adopted snapshot stays held, too')
 })
 
+t.test('a restore of a partial snapshot does not end the hold on adopted ones', async (t) => {
+  const place = await useFilledPlace(t)
+  const engine = useEngine(t, place)
+  const adopted = await engine.create()
+  const partial = await engine.create({ excludeTables: ['items'] })
+  await place.sql`UPDATE backup_logs SET adopted = true WHERE id = ${adopted.id}`
+  await engine.restore(partial.id)
+  t.strictSame(await heldOf(engine), [adopted.id])
+  await engine.restore(adopted.id)
+  t.strictSame(await heldOf(engine), [])
+})
+
 t.test('a failed restore does not end the hold', async (t) => {
   const place = await useFilledPlace(t)
   const engine = useEngine(t, place)
