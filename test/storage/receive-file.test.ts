@@ -1,3 +1,4 @@
+import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { buffer } from 'node:stream/consumers'
@@ -50,4 +51,19 @@ t.test('a source that becomes too slow or silent after many bytes is interrupted
 t.test('a source that is fast enough is not limited in time', async (t) => {
   t.equal(await receive(t, pieces(60, 2000, 5), pace), 120_000)
   t.equal(await receive(t, pieces(3, 1000, 5)), 3000, 'within the default window of a minute')
+})
+
+t.test('a file that cannot be synced is not finished, and can be discarded', async (t) => {
+  const directory = await useDirectory(t)
+  const file = await receiveFile(pieces(1, 10, 0), join(directory, 'spool'), new AbortController().signal)
+  t.equal((await buffer(file.stream)).length, 10)
+  const any = await open(join(directory, 'spool'))
+  const prototype = Object.getPrototypeOf(any)
+  const { sync } = prototype
+  await any.close()
+  t.after(async () => { prototype.sync = sync })
+  prototype.sync = async () => { throw Object.assign(new Error('i/o'), { code: 'EIO', syscall: 'fsync' }) }
+  await t.rejects(file.finish(), { code: 'FST_BACKUP_STORAGE_FAILED', message: /finish the snapshot.*EIO/ })
+  await file.discard()
+  t.strictSame(await readdir(directory), [])
 })
