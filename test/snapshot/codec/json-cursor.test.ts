@@ -144,6 +144,8 @@ t.test('a number ends before the first byte that cannot belong to it', async (t)
   t.equal(reach('01,', skipNumber), 1)
   t.equal(reach('1.5.5,', skipNumber), 3)
   t.equal(reach('0x10,', skipNumber), 1)
+  t.equal(reach('19:,', skipNumber), 2, 'the byte after 9')
+  t.equal(reach('10/,', skipNumber), 2, 'the byte before 0')
 })
 
 t.test('skipValue() skips exactly one value, which is incomplete when it is truncated anywhere', async (t) => {
