@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { createMarkerFile, isMarkerName, type Marker, markerName, parseMarker } from '../../lib/storage/marker.ts'
@@ -36,6 +36,8 @@ t.test('createMarkerFile() never replaces a file and creates no directory', asyn
   const directory = await useDirectory(t)
   await createMarkerFile(directory, markerName(marker))
   t.strictSame(await readdir(directory), [markerName(marker)])
+  const { mode } = await stat(join(directory, markerName(marker)))
+  if (process.platform !== 'win32') t.equal(mode & 0o777, 0o600)
   await t.rejects(createMarkerFile(directory, markerName(marker)), {
     code: 'FST_BACKUP_STORAGE_FAILED',
     message: /write its marker.*EEXIST/
