@@ -18,7 +18,7 @@ t.test('any other text is refused', async (t) => {
     `${encoded(`17 ${id}`)}=`, ` ${encoded(`17 ${id}`)}`, Buffer.from(`17 ${id}`).toString()
   ]) {
     t.throws(() => decodeCursor(text), {
-      code: 'FST_BACKUP_ARGUMENT_INVALID', message: /before must be the next of a page before/
+      code: 'FST_BACKUP_ARGUMENT_INVALID', message: /before must be the next of the previous page/
     }, JSON.stringify(text))
   }
 })

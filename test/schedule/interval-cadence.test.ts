@@ -68,7 +68,7 @@ t.test('an expression that is not an interval is refused with the name of the op
     t.throws(() => intervalCadence(cron), { code: 'FST_BACKUP_OPTION_INVALID', message }, cron)
   }
   for (const cron of ['', 'daily', '@daily', '0 2 * *', '0 2 * * * *']) {
-    refused(cron, /^option 'schedule\.cron' takes five fields \(minute, hour, day of month, month, day of week\), not /)
+    refused(cron, /^option 'schedule\.cron' must have five fields \(minute, hour, day of month, .* of week\), and is /)
   }
   for (const cron of ['*/0 * * * *', '0 */0 * * *', '0 */00 * * *', '*/5 */0 * * *', '0 2 */0 * *']) {
     refused(cron, /^option 'schedule\.cron' .* step of 0/)
