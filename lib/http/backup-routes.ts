@@ -31,16 +31,17 @@ const routes = [
 const compileSerializer = SerializerSelector()({}, {})
 
 /**
- * The serializer of each schema. The schemas are constants, compiling all of them takes about 70 ms, and an app may
- * register the plugin for each of its tenants.
+ * Serializers by the JSON of their schema. Compiling all of them takes about 70 ms, and an app may register the plugin
+ * for each of its tenants. The schema itself is no key: a hook of the app may change it.
  */
-const serializers = new WeakMap<object, (body: unknown) => string>()
+const serializers = new Map<string, (body: unknown) => string>()
 
 /** Error bodies are not serialized by schema: an auth function that replies itself may send any body. */
-const compileUnlessError: FastifySerializerCompiler<object> = (route) => {
+const compileUnlessError: FastifySerializerCompiler<unknown> = (route) => {
   if (Number(route.httpStatus) >= 400) return (body) => JSON.stringify(body)
-  const serialize = serializers.get(route.schema) ?? compileSerializer({ httpStatus: 'default', ...route })
-  serializers.set(route.schema, serialize)
+  const key = JSON.stringify(route.schema)
+  const serialize = serializers.get(key) ?? compileSerializer({ httpStatus: 'default', ...route })
+  serializers.set(key, serialize)
   return serialize
 }
 

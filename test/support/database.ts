@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import postgres, { type Sql } from 'postgres'
 import root from 'tap'
+import { connected } from './connected.ts'
+import { emptyDatabase, readSystemState } from './empty-database.ts'
 
 /** What a helper needs of tap's test: a place for its clean-up. */
 export interface TestScope {
@@ -40,12 +42,16 @@ export async function useDatabase (
 ): Promise<TestDatabase | OwnedDatabase> {
   const server = serverUrl()
   const isReusable = server === sharedServer && owner === undefined && schema === testSchema && encoding === 'UTF8'
-  const name = (isReusable ? emptyDatabases.pop() : undefined) ?? await createDatabase(schema, encoding)
+  const reused = isReusable ? emptyDatabases.pop() : undefined
+  const name = reused?.name ?? await createDatabase(schema, encoding)
   const url = urlOf(name)
+  const systemState = reused?.systemState ?? (isReusable ? await connected(url, readSystemState) : '')
   const sql = postgres(url, { onnotice: () => {} })
   t.after(async () => {
     await sql.end({ timeout: 1 })
-    if (isReusable && await emptyDatabase(url).catch(() => false)) emptyDatabases.push(name)
+    const isEmpty = isReusable &&
+      await connected(url, async (sql) => await emptyDatabase(sql, schema, systemState)).catch(() => false)
+    if (isEmpty) emptyDatabases.push({ name, systemState })
     else await dropDatabase(server, name)
     if (owner === 'plain') await connected(server, async (admin) => await admin`DROP ROLE IF EXISTS ${admin(name)}`)
   })
@@ -61,11 +67,11 @@ export async function useDatabase (
 /** The server of all tests; some tests set the variable to a server of their own for a while. */
 const sharedServer = process.env.TEST_DATABASE_URL
 
-/** Names of the databases of that server that tests of this process have left empty. */
-const emptyDatabases: string[] = []
+/** The databases of that server that tests of this process have left empty. */
+const emptyDatabases: Array<{ name: string, systemState: string }> = []
 
 root.after(async () => {
-  for (const name of emptyDatabases) await dropDatabase(serverUrl(), name)
+  for (const { name } of emptyDatabases) await dropDatabase(serverUrl(), name)
 })
 
 async function createDatabase (schema: string, encoding: string): Promise<string> {
@@ -85,59 +91,6 @@ async function createDatabase (schema: string, encoding: string): Promise<string
 async function dropDatabase (server: string, name: string): Promise<void> {
   await connected(server, async (admin) => await admin`DROP DATABASE IF EXISTS ${admin(name)} WITH (FORCE)`)
 }
-
-/** Calls a function with a connection of the superuser. */
-async function connected<Result> (url: string, use: (sql: Sql) => Promise<Result>): Promise<Result> {
-  const sql = postgres(url, { max: 1, onnotice: () => {} })
-  try {
-    return await use(sql)
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
-}
-
-/**
- * Drops the schemas of a database, after the end of all other sessions in it, and creates the schema of the tests
- * again.
- * @returns whether the database is then like a new one: the catalogs contain the objects of the system and no other
- *   one, and the privileges, settings and owner of the database are the initial ones
- */
-async function emptyDatabase (url: string): Promise<boolean> {
-  return await connected(url, async (sql) => await sql.begin(async (sql) => {
-    await sql`SET LOCAL lock_timeout = '2s'`
-    await sql`SET LOCAL search_path = pg_catalog`
-    await sql`SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity
-      WHERE datname = current_database() AND pid <> pg_backend_pid()`
-    const catalogs = await sql`SELECT c.relname AS name FROM pg_class c
-      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'oid'
-      WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r' AND NOT c.relisshared`
-    const objects = catalogs.map(({ name }) => `SELECT oid FROM ${name}`).join(' UNION ALL ')
-    const [before] = await sql.unsafe(countObjects(objects))
-
-    const schemas = await sql`SELECT quote_ident(nspname) AS name FROM pg_namespace
-      WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'`
-    await sql.unsafe(`DROP SCHEMA ${schemas.map(({ name }) => String(name)).join(', ')} CASCADE;
-      CREATE SCHEMA ${testSchema} AUTHORIZATION pg_database_owner;
-      GRANT USAGE ON SCHEMA ${testSchema} TO PUBLIC`)
-    const [after] = await sql.unsafe(countObjects(objects))
-    const [database] = await sql`
-      SELECT datacl IS NULL AND datconnlimit = -1 AND datdba = to_regrole(quote_ident(current_user)) AND (
-          SELECT array_agg(setrole || array_to_string(setconfig, ' ')) FROM pg_db_role_setting WHERE setdatabase = d.oid
-        ) = ${[`0search_path=${testSchema}`]} AS is_initial
-      FROM pg_database d WHERE datname = current_database()`
-    // A table of an extension takes the extension with it
-    return after?.users === '1' && after.systems === before?.systems && database?.is_initial === true
-  }))
-}
-
-/** Counts the objects of users, and those of the system without the schema public. */
-const countObjects = (objects: string): string => `
-  SELECT count(*) FILTER (WHERE oid >= ${firstUserOid}) AS users,
-    count(*) FILTER (WHERE oid < ${firstUserOid} AND oid <> ${publicOid}) AS systems FROM (${objects}) object`
-
-/** See https://www.postgresql.org/docs/current/system-catalog-initial-data.html#SYSTEM-CATALOG-OID-ASSIGNMENT. */
-const firstUserOid = 16384
-const publicOid = 2200
 
 function urlOf (database: string, role?: { user: string, password: string }): string {
   const url = new URL(serverUrl())

@@ -16,8 +16,8 @@ export const isLossless = (encoding: string): boolean => !lossyEncodings.has(enc
 
 /**
  * Text that such a database changes without an error: EUC_JP returns U+FFE4 for U+00A6. Text that the other two
- * encodings change cannot be converted back at all. The test "a restore of the only character that EUC_JP
- * stores as another one fails, and names its table" fails when there is more.
+ * encodings change cannot be converted back at all. The test "no other character of Unicode up to U+FFFF is stored as
+ * another one" fails when there is more.
  */
 const changedText = new Map([['EUC_JP', Buffer.from('\u00a6')]])
 
