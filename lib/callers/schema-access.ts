@@ -10,8 +10,7 @@ export function requireAllowed ({ isAllowed }: Pick<Context, 'isAllowed'>, name:
 
 /**
  * Whether the caller may see backups of this schema. If the application's function throws, the error is logged and
- * the result is false: any other response than for a schema that does not exist would disclose that the schema
- * exists.
+ * the result is false. A response that differs from that for a missing schema would disclose that the schema exists.
  */
 export function isVisible ({ isAllowed, logger }: Pick<Context, 'isAllowed' | 'logger'>, schema: string): boolean {
   try {

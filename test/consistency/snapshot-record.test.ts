@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { eventNames, useEngine, usePlace } from '../support/engine.ts'
-import { createGate, storageWith } from '../support/storage-double.ts'
+import { createGate, storageFollowedBy, storageWith } from '../support/storage-double.ts'
 import { type Link, useTcpProxy } from '../support/tcp-proxy.ts'
 
 /** Calls `act` with the connection that sends the first COMMIT after a statement that contains `words`. */
@@ -75,11 +75,8 @@ t.test('a run that fails before it begins rejects with its own error, even if th
 t.test('a storage that stores the file and then reports a failure', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, {
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        await storage.publish(spoolPath, name)
-        throw Object.assign(new Error('the answer was lost'), { name: 'TimeoutError' })
-      }
+    storage: storageFollowedBy(place.directory, async () => {
+      throw Object.assign(new Error('the answer was lost'), { name: 'TimeoutError' })
     })
   })
   await t.rejects(engine.create(), { code: 'FST_BACKUP_STORAGE_FAILED' })
@@ -104,11 +101,8 @@ t.test('a run whose row was marked as failed publishes nothing', async (t) => {
 t.test('a run whose row is marked as failed while it publishes removes its file', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, {
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        await storage.publish(spoolPath, name)
-        await place.sql`UPDATE backup_logs SET status = 'failed', error = 'interrupted'`
-      }
+    storage: storageFollowedBy(place.directory, async () => {
+      await place.sql`UPDATE backup_logs SET status = 'failed', error = 'interrupted'`
     })
   })
   await t.rejects(engine.create(), { code: 'FST_BACKUP_ABORTED' })
@@ -122,11 +116,8 @@ t.test('a run whose row is marked as failed while it publishes removes its file'
 t.test('the log is dropped during a run', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place, {
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        await storage.publish(spoolPath, name)
-        await place.sql`DROP TABLE backup_logs`
-      }
+    storage: storageFollowedBy(place.directory, async () => {
+      await place.sql`DROP TABLE backup_logs`
     })
   })
   await t.rejects(engine.create(), { code: 'FST_BACKUP_LOG_UNUSABLE', statusCode: 500 })

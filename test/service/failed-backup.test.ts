@@ -5,7 +5,7 @@ import type { BackupOptions } from '../../types/index.ts'
 import { locksLeft } from '../support/backends.ts'
 import { until } from '../support/until.ts'
 import { eventNames, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
-import { createGate, storageWith } from '../support/storage-double.ts'
+import { createGate, storageFollowedBy, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { testSchema } from '../support/database.ts'
 import { matchEach } from '../support/match-each.ts'
@@ -179,12 +179,9 @@ t.test('the database goes down during a run and comes back', async (t) => {
   const proxy = await useTcpProxy(t, place.url)
   const gate = createGate()
   const engine = useEngine(t, { ...place, url: proxy.url }, {
-    storage: storageWith(place.directory, {
-      async publish (storage, spoolPath, name) {
-        await storage.publish(spoolPath, name)
-        await proxy.refuse()
-        gate.open()
-      }
+    storage: storageFollowedBy(place.directory, async () => {
+      await proxy.refuse()
+      gate.open()
     })
   })
   await t.rejects(engine.create(), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })

@@ -5,7 +5,7 @@ import t from 'tap'
 import type { Backup, BackupOptions } from '../../types/index.ts'
 import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import { createShop, eventNames, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
-import { createGate, storageWith } from '../support/storage-double.ts'
+import { createGate, storageFollowedBy, storageWith } from '../support/storage-double.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { testSchema, type TestScope, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
@@ -467,11 +467,8 @@ t.test('a change whose sidecar cannot be written is not made', async (t) => {
 t.test('a change is refused when other calls always come first', async (t) => {
   const place = await useFilledPlace(t)
   const engine = useEngine(t, place, {
-    storage: storageWith(place.directory, {
-      async publish (storage, path, name) {
-        await storage.publish(path, name)
-        if (name.includes('sidecar')) await place.sql`UPDATE backup_logs SET sidecar = sidecar + 1`
-      }
+    storage: storageFollowedBy(place.directory, async (name) => {
+      if (name.includes('sidecar')) await place.sql`UPDATE backup_logs SET sidecar = sidecar + 1`
     })
   })
   const { id } = await engine.create()

@@ -29,6 +29,11 @@ export async function locksLeft (sql: Sql): Promise<string[]> {
   return locks.map(({ locktype, mode, relation }) => `${locktype} ${mode} ${relation}`)
 }
 
+/** Resolves when locksLeft() is empty. */
+export async function untilUnlocked (sql: Sql): Promise<void> {
+  await until(async () => (await locksLeft(sql)).length === 0)
+}
+
 /** Uses all connections of a pool at the same time, and returns their answers without duplicates. */
 export async function everyConnection (pool: Sql): Promise<unknown[]> {
   const answers = await Promise.all(Array.from({ length: pool.options.max }, async () =>

@@ -96,6 +96,10 @@ export function useEngine (
 export const eventNames = ({ events }: TestEngine): string[] =>
   events.map(([name]) => name).filter((name) => !name.endsWith(':progress'))
 
+/** Status and error of each backup in the log. */
+export const outcomesOf = async (engine: TestEngine): Promise<Array<[string, string | null]>> =>
+  (await engine.list()).backups.map(({ status, error }) => [status, error])
+
 /** The codes of the problems that the status reports. */
 export const problemCodes = async (engine: TestEngine): Promise<string[]> =>
   (await engine.status()).problems.map(({ code }) => code)

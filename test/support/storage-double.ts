@@ -24,6 +24,16 @@ export function storageWith (directory: string, changes: StorageChanges): Snapsh
   }
 }
 
+/** A storage that calls `then` with the name of each file after it has published the file. */
+export const storageFollowedBy = (
+  directory: string, then: (name: string) => Promise<unknown>
+): SnapshotStorage => storageWith(directory, {
+  async publish (storage, spoolPath, name) {
+    await storage.publish(spoolPath, name)
+    await then(name)
+  }
+})
+
 /** A storage that publishes files only when the gate is open. */
 export const storageBehind = (directory: string, gate: Pick<Gate, 'pass'>): SnapshotStorage => storageWith(directory, {
   async publish (storage, spoolPath, name) {

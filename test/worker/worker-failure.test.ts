@@ -4,9 +4,8 @@ import { setFlagsFromString } from 'node:v8'
 import type { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { RestoreUncertain, WorkerFailed } from '../../lib/errors.ts'
-import { locksLeft } from '../support/backends.ts'
-import { until } from '../support/until.ts'
-import { eventNames, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { locksLeft, untilUnlocked } from '../support/backends.ts'
+import { eventNames, outcomesOf, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { createGate, storageBehind, storageWith } from '../support/storage-double.ts'
 import { type Failure, failingWorker } from '../support/worker.ts'
 
@@ -15,14 +14,6 @@ const contentOf = async ({ sql }: Place): Promise<unknown> => [...await sql`
   SELECT
     (SELECT json_agg(u ORDER BY id) FROM users u) AS users,
     (SELECT json_agg(o ORDER BY id) FROM orders o) AS orders`]
-
-/** Status and error of each backup in the log. */
-const outcomesOf = async (engine: TestEngine): Promise<Array<[string, string | null]>> =>
-  (await engine.list()).backups.map(({ status, error }) => [status, error])
-
-const untilUnlocked = async ({ sql }: Place): Promise<void> => {
-  await until(async () => (await locksLeft(sql)).length === 0)
-}
 
 /** With a storage whose files the worker cannot open itself. */
 const useFailing = (t: Test, place: Place, failure: Failure): TestEngine =>
@@ -57,7 +48,7 @@ for (const [how, message] of deaths) {
     t.strictSame(eventNames(engine), ['backup:started', 'backup:failed'])
     t.notMatch(JSON.stringify([error.message, error.stack, engine.lines, engine.events, backups]), /hunter2/)
 
-    await untilUnlocked(place)
+    await untilUnlocked(place.sql)
     t.match(await useEngine(t, place, { worker: true }).create(), { status: 'completed' })
   })
 }
@@ -93,7 +84,7 @@ t.test('a backup completes even if its worker dies while the file is being publi
   )
   const creating = engine.create()
   await publishing.reached
-  await untilUnlocked(place)
+  await untilUnlocked(place.sql)
   publishing.open()
   const backup = await creating
   t.match(backup, { status: 'completed', available: true })
@@ -111,7 +102,7 @@ t.test('a restore whose worker dies before the pre_restore snapshot exists chang
     const error = await engine.restore(id).catch((error) => error)
     t.ok(error instanceof WorkerFailed, at)
     if (at !== 'onLocked') t.match((await engine.get(id)).restore, { status: 'failed', error: error.message })
-    await untilUnlocked(place)
+    await untilUnlocked(place.sql)
   }
   t.strictSame(await contentOf(place), before)
   t.strictSame(await readdir(place.directory), [filename])
@@ -132,7 +123,7 @@ t.test('the outcome of a restore whose worker dies after that is uncertain', asy
     statusCode: 500,
     message: /worker thread ended early, exit code 3/
   })
-  await untilUnlocked(place)
+  await untilUnlocked(place.sql)
   t.strictSame(await contentOf(place), before, 'completely rolled back')
   const { restore } = await good.get(id)
   t.match(restore, { status: 'failed', error: error.message })
@@ -187,7 +178,7 @@ t.test('stop() and close() end a worker that no longer handles messages', async 
   t.strictSame(workersLeft(), [])
   t.strictSame(await outcomesOf(useEngine(t, place)), [['failed', 'The service is shutting down']])
   t.strictSame(await readdir(place.directory), [])
-  await untilUnlocked(place)
+  await untilUnlocked(place.sql)
 })
 
 t.test('stop() and close() end a worker whose run is over and that does not exit', async (t) => {

@@ -8,22 +8,13 @@ import type { SnapshotJob } from '../../lib/backup/take-snapshot.ts'
 import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/driver/connection.ts'
 import { createWorkerRunner } from '../../lib/worker/worker-runner.ts'
 import type { Drift, Progress } from '../../types/index.ts'
-import { everyConnection, locksLeft, untilBlocked } from '../support/backends.ts'
-import { until } from '../support/until.ts'
-import { connectionOf, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import { everyConnection, untilBlocked, untilUnlocked } from '../support/backends.ts'
+import { connectionOf, outcomesOf, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { storageWith } from '../support/storage-double.ts'
 import { builtWorker } from '../support/worker.ts'
 import { snapshotJob } from './snapshot-job.ts'
 
-/** Status and error of each backup in the log. */
-const outcomesOf = async (engine: TestEngine): Promise<Array<[string, string | null]>> =>
-  (await engine.list()).backups.map(({ status, error }) => [status, error])
-
 const rowsOf = async ({ sql }: Place): Promise<number> => (await sql`SELECT FROM orders`).length
-
-const untilUnlocked = async ({ sql }: Place): Promise<void> => {
-  await until(async () => (await locksLeft(sql)).length === 0)
-}
 
 t.test('a backup and a restore in workers have the same results and report their progress', async (t) => {
   const place = await usePlace(t)
@@ -175,7 +166,7 @@ t.test('a run that was aborted before it began starts no worker', async (t) => {
 
 /** Checks that an aborted run left no locks and no files, and that the next run succeeds. */
 async function leftNothing (t: Tap, place: Place, engine: TestEngine, files: string[]): Promise<void> {
-  await untilUnlocked(place)
+  await untilUnlocked(place.sql)
   t.strictSame(await readdir(place.directory), files)
   await place.sql`DROP TABLE IF EXISTS large`
   t.match(await engine.create(), { status: 'completed' })
