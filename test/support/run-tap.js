@@ -3,27 +3,39 @@
 // tap on the compiled tests. A test is named as restore/refusals, test/restore/refusals.test.ts or
 // "test/restore/*.test.ts", a folder as restore. Without names it runs all tests except the long ones and the faults,
 // and requires full coverage. --long runs the long tests (npm run test:faults the faults), --all everything.
+// In a pattern, * matches a part of a name and ** folders.
 //
 // Long tests are those in files named *.long.test.ts: kills, large values, every encoding, every example. They cover no
 // line of the library that the others do not cover.
 
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { findProgram } from './find-program.js'
+import { groupTests } from './group-tests.js'
 import { projectRoot } from './project-root.js'
 
+const compiled = readdirSync(new URL('dist/test/', projectRoot), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.js'))
+  .map((file) => file.replaceAll('\\', '/').replace(/\.test\.js$/, ''))
+  .sort()
+const isLong = (/** @type {string} */ test) => test.endsWith('.long') || test.startsWith('faults/')
+
 const given = process.argv.slice(2)
-/** @type {string[]} */
-const tests = []
+/** @type {Set<string>} */
+const tests = new Set()
 /** @type {string[]} */
 const options = []
 for (const arg of given) {
-  const found = arg === '--all' ? '**/*' : arg === '--long' ? '**/*.long' : compiledTests(arg)
-  if (found === undefined) options.push(arg)
-  else tests.push(`dist/test/${found}.test.js`)
+  const found = namedTests(arg)
+  if (found.length === 0) options.push(arg)
+  for (const test of found) tests.add(test)
 }
 // A part of the tests cannot cover everything
-process.argv.splice(2, given.length, ...options, ...tests.length > 0 ? ['--disable-coverage', ...tests] : shortTests())
+if (tests.size > 0) options.push('--disable-coverage')
+const selected = tests.size > 0 ? [...tests] : compiled.filter((test) => !isLong(test))
+process.argv.splice(2, given.length, ...options,
+  ...groupTests(selected.filter((test) => !isLong(test))),
+  ...selected.filter(isLong).map((test) => `dist/test/${test}.test.js`))
 
 const tap = findProgram('tap')
 if (tap === undefined) throw new Error('tap is not installed; run npm install')
@@ -34,20 +46,17 @@ await import(pathToFileURL(tap).href)
 
 /**
  * @param {string} arg
- * @returns {string | undefined} the compiled tests that it names, a pattern; undefined when it names none
+ * @returns {string[]} the compiled tests that it names
  */
-function compiledTests (arg) {
-  if (arg.startsWith('-')) return undefined
+function namedTests (arg) {
+  if (arg === '--all') return compiled
+  if (arg === '--long') return compiled.filter((test) => test.endsWith('.long'))
+  if (arg.startsWith('-')) return []
   const name = arg.replaceAll('\\', '/').replace(/^(?:\.\/)?test\//, '').replace(/\.test\.ts$/, '').replace(/\/$/, '')
-  if (name.includes('*') || existsSync(new URL(`test/${name}.test.ts`, projectRoot))) return name
-  if (existsSync(new URL(`test/${name}.long.test.ts`, projectRoot))) return `${name}.long`
-  const isFolder = statSync(new URL(`test/${name}`, projectRoot), { throwIfNoEntry: false })?.isDirectory()
-  return isFolder ? `${name}/**/*` : undefined
-}
-
-function shortTests () {
-  return readdirSync(new URL('dist/test/', projectRoot), { recursive: true, encoding: 'utf8' })
-    .map((file) => file.replaceAll('\\', '/'))
-    .filter((file) => file.endsWith('.test.js') && !file.endsWith('.long.test.js') && !file.startsWith('faults/'))
-    .map((file) => `dist/test/${file}`)
+  if (compiled.includes(name)) return [name]
+  if (compiled.includes(`${name}.long`)) return [`${name}.long`]
+  if (!name.includes('*')) return compiled.filter((test) => test.startsWith(`${name}/`))
+  const pattern = name.replace(/[.+?^$()[\]\\]/g, '\\$&')
+    .replace(/\*\*\/\*|\*/g, (stars) => stars === '*' ? '[^/]*' : '.*')
+  return compiled.filter((test) => new RegExp(`^${pattern}$`).test(test))
 }
