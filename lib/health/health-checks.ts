@@ -49,8 +49,8 @@ function checkFiles ({ files, stored, storageMissingSince }: Facts): Problem[] {
   const names = named(missing.map(({ filename }) => filename))
   return [problem(
     'files_missing',
-    `${missing.length} completed backups have no file in the storage: ${names}; put the files back, delete the ` +
-    'backups, or call fastify.backup.rescan() to accept the loss'
+    `Completed backups have no file in the storage: ${names}; put the files back, delete the backups, or call ` +
+    'fastify.backup.rescan() to accept the loss'
   )]
 }
 
@@ -58,8 +58,8 @@ function checkUnknown ({ unknown }: Facts): Problem[] {
   if (unknown.length === 0) return []
   return [problem(
     'files_unknown',
-    `${unknown.length} files in the storage have no row in the log: ${named(unknown)}; call fastify.backup.rescan() ` +
-    'to adopt those that are snapshots, and move the others elsewhere'
+    `Files in the storage have no row in the log: ${named(unknown)}; call fastify.backup.rescan() to adopt those ` +
+    'that are snapshots, and move the others elsewhere'
   )]
 }
 
@@ -97,8 +97,7 @@ function checkUndeletable ({ undeletable }: Facts): Problem[] {
   const names = named(undeletable.map(({ filename }) => filename))
   return [problem(
     'file_undeletable',
-    `${undeletable.length} files of removed backups cannot be deleted: ${names}; delete them by hand, or make them ` +
-    'deletable',
+    `Files of removed backups cannot be deleted: ${names}; delete them by hand, or make them deletable`,
     earliest(undeletable.map(({ since }) => new Date(since)))
   )]
 }
@@ -109,8 +108,8 @@ function checkFuture ({ files, databaseNow }: Facts): Problem[] {
   if (ahead.length === 0) return []
   return [problem(
     'snapshot_in_future',
-    `${ahead.length} snapshots are dated later than the database's clock: ${named(ahead)}; correct the clock of the ` +
-    'service that made them, and delete them when newer ones exist'
+    `Snapshots are dated later than the database's clock: ${named(ahead)}; correct the clock of the service that ` +
+    'made them, and delete them when newer ones exist'
   )]
 }
 

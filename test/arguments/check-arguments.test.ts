@@ -51,6 +51,30 @@ t.test('the error for an argument of the wrong type names it', async (t) => {
   }
 })
 
+t.test('the error for an argument of the wrong type says what it must be', async (t) => {
+  const expected: Array<[Parameters<typeof checkArguments>[0], string, string]> = [
+    ['create', 'schema', 'the name of a schema: 1 to 63 bytes'],
+    ['create', 'excludeTables', 'a list of at most 1000 table names'],
+    ['create', 'note', 'text of at most 1000 characters'],
+    ['create', 'actor', 'text of at most 200 characters'],
+    ['create', 'signal', 'an AbortSignal'],
+    ['create', 'onProgress', 'a function'],
+    ['restore', 'tables', 'a list of 1 to 1000 table names'],
+    ['restore', 'allowSchemaDrift', 'true or false'],
+    ['restore', 'allowModified', 'true or false'],
+    ['list', 'status', 'one of running, completed, failed, restored'],
+    ['list', 'trigger', 'one of manual, scheduled, pre_restore, import'],
+    ['list', 'limit', 'an integer from 1 to 1000'],
+    ['list', 'before', 'the next of the previous page'],
+    ['status', 'after', 'the newestNext of the previous page'],
+    ['update', 'pinned', 'true or false'],
+    ['update', 'accepted', 'true or false']
+  ]
+  for (const [call, name, text] of expected) {
+    t.throws(() => { checkArguments(call, { [name]: Symbol(name) }) }, invalid(new RegExp(`^${name} must be ${text}$`)))
+  }
+})
+
 t.test('valid arguments pass, and undefined counts as absent', async (t) => {
   checkArguments('create', {
     schema: 'ж'.repeat(31),

@@ -109,7 +109,7 @@ t.test('the status reports files without a row until they are adopted or removed
   t.equal(healthy, false)
   t.match(problem, {
     code: 'files_unknown',
-    message: /^6 files .*: a\.json, b\.json, c\.json, d\.json, e\.json and 1 more; call fastify\.backup\.rescan\(\)/,
+    message: /: a\.json, b\.json, c\.json, d\.json, e\.json and 1 more; call fastify\.backup\.rescan\(\)/,
     since: null
   })
   t.strictSame(others, [])
@@ -148,7 +148,7 @@ t.test('a caller who may use some schemas sees only files whose names contain on
   }
   const [problem] = (await engine.status()).problems
   t.match(problem, {
-    code: 'files_unknown', message: `1 files in the storage have no row in the log: a%2E%C3%A4_${stamp};`
+    code: 'files_unknown', message: `Files in the storage have no row in the log: a%2E%C3%A4_${stamp};`
   })
-  t.match((await useEngine(t, place).status()).problems[0], { message: /^3 files/ })
+  t.match((await useEngine(t, place).status()).problems[0], { code: 'files_unknown', message: /, b\.json, other_/ })
 })

@@ -56,10 +56,50 @@ t.test('a healthy service has no problems', async (t) => {
 t.test('a message lists at most five names', async (t) => {
   const names = ['a.json', 'b.json', 'c.json', 'd.json', 'e.json']
   const [five] = problemsOf({ unknown: names })
-  const message = /^5 files .*: a\.json, b\.json, c\.json, d\.json, e\.json; call/
+  const message = /: a\.json, b\.json, c\.json, d\.json, e\.json; call/
   t.match(five, { code: 'files_unknown', message, since: null })
   const [six] = problemsOf({ unknown: [...names, 'f.json'] })
-  t.match(six, { message: /^6 files .*, e\.json and 1 more; call/ })
+  t.match(six, { message: /: a\.json, b\.json, c\.json, d\.json, e\.json and 1 more; call/ })
+})
+
+t.test('a message says what is wrong and what to do', async (t) => {
+  const failure = { reason: 'TypeError', since: now }
+  t.strictSame(problemsOf({
+    clockOffsetMs: 60_501,
+    files: [file({ startedAt: ago(-61_000).toISOString() }), file({ filename: 'gone.json' })],
+    unknown: ['b.json'],
+    storageTaken: 'The storage belongs to another service',
+    failing: [
+      { schema: 'a', since: ago(hour).toISOString(), error: 'x' }, { schema: 'b', since: now.toISOString(), error: 'y' }
+    ],
+    schedule: scheduled({ schemas: ['a', 'b'], failure, firstRuns: new Map([['a', ago(3 * hour)]]) })
+  }).map(({ message }) => message), [
+    "The clock of this service is 61 s behind the database's; synchronize both",
+    'The storage belongs to another service',
+    'Completed backups have no file in the storage: gone.json; put the files back, delete the backups, or call ' +
+      'fastify.backup.rescan() to accept the loss',
+    'Files in the storage have no row in the log: b.json; call fastify.backup.rescan() to adopt those that are ' +
+      'snapshots, and move the others elsewhere',
+    'The last run of a, b failed: see their newest failed backups; remove the cause and make a backup, or wait for ' +
+      'the next run of the schedule',
+    'The function schedule.schemas did not return the schemas to back up (TypeError), so none is backed up; see why ' +
+      'it fails',
+    'The schedule names schemas that do not exist in the database: b; create them, or remove them from ' +
+      'schedule.schemas',
+    "Snapshots are dated later than the database's clock: a_1.json; correct the clock of the service that made them, " +
+      'and delete them when newer ones exist'
+  ])
+  t.strictSame(problemsOf({ stored: null, storageMissingSince: now }).map(({ message }) => message), [
+    'The storage cannot be listed; check that it is reachable and that the service may read it, and see its errors ' +
+      'in the log of the service',
+    'The storage contains neither the marker nor any of the snapshots that this backup log has left there, and ' +
+      'nothing is written to it; mount it again, or call fastify.backup.rescan() to accept it as it is'
+  ])
+  const late = scheduled({ schemas: ['a', 'b'], existing: new Set(['a', 'b']) })
+  t.strictSame(problemsOf({ schedule: late }).map(({ message }) => message), [
+    'Scheduled schemas have no available snapshot that is new enough: a, b; see their newest failed backups and the ' +
+      'log of the service'
+  ])
 })
 
 t.test('clocks may differ by a minute', async (t) => {
@@ -73,7 +113,7 @@ t.test('clocks may differ by a minute', async (t) => {
 t.test('a snapshot is in the future by the clock of the database', async (t) => {
   t.strictSame(codesOf({ files: [file({ startedAt: ago(-60_000).toISOString() })] }), [])
   const [problem, ...others] = problemsOf({ files: [file({ startedAt: ago(-61_000).toISOString() }), file()] })
-  t.match(problem, { code: 'snapshot_in_future', message: /^1 snapshots .*: a_1\.json;/, since: null })
+  t.match(problem, { code: 'snapshot_in_future', message: /: a_1\.json;/, since: null })
   t.strictSame(others, [])
 })
 
@@ -89,7 +129,7 @@ t.test('files are missing, unless the complete storage is missing or the loss wa
   const [problem] = problemsOf({ files })
   t.match(problem, {
     code: 'files_missing',
-    message: /^7 completed backups .*: b_0.json, b_1.json, b_2.json, b_3.json, b_4.json and 2 more;/
+    message: /: b_0.json, b_1.json, b_2.json, b_3.json, b_4.json and 2 more;/
   })
   const [storage, ...others] = problemsOf({ files, storageMissingSince: now })
   t.match(storage, { code: 'storage_missing', since: now.toISOString() })
@@ -192,7 +232,7 @@ t.test('files that cannot be deleted are listed', async (t) => {
   const since = ago(hour).toISOString()
   t.strictSame(problemsOf({ undeletable: [{ schema: 'a', filename: 'a_0.json', since }] }), [{
     code: 'file_undeletable',
-    message: '1 files of removed backups cannot be deleted: a_0.json; delete them by hand, or make them deletable',
+    message: 'Files of removed backups cannot be deleted: a_0.json; delete them by hand, or make them deletable',
     since
   }])
 })
