@@ -196,6 +196,8 @@ t.test('a run in progress delays the due time by at most one interval', async (t
 t.test('without a snapshot, the first slot after the start or after the first row in the log counts', async (t) => {
   t.strictSame(codesOf({ schedule: scheduled({ startedAt: ago(25 * 60_000) }) }), [])
   t.strictSame(codesOf({ schedule: scheduled({ startedAt: ago(35 * 60_000) }) }), ['snapshot_too_old'])
+  const justDue = scheduled({ slots: intervalCadence('*/10 * * * *'), startedAt: ago(6 * 60_000) })
+  t.strictSame(codesOf({ schedule: justDue }), [], 'the tolerance follows the slot')
   const restarted = scheduled({ startedAt: now, firstRuns: new Map([['a', ago(3 * hour)]]) })
   t.strictSame(codesOf({ schedule: restarted }), ['snapshot_too_old'], 'a restart does not change it')
 })
