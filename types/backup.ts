@@ -18,14 +18,31 @@ export type BackupStatus = Static<typeof BackupStatusSchema>
 export const BackupTriggerSchema = Type.Enum(['manual', 'scheduled', 'pre_restore', 'import'])
 export type BackupTrigger = Static<typeof BackupTriggerSchema>
 
-/** The progress of a running backup or restore. */
+/**
+ * The progress of a backup, a restore, a verification or an import. `phase` and all numbers but the last two describe
+ * the current phase: a restore has the phases `verify`, `snapshot` and `load`, and each of them counts from zero.
+ * `percent` and `etaMs` describe the complete run.
+ */
 export const ProgressSchema = Type.Object({
   phase: Type.Enum(['snapshot', 'verify', 'load']),
   table: Nullable(Type.String({ description: 'The current table; null if there is none' })),
   tables: Type.Integer({ description: 'The number of tables' }),
   tablesDone: Type.Integer(),
   rows: Type.Integer({ description: 'Processed rows of all tables' }),
-  bytes: Type.Integer({ description: 'Processed bytes of the snapshot file' })
+  rowsTotal: Nullable(Type.Integer({ description: 'Null if it is not known' })),
+  bytes: Type.Integer({ description: 'Processed bytes of the snapshot file' }),
+  bytesTotal: Nullable(Type.Integer({ description: 'Null if it is not known' })),
+  estimated: Type.Boolean({ description: 'Whether the totals are an estimate' }),
+  percent: Nullable(Type.Integer({
+    minimum: 0,
+    maximum: 100,
+    description: 'Of the complete run. It never decreases, and is 100 only when the run has completed. ' +
+      'Null if it is not known'
+  })),
+  etaMs: Nullable(Type.Integer({
+    minimum: 0,
+    description: 'Estimated milliseconds until the run completes. Null if it is not known'
+  }))
 }, { additionalProperties: false })
 export type Progress = Static<typeof ProgressSchema>
 

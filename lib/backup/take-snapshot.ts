@@ -7,11 +7,11 @@ import { lockRelations, lockWithRetries, lockSchema, relationIdentity } from '..
 import { readSequences } from '../postgres/catalog/sequences.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
-import type { Progress } from '../../types/index.ts'
 import { nameProblems } from './lossy-text.ts'
 import { managedRowsProblems, outsideChildWarnings, outsidePartitionWarnings } from './rows-outside.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 import { createExclusion, excludedNames, selectTables, tableProblems } from './select-tables.ts'
+import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import { type SnapshotIdentity, unreadSequences, writeSnapshot } from './write-tables.ts'
 
@@ -22,7 +22,7 @@ export interface SnapshotJob extends SnapshotIdentity { excludeTables: string[],
 export interface SnapshotHooks {
   /** The run has locked its schema. It has not written yet. */
   onLocked: () => Promise<void>
-  onProgress: (progress: Progress) => void
+  onProgress: OnPhaseProgress
   /**
    * The spool file is complete. The schema stays locked until this resolves, so that no replica marks the run as
    * failed.

@@ -7,11 +7,12 @@ import type { CopyReader } from '../postgres/driver/copy-out.ts'
 import { copyQueryOut } from '../postgres/copy-query.ts'
 import { describeWithoutMessage, duringCopyOf, isTooLarge, isUntranslatable } from '../postgres/database-error.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
-import type { BackupTrigger, Manifest, Progress } from '../../types/index.ts'
+import type { BackupTrigger, Manifest } from '../../types/index.ts'
 import { describeColumn } from '../snapshot/codec/column-encoding.ts'
 import { findLossyTable, describeLossyText } from './lossy-text.ts'
 import { formatVersion } from '../snapshot/file-format.ts'
 import { relativeName } from './select-tables.ts'
+import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 
 /** Plain data: the properties of a snapshot, and where its file is written. */
@@ -40,7 +41,7 @@ const statementsPerTrip = 100
  * deletes the file.
  */
 export async function writeSnapshot (
-  tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: (progress: Progress) => void
+  tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: OnPhaseProgress
 ): Promise<WrittenSnapshot> {
   const { tables, server } = content
   const changing = await findLossyTable(tx, tables, server)
@@ -219,7 +220,7 @@ export function unreadSequences (sequences: CatalogSequence[]): string[] {
 
 interface ProgressReports { row: CopyTarget['onRow'], end: (written: WrittenSnapshot) => void }
 
-function createProgress (tables: number, report: (progress: Progress) => void): ProgressReports {
+function createProgress (tables: number, report: OnPhaseProgress): ProgressReports {
   let rows = 0
   let next = Date.now() + progressInterval
   return {
@@ -227,10 +228,20 @@ function createProgress (tables: number, report: (progress: Progress) => void): 
       // Reading the clock for every row would take noticeable time
       if ((++rows & 255) !== 0 || Date.now() < next) return
       next = Date.now() + progressInterval
-      report({ phase: 'snapshot', table, tables, tablesDone, rows, bytes })
+      report({ phase: 'snapshot', table, tables, tablesDone, rows, rowsTotal: null, bytes, estimated: true })
     },
     end ({ manifest, sizeBytes }) {
-      report({ phase: 'snapshot', table: null, tables, tablesDone: tables, rows: manifest.totalRows, bytes: sizeBytes })
+      const { totalRows } = manifest
+      report({
+        phase: 'snapshot',
+        table: null,
+        tables,
+        tablesDone: tables,
+        rows: totalRows,
+        rowsTotal: totalRows,
+        bytes: sizeBytes,
+        estimated: false
+      })
     }
   }
 }

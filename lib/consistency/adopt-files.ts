@@ -4,7 +4,7 @@ import { type ErrorCode, isOwnError } from '../own-error.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { type Context, storedFile } from '../runs/context.ts'
 import { createSnapshotOpener } from '../runs/open-snapshot.ts'
-import { withLoggedErrors } from '../runs/report-progress.ts'
+import { createReadingProgress } from '../runs/report-progress.ts'
 import { findImportProblems } from '../snapshot/find-import-problems.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { mayHaveSidecars } from '../storage/sidecar-name.ts'
@@ -86,7 +86,7 @@ async function readIntact (
     const read = await runner.readThrough(storedFile(context, { filename }), {
       open: file.open,
       limits: options.limits,
-      onProgress: withLoggedErrors(context, { filename }, onProgress),
+      onProgress: createReadingProgress(context, { filename }, null, onProgress),
       signal
     })
     const problems = findImportProblems(read)

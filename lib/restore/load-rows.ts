@@ -7,7 +7,7 @@ import type { Transaction } from '../postgres/driver/transaction.ts'
 import type { RowTarget, ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { describeLossyText } from '../backup/lossy-text.ts'
 import { readFile } from '../snapshot/read-with-progress.ts'
-import type { Progress } from '../../types/index.ts'
+import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import { type GeneratedValues, valuesOf } from './generated-values.ts'
 import { loadInOrder, type LoadHooks, type OrderedLoad } from './load-order.ts'
 import type { RestoreContext } from './restore-job.ts'
@@ -109,7 +109,7 @@ function copyStatement (schema: string, { table, columns }: TableToRestore): str
 }
 
 /** Each reading of the file counts from zero, but reported progress must not go backwards. */
-function neverDecreasing (report: (progress: Progress) => void): (progress: Progress) => void {
+function neverDecreasing (report: OnPhaseProgress): OnPhaseProgress {
   const highest = { tablesDone: 0, rows: 0, bytes: 0 }
   return (progress) => {
     highest.tablesDone = Math.max(highest.tablesDone, progress.tablesDone)

@@ -8,7 +8,7 @@ import { type Context, logTable, spoolPath } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { type ErrorCode, isOwnError } from '../own-error.ts'
 import { outcomeOf } from '../runs/public-error.ts'
-import { createProgressLog } from '../runs/report-progress.ts'
+import { createBackupProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { createSnapshotRecord, type SnapshotRecord, SlotTaken } from '../consistency/snapshot-record.ts'
 import type { Run } from '../runs/active-runs.ts'
@@ -108,7 +108,7 @@ async function writeBackup (context: Context, creation: Creation): Promise<Backu
         onBegun(backup)
       },
       onWritten: snapshotRecord.publish,
-      onProgress: createProgressLog(context, id, 'backup:progress', request.onProgress),
+      onProgress: createBackupProgress(context, id, request.onProgress),
       signal: run.signal
     })
   } catch (error) {

@@ -14,7 +14,7 @@ import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
 import { findImportProblems } from '../snapshot/find-import-problems.ts'
 import { outcomeOf } from '../runs/public-error.ts'
-import { withLoggedErrors } from '../runs/report-progress.ts'
+import { createReadingProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { createSnapshotRecord, type SnapshotRecord } from '../consistency/snapshot-record.ts'
 import { receiveFile } from '../storage/receive-file.ts'
@@ -54,7 +54,7 @@ async function receive (
     const read = await context.runner.readThrough(null, {
       open: async () => file.stream,
       limits: context.options.limits,
-      onProgress: withLoggedErrors(context, { id }, onProgress),
+      onProgress: createReadingProgress(context, { id }, null, onProgress),
       signal
     }).catch((error: unknown) => { throw file.stream.errored ?? error })
     const problems = findImportProblems(read)

@@ -11,7 +11,7 @@ import { type Context, spoolPath, storedFile } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { errorText } from '../runs/public-error.ts'
 import { findRestoreSource, restoreTarget, type RestoreSource } from './plan-restore.ts'
-import { createProgressLog } from '../runs/report-progress.ts'
+import { createRestoreProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { createSnapshotRecord, type SnapshotRecord } from '../consistency/snapshot-record.ts'
 import type { Run } from '../runs/active-runs.ts'
@@ -133,7 +133,7 @@ function restoreHooks (
       await snapshotRecord.publish(written)
       await context.log.recordPreRestore(key, preRestore.id)
     },
-    onProgress: createProgressLog(context, source.id, 'restore:progress', request.onProgress),
+    onProgress: createRestoreProgress(context, source.id, source.sizeBytes, request.onProgress),
     signal: run.signal
   }
 }

@@ -2,7 +2,7 @@ import { findProblems } from '../snapshot/find-problems.ts'
 import type { Backup, LongCall, Verification } from '../../types/index.ts'
 import { checkArguments } from '../arguments/check-arguments.ts'
 import { type Context, storedFile } from '../runs/context.ts'
-import { withLoggedErrors } from '../runs/report-progress.ts'
+import { createReadingProgress } from '../runs/report-progress.ts'
 import { isOwnError } from '../own-error.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 import type { Run } from '../runs/active-runs.ts'
@@ -27,7 +27,7 @@ async function verify (
   try {
     const read = await context.runner.readThrough(storedFile(context, backup), {
       open: file.open,
-      onProgress: withLoggedErrors(context, { id: backup.id }, onProgress),
+      onProgress: createReadingProgress(context, { id: backup.id }, backup.sizeBytes, onProgress),
       signal
     })
     return verificationOf(findProblems(read, expectedOf(backup)))

@@ -18,13 +18,16 @@ export async function readThrough (hooks: ReadHooks): Promise<ReadSnapshot> {
   const discard = { keep: () => true, write: async () => {} }
   const read = await readFile(hooks, 'verify', async () => discard)
   const { tables, sizeBytes } = read
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0)
   hooks.onProgress({
     phase: 'verify',
     table: null,
     tables: tables.length,
     tablesDone: tables.length,
-    rows: tables.reduce((sum, { rows }) => sum + rows, 0),
-    bytes: sizeBytes
+    rows,
+    rowsTotal: rows,
+    bytes: sizeBytes,
+    estimated: false
   })
   return read
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Progress } from '../../types/index.ts'
+import type { OnPhaseProgress } from './phase-progress.ts'
 import type { ReadLimits } from './snapshot-input.ts'
 import { type OpenTable, readSnapshot, type ReadSnapshot } from './snapshot-reader.ts'
 
@@ -7,7 +7,7 @@ import { type OpenTable, readSnapshot, type ReadSnapshot } from './snapshot-read
 export interface ReadHooks {
   /** Returns the snapshot's bytes from the start. */
   open: () => Promise<Readable>
-  onProgress: (progress: Progress) => void
+  onProgress: OnPhaseProgress
   signal: AbortSignal
   /** For a file that this service did not write. @defaultValue none */
   limits?: ReadLimits | undefined
@@ -21,6 +21,7 @@ export async function readFile (
 ): Promise<ReadSnapshot> {
   const stream = await open()
   let tables = 0
+  let rowsTotal = 0
   let tablesDone = -1
   let before = 0
   let current = 0
@@ -28,6 +29,7 @@ export async function readFile (
     return await readSnapshot(stream, async (table, manifest) => {
       signal.throwIfAborted()
       tables = manifest.tables.length
+      rowsTotal = manifest.totalRows
       tablesDone++
       before += current
       current = 0
@@ -35,7 +37,7 @@ export async function readFile (
     }, (table, rows, bytes) => {
       signal.throwIfAborted()
       current = rows
-      onProgress({ phase, table, tables, tablesDone, rows: before + rows, bytes })
+      onProgress({ phase, table, tables, tablesDone, rows: before + rows, rowsTotal, bytes, estimated: false })
     }, limits)
   } finally {
     stream.destroy()

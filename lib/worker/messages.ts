@@ -3,7 +3,7 @@ import type { RestoreJob } from '../restore/restore-job.ts'
 import type { ReadLimits } from '../snapshot/snapshot-input.ts'
 import type { SnapshotJob } from '../backup/take-snapshot.ts'
 import type { StoredFile } from '../storage/stored-file.ts'
-import type { Progress } from '../../types/index.ts'
+import type { PhaseProgress } from '../snapshot/phase-progress.ts'
 import type { PortableError } from './portable-error.ts'
 
 /** The workerData of a worker. */
@@ -32,7 +32,7 @@ export type Question =
 
 export type FromWorker =
   | { type: 'question', id: number, question: Question, value: unknown }
-  | { type: 'progress', progress: Progress }
+  | { type: 'progress', progress: PhaseProgress }
   | { type: 'completed', result: unknown }
   /** `rejected` is the question whose rejection made the run fail; undefined for another cause. */
   | { type: 'failed', error: PortableError, rejected: number | undefined }

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads'
-import type { Progress } from '../../types/index.ts'
+import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { FromWorker, Question, ToWorker } from './messages.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
 
@@ -8,7 +8,7 @@ export type Answers = Partial<Record<Question, (value: unknown) => Promise<unkno
 
 export interface RunHooks {
   answers: Answers
-  onProgress: (progress: Progress) => void
+  onProgress: OnPhaseProgress
   signal: AbortSignal
   /** Returns the error of the run after its worker ended early. */
   earlyEndError: (reason: string) => Error

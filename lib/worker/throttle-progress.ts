@@ -1,4 +1,4 @@
-import type { Progress } from '../../types/index.ts'
+import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 
 /** Milliseconds between two reports of a phase. */
 export const progressInterval = 100
@@ -9,9 +9,9 @@ export const progressInterval = 100
  * @param now returns milliseconds
  */
 export function throttleProgress (
-  report: (progress: Progress) => void,
+  report: OnPhaseProgress,
   now: () => number = () => performance.now()
-): (progress: Progress) => void {
+): OnPhaseProgress {
   let phase = ''
   let next = 0
   return (progress) => {

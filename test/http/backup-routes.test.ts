@@ -70,7 +70,19 @@ t.test('GET /status responds with the status of the service', async (t) => {
 
 t.test('GET /:id responds with one backup, with its progress while it runs', async (t) => {
   const { app, engine } = await buildApp(t)
-  const progress = { phase: 'snapshot' as const, table: 'users', tables: 2, tablesDone: 1, rows: 10, bytes: 100 }
+  const progress = {
+    phase: 'snapshot' as const,
+    table: 'users',
+    tables: 2,
+    tablesDone: 1,
+    rows: 10,
+    rowsTotal: 40,
+    bytes: 100,
+    bytesTotal: null,
+    estimated: true,
+    percent: 25,
+    etaMs: 3000
+  }
   const backup = engine.put('{}', {
     status: 'running',
     sizeBytes: null,

@@ -83,7 +83,17 @@ t.test('events are emitted in order, and beginCreate() resolves with the running
   t.strictSame(engine.events[0], ['backup:started', backup])
   t.strictSame(engine.events.at(-1), ['backup:completed', completed])
   t.strictSame(reports.at(-1), {
-    phase: 'snapshot', table: null, tables: 2, tablesDone: 2, rows: 5, bytes: completed.sizeBytes
+    phase: 'snapshot',
+    table: null,
+    tables: 2,
+    tablesDone: 2,
+    rows: 5,
+    rowsTotal: 5,
+    bytes: completed.sizeBytes,
+    bytesTotal: completed.sizeBytes,
+    estimated: false,
+    percent: 99,
+    etaMs: 0
   })
   const [, progress] = engine.events.find(([name]) => name === 'backup:progress') ?? []
   t.strictSame(progress, { id: backup.id, progress: reports[0] })

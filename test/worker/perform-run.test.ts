@@ -14,7 +14,7 @@ import type { FromWorker, Question, RunRequest, ToWorker } from '../../lib/worke
 import { performRun } from '../../lib/worker/perform-run.ts'
 import { fromPortable, toPortable } from '../../lib/worker/portable-error.ts'
 import { createSharedStreams } from '../../lib/worker/shared-streams.ts'
-import type { Progress } from '../../types/index.ts'
+import type { PhaseProgress } from '../../lib/snapshot/phase-progress.ts'
 import { locksLeft, untilBlocked } from '../support/backends.ts'
 import { connectionOf, type Place, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
@@ -23,7 +23,7 @@ import { snapshotJob } from './snapshot-job.ts'
 type Answers = Partial<Record<Question, (value: unknown, port: MessagePort) => unknown>>
 
 /** The last message of a run, and those before it. */
-interface Played { ended: FromWorker | undefined, asked: Question[], progress: Progress[] }
+interface Played { ended: FromWorker | undefined, asked: Question[], progress: PhaseProgress[] }
 
 async function settingsOf (connection: Parameters<typeof createPool>[0]): Promise<PoolSettings> {
   const pool = createPool(connection)

@@ -1,14 +1,16 @@
 import t from 'tap'
 import { progressInterval, throttleProgress } from '../../lib/worker/throttle-progress.ts'
-import type { Progress } from '../../types/index.ts'
+import type { PhaseProgress } from '../../lib/snapshot/phase-progress.ts'
 
-const progress = (phase: Progress['phase'], rows: number, table: string | null = 'users'): Progress => ({
+const progress = (phase: PhaseProgress['phase'], rows: number, table: string | null = 'users'): PhaseProgress => ({
   phase,
   table,
   tables: 1,
   tablesDone: 0,
   rows,
-  bytes: 0
+  rowsTotal: 7,
+  bytes: 0,
+  estimated: false
 })
 
 t.test('the first report of a phase is passed on, then one per interval, and the last', async (t) => {
