@@ -43,12 +43,17 @@ export const RestoreResultSchema = Type.Object({
   tables: Type.Array(Type.Object({ name: Type.String(), rows: Type.Integer() }, { additionalProperties: false })),
   rowCount: Type.Integer(),
   drift: Type.Array(DriftSchema, { description: 'The differences that allowSchemaDrift ignored' }),
-  durationMs: Type.Integer(),
+  durationMs: Type.Integer({ description: 'From the call until the rows are restored: the sum of the phases' }),
   phases: Type.Object({
-    verifyMs: Type.Integer(),
-    snapshotMs: Type.Integer(),
-    loadMs: Type.Integer()
-  }, { additionalProperties: false })
+    startMs: Type.Integer({
+      description: 'Checks, the wait for a connection, the worker thread and its connection, the lock of the schema'
+    }),
+    verifyMs: Type.Integer({ description: 'Reading the whole file' }),
+    lockMs: Type.Integer({ description: 'The plan, and the locks of the tables' }),
+    snapshotMs: Type.Integer({ description: 'The pre_restore snapshot' }),
+    loadMs: Type.Integer({ description: 'TRUNCATE, the rows, foreign keys and COMMIT' }),
+    finishMs: Type.Integer({ description: 'ANALYZE' })
+  }, { additionalProperties: false, description: 'Milliseconds' })
 }, { additionalProperties: false, title: 'RestoreResult' })
 export type RestoreResult = Static<typeof RestoreResultSchema>
 

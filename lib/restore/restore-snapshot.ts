@@ -11,7 +11,7 @@ import { CommitUncertain, inTransaction, type Transaction } from '../postgres/dr
 import { outsideChildWarnings, outsidePartitionWarnings } from '../backup/rows-outside.ts'
 import { createExclusion, excludedNames } from '../backup/select-tables.ts'
 import { unreadSequences, writeSnapshot } from '../backup/write-tables.ts'
-import type { Drift } from '../../types/index.ts'
+import type { Drift, RestoreResult } from '../../types/index.ts'
 import { analyzeTables } from './analyze-tables.ts'
 import { lockScope } from './lock-scope.ts'
 import { alterRowSecurity, replaceRows } from './replace-rows.ts'
@@ -22,7 +22,8 @@ import { verifySnapshot } from './verify-file.ts'
 export interface RestoredSnapshot {
   tables: Array<{ name: string, rows: number }>
   drift: Drift[]
-  phases: { verifyMs: number, snapshotMs: number, loadMs: number }
+  /** Milliseconds. Their sum is the time of the complete run in its thread. */
+  phases: RestoreResult['phases']
 }
 
 /**
@@ -37,23 +38,27 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
   let isReplacing = false
   try {
     const mode = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
-    const { scope, roleSettings, ...phases } = await inTransaction(sql, mode, async (tx) => {
+    const { scope, roleSettings, ...before } = await inTransaction(sql, mode, async (tx) => {
       const server = await begin(tx, job)
       const context = { server, job, hooks }
       await hooks.onLocked()
+      const startMs = phase()
       const verified = await verifySnapshot(job, hooks)
       const verifyMs = phase()
       const scope = await lockScope(tx, verified.manifest, context)
+      const lockMs = phase()
       await takePreRestoreSnapshot(tx, scope, context)
       const snapshotMs = phase()
       isReplacing = true
       await replaceRows(tx, scope, verified, context)
       const { text, parameters } = job.completion
       await tx.query(text, [...parameters, JSON.stringify(rowsByTable(scope))])
-      return { scope, roleSettings: server.roleSettings, verifyMs, snapshotMs, loadMs: phase() }
+      return { scope, roleSettings: server.roleSettings, startMs, verifyMs, lockMs, snapshotMs }
     }, hooks.signal)
+    const loadMs = phase()
     const tables = scope.tables.map(({ table }) => qualifiedName(job.schema, table.name))
     await analyzeTables(sql, tables, roleSettings, hooks.signal)
+    const phases = { ...before, loadMs, finishMs: phase() }
     return { tables: scope.tables.map(({ recorded: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
   } catch (error) {
     throw publicError(error, isReplacing)

@@ -21,6 +21,8 @@ import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
 /** A restore in progress. */
 interface Restore extends RestoreSource {
+  /** The time of the call, by performance.now(). */
+  calledAt: number
   request: RestoreOptions
   run: Run
   key: RestoreKey
@@ -33,6 +35,7 @@ interface Restore extends RestoreSource {
 export async function beginRestore (
   context: Context, id: string, request: RestoreOptions = {}
 ): Promise<Begun<RestoreResult>> {
+  const calledAt = performance.now()
   if (!context.options.allowRestore) throw new RestoreNotAllowed()
   checkArguments('restore', request)
   const found = await findRestoreSource(context, id, request)
@@ -44,7 +47,7 @@ export async function beginRestore (
   const key = { id, target: found.schema, startedAt: run.startedAt }
   return await new Promise((resolve, reject) => {
     const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
-    const restore: Restore = { ...found, request, run, key, preRestore, snapshotRecord, onBegun }
+    const restore: Restore = { ...found, calledAt, request, run, key, preRestore, snapshotRecord, onBegun }
     const finished = performRestore(context, restore).finally(run.end)
     // If the run never began, the caller has no `finished`, so the rejection goes to this promise
     finished.catch(reject)
@@ -67,14 +70,14 @@ function preRestoreRun ({ source, schema }: RestoreSource, { startedAt }: Run, {
 }
 
 async function performRestore (context: Context, restore: Restore): Promise<RestoreResult> {
-  const { events, clock, runner } = context
-  const { source: { id }, schema, run, key, preRestore } = restore
+  const { events, runner } = context
+  const { source: { id }, schema, run, preRestore } = restore
   const file = createSnapshotOpener(context, restore.source, run.signal)
   const loggedRestore = createLoggedRestore(context, restore)
   try {
     const hooks = restoreHooks(context, restore, file, loggedRestore)
     const restored = await runner.restoreSnapshot(await restoreJob(context, restore), hooks)
-    const result = resultOf(restored, key, preRestore.id, clock.now())
+    const result = resultOf(restored, restore)
     events.emit('restore:completed', result)
     // After a failure the next run prunes: pruning now could remove the backup that the caller wants to restore, to
     // keep the snapshot that was taken just before
@@ -159,17 +162,22 @@ async function restoreJob (
   }
 }
 
+/**
+ * The start includes everything that the thread of the restore does not see, such as the start of the thread itself.
+ */
 function resultOf (
-  { tables, drift, phases }: RestoredSnapshot, { id, target, startedAt }: RestoreKey, preRestoreId: string, now: Date
+  { tables, drift, phases }: RestoredSnapshot, { calledAt, source, schema, preRestore }: Restore
 ): RestoreResult {
+  const inThread = Object.values(phases).reduce((sum, ms) => sum + ms, 0)
+  const before = Math.max(0, Math.round(performance.now() - calledAt) - inThread)
   return {
-    id,
-    preRestoreId,
-    schema: target,
+    id: source.id,
+    preRestoreId: preRestore.id,
+    schema,
     tables,
     rowCount: tables.reduce((sum, { rows }) => sum + rows, 0),
     drift,
-    durationMs: Math.max(0, now.getTime() - startedAt.getTime()),
-    phases
+    durationMs: before + inThread,
+    phases: { ...phases, startMs: before + phases.startMs }
   }
 }

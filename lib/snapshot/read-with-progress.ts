@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { OnPhaseProgress } from './phase-progress.ts'
 import type { ReadLimits } from './snapshot-input.ts'
-import { type OpenTable, readSnapshot, type ReadSnapshot } from './snapshot-reader.ts'
+import { type OpenTable, type ParseManifest, readSnapshot, type ReadSnapshot } from './snapshot-reader.ts'
 
 /** What a run that reads a snapshot needs from the code that started it. */
 export interface ReadHooks {
@@ -11,11 +11,13 @@ export interface ReadHooks {
   signal: AbortSignal
   /** For a file that this service did not write. @defaultValue none */
   limits?: ReadLimits | undefined
+  /** @defaultValue parses it in this thread */
+  parseManifest?: ParseManifest
 }
 
 /** Reads the complete snapshot and reports the progress. Throws the reason of `signal` when it aborts. */
 export async function readFile (
-  { open, onProgress, signal, limits }: ReadHooks,
+  { open, onProgress, signal, limits, parseManifest }: ReadHooks,
   phase: 'verify' | 'load',
   openTable: OpenTable
 ): Promise<ReadSnapshot> {
@@ -38,7 +40,7 @@ export async function readFile (
       signal.throwIfAborted()
       current = rows
       onProgress({ phase, table, tables, tablesDone, rows: before + rows, rowsTotal, bytes, estimated: false })
-    }, limits)
+    }, limits, parseManifest)
   } finally {
     stream.destroy()
   }

@@ -2,7 +2,6 @@ import { isUtf8 } from 'node:buffer'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
 import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
 import { type JsonCursor, SnapshotSyntaxError } from './codec/json-cursor.ts'
-import { parseManifest } from './parse-manifest.ts'
 import { readRows, type RowTarget } from './read-rows.ts'
 import { acceptSeparator } from './separator.ts'
 import { type ReadLimits, SnapshotInput, unlimited } from './snapshot-input.ts'
@@ -23,6 +22,15 @@ export interface ReadSnapshot {
 /** Called at the start of each table; returns the target of its rows. */
 export type OpenTable = (table: ManifestTable, manifest: Manifest) => Promise<RowTarget>
 
+/**
+ * Parses the JSON of a manifest. The default loads the validator when it is needed, which takes 0.2 s: in a worker
+ * thread, the main thread has loaded it already.
+ * @throws FST_BACKUP_SNAPSHOT_INVALID
+ */
+export type ParseManifest = (json: string) => Promise<Manifest>
+
+const parseHere: ParseManifest = async (json) => (await import('./parse-manifest.ts')).parseManifest(json)
+
 /** Called after each piece of a table; `rows` of the table and `bytes` of the file have been read. */
 export type OnRows = (table: string, rows: number, bytes: number) => void
 
@@ -41,11 +49,12 @@ export async function readSnapshot (
   chunks: AsyncIterable<Buffer>,
   open: OpenTable,
   onRows?: OnRows,
-  limits: ReadLimits = unlimited
+  limits: ReadLimits = unlimited,
+  parseManifest: ParseManifest = parseHere
 ): Promise<ReadSnapshot> {
   const input = new SnapshotInput(chunks, limits)
   return await withPublicErrors(async () => {
-    const manifest = await input.parse(() => readHead(input.cursor, limits))
+    const manifest = await parseManifest(await input.parse(() => readHead(input.cursor, limits)))
     input.startData()
     const rowCounts = await readTables(input, manifest, open, onRows)
     const dataChecksum = input.endData()
@@ -62,7 +71,7 @@ export async function readSnapshot (
 /** Reads only the manifest. The rest of the file may be damaged. */
 export async function readManifest (chunks: AsyncIterable<Buffer>): Promise<Manifest> {
   const input = new SnapshotInput(chunks)
-  return await withPublicErrors(async () => await input.parse(() => readHead(input.cursor, unlimited)))
+  return await withPublicErrors(async () => await parseHere(await input.parse(() => readHead(input.cursor, unlimited))))
 }
 
 /** Reads the data part and returns the number of rows of each table. */
@@ -107,8 +116,8 @@ async function withPublicErrors<T> (read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Parses the manifest and the key `data`. */
-function readHead (cursor: JsonCursor, { manifestBytes }: ReadLimits): Manifest {
+/** Parses the key `data` and what precedes it. Returns the JSON of the manifest. */
+function readHead (cursor: JsonCursor, { manifestBytes }: ReadLimits): string {
   cursor.skipSpace()
   cursor.expect(OPEN_BRACE, 'a JSON object')
   if (cursor.readKey() !== 'manifest') throw new SnapshotInvalid('it does not begin with a manifest')
@@ -124,5 +133,5 @@ function readHead (cursor: JsonCursor, { manifestBytes }: ReadLimits): Manifest 
   cursor.peek()
   // toString() replaces what is not UTF-8 by U+FFFD
   if (!isUtf8(manifest)) throw new SnapshotInvalid('the manifest is not UTF-8')
-  return parseManifest(manifest.toString())
+  return manifest.toString()
 }

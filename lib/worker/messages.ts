@@ -17,14 +17,15 @@ export type DatabaseRun =
   & ({ kind: 'snapshot', job: SnapshotJob } | { kind: 'restore', job: RestoreJob })
 
 /**
- * What a worker asks the main thread during a run: to call the hook with that name, for the bytes of the snapshot, and
- * for the password when the application passed a function for it.
+ * What a worker asks the main thread during a run: to call the hook with that name, to parse a manifest, for the bytes
+ * of the snapshot, and for the password when the application passed a function for it.
  */
 export type Question =
   | 'onLocked'
   | 'onWritten'
   | 'onPreRestoreStarted'
   | 'onPreRestoreWritten'
+  | 'parseManifest'
   | 'open'
   | 'read'
   | 'close'

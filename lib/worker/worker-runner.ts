@@ -2,6 +2,7 @@ import { RestoreUncertain, WorkerFailed } from '../errors.ts'
 import type { PoolSettings } from '../postgres/driver/connection.ts'
 import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
 import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
+import { parseManifest } from '../snapshot/parse-manifest.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { DatabaseRun, RunRequest } from './messages.ts'
@@ -88,6 +89,7 @@ async function restore (
 }
 
 const answersOf = ({ open, read, close }: SharedStreams): Answers => ({
+  parseManifest: async (json) => parseManifest(json as string),
   open,
   read: async (stream) => await read(stream as number),
   close: async (stream) => { close(stream as number) }

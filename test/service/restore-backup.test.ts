@@ -41,9 +41,9 @@ t.test('a restore replaces the rows, reports what it did, and keeps a snapshot o
   t.match(result, { id: backup.id, schema: testSchema, rowCount: 5 })
   t.strictSame(result.tables, [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }])
   t.strictSame(result.drift, [])
-  t.ok(Number.isInteger(result.durationMs) && result.durationMs >= 0)
-  t.ok(Object.keys(result.phases).length > 0)
+  t.strictSame(Object.keys(result.phases), ['startMs', 'verifyMs', 'lockMs', 'snapshotMs', 'loadMs', 'finishMs'])
   for (const [phase, ms] of Object.entries(result.phases)) t.ok(Number.isInteger(ms) && ms >= 0, phase)
+  t.equal(result.durationMs, Object.values(result.phases).reduce((sum, ms) => sum + ms, 0))
   t.strictSame(new Set(reports.map(({ phase }) => phase)), new Set(['verify', 'snapshot', 'load']))
 
   const source = await engine.get(backup.id)
@@ -79,6 +79,27 @@ t.test('a restore replaces the rows, reports what it did, and keeps a snapshot o
   t.strictSame(await contentOf(place), damaged, 'the pre_restore snapshot can be restored')
   await engine.restore(backup.id)
   t.strictSame(await contentOf(place), before, 'a snapshot can be restored again')
+})
+
+t.test('the start of a restore includes the wait for a connection', async (t) => {
+  const place = await usePlace(t)
+  const gate = createGate()
+  const engine = useEngine(t, place, {
+    // One run at a time
+    connection: { ...connectionOf(place.url), max: 2 },
+    storage: storageBehind(place.directory, gate)
+  })
+  const { id } = await useEngine(t, place).create()
+  const blocking = engine.create()
+  await gate.reached
+  const calledAt = performance.now()
+  const restoring = engine.restore(id)
+  await until(() => performance.now() > calledAt + 100)
+  gate.open()
+  await blocking
+  const { phases: { startMs, ...phases }, durationMs } = await restoring
+  t.ok(startMs >= 100)
+  t.equal(durationMs, Object.values(phases).reduce((sum, ms) => sum + ms, startMs))
 })
 
 t.test('beginRestore() resolves with the backup that is being restored', async (t) => {

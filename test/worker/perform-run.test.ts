@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { readFile, rename } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
@@ -9,6 +9,8 @@ import { Aborted, SchemaNotFound } from '../../lib/errors.ts'
 import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/driver/connection.ts'
 import type { RestoreJob } from '../../lib/restore/restore-job.ts'
 import type { RestoredSnapshot } from '../../lib/restore/restore-snapshot.ts'
+import { encodeHead, fileEnd } from '../../lib/snapshot/file-format.ts'
+import { parseManifest } from '../../lib/snapshot/parse-manifest.ts'
 import type { ReadSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from '../../lib/worker/messages.ts'
 import { performRun } from '../../lib/worker/perform-run.ts'
@@ -18,6 +20,8 @@ import type { PhaseProgress } from '../../lib/snapshot/phase-progress.ts'
 import { locksLeft, untilBlocked } from '../support/backends.ts'
 import { connectionOf, type Place, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
+import { useDirectory } from '../support/directory.ts'
+import { manifestOf } from '../snapshot/manifest.ts'
 import { snapshotJob } from './snapshot-job.ts'
 
 type Answers = Partial<Record<Question, (value: unknown, port: MessagePort) => unknown>>
@@ -33,7 +37,8 @@ async function settingsOf (connection: Parameters<typeof createPool>[0]): Promis
 }
 
 /** Does a run as in a worker, with this test as the main thread. Resolves when the run has closed its port. */
-async function play (request: RunRequest, answers: Answers = {}): Promise<Played> {
+async function play (request: RunRequest, given: Answers = {}): Promise<Played> {
+  const answers: Answers = { parseManifest: async (json) => parseManifest(json as string), ...given }
   const { port1, port2 } = new MessageChannel()
   const played: Played = { ended: undefined, asked: [], progress: [] }
   const send = (message: ToWorker): void => { port1.postMessage(message) }
@@ -150,7 +155,10 @@ t.test('a restore reads the snapshot a chunk at a time, twice', async (t) => {
   t.equal((await place.sql`SELECT FROM orders`).length, 3)
   t.strictSame(
     asked.filter((question) => question !== 'read'),
-    ['onLocked', 'open', 'close', 'onPreRestoreStarted', 'onPreRestoreWritten', 'open', 'close']
+    [
+      'onLocked', 'open', 'parseManifest', 'close', 'onPreRestoreStarted', 'onPreRestoreWritten',
+      'open', 'parseManifest', 'close'
+    ]
   )
   t.ok(asked.filter((question) => question === 'read').length > 10)
   t.strictSame([...new Set(progress.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
@@ -163,13 +171,28 @@ t.test('a restore and a verification open a file of the file system\'s storage t
   await rename(join(file.directory, job.id), join(file.directory, file.name))
   const restored = await play({ settings, kind: 'restore', job: { ...job, file } })
   t.strictSame(tablesOf(restored), [['orders', 3], ['users', 2]])
-  t.strictSame(restored.asked, ['onLocked', 'onPreRestoreStarted', 'onPreRestoreWritten'])
+  t.strictSame(restored.asked,
+    ['onLocked', 'parseManifest', 'onPreRestoreStarted', 'onPreRestoreWritten', 'parseManifest'])
   const read = await play({ kind: 'read', file })
   t.equal(resultOf<ReadSnapshot>(read).manifest.totalRows, 5)
-  t.strictSame(read.asked, [])
+  t.strictSame(read.asked, ['parseManifest'])
   const gone = await play({ kind: 'read', file: { ...file, name: 'other.json' } })
   t.match(gone.ended, { type: 'failed', error: { code: 'FST_BACKUP_FILE_GONE' } })
   t.strictSame(gone.asked, [])
+})
+
+t.test('a manifest that is long is parsed in the thread of the run', async (t) => {
+  const directory = await useDirectory(t)
+  const readNote = async (note: string): Promise<Played> => {
+    const manifest = manifestOf([], { note })
+    await writeFile(join(directory, 'a.json'), Buffer.concat([encodeHead(manifest), Buffer.from(`{\n}${fileEnd}`)]))
+    return await play({ kind: 'read', file: { directory, name: 'a.json' } })
+  }
+  for (const [length, asked] of [[1000, ['parseManifest']], [300_000, []]] as const) {
+    const read = await readNote('x'.repeat(length))
+    t.equal(resultOf<ReadSnapshot>(read).manifest.note?.length, length)
+    t.strictSame(read.asked, asked)
+  }
 })
 
 t.test('a rejected question makes the run fail, which reports the question', async (t) => {
