@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { FileGone } from '../../lib/errors.ts'
 import type { Backup } from '../../types/index.ts'
+import { until } from '../support/until.ts'
 import { buildApp } from './build-app.ts'
 import type { EngineDouble } from './engine-double.ts'
 
@@ -262,4 +263,30 @@ t.test('the stall timeout counts from the last progress, so a slow download is n
   const [response] = await once(client, 'response')
   t.equal(await text(response), 'xxxxxxxx')
   t.strictSame([...timeouts], [50_000], 'it is the timeout of the socket, which Node.js restarts after each write')
+})
+
+t.test('a client that closes the connection after the last byte has completed its download', async (t) => {
+  const messages: string[] = []
+  const stream = new Writable({
+    write (line, encoding, done) {
+      messages.push(JSON.parse(String(line)).msg)
+      done()
+    }
+  })
+  const { app, engine } = await buildApp(t, { server: { logger: { level: 'info', stream } } })
+  // As a file: its end is known only after a further read
+  engine.openStream = (bytes) => {
+    const chunks = [bytes, null]
+    return new Readable({ read () { setTimeout(() => this.push(chunks.shift() ?? null), chunks.length > 1 ? 0 : 20) } })
+  }
+  const { port, host } = await listen(app)
+  for (const range of ['', 'Range: bytes=2-9\r\n']) {
+    messages.length = 0
+    const client = connect(port, host)
+    client.write(`GET ${addressOf(engine.put(content))} HTTP/1.1\r\nHost: x\r\n${range}\r\n`)
+    client.on('data', (bytes) => { if (String(bytes).endsWith('9')) client.destroy() })
+    await once(client, 'close')
+    await until(() => messages.length === 2)
+    t.strictSame(messages, ['incoming request', 'request completed'])
+  }
 })
