@@ -2,8 +2,22 @@ import type * as errors from './errors.ts'
 
 type CodeOf<Constructor> = Constructor extends { readonly prototype: { code: infer Code } } ? Code : never
 
-/** The codes of this library's errors, without their prefix: `'BUSY'` stands for FST_BACKUP_BUSY. */
-export type ErrorCode = CodeOf<(typeof errors)[keyof typeof errors]> extends `FST_BACKUP_${infer Code}` ? Code : never
+/** The codes of this library's errors. */
+export type BackupErrorCode = CodeOf<(typeof errors)[keyof typeof errors]>
+
+/** The same without their prefix: `'BUSY'` stands for FST_BACKUP_BUSY. */
+export type ErrorCode = BackupErrorCode extends `FST_BACKUP_${infer Code}` ? Code : never
+
+/** What every error of this library has. */
+export interface BackupError<Code extends BackupErrorCode = BackupErrorCode> extends Error {
+  code: Code
+  /** The status of the HTTP response. */
+  statusCode: number
+  /** Why a snapshot or a restore is not possible: of some errors with the status 422. */
+  problems?: string[]
+  /** The differences between snapshot and schema: of FST_BACKUP_SCHEMA_DRIFT. */
+  drift?: Array<{ table: string, column?: string, problem: string }>
+}
 
 const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
@@ -11,6 +25,16 @@ const codeOf = (error: unknown): string =>
 /** Whether `error` is an error of this library and, if `code` is given, has that code. */
 export const isOwnError = (error: unknown, code?: ErrorCode): boolean =>
   code === undefined ? codeOf(error).startsWith('FST_BACKUP_') : codeOf(error) === `FST_BACKUP_${code}`
+
+/**
+ * Whether `error` was thrown by this library and, if `code` is given, has that code. Unlike `instanceof`, it also
+ * recognizes the errors of another copy of the package.
+ */
+export function isBackupError<Code extends BackupErrorCode = BackupErrorCode> (
+  error: unknown, code?: Code
+): error is BackupError<Code> {
+  return error instanceof Error && isOwnError(error) && (code === undefined || codeOf(error) === code)
+}
 
 /** Whether `error` is an FST_BACKUP_STORAGE_* error: full, failed, missing or taken. */
 export const isStorageError = (error: unknown): boolean => codeOf(error).startsWith('FST_BACKUP_STORAGE_')

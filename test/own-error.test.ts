@@ -1,4 +1,5 @@
 import t from 'tap'
+import { errors, isBackupError, type BackupErrorCode } from '../lib/index.ts'
 import { Busy, NotFound, StorageFailed, StorageFull, StorageMissing, StorageTaken } from '../lib/errors.ts'
 import { isOwnError, isStorageError, kindOf } from '../lib/own-error.ts'
 
@@ -27,4 +28,14 @@ t.test('kindOf() returns the name and the code of an error, and not its message'
   t.equal(kindOf(new Error('row data')), 'Error')
   t.equal(kindOf('row data'), 'string')
   t.equal(kindOf(null), 'object')
+})
+
+t.test('isBackupError() and the exported classes recognize the errors of the library', async (t) => {
+  const error: unknown = new errors.Busy('another run uses the schema')
+  const code: BackupErrorCode = 'FST_BACKUP_BUSY'
+  t.strictSame([isBackupError(error), isBackupError(error, code), isBackupError(error, 'FST_BACKUP_ABORTED')],
+    [true, true, false])
+  t.strictSame([error instanceof errors.Busy, error instanceof errors.NotFound], [true, false])
+  for (const value of foreign) t.strictSame([isBackupError(value), isBackupError(value, code)], [false, false])
+  t.equal(isBackupError({ code }), false, 'it is no Error, but the body of a response, for example')
 })

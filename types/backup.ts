@@ -103,6 +103,18 @@ export const BackupSchema = Type.Object({
 }, { additionalProperties: false, title: 'Backup' })
 export type Backup = Static<typeof BackupSchema>
 
+/** A backup that has just been completed: what create() and import() return. */
+export interface CompletedBackup extends Backup {
+  status: 'completed'
+  sizeBytes: number
+  tableCount: number
+  rowCount: number
+  checksum: string
+  finishedAt: string
+  durationMs: number
+  error: null
+}
+
 export const BackupListSchema = Type.Object({
   backups: Type.Array(BackupSchema),
   next: Nullable(Type.String({ description: 'Opaque cursor for `before`; null at the end' }))

@@ -7,34 +7,34 @@ export type AuthFunctions = Array<FastifyAuthFunction | FastifyAuthFunction[]>
 
 export interface ScheduleOptions {
   /** Run the scheduler. @defaultValue false */
-  enabled?: boolean
+  enabled?: boolean | undefined
   /** Five cron fields. In interval mode, only a step in the hour or minute field is used. @defaultValue '0 2 * * *' */
-  cron?: string
+  cron?: string | undefined
   /** How long scheduled snapshots are kept, in days. @defaultValue 30 */
-  retentionDays?: number
+  retentionDays?: number | undefined
   /**
    * `interval`: every N hours, every N minutes, or daily, counted from the Unix epoch. `calendar`: full cron semantics.
    * @defaultValue 'interval'
    */
-  mode?: 'interval' | 'calendar'
+  mode?: 'interval' | 'calendar' | undefined
   /** IANA time zone of the calendar mode. @defaultValue 'UTC' */
-  timezone?: string
+  timezone?: string | undefined
   /** Schemas to back up at each slot, or a function that returns them. @defaultValue [schema] */
-  schemas?: string[] | (() => string[] | Promise<string[]>)
+  schemas?: string[] | (() => string[] | Promise<string[]>) | undefined
   /** Schemas backed up at the same time. @defaultValue 2 */
-  concurrency?: number
+  concurrency?: number | undefined
 }
 
 /** When a snapshot is suspect, compared with the earlier full snapshots. */
 export interface GuardOptions {
   /** The fraction of its rows that a table may lose, from 0 to less than 1: 0.5 is half of them. @defaultValue 0.5 */
-  shrink?: number
+  shrink?: number | undefined
   /** Tables with fewer rows than this are not compared. @defaultValue 100 */
-  minRows?: number
+  minRows?: number | undefined
   /** The number of snapshots that a new one is compared with. @defaultValue 7 */
-  window?: number
+  window?: number | undefined
   /** Tables that may lose any number of rows, such as job queues and caches. @defaultValue [] */
-  ignoreTables?: string[]
+  ignoreTables?: string[] | undefined
 }
 
 /**
@@ -43,11 +43,11 @@ export interface GuardOptions {
  * restic (restic manual, "Removing backup snapshots").
  */
 export interface KeepRules {
-  hourly?: number
-  daily?: number
-  weekly?: number
-  monthly?: number
-  yearly?: number
+  hourly?: number | undefined
+  daily?: number | undefined
+  weekly?: number | undefined
+  monthly?: number | undefined
+  yearly?: number | undefined
 }
 
 /**
@@ -58,43 +58,43 @@ export interface LimitOptions {
   /**
    * Maximum size of a row in the file, in bytes. The service needs memory for about three rows. @defaultValue 256 MiB
    */
-  rowBytes?: number
+  rowBytes?: number | undefined
   /** Maximum size of the manifest, in bytes. @defaultValue 16 MiB */
-  manifestBytes?: number
+  manifestBytes?: number | undefined
 }
 
 export interface BackupOptions {
   /** Mount the service and its routes. @defaultValue false */
-  enabled?: boolean
+  enabled?: boolean | undefined
   /** Prefix of the routes. @defaultValue '/admin/backup' */
-  basePath?: string
+  basePath?: string | undefined
   /** Directory of the snapshot files. @defaultValue './backups' */
-  storagePath?: string
+  storagePath?: string | undefined
   /** The format of the snapshots. Only `json` is supported. @defaultValue 'json' */
-  format?: 'json'
+  format?: 'json' | undefined
   /** Snapshots kept per schema; older ones are pruned. @defaultValue 50 */
-  maxBackups?: number
+  maxBackups?: number | undefined
   /** Keeps, in addition to `maxBackups`, the newest snapshot of each of the last N periods. @defaultValue none */
-  retention?: KeepRules
+  retention?: KeepRules | undefined
   /**
    * When a snapshot is suspect, in which case earlier snapshots are held. `false`: no snapshot is compared or held.
    * @defaultValue see GuardOptions
    */
-  guard?: GuardOptions | false
+  guard?: GuardOptions | false | undefined
   /** Whether any caller may restore snapshots. @defaultValue false */
-  allowRestore?: boolean
+  allowRestore?: boolean | undefined
   /** Excluded tables, `name` or `schema.name`. @defaultValue ['audit_logs', 'backup_logs'] */
-  excludeTables?: string[]
-  schedule?: ScheduleOptions
+  excludeTables?: string[] | undefined
+  schedule?: ScheduleOptions | undefined
   /** A postgres.js instance that the application owns and closes; its `max` must be 2 or more. */
-  sql?: Sql
+  sql?: Sql | undefined
   /**
    * A URL or postgres.js options. The plugin connects on demand and closes the connections.
    * @defaultValue DATABASE_URL, then PG*
    */
-  connection?: string | PostgresOptions<Record<string, PostgresType>>
+  connection?: string | PostgresOptions<Record<string, PostgresType>> | undefined
   /** The schema to back up when a call specifies none. @defaultValue 'public' */
-  schema?: string
+  schema?: string | undefined
   /**
    * Schemas that callers may name, and whose backups they may see, read, restore and delete. A call for a backup of
    * any other schema fails with 404. A function is called for each schema: with the request over HTTP, without one
@@ -102,24 +102,24 @@ export interface BackupOptions {
    * rescans are not restricted.
    * @defaultValue all schemas except system schemas
    */
-  schemas?: string[] | ((name: string, request?: FastifyRequest) => boolean)
+  schemas?: string[] | ((name: string, request?: FastifyRequest) => boolean) | undefined
   /** The existing schema that contains `backup_logs`. @defaultValue schema */
-  logSchema?: string
+  logSchema?: string | undefined
   /** @fastify/auth functions, all of which must pass. `false`: something else protects the routes. */
-  auth?: AuthFunctions | false
+  auth?: AuthFunctions | false | undefined
   /**
    * Further functions, required in addition to `auth` to restore, import, delete, unpin, and to change `accepted`.
    */
-  restoreAuth?: AuthFunctions
+  restoreAuth?: AuthFunctions | undefined
   /** Returns the name of the caller. @defaultValue id, sub or email of request.user */
-  actor?: (request: FastifyRequest) => string
+  actor?: ((request: FastifyRequest) => string) | undefined
   /**
    * Whether to take and restore snapshots in a worker thread, so that the event loop of the service is not blocked.
    * The main thread is used, with a warning, in a bundle, and if the connection cannot be recreated in a worker (it
    * has a `socket`, or a function in `ssl`). @defaultValue true
    */
-  worker?: boolean
-  limits?: LimitOptions
+  worker?: boolean | undefined
+  limits?: LimitOptions | undefined
   /** The storage of the snapshot files. @defaultValue the file system, below storagePath */
-  storage?: SnapshotStorage
+  storage?: SnapshotStorage | undefined
 }

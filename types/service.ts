@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Backup, BackupList, BackupStatus, BackupTrigger, Progress } from './backup.ts'
+import type { Backup, BackupList, BackupStatus, BackupTrigger, CompletedBackup, Progress } from './backup.ts'
 import type { RestorePlan, RestoreResult, Verification } from './restore.ts'
 import type { Status } from './status.ts'
 import type { ByteRange } from './storage.ts'
@@ -7,63 +7,73 @@ import type { ByteRange } from './storage.ts'
 /** The options of long calls. */
 export interface LongCall {
   /** Aborts the call. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Called with the progress. */
-  onProgress?: (progress: Progress) => void
+  onProgress?: ((progress: Progress) => void) | undefined
 }
 
 export interface CreateOptions extends LongCall {
   /** @defaultValue the plugin's `schema` */
-  schema?: string
+  schema?: string | undefined
   /** Tables to exclude in addition to the configured ones. */
-  excludeTables?: string[]
+  excludeTables?: string[] | undefined
   /** At most 1,000 characters. */
-  note?: string
+  note?: string | undefined
   /** Recorded as `createdBy`. */
-  actor?: string
+  actor?: string | undefined
 }
 
 export interface ListQuery {
-  schema?: string
-  status?: BackupStatus
-  trigger?: BackupTrigger
+  schema?: string | undefined
+  status?: BackupStatus | undefined
+  trigger?: BackupTrigger | undefined
   /** 1 to 1000. @defaultValue 100 */
-  limit?: number
+  limit?: number | undefined
   /** `next` of the previous page. */
-  before?: string
+  before?: string | undefined
 }
 
 /** Which of the newest backups a status contains. */
 export interface StatusQuery {
   /** Only the newest backup of this schema. */
-  schema?: string
+  schema?: string | undefined
   /** 1 to 1000. @defaultValue 100 */
-  limit?: number
+  limit?: number | undefined
   /** `newestNext` of the previous page. */
-  after?: string
+  after?: string | undefined
 }
 
 export interface PlanOptions {
   /** The schema to restore into. @defaultValue the schema of the snapshot */
-  schema?: string
+  schema?: string | undefined
   /** Only these tables. @defaultValue every table of the snapshot */
-  tables?: string[]
+  tables?: string[] | undefined
 }
 
 export interface RestoreOptions extends PlanOptions, LongCall {
   /** Restore despite schema drift; skip tables and columns that no longer exist. @defaultValue false */
-  allowSchemaDrift?: boolean
+  allowSchemaDrift?: boolean | undefined
   /** Restore a file that does not match its checksum. @defaultValue false */
-  allowModified?: boolean
+  allowModified?: boolean | undefined
   /** Recorded as `restoredBy`. */
-  actor?: string
+  actor?: string | undefined
 }
 
 export interface ImportOptions extends LongCall {
   /** At most 1,000 characters. @defaultValue the note of the snapshot */
-  note?: string
+  note?: string | undefined
   /** Recorded as `createdBy`. */
-  actor?: string
+  actor?: string | undefined
+}
+
+/** What update() changes. */
+export interface BackupChanges {
+  /** A pinned snapshot is never pruned. */
+  pinned?: boolean | undefined
+  /** At most 1,000 characters; null removes the note. */
+  note?: string | null | undefined
+  /** Whether an administrator accepts the snapshot as a baseline of the guard. */
+  accepted?: boolean | undefined
 }
 
 export interface Download {
@@ -88,9 +98,9 @@ export interface PrunedBackup { backup: Backup, reason: string }
 export interface BackupEvents {
   'backup:started': (backup: Backup) => void
   'backup:progress': (event: { id: string, progress: Progress }) => void
-  'backup:completed': (backup: Backup) => void
+  'backup:completed': (backup: CompletedBackup) => void
   /** After `backup:completed`, if a table lost more rows than the option `guard` allows. */
-  'backup:suspect': (backup: Backup) => void
+  'backup:suspect': (backup: CompletedBackup) => void
   'backup:failed': (event: { id: string, schema: string, error: Error }) => void
   'restore:started': (event: { id: string, schema: string }) => void
   'restore:progress': (event: { id: string, progress: Progress }) => void
@@ -105,7 +115,7 @@ export interface BackupEvents {
  */
 export interface BackupService {
   /** Takes a snapshot and resolves when it is completed. */
-  create: (options?: CreateOptions) => Promise<Backup>
+  create: (options?: CreateOptions) => Promise<CompletedBackup>
   /** Lists backups, newest first. */
   list: (query?: ListQuery) => Promise<BackupList>
   get: (id: string) => Promise<Backup>
@@ -121,7 +131,7 @@ export interface BackupService {
    * rejects with FST_BACKUP_SNAPSHOT_INVALID if the snapshot is not complete and valid, or with
    * FST_BACKUP_IMPORT_INTERRUPTED if `source` fails. Does not destroy a `source` that it does not read to its end.
    */
-  import: (source: Readable, options?: ImportOptions) => Promise<Backup>
+  import: (source: Readable, options?: ImportOptions) => Promise<CompletedBackup>
   /** Deletes a snapshot and its log row. */
   remove: (id: string) => Promise<void>
   /**
@@ -129,7 +139,7 @@ export interface BackupService {
    * of later ones and releases the held earlier ones, including adopted ones. Pins, notes and acceptances are also
    * kept in the storage, so that they survive a loss of the log.
    */
-  update: (id: string, changes: { pinned?: boolean, note?: string | null, accepted?: boolean }) => Promise<Backup>
+  update: (id: string, changes: BackupChanges) => Promise<Backup>
   /** Applies the retention policy to every schema. Resolves with the removed backups and the reasons. */
   prune: () => Promise<PrunedBackup[]>
   /**

@@ -4,10 +4,10 @@ import type { NewRun } from '../log/run-records.ts'
 import { isFull } from '../retention/guarded-snapshot.ts'
 import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
-import type { Backup } from '../../types/index.ts'
+import type { Backup, CompletedBackup } from '../../types/index.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
 import { errorText } from '../runs/public-error.ts'
-import { hasSnapshot } from '../log/completed-backup.ts'
+import { hasOutcome } from '../log/completed-backup.ts'
 import { countRows, findSuspectTables } from './holds.ts'
 import { isTransient } from '../runs/transient-failure.ts'
 
@@ -37,7 +37,7 @@ export interface SnapshotRecord {
    */
   fail: (failure: Error) => Promise<void>
   /** The completed backup. If it is not completed, throws the failure that fail() received. */
-  outcome: () => Backup
+  outcome: () => CompletedBackup
 }
 
 interface State {
@@ -46,7 +46,7 @@ interface State {
   begun: boolean
   /** The storage may contain the file. */
   published: boolean
-  completed: Backup | undefined
+  completed: CompletedBackup | undefined
   failure: Error | undefined
 }
 
@@ -103,8 +103,8 @@ async function publish (context: Context, state: State, written: WrittenSnapshot
   await storage.publish(spoolPath(context, id), filename)
   const { totalTables: tableCount, totalRows: rowCount } = manifest
   const logged = await log.complete(id, { sizeBytes, tableCount, rowCount, checksum, warnings, rowCounts, suspect })
-  if (logged === undefined) throw lostRow()
-  state.completed = { ...logged.backup, available: true, held: false }
+  if (logged === undefined || !hasOutcome(logged.backup)) throw lostRow()
+  state.completed = { ...logged.backup, status: 'completed', available: true, held: false }
 }
 
 const lostRow = (): Error =>
@@ -137,8 +137,8 @@ async function recordFailure ({ log, storage }: Context, state: State, failure: 
   }
   if (await log.fail(id, errorText(failure), releasesSlot) === undefined) {
     const logged = await log.get(id)
-    if (logged !== undefined && hasSnapshot(logged.backup)) {
-      state.completed = { ...logged.backup, available: true, held: false }
+    if (logged !== undefined && hasOutcome(logged.backup)) {
+      state.completed = { ...logged.backup, status: 'completed', available: true, held: false }
       return
     }
   }

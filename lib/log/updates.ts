@@ -1,8 +1,6 @@
+import type { BackupChanges } from '../../types/index.ts'
 import type { LogAccess } from './log-access.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
-
-/** Columns of a finished backup that a user may change. */
-export interface BackupChanges { pinned?: boolean, note?: string | null, accepted?: boolean }
 
 /** Changes by users to finished backups. */
 export function updates ({ table, transact, change }: LogAccess) {

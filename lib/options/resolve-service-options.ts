@@ -15,6 +15,13 @@ export interface ResolvedSchedule {
   readonly concurrency: number
 }
 
+export interface ResolvedGuard {
+  readonly shrink: number
+  readonly minRows: number
+  readonly window: number
+  readonly ignoreTables: string[]
+}
+
 export interface ResolvedLimits {
   readonly rowBytes: number
   readonly manifestBytes: number
@@ -27,7 +34,7 @@ export interface ResolvedOptions {
   readonly maxBackups: number
   readonly retention: KeepRules
   /** Undefined: no snapshot is compared or held. */
-  readonly guard: Required<GuardOptions> | undefined
+  readonly guard: ResolvedGuard | undefined
   readonly allowRestore: boolean
   readonly excludeTables: string[]
   readonly schedule: ResolvedSchedule
@@ -66,7 +73,7 @@ function resolveSchedule (schedule: ScheduleOptions, schema: string): ResolvedSc
   return { enabled, cron, retentionDays, mode, timezone, schemas: listSchemas, concurrency }
 }
 
-function resolveGuard (guard: GuardOptions | false = {}): Required<GuardOptions> | undefined {
+function resolveGuard (guard: GuardOptions | false = {}): ResolvedGuard | undefined {
   if (guard === false) return undefined
   const { shrink = 0.5, minRows = 100, window = 7, ignoreTables = [] } = guard
   return { shrink, minRows, window, ignoreTables: [...ignoreTables] }

@@ -1,7 +1,7 @@
 import type { GuardOptions, SuspectTable } from '../../types/index.ts'
 import { type CountedSnapshot, isUnaccepted, isFull, newestFirst } from './guarded-snapshot.ts'
 
-export type GuardLimits = Required<GuardOptions>
+export type GuardLimits = { [Name in keyof GuardOptions]-?: NonNullable<GuardOptions[Name]> }
 
 type RowCounts = Record<string, number | null>
 

@@ -1,4 +1,6 @@
-import type { Backup, BackupService, CreateOptions, RestoreOptions, RestoreResult } from '../../types/index.ts'
+import type {
+  Backup, BackupService, CompletedBackup, CreateOptions, RestoreOptions, RestoreResult
+} from '../../types/index.ts'
 
 /** A run that has begun: `backup` as the log has it now, `finished` settles with the run. */
 export interface Begun<T> { backup: Backup, finished: Promise<T> }
@@ -9,7 +11,7 @@ export interface BackupCalls extends Omit<BackupService, 'on' | 'once' | 'off'> 
    * Resolves as soon as the run has begun and its row is in the log. A rejection of `finished` never counts as
    * unhandled.
    */
-  beginCreate: (options?: CreateOptions) => Promise<Begun<Backup>>
+  beginCreate: (options?: CreateOptions) => Promise<Begun<CompletedBackup>>
   beginRestore: (id: string, options?: RestoreOptions) => Promise<Begun<RestoreResult>>
 }
 

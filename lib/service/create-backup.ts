@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { NewRun } from '../log/run-records.ts'
 import { snapshotFilename } from '../snapshot/file-format.ts'
-import type { Backup, CreateOptions } from '../../types/index.ts'
+import type { Backup, CompletedBackup, CreateOptions } from '../../types/index.ts'
 import { checkArguments } from '../arguments/check-arguments.ts'
 import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, logTable, spoolPath } from '../runs/context.ts'
@@ -32,7 +32,7 @@ interface Creation {
  */
 export async function beginCreate (
   context: Context, request: CreateOptions = {}, scheduled: ScheduledSlot | null = null
-): Promise<Begun<Backup>> {
+): Promise<Begun<CompletedBackup>> {
   checkArguments('create', request)
   const schema = requireAllowed(context, request.schema ?? context.options.schema)
   await context.log.prepare()
@@ -60,7 +60,7 @@ export async function beginCreate (
   })
 }
 
-async function performCreate (context: Context, creation: Creation): Promise<Backup> {
+async function performCreate (context: Context, creation: Creation): Promise<CompletedBackup> {
   const { events } = context
   const { id, schema, trigger } = creation.newRun
   try {
@@ -75,7 +75,7 @@ async function performCreate (context: Context, creation: Creation): Promise<Bac
   }
 }
 
-function reportSuspect ({ events, logger }: Context, backup: Backup): void {
+function reportSuspect ({ events, logger }: Context, backup: CompletedBackup): void {
   const { id, schema, suspect } = backup
   logger.warn(
     { id, schema, suspect },
@@ -84,7 +84,7 @@ function reportSuspect ({ events, logger }: Context, backup: Backup): void {
   events.emit('backup:suspect', backup)
 }
 
-async function writeBackup (context: Context, creation: Creation): Promise<Backup> {
+async function writeBackup (context: Context, creation: Creation): Promise<CompletedBackup> {
   const { request, run, newRun, snapshotRecord, onBegun } = creation
   const { options, runner, events, presence } = context
   const { id, schema, trigger, note, startedAt, partial } = newRun

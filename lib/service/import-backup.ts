@@ -8,7 +8,7 @@ import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction } from '../postgres/driver/transaction.ts'
 import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import type { Backup, ImportOptions } from '../../types/index.ts'
+import type { CompletedBackup, ImportOptions } from '../../types/index.ts'
 import { checkArguments, isNote } from '../arguments/check-arguments.ts'
 import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
@@ -25,7 +25,9 @@ import { requireOwnStorage } from '../consistency/storage-ownership.ts'
  * Imports a snapshot that was made elsewhere. The snapshot is checked while it arrives. Only a complete one gets a row
  * and a file in the storage, and the file is kept byte for byte.
  */
-export async function importBackup (context: Context, upload: Readable, request: ImportOptions = {}): Promise<Backup> {
+export async function importBackup (
+  context: Context, upload: Readable, request: ImportOptions = {}
+): Promise<CompletedBackup> {
   if (typeof upload !== 'object' || upload === null || !(Symbol.asyncIterator in upload)) {
     throw new ArgumentInvalid('import() accepts a stream of bytes')
   }
@@ -87,7 +89,9 @@ function importRun (
 }
 
 /** The row is inserted last, so that an invalid file leaves no row. */
-async function publish (context: Context, newRun: NewRun, read: ReadSnapshot, { signal }: Run): Promise<Backup> {
+async function publish (
+  context: Context, newRun: NewRun, read: ReadSnapshot, { signal }: Run
+): Promise<CompletedBackup> {
   const { events } = context
   const { id, schema } = newRun
   const snapshotRecord = createSnapshotRecord(context, newRun)

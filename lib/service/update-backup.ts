@@ -1,7 +1,6 @@
 import { Busy, NotCompleted, NotFound } from '../errors.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
-import type { BackupChanges } from '../log/updates.ts'
-import type { Backup } from '../../types/index.ts'
+import type { Backup, BackupChanges } from '../../types/index.ts'
 import { checkArguments, checkId } from '../arguments/check-arguments.ts'
 import { hasSnapshot } from '../log/completed-backup.ts'
 import type { Context } from '../runs/context.ts'
@@ -45,7 +44,7 @@ async function tryUpdate (context: Context, id: string, changes: BackupChanges):
 }
 
 async function needsSidecar ({ storage }: Context, { backup }: LoggedBackup, changes: BackupChanges): Promise<boolean> {
-  const { pinned, note, accepted } = { ...backup, ...changes }
+  const { pinned = backup.pinned, note = backup.note, accepted = backup.accepted } = changes
   const isChange = pinned !== backup.pinned || note !== backup.note || accepted !== backup.accepted
   return isChange && hasSnapshot(backup) && await storage.stat(backup.filename) !== null
 }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { NotFound } from '../../lib/errors.ts'
 import type { BackupEngine } from '../../lib/service/backup-engine.ts'
-import type { Backup, RestorePlan, RestoreResult } from '../../types/index.ts'
+import type { Backup, CompletedBackup, RestorePlan, RestoreResult } from '../../types/index.ts'
 
 type Call = Exclude<keyof BackupEngine, 'on' | 'once' | 'off' | 'start' | 'forCaller'>
 
@@ -12,7 +12,7 @@ export interface EngineDouble extends BackupEngine {
   /** All calls in order, with their arguments. */
   calls: Array<[string, ...unknown[]]>
   /** Adds a completed backup whose file has this content. */
-  put: (content?: string, changes?: Partial<Backup>) => Backup
+  put: (content?: string, changes?: Partial<Backup>) => CompletedBackup
   /** Makes calls of this name reject. */
   fail: (call: Call, error: unknown) => void
   /** Later runs do not end before the returned function is called. */
@@ -23,14 +23,15 @@ export interface EngineDouble extends BackupEngine {
   openStream: (bytes: Buffer) => Readable
 }
 
-export function createBackup (changes: Partial<Backup> = {}): Backup {
-  return {
+/** A completed backup, unless the changes of the test say something else. */
+export function createBackup (changes: Partial<Backup> = {}): CompletedBackup {
+  return Object.assign({
     id: randomUUID(),
     schema: 'public',
     filename: 'public_2026-11-22T17-45-00-123Z.json',
-    status: 'completed',
-    trigger: 'manual',
-    compression: 'none',
+    status: 'completed' as const,
+    trigger: 'manual' as const,
+    compression: 'none' as const,
     sizeBytes: 0,
     tableCount: 1,
     rowCount: 2,
@@ -50,9 +51,8 @@ export function createBackup (changes: Partial<Backup> = {}): Backup {
     durationMs: 1000,
     restoredAt: null,
     restoredBy: null,
-    restore: null,
-    ...changes
-  }
+    restore: null
+  }, changes as Partial<CompletedBackup>)
 }
 
 const running = {
@@ -185,7 +185,9 @@ export function createEngineDouble (): EngineDouble {
     },
     async update (id, changes) {
       called('update', id, changes)
-      const backup = { ...find(id), ...changes }
+      const found = find(id)
+      const { pinned = found.pinned, note = found.note, accepted = found.accepted } = changes
+      const backup = { ...found, pinned, note, accepted }
       backups.set(id, backup)
       return backup
     },
