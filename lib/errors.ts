@@ -26,7 +26,8 @@ export const Disabled = define('DISABLED', 503)('Backups are disabled; register 
 export const ArgumentInvalid = define('ARGUMENT_INVALID', 400)<[string]>('%s')
 export const NotAuthorized = define('NOT_AUTHORIZED', 401)<[string]>('%s')
 export const CrossSite = define('CROSS_SITE', 403)(
-  'The request comes from another site and was refused; call from the same origin, or from outside a browser'
+  'The request comes from a page of another site and was refused; add its origin to the option allowedOrigins, or ' +
+  'send Authorization: Bearer without a cookie'
 )
 export const RestoreNotAllowed = define('RESTORE_NOT_ALLOWED', 403)(
   'Restores are disabled; register fastify-backup with allowRestore: true'

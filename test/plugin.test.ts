@@ -1,4 +1,7 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import autoload from '@fastify/autoload'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import postgres from 'postgres'
 import t from 'tap'
@@ -15,18 +18,23 @@ const connection = 'postgres://localhost:1/nowhere'
 const pass = async (): Promise<void> => {}
 const options = { enabled: true, connection, auth: [pass] }
 
-/** An app and the messages that it logs. */
-function build (t: { after: (clean: () => Promise<unknown>) => void }): { app: FastifyInstance, log: string[] } {
+interface Built { app: FastifyInstance, log: string[], lines: Array<Record<string, unknown>> }
+
+/** An app, and the messages and the lines that it logs. */
+function build (t: { after: (clean: () => Promise<unknown>) => void }): Built {
   const log: string[] = []
+  const lines: Built['lines'] = []
   const stream = new Writable({
     write (chunk, encoding, done) {
-      log.push(JSON.parse(String(chunk)).msg)
+      const line = JSON.parse(String(chunk))
+      lines.push(line)
+      log.push(line.msg)
       done()
     }
   })
   const app = Fastify({ logger: { level: 'info', stream } })
   t.after(() => app.close())
-  return { app, log }
+  return { app, log, lines }
 }
 
 t.test('the plugin is the default export and a named one; the schemas are exported, too', async (t) => {
@@ -134,4 +142,66 @@ t.test('the registration fails if options are invalid', async (t) => {
     app.register(backup, given)
     await t.rejects(async () => { await app.ready() }, { code })
   }
+})
+
+t.test('logLevel and logSerializers apply to the routes of the plugin, as in every plugin', async (t) => {
+  const { app, lines } = build(t)
+  await app.register(backup, {
+    ...options,
+    storagePath: await useDirectory(t),
+    logLevel: 'debug',
+    logSerializers: { req: ({ url }: FastifyRequest) => `hidden ${url.length}` }
+  })
+  app.get('/', async () => 'ok')
+  await app.ready()
+  lines.length = 0
+  await app.inject('/admin/backup/x')
+  await app.inject('/')
+  const requests = lines.filter(({ msg }) => msg === 'incoming request')
+  t.strictSame(requests.map(({ req }) => typeof req), ['string', 'object'])
+  t.equal(lines[0]?.req, 'hidden 15')
+
+  const silent = build(t)
+  await silent.app.register(backup, { ...options, storagePath: await useDirectory(t), logLevel: 'silent' })
+  silent.app.get('/', async () => 'ok')
+  await silent.app.ready()
+  silent.log.length = 0
+  t.equal((await silent.app.inject('/admin/backup/x')).statusCode, 400)
+  t.strictSame(silent.log, [])
+  await silent.app.inject('/')
+  t.strictSame(silent.log, ['incoming request', 'request completed'])
+})
+
+t.test('routes: false adds the service without routes and without auth', async (t) => {
+  const { app } = build(t)
+  await app.register(backup, {
+    enabled: true, routes: false, connection, allowRestore: true, storagePath: await useDirectory(t)
+  })
+  await app.ready()
+  t.equal((await app.inject('/admin/backup')).json().message, 'Route GET:/admin/backup not found')
+  t.match(await app.backup.status(), { healthy: false, allowRestore: true })
+})
+
+t.test('@fastify/autoload registers the plugin from a file, with the options that the file exports', async (t) => {
+  const dir = await useDirectory(t)
+  const entry = new URL('../lib/index.js', import.meta.url)
+  const settings = JSON.stringify({ ...options, auth: false, storagePath: dir, routeOptions: { config: {} } })
+  await writeFile(join(dir, 'package.json'), '{"type":"module"}')
+  await mkdir(join(dir, 'plugins', 'backup'), { recursive: true })
+  const text = `export { default } from '${String(entry)}'\nexport const autoConfig = ${settings}\n`
+
+  await writeFile(join(dir, 'plugins', 'backup.js'), text)
+  for (const settings of [{}, { dirNameRoutePrefix: false }]) {
+    const { app } = build(t)
+    await app.register(autoload, { dir: join(dir, 'plugins'), ...settings })
+    await app.ready()
+    t.equal((await app.inject('/admin/backup/x')).statusCode, 400)
+  }
+
+  await rm(join(dir, 'plugins', 'backup.js'))
+  await writeFile(join(dir, 'plugins', 'backup', 'index.js'), `${text}export const prefixOverride = ''\n`)
+  const { app } = build(t)
+  await app.register(autoload, { dir: join(dir, 'plugins') })
+  await app.ready()
+  t.equal((await app.inject('/admin/backup/x')).statusCode, 400)
 })

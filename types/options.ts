@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyRequest, LogLevel, RegisterOptions, RouteShorthandOptions } from 'fastify'
 import type { FastifyAuthFunction } from '@fastify/auth'
 import type { Options as PostgresOptions, PostgresType, Sql } from 'postgres'
 import type { SnapshotStorage } from './storage.ts'
@@ -63,6 +63,16 @@ export interface LimitOptions {
   manifestBytes?: number | undefined
 }
 
+/**
+ * Options that the app adds to every route: `config`, hooks, `bodyLimit`, `constraints`, and what other plugins read
+ * from a route. The routes keep their schemas, handlers, compilers and error handlers.
+ */
+export type RouteOptions = Omit<RouteShorthandOptions, FixedRouteOption>
+
+/** What the routes define themselves. */
+export type FixedRouteOption = 'schema' | 'attachValidation' | 'validatorCompiler' | 'serializerCompiler' |
+  'schemaErrorFormatter' | 'errorHandler' | 'handlerTimeout' | 'exposeHeadRoute' | 'prefixTrailingSlash'
+
 export interface BackupOptions {
   /** Mount the service and its routes. @defaultValue false */
   enabled?: boolean | undefined
@@ -111,6 +121,22 @@ export interface BackupOptions {
    * Further functions, required in addition to `auth` to restore, import, delete, unpin, and to change `accepted`.
    */
   restoreAuth?: AuthFunctions | undefined
+  /** Whether to add the routes. `false`: the service has no routes, and `auth` is not needed. @defaultValue true */
+  routes?: boolean | undefined
+  /**
+   * Options for every route, such as `config` for other plugins, and hooks. All hooks run after `auth` and, on the
+   * routes that require it, after `restoreAuth`. @defaultValue none
+   */
+  routeOptions?: RouteOptions | undefined
+  /**
+   * Origins, such as `https://admin.example.com`, whose pages may send requests that are not only reading. Requests
+   * with `Authorization: Bearer` and without a cookie need no permission. @defaultValue the origin of the request
+   */
+  allowedOrigins?: string[] | undefined
+  /** The log level of the routes, as for every Fastify plugin. @defaultValue the level of the app */
+  logLevel?: LogLevel
+  /** Serializers for the log lines of the routes, as for every Fastify plugin. @defaultValue those of the app */
+  logSerializers?: NonNullable<RegisterOptions['logSerializers']>
   /** Returns the name of the caller. @defaultValue id, sub or email of request.user */
   actor?: ((request: FastifyRequest) => string) | undefined
   /**

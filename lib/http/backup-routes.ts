@@ -9,6 +9,7 @@ import { refuseCrossSite } from './cross-site.ts'
 import { sendError } from './error-response.ts'
 import { closeRefusedUpload } from './close-refused-upload.ts'
 import { acceptJson } from './accept-json.ts'
+import { routeExtension } from './extend-route.ts'
 import type { RouteContext } from './route-context.ts'
 import { createRoute } from './routes/create.ts'
 import { downloadRoute } from './routes/download.ts'
@@ -60,12 +61,12 @@ function isolateScope (scope: FastifyInstance): void {
 /**
  * Authenticates first, also for paths that do not exist: a 404 without authentication would disclose which paths exist.
  */
-async function protectScope (scope: FastifyInstance, { auth }: ResolvedPluginOptions): Promise<void> {
+async function protectScope (scope: FastifyInstance, { auth, allowedOrigins }: ResolvedPluginOptions): Promise<void> {
   // In this scope, so that it does not matter whether the app registers it too
   await scope.register(fastifyAuth)
   scope.addHook('onRequest', async (request, reply) => { reply.header('cache-control', 'no-store') })
   if (auth !== false) scope.addHook('onRequest', requireAll(scope, auth))
-  scope.addHook('onRequest', async (request) => refuseCrossSite(request))
+  scope.addHook('onRequest', async (request) => refuseCrossSite(request, allowedOrigins))
   scope.addHook('onSend', closeRefusedUpload)
   scope.setNotFoundHandler(async () => { throw new RouteNotFound() })
 }
@@ -87,6 +88,7 @@ export async function backupRoutes (
   const context: RouteContext = {
     engineFor: (request) => engine.forCaller((schema) => options.isSchemaAllowed(schema, request)),
     options,
+    extend: routeExtension(options.routeOptions),
     stallTimeoutMs,
     requireRestoreAuth: options.restoreAuth.length > 0
       ? requireAll(scope, options.restoreAuth)

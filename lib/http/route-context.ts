@@ -2,6 +2,7 @@ import type {
   FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression,
   RawServerDefault, onRequestHookHandler
 } from 'fastify'
+import type { ExtendRoute } from './extend-route.ts'
 import type { TypeBoxTypeProvider } from './validation.ts'
 import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
 import type { BackupCalls } from '../service/backup-engine.ts'
@@ -16,6 +17,8 @@ export interface RouteContext {
   /** The calls of the service, restricted to the schemas that the caller of this request may name. */
   engineFor: (request: FastifyRequest) => BackupCalls
   options: ResolvedPluginOptions
+  /** For the options of every route. */
+  extend: ExtendRoute
   /** Requires the functions of `restoreAuth` to pass; accepts every request without them. */
   requireRestoreAuth: onRequestHookHandler
   /**

@@ -1,6 +1,8 @@
 import { Type, type TSchema } from 'typebox'
 import Value from 'typebox/value'
-import type { BackupOptions, GuardOptions, KeepRules, LimitOptions, ScheduleOptions } from '../../types/index.ts'
+import type {
+  BackupOptions, FixedRouteOption, GuardOptions, KeepRules, LimitOptions, ScheduleOptions
+} from '../../types/index.ts'
 import { OptionInvalid } from '../errors.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
 
@@ -49,6 +51,18 @@ function isStorage (value: unknown): boolean {
     ['publish', 'open', 'stat', 'remove', 'list'].every((name) => isFunction(Reflect.get(value, name)))
 }
 
+/** Excludes `null`, which browsers send for sandboxed pages and files of anyone, and everything that is no origin. */
+const isOrigin = (value: unknown): boolean =>
+  typeof value === 'string' && /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value
+
+const fixedRouteOptions: Array<FixedRouteOption | 'method' | 'url' | 'path' | 'handler' | 'compress' | 'prefix'> = [
+  'schema', 'attachValidation', 'validatorCompiler', 'serializerCompiler', 'schemaErrorFormatter', 'errorHandler',
+  'handlerTimeout', 'exposeHeadRoute', 'prefixTrailingSlash', 'method', 'url', 'path', 'handler', 'compress', 'prefix'
+]
+
+const isRouteOptions = (value: unknown): boolean => isPlainObject(value) &&
+  fixedRouteOptions.every((name) => !(name in value)) && (value.config === undefined || isPlainObject(value.config))
+
 function isTimeZone (value: unknown): boolean {
   try {
     return typeof value === 'string' && new Intl.DateTimeFormat('en', { timeZone: value }) !== null
@@ -78,6 +92,7 @@ const AuthListOrFalse = checkedBy((value) => value === false || isAuthList(value
 const SchemaBounds = checkedBy((value) => isSyncFunction(value) || Value.Check(SchemaNames, value))
 const NonEmptySchemaNames = Type.Array(checkedBy(isSchemaName), { minItems: 1 })
 const ScheduledSchemas = checkedBy((value) => isFunction(value) || Value.Check(NonEmptySchemaNames, value))
+const Origins = Type.Array(checkedBy(isOrigin))
 const Count = Type.Integer({ minimum: 1, maximum: 100_000 })
 
 const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
@@ -101,6 +116,17 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   logSchema: expect(aSchema, checkedBy(isSchemaName)),
   auth: expect(`${authFunctions}; or false`, AuthListOrFalse),
   restoreAuth: expect(authFunctions, AuthList),
+  routes: expect('true or false', Type.Boolean()),
+  routeOptions: expect(
+    `an object of Fastify's route options, without ${fixedRouteOptions.join(', ')}`, checkedBy(isRouteOptions)
+  ),
+  allowedOrigins: expect(
+    "a list of origins as browsers send them, such as 'https://admin.example.com': without a path and a default " +
+      "port, and not 'null'",
+    Origins
+  ),
+  logLevel: expect("the name of a log level, such as 'warn'", Text),
+  logSerializers: expect('an object of functions', checkedBy(isPlainObject)),
   actor: expect('a function (request) => string', checkedBy(isFunction)),
   worker: expect('true or false', Type.Boolean()),
   limits: expect('an object', checkedBy(isPlainObject)),
@@ -151,8 +177,6 @@ function checkAll (options: object, checks: Record<string, OptionCheck>, path: s
  * value, which may be a password.
  */
 export function assertOptions (options: object): asserts options is BackupOptions {
-  // An option of fastify.register(), which has no effect on a plugin that is not encapsulated (fastify-plugin)
-  if ('prefix' in options) throw new OptionInvalid("there is no option 'prefix'; use basePath")
   checkAll(options, optionChecks, '')
   const { schedule, guard, retention, limits } = options as BackupOptions
   if (schedule !== undefined) checkAll(schedule, scheduleChecks, 'schedule.')

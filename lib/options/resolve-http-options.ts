@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify'
-import type { AuthFunctions, BackupOptions } from '../../types/index.ts'
+import type { FastifyRequest, RegisterOptions } from 'fastify'
+import type { AuthFunctions, BackupOptions, RouteOptions } from '../../types/index.ts'
 import { AuthRequired } from '../errors.ts'
 import { resolveActor } from './actor.ts'
 
@@ -10,6 +10,12 @@ export interface ResolvedHttpOptions {
   readonly auth: AuthFunctions | false
   /** Empty when a restore needs no further authentication. */
   readonly restoreAuth: AuthFunctions
+  /** What the app adds to every route. */
+  readonly routeOptions: RouteOptions
+  /** Other origins whose pages may write. */
+  readonly allowedOrigins: ReadonlySet<string>
+  /** The options of Fastify for the scope of the routes. */
+  readonly scopeOptions: RegisterOptions
   /** The name of the caller, or null. Throws if the application's function returns no name. */
   readonly actor: (request: FastifyRequest) => string | null
 }
@@ -35,8 +41,15 @@ function resolveAuth (
 
 /** @throws FST_BACKUP_AUTH_REQUIRED */
 export function resolveHttpOptions (options: BackupOptions): ResolvedHttpOptions {
+  const { logLevel, logSerializers } = options
+  const basePath = (options.basePath ?? '/admin/backup').replace(/\/$/, '')
   return {
-    basePath: (options.basePath ?? '/admin/backup').replace(/\/$/, ''),
+    basePath,
+    routeOptions: { ...options.routeOptions },
+    allowedOrigins: new Set(options.allowedOrigins),
+    scopeOptions: {
+      prefix: basePath, ...logLevel !== undefined && { logLevel }, ...logSerializers !== undefined && { logSerializers }
+    },
     ...resolveAuth(options),
     actor: resolveActor(options.actor)
   }

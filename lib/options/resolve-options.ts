@@ -4,20 +4,43 @@ import { type ResolvedHttpOptions, resolveHttpOptions } from './resolve-http-opt
 import { type ResolvedOptions, resolveServiceOptions } from './resolve-service-options.ts'
 
 /** All options of the plugin. */
-export interface ResolvedPluginOptions extends ResolvedOptions, ResolvedHttpOptions { readonly enabled: true }
+export interface ResolvedPluginOptions extends ResolvedOptions, ResolvedHttpOptions {
+  readonly enabled: true
+  readonly routes: true
+}
+
+/** The options of a plugin without routes. */
+export interface ResolvedWithoutRoutes extends ResolvedOptions {
+  readonly enabled: true
+  readonly routes: false
+}
 
 /**
- * Validates the options of the plugin and applies the defaults. Does not modify its argument. A disabled plugin needs
- * no `auth`, so its functions are not checked: the plugins that provide them may be disabled as well.
+ * Validates the options of the plugin and applies the defaults. Does not modify its argument. A disabled plugin, and
+ * one without routes, need no `auth`, so its functions are not checked: the plugins that provide them may be disabled
+ * as well.
  * @throws FST_BACKUP_OPTION_INVALID, FST_BACKUP_AUTH_REQUIRED
  */
-export function resolveOptions (options: unknown): ResolvedPluginOptions | { enabled: false } {
-  if (!isPlainObject(options)) throw new OptionInvalid('the options must be an object')
-  if (options.enabled !== true) {
-    const { auth, restoreAuth, ...others } = options
+export function resolveOptions (given: unknown): ResolvedPluginOptions | ResolvedWithoutRoutes | { enabled: false } {
+  if (!isPlainObject(given)) throw new OptionInvalid('the options must be an object')
+  const { auth, restoreAuth, ...others } = withoutPrefix(given)
+  if (others.enabled !== true || others.routes === false) {
     assertOptions(others)
-    return { enabled: false }
+    return others.enabled === true
+      ? { enabled: true, routes: false, ...resolveServiceOptions(others) }
+      : { enabled: false }
   }
+  const options = { ...others, auth, restoreAuth }
   assertOptions(options)
-  return { enabled: true, ...resolveServiceOptions(options), ...resolveHttpOptions(options) }
+  return { enabled: true, routes: true, ...resolveServiceOptions(options), ...resolveHttpOptions(options) }
+}
+
+/**
+ * `prefix` is an option of fastify.register(), which has no effect on a plugin that is not encapsulated
+ * (fastify-plugin). @fastify/autoload adds one that changes nothing.
+ */
+function withoutPrefix ({ prefix, ...options }: Record<string, unknown>): Record<string, unknown> {
+  if (prefix === undefined || prefix === '' || prefix === '/') return options
+  throw new OptionInvalid("there is no option 'prefix'; use basePath, and with @fastify/autoload also " +
+    "export prefixOverride = ''")
 }

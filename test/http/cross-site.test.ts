@@ -1,3 +1,4 @@
+import fastifyCors from '@fastify/cors'
 import t from 'tap'
 import { buildApp } from './build-app.ts'
 
@@ -5,9 +6,9 @@ const base = '/admin/backup'
 
 /** The response to a POST with these headers. */
 async function post (
-  t: Parameters<typeof buildApp>[0], headers: Record<string, string>
+  t: Parameters<typeof buildApp>[0], headers: Record<string, string>, allowedOrigins: string[] = []
 ): Promise<{ statusCode: number, code: unknown, reached: boolean }> {
-  const { app, engine } = await buildApp(t)
+  const { app, engine } = await buildApp(t, { options: { allowedOrigins } })
   const response = await app.inject({ method: 'POST', url: base, headers: { host: 'shop.example', ...headers } })
   return { statusCode: response.statusCode, code: response.json().code, reached: engine.calls.length > 0 }
 }
@@ -73,4 +74,68 @@ t.test('authentication comes before this check', async (t) => {
   const { app } = await buildApp(t, { options: { auth: [async () => { throw new Error('no') }] } })
   const response = await app.inject({ method: 'POST', url: base, headers: { 'sec-fetch-site': 'cross-site' } })
   t.equal(response.statusCode, 401)
+})
+
+const bearer = { authorization: 'Bearer token' }
+const fromElsewhere = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
+
+t.test('a request with a bearer token is accepted from any origin, since no page can send it unasked', async (t) => {
+  t.match(await post(t, { ...fromElsewhere, ...bearer }), { statusCode: 201 })
+  t.match(await post(t, { ...fromElsewhere, authorization: 'bearer token' }), { statusCode: 201 })
+  t.match(await post(t, { origin: 'null', ...bearer }), { statusCode: 201 })
+})
+
+t.test('a request with credentials that a browser adds by itself is refused', async (t) => {
+  for (const headers of [
+    { cookie: 'session=1' }, { authorization: 'Basic YTpi' }, { ...bearer, cookie: 'session=1' },
+    { ...bearer, cookie: '' }, { authorization: 'Bearer' }, { authorization: 'Bearer ' }, { authorization: '' },
+    { authorization: 'Basic Bearer x' }, { authorization: 'Negotiate x' }
+  ]) t.match(await post(t, { ...fromElsewhere, ...headers }), refused, JSON.stringify(headers))
+})
+
+t.test('a page of an allowed origin may write, also with a cookie', async (t) => {
+  const allowed = ['https://admin.example', 'http://localhost:5173']
+  const cookie = 'session=1'
+  for (const origin of allowed) {
+    for (const site of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, {}]) {
+      t.match(await post(t, { ...site, origin, cookie }, allowed), { statusCode: 201 })
+    }
+  }
+  for (const origin of [
+    'http://admin.example', 'https://admin.example:8443', 'https://evil.admin.example', 'http://localhost', 'null'
+  ]) t.match(await post(t, { 'sec-fetch-site': 'cross-site', origin, cookie }, allowed), refused, origin)
+  t.match(await post(t, { 'sec-fetch-site': 'cross-site', cookie }, allowed), refused, 'without Origin')
+})
+
+t.test('with @fastify/cors, a page of another origin sends a preflight and then writes', async (t) => {
+  const origin = 'https://admin.example'
+  const { app, engine } = await buildApp(t, {
+    options: { auth: [async ({ headers }) => { if (!headers.authorization) throw new Error('Log in first') }] },
+    before: async (app) => {
+      await app.register(fastifyCors, {
+        origin: [origin], methods: ['GET', 'POST', 'PATCH', 'DELETE'], exposedHeaders: ['location']
+      })
+    }
+  })
+  const { id } = engine.put()
+  for (const [method, url] of [['POST', base], ['PATCH', `${base}/${id}`], ['DELETE', `${base}/${id}`]] as const) {
+    const asked = { 'access-control-request-method': method, 'access-control-request-headers': 'authorization' }
+    const preflight = await app.inject({ method: 'OPTIONS', url, headers: { origin, ...asked } })
+    t.equal(preflight.statusCode, 204)
+    t.match(preflight.headers, {
+      'access-control-allow-origin': origin,
+      'access-control-allow-headers': 'authorization',
+      'access-control-allow-methods': 'GET, POST, PATCH, DELETE'
+    })
+    const headers = { origin, 'sec-fetch-site': 'cross-site', ...bearer }
+    const response = await app.inject({ method, url, headers })
+    t.equal(response.statusCode < 300, true, method)
+    t.match(response.headers, { 'access-control-allow-origin': origin, 'access-control-expose-headers': 'location' })
+    const anonymous = await app.inject({ method, url, headers: { origin } })
+    t.equal(anonymous.statusCode, 401)
+    t.equal(anonymous.headers['access-control-allow-origin'], origin, 'the page can read the error')
+  }
+  const asked = { origin: 'https://evil.example', 'access-control-request-method': 'POST' }
+  const preflight = await app.inject({ method: 'OPTIONS', url: base, headers: asked })
+  t.not(preflight.headers['access-control-allow-origin'], 'https://evil.example')
 })

@@ -12,7 +12,7 @@ const storage = { publish: pass, open: pass, stat: pass, remove: pass, list: pas
 
 function resolveEnabled (options: object): ResolvedPluginOptions {
   const resolution = resolveOptions({ ...enabled, ...options })
-  if (!resolution.enabled) throw new OptionInvalid('the plugin is not enabled')
+  if (!resolution.enabled || !resolution.routes) throw new OptionInvalid('the plugin has no routes')
   return resolution
 }
 
@@ -20,7 +20,11 @@ t.test('every option has its default', async (t) => {
   const { isSchemaAllowed, actor, schedule: { schemas, ...schedule }, ...options } = resolveEnabled({})
   t.strictSame({ ...options, schedule }, {
     enabled: true,
+    routes: true,
     basePath: '/admin/backup',
+    routeOptions: {},
+    allowedOrigins: new Set(),
+    scopeOptions: { prefix: '/admin/backup' },
     storagePath: resolve('./backups'),
     maxBackups: 50,
     retention: {},
@@ -53,6 +57,8 @@ t.test('every option has its default', async (t) => {
 
 t.test('options override the defaults', async (t) => {
   const sql = postgres({ max: 2 })
+  const routeOptions = { config: { rateLimit: { max: 3 } }, onRequest: pass }
+  const logSerializers = { user: String }
   const { isSchemaAllowed, actor, schedule: { schemas, ...schedule }, ...options } = resolveEnabled({
     basePath: '/v1/backups/',
     storagePath: '/var/backups/shop',
@@ -79,11 +85,19 @@ t.test('options override the defaults', async (t) => {
     actor: () => 'ada',
     worker: false,
     limits: { rowBytes: 7, manifestBytes: 8 },
+    routeOptions,
+    allowedOrigins: ['https://admin.example', 'http://localhost:5173'],
+    logLevel: 'warn',
+    logSerializers,
     storage
   })
   t.strictSame({ ...options, sql: undefined, schedule }, {
     enabled: true,
+    routes: true,
     basePath: '/v1/backups',
+    routeOptions,
+    allowedOrigins: new Set(['https://admin.example', 'http://localhost:5173']),
+    scopeOptions: { prefix: '/v1/backups', logLevel: 'warn', logSerializers },
     storagePath: resolve('/var/backups/shop'),
     maxBackups: 7,
     retention: { daily: 7, yearly: 1 },
@@ -235,6 +249,27 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['guard.ignoreTables', 'jobs', /a list of tables/],
   ['retention', false, /an object/],
   ['retention.daily', 0, /a whole number from 1 to 100000/],
+  ['routes', 'no', /true or false/],
+  ['routeOptions', [], /an object of Fastify's route options/],
+  ['routeOptions', { schema: {} }, /without schema, attachValidation, validatorCompiler/],
+  ['routeOptions', { handler: pass }, /without .*handler/],
+  ['routeOptions', { compress: true }, /without .*compress/],
+  ['routeOptions', { validatorCompiler: undefined }, /without .*validatorCompiler/],
+  ['routeOptions', { config: 'x' }, /an object of Fastify's route options/],
+  ['allowedOrigins', 'https://admin.example', /a list of origins as browsers send them/],
+  ['allowedOrigins', ['*'], /a list of origins/],
+  ['allowedOrigins', ['null'], /not 'null'/],
+  ['allowedOrigins', ['admin.example'], /a list of origins/],
+  ['allowedOrigins', ['https://'], /a list of origins/],
+  ['allowedOrigins', ['https://admin.example/'], /without a path/],
+  ['allowedOrigins', ['https://admin.example/backup'], /without a path/],
+  ['allowedOrigins', ['https://admin.example:443'], /a default port/],
+  ['allowedOrigins', ['https://Admin.example'], /as browsers send them/],
+  ['allowedOrigins', ['https://user@admin.example'], /as browsers send them/],
+  ['allowedOrigins', ['file://admin'], /a list of origins/],
+  ['allowedOrigins', [/admin/], /a list of origins/],
+  ['logLevel', 5, /the name of a log level/],
+  ['logSerializers', 'pino', /an object of functions/],
   ['schedule.enabled', 1, /true or false/],
   ['schedule.cron', '', /a cron expression/],
   ['schedule.retentionDays', 0, /a whole number from 1 to 36500/],
@@ -277,6 +312,25 @@ t.test('options of later releases are unknown', async (t) => {
 
 t.test('the error for prefix names basePath', async (t) => {
   t.throws(() => resolveEnabled({ prefix: '/x' }), { code: 'FST_BACKUP_OPTION_INVALID', message: /use basePath/ })
+  t.throws(() => resolveOptions({ prefix: '/x' }), { message: /use basePath/ }, 'also of a disabled plugin')
+  t.throws(() => resolveEnabled({ prefix: 5 }), { message: /use basePath/ })
+})
+
+t.test('a prefix that changes nothing is accepted', async (t) => {
+  for (const prefix of ['', '/', undefined]) {
+    t.equal(resolveEnabled({ prefix }).basePath, '/admin/backup')
+    t.equal(resolveOptions({ prefix }).enabled, false)
+  }
+})
+
+t.test('a plugin without routes needs no auth, and its other options are checked', async (t) => {
+  for (const auth of [undefined, false, [], [pass], [undefined]]) {
+    const resolution = resolveOptions({ enabled: true, routes: false, auth, allowRestore: true, maxBackups: 7 })
+    t.match(resolution, { enabled: true, routes: false, allowRestore: true, maxBackups: 7 })
+    t.notOk('basePath' in resolution)
+  }
+  t.throws(() => resolveOptions({ enabled: true, routes: false, basePath: '/' }), { message: /option 'basePath'/ })
+  t.throws(() => resolveOptions({ enabled: true, routes: 0 }), { message: /option 'routes' must be true or false/ })
 })
 
 t.test('options must be an object', async (t) => {

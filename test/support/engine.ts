@@ -55,7 +55,7 @@ export async function createShop ({ sql }: TestDatabase, schema: string): Promis
 /** Validated options of a plugin that is enabled; `auth` defaults to false. */
 export function resolved (options: BackupOptions = {}): ResolvedPluginOptions {
   const resolution = resolveOptions({ enabled: true, auth: false, ...options })
-  if (!resolution.enabled) throw new AuthRequired('the test switched the plugin off')
+  if (!resolution.enabled || !resolution.routes) throw new AuthRequired('the test switched the plugin off')
   return resolution
 }
 

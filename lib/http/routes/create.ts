@@ -26,9 +26,9 @@ const schema = {
   }
 }
 
-export function createRoute (scope: Scope, { engineFor, options }: RouteContext): void {
+export function createRoute (scope: Scope, { engineFor, options, extend }: RouteContext): void {
   for (const { hide, ...address } of collectionAddresses(scope)) {
-    scope.post('/', { ...longRoute, ...address, schema: { ...schema, hide } }, async (request, reply) => {
+    scope.post('/', extend({ ...longRoute, ...address, schema: { ...schema, hide } }), async (request, reply) => {
       const run = await engineFor(request).beginCreate({ ...request.body, ...callerOf(request, options) })
       const location = locationOf(scope, run.backup.id)
       if (prefersAsync(request)) {

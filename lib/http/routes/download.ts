@@ -66,17 +66,17 @@ function sendErrorWithoutFileHeaders (error: unknown, request: FastifyRequest, r
   sendError(error, request, reply)
 }
 
-export function downloadRoute (scope: Scope, { engineFor, stallTimeoutMs }: RouteContext): void {
+export function downloadRoute (scope: Scope, { engineFor, extend, stallTimeoutMs }: RouteContext): void {
   const route = { ...longRoute, errorHandler: sendErrorWithoutFileHeaders }
 
   // Before the GET: otherwise Fastify derives a HEAD route from it, which reads the complete file and discards it
-  scope.head('/:id/download', { ...route, schema: { ...schema, hide: true } }, async (request, reply) => {
+  scope.head('/:id/download', extend({ ...route, schema: { ...schema, hide: true } }), async (request, reply) => {
     const snapshot = await findSnapshot(engineFor(request), request.params.id)
     if (setFileHeaders(request, reply, snapshot)) return reply.code(304).send()
     return reply.header('content-length', snapshot.sizeBytes).send()
   })
 
-  scope.get('/:id/download', { ...route, schema }, async (request, reply) => {
+  scope.get('/:id/download', extend({ ...route, schema }), async (request, reply) => {
     const { id } = request.params
     const snapshot = await findSnapshot(engineFor(request), id)
     if (setFileHeaders(request, reply, snapshot)) return reply.code(304).send()

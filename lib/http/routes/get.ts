@@ -16,6 +16,6 @@ const schema = {
   }
 }
 
-export function getRoute (scope: Scope, { engineFor }: RouteContext): void {
-  scope.get('/:id', { schema }, (request) => engineFor(request).get(request.params.id))
+export function getRoute (scope: Scope, { engineFor, extend }: RouteContext): void {
+  scope.get('/:id', extend({ schema }), (request) => engineFor(request).get(request.params.id))
 }

@@ -48,14 +48,16 @@ type BodyParsed = (error: null, body: IncomingMessage) => void
 
 const passBody = (request: unknown, payload: IncomingMessage, done: BodyParsed): void => done(null, payload)
 
-function addRoute (scope: Scope, { engineFor, options, stallTimeoutMs, requireRestoreAuth }: RouteContext): void {
-  scope.post('/import', {
+function addRoute (
+  scope: Scope, { engineFor, options, extend, stallTimeoutMs, requireRestoreAuth }: RouteContext
+): void {
+  scope.post('/import', extend({
     ...longRoute,
     schema,
     // A stream cannot be validated
     validatorCompiler: (route) => route.httpPart === 'body' ? () => true : compileValidator(route),
     onRequest: [requireRestoreAuth, refuseEncoded]
-  }, async (request, reply) => {
+  }), async (request, reply) => {
     const body = request.body instanceof Readable ? request.body : Readable.from([])
     reply.raw.setTimeout(stallTimeoutMs, () => {
       // The client causes no delay if the import has not started to read, because it waits for other runs, or if the

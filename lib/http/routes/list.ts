@@ -14,8 +14,9 @@ const schema = {
   }
 }
 
-export function listRoute (scope: Scope, { engineFor }: RouteContext): void {
+export function listRoute (scope: Scope, { engineFor, extend }: RouteContext): void {
   for (const { hide, ...address } of collectionAddresses(scope)) {
-    scope.get('/', { ...address, schema: { ...schema, hide } }, (request) => engineFor(request).list(request.query))
+    scope.get('/', extend({ ...address, schema: { ...schema, hide } }), (request) =>
+      engineFor(request).list(request.query))
   }
 }

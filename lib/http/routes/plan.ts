@@ -22,7 +22,7 @@ const schema = {
   }
 }
 
-export function planRoute (scope: Scope, { engineFor }: RouteContext): void {
-  scope.post('/:id/plan', { ...longRoute, schema }, (request) =>
+export function planRoute (scope: Scope, { engineFor, extend }: RouteContext): void {
+  scope.post('/:id/plan', extend({ ...longRoute, schema }), (request) =>
     engineFor(request).plan(request.params.id, request.body))
 }

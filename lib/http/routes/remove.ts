@@ -16,8 +16,8 @@ const schema = {
   }
 }
 
-export function removeRoute (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
-  scope.delete('/:id', { schema, onRequest: requireRestoreAuth }, async (request, reply) => {
+export function removeRoute (scope: Scope, { engineFor, extend, requireRestoreAuth }: RouteContext): void {
+  scope.delete('/:id', extend({ schema, onRequest: requireRestoreAuth }), async (request, reply) => {
     await engineFor(request).remove(request.params.id)
     return reply.code(204).send()
   })

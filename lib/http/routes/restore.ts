@@ -28,16 +28,16 @@ const schema = {
   }
 }
 
-export function restoreRoute (scope: Scope, { engineFor, options, requireRestoreAuth }: RouteContext): void {
+export function restoreRoute (scope: Scope, { engineFor, options, extend, requireRestoreAuth }: RouteContext): void {
   const refuseUnlessAllowed = async (): Promise<void> => {
     if (!options.allowRestore) throw new RestoreNotAllowed()
   }
 
-  scope.post('/:id/restore', {
+  scope.post('/:id/restore', extend({
     ...longRoute,
     schema,
     onRequest: [requireRestoreAuth, refuseUnlessAllowed]
-  }, async (request, reply) => {
+  }), async (request, reply) => {
     const call = { ...request.body, ...callerOf(request, options) }
     const run = await engineFor(request).beginRestore(request.params.id, call)
     if (prefersAsync(request)) {

@@ -14,6 +14,6 @@ const schema = {
   }
 }
 
-export function statusRoute (scope: Scope, { engineFor }: RouteContext): void {
-  scope.get('/status', { schema }, (request) => engineFor(request).status(request.query))
+export function statusRoute (scope: Scope, { engineFor, extend }: RouteContext): void {
+  scope.get('/status', extend({ schema }), (request) => engineFor(request).status(request.query))
 }

@@ -1,4 +1,4 @@
-import { BackupSchema } from '../../../types/index.ts'
+import { BackupSchema, type BackupChanges } from '../../../types/index.ts'
 import { response, errorResponses } from '../response-schemas.ts'
 import { IdParams, EmptyQuery, UpdateArguments } from '../../arguments/call-schemas.ts'
 import type { RouteContext, Scope } from '../route-context.ts'
@@ -20,14 +20,15 @@ const schema = {
   }
 }
 
-export function updateRoute (scope: Scope, { engineFor, requireRestoreAuth }: RouteContext): void {
-  scope.patch('/:id', {
+export function updateRoute (scope: Scope, { engineFor, extend, requireRestoreAuth }: RouteContext): void {
+  scope.patch('/:id', extend({
     schema,
     // Not in onRequest, because the decision depends on the body
     preHandler (request, reply, done) {
-      const { pinned, accepted } = request.body
+      // The schema has checked it
+      const { pinned, accepted }: BackupChanges = Object(request.body)
       if (pinned === false || accepted !== undefined) requireRestoreAuth.call(scope, request, reply, done)
       else done()
     }
-  }, (request) => engineFor(request).update(request.params.id, request.body))
+  }), (request) => engineFor(request).update(request.params.id, request.body))
 }

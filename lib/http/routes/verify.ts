@@ -22,6 +22,7 @@ const schema = {
   }
 }
 
-export function verifyRoute (scope: Scope, { engineFor }: RouteContext): void {
-  scope.post('/:id/verify', { ...longRoute, schema }, (request) => engineFor(request).verify(request.params.id))
+export function verifyRoute (scope: Scope, { engineFor, extend }: RouteContext): void {
+  scope.post('/:id/verify', extend({ ...longRoute, schema }), (request) =>
+    engineFor(request).verify(request.params.id))
 }
