@@ -10,6 +10,7 @@ import { listBackups } from './service/list-backups.ts'
 import { planRestore } from './service/plan-restore.ts'
 import { pruneBackups } from './service/prune-backups.ts'
 import { readStatus, type ScheduleView } from './service/read-status.ts'
+import { showManifest } from './service/read-manifest.ts'
 import { removeBackup } from './service/remove-backup.ts'
 import { rescanStorage } from './service/rescan-storage.ts'
 import { beginRestore } from './service/restore-backup.ts'
@@ -38,6 +39,7 @@ export function bindCalls (context: Context, schedule: ScheduleView | undefined,
     list: whileOpen(async (query) => await listBackups(context, query)),
     get: whileOpen(async (id) => await getBackup(context, id)),
     download: whileOpen(async (id, range) => await downloadBackup(context, id, range)),
+    manifest: whileOpen(async (id) => await showManifest(context, id)),
     plan: whileOpen(async (id, request) => await planRestore(context, id, request)),
     restore: whileOpen(async (id, request) => await (await beginRestore(context, id, request)).finished),
     beginRestore: whileOpen(async (id, request) => await beginRestore(context, id, request)),

@@ -12,6 +12,7 @@ export function createDisabledService (): BackupService {
     list: refuse,
     get: refuse,
     download: refuse,
+    manifest: refuse,
     plan: refuse,
     restore: refuse,
     verify: refuse,

@@ -65,6 +65,15 @@ export const SuspectTableSchema = Type.Object({
 }, { additionalProperties: false })
 export type SuspectTable = Static<typeof SuspectTableSchema>
 
+/** Where the file of an import comes from, as its manifest says. Texts are cut to 200 characters. */
+export const OriginSchema = Type.Object({
+  id: BackupIdSchema,
+  createdAt: Instant,
+  database: Type.String({ description: 'The name of the database' }),
+  postgres: Type.String({ description: 'The version of PostgreSQL' })
+}, { additionalProperties: false, title: 'Origin' })
+export type Origin = Static<typeof OriginSchema>
+
 /** One run that takes a snapshot: a row of `backup_logs`. Sizes are in bytes, durations in milliseconds. */
 export const BackupSchema = Type.Object({
   id: BackupIdSchema,
@@ -82,6 +91,7 @@ export const BackupSchema = Type.Object({
   createdBy: Nullable(Type.String()),
   cron: Nullable(Type.String({ description: 'The cron expression of the schedule that started the run' })),
   note: Nullable(Type.String()),
+  origin: Nullable(OriginSchema),
   pinned: Type.Boolean(),
   suspect: Nullable(Type.Array(SuspectTableSchema, {
     description: 'Tables that lost too many rows; null if there are none'

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Backup, BackupList, BackupStatus, BackupTrigger, CompletedBackup, Progress } from './backup.ts'
+import type { Manifest } from './manifest.ts'
 import type { RestorePlan, RestoreResult, Verification } from './restore.ts'
 import type { Status } from './status.ts'
 import type { ByteRange } from './storage.ts'
@@ -29,6 +30,13 @@ export interface ListQuery {
   trigger?: BackupTrigger | undefined
   /** 1 to 1000. @defaultValue 100 */
   limit?: number | undefined
+  /**
+   * Only backups whose `startedAt` is not before this instant: ISO 8601 with a time zone, `2026-11-22T17:45:00Z` for
+   * example.
+   */
+  since?: string | undefined
+  /** Only backups whose `startedAt` is before this instant. */
+  until?: string | undefined
   /** `next` of the previous page. */
   before?: string | undefined
 }
@@ -120,6 +128,12 @@ export interface BackupService {
   list: (query?: ListQuery) => Promise<BackupList>
   get: (id: string) => Promise<Backup>
   download: (id: string, range?: ByteRange) => Promise<Download>
+  /**
+   * Reads the head of a snapshot file, and no rows. Rejects with FST_BACKUP_SNAPSHOT_INVALID if the head is damaged, or
+   * with FST_BACKUP_LIMIT_EXCEEDED if that of an import is larger than `limits.manifestBytes`. Only verify() checks the
+   * rest of the file.
+   */
+  manifest: (id: string) => Promise<Manifest>
   /** Returns what a restore would do. Changes nothing. */
   plan: (id: string, options?: PlanOptions) => Promise<RestorePlan>
   /** Takes a `pre_restore` snapshot and then replaces the rows by those of the snapshot, in one transaction. */

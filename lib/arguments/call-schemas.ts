@@ -19,6 +19,8 @@ const SchemaName = Type.String({ minLength: 1, maxLength: limits.schemaName, pat
 const TableName = Type.String({
   minLength: 1, maxLength: limits.name, pattern: withoutNul, description: '`name` or `schema.name`'
 })
+/** A time without a zone would mean another instant on each machine. `Date` does not read the leap second 60. */
+const Instant = (description: string) => Type.String({ format: 'date-time', pattern: '^.{17}[0-5]', description })
 const Page = Type.Integer({ minimum: 1, maximum: limits.page, description: 'The default is 100' })
 export const NoteSchema = Type.String({ maxLength: limits.note, pattern: withoutNul })
 export const ActorSchema = Type.String({ maxLength: limits.actor, pattern: withoutNul })
@@ -36,6 +38,8 @@ export const ListArguments = Type.Object({
   status: Type.Optional(BackupStatusSchema),
   trigger: Type.Optional(BackupTriggerSchema),
   limit: Type.Optional(Page),
+  since: Type.Optional(Instant('Only backups that started at this instant or later')),
+  until: Type.Optional(Instant('Only backups that started before this instant')),
   before: Type.Optional(Type.String({
     minLength: 1, maxLength: limits.cursor, description: '`next` of the previous page'
   }))

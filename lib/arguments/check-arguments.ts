@@ -30,6 +30,7 @@ const calls = {
 }
 
 const aFlag = 'true or false'
+const anInstant = 'an instant in ISO 8601 with a time zone, such as 2026-11-22T17:45:00Z'
 
 /** The expected values, for error messages. */
 const expectations: Record<string, string> = {
@@ -47,6 +48,8 @@ const expectations: Record<string, string> = {
   status: `one of ${BackupStatusSchema.enum.join(', ')}`,
   trigger: `one of ${BackupTriggerSchema.enum.join(', ')}`,
   limit: `an integer from 1 to ${limits.page}`,
+  since: anInstant,
+  until: anInstant,
   before: 'the next of the previous page',
   after: 'the newestNext of the previous page'
 }

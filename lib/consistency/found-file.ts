@@ -7,6 +7,7 @@ import { type CountedSnapshot, isFull } from '../retention/guarded-snapshot.ts'
 import { snapshotFilename, timeOfFilename } from '../snapshot/file-format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { countRows } from './holds.ts'
+import { originOf } from './origin.ts'
 
 /** A snapshot in the storage that has no row, and the row that it will get. */
 export interface FoundFile {
@@ -38,6 +39,7 @@ export function toFoundFile (
     checksum,
     rowCounts: isOriginal ? countRows(manifest, excludedNames(options.excludeTables, schema)) : null,
     partial,
+    origin: originOf(manifest),
     suspect: null,
     pinned: false,
     accepted: false,

@@ -16,6 +16,7 @@ import { downloadRoute } from './routes/download.ts'
 import { getRoute } from './routes/get.ts'
 import { importRoute } from './routes/import.ts'
 import { listRoute } from './routes/list.ts'
+import { manifestRoute } from './routes/manifest.ts'
 import { planRoute } from './routes/plan.ts'
 import { removeRoute } from './routes/remove.ts'
 import { restoreRoute } from './routes/restore.ts'
@@ -25,8 +26,8 @@ import { verifyRoute } from './routes/verify.ts'
 import { compileValidator, describeInvalid, type TypeBoxTypeProvider } from './validation.ts'
 
 const routes = [
-  createRoute, listRoute, statusRoute, getRoute, updateRoute, downloadRoute, verifyRoute, planRoute, restoreRoute,
-  importRoute, removeRoute
+  createRoute, listRoute, statusRoute, getRoute, manifestRoute, updateRoute, downloadRoute, verifyRoute, planRoute,
+  restoreRoute, importRoute, removeRoute
 ]
 
 const compileSerializer = SerializerSelector()({}, {})

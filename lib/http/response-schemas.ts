@@ -41,6 +41,8 @@ const body = {
   415: errorResponse('The body is not JSON, or has a content-encoding')
 }
 
+const tooLarge = { 413: errorResponse('The manifest is larger than the option `limits` allows') }
+
 const missing = { 404: errorResponse('The backup does not exist') }
 
 const missingSchema = { 404: errorResponse('The schema does not exist in the database') }
@@ -57,4 +59,4 @@ const unusable = {
 
 const full = { 507: errorResponse('The storage is full') }
 
-export const errorResponses = { always, body, missing, missingSchema, busy, gone, unusable, full }
+export const errorResponses = { always, body, tooLarge, missing, missingSchema, busy, gone, unusable, full }

@@ -1,6 +1,6 @@
-import type { BackupTrigger, SuspectTable } from '../../types/index.ts'
+import type { BackupTrigger, Origin, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
-import { snapshotCondition, type LogAccess } from './log-access.ts'
+import { asciiJson, snapshotCondition, type LogAccess } from './log-access.ts'
 
 /** A snapshot that is in the storage and has no row. */
 export interface FoundSnapshot {
@@ -18,6 +18,8 @@ export interface FoundSnapshot {
   /** Null when the guard must not compare them. */
   rowCounts: Record<string, number | null> | null
   partial: boolean
+  /** Only of an import. */
+  origin: Origin | null
   suspect: SuspectTable[] | null
   pinned: boolean
   accepted: boolean
@@ -44,17 +46,19 @@ export function adoptions ({ table, transact, query, select }: LogAccess) {
         const adopted: LoggedBackup[] = []
         const { first } = await tx.queryRow<{ first: number }>(
           `SELECT least(coalesce(min(ordinal), 0), 0) AS first FROM ${table}`)
-        for (const [index, snapshot] of found.entries()) {
+        for (const [index, { origin, ...snapshot }] of found.entries()) {
           const rows = await tx.query<LogRow>(`WITH q AS (INSERT INTO ${table} (id, schema, filename, trigger, note,
               started_at, finished_at, inserted_at, size_bytes, table_count, row_count, checksum, row_counts, partial,
-              suspect, pinned, accepted, sidecar, ordinal, status, has_file, adopted)
+              origin, suspect, pinned, accepted, sidecar, ordinal, status, has_file, adopted)
             SELECT id, schema, filename, trigger, note, "createdAt", "createdAt",
               least("createdAt", clock_timestamp()), "sizeBytes", "tableCount", "rowCount", checksum,
-              nullif("rowCounts", 'null'), partial, nullif(suspect, 'null'), pinned, accepted, sidecar,
-              $2::text::int8, 'completed', true, true
+              nullif("rowCounts", 'null'), partial, $3::text::json,
+              nullif(suspect, 'null'), pinned, accepted, sidecar, $2::text::int8, 'completed', true, true
             FROM json_to_record($1::text::json) AS (${foundColumns})
             ON CONFLICT DO NOTHING RETURNING ${logColumns})`,
-          [JSON.stringify(snapshot), String(first - found.length + index)])
+          // The origin apart, since json_to_record() refuses some escapes
+          [JSON.stringify(snapshot), String(first - found.length + index),
+            origin === null || snapshot.trigger !== 'import' ? null : asciiJson(origin)])
           adopted.push(...rows.map(toLoggedBackup))
         }
         return adopted

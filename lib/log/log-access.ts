@@ -96,6 +96,13 @@ export const snapshotCondition = "status IN ('completed', 'restored') AND remove
 /** A complete snapshot of the schema, taken by this service. */
 export const fullCondition = "trigger IN ('manual', 'scheduled') AND NOT partial"
 
+/**
+ * JSON in ASCII. A character that the encoding of the database does not have, and a surrogate without its pair, cannot
+ * be sent as they are.
+ */
+export const asciiJson = (value: object): string => JSON.stringify(value).replaceAll(/[^\0-\x7f]/g, (character) =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 /** Sets the end of a run to the time in this parameter, and not before its start. */
 export const endOfRun = (time: string): string =>
   `finished_at = greatest(started_at, ${time}::text::timestamptz), progress = NULL,

@@ -12,6 +12,9 @@ const ofVisible = (parameter: string): string => `(${parameter}::text IS NULL OR
 const visibleStatus = (parameter: string): string =>
   `(CASE WHEN status = 'restored' AND ${parameter}::text IS NOT NULL
     AND (${restoredInto} ${inList(parameter)}) IS NOT TRUE THEN 'completed' ELSE status END)`
+/** As a number, since timestamptz does not read every year that JavaScript has. */
+const instant = (parameter: string): string => `to_timestamp(${parameter}::text::float8)`
+const epochOf = (time: string | undefined): string | null => time === undefined ? null : String(Date.parse(time) / 1000)
 const visibleText = (visible: string[] | null): string | null => visible === null ? null : JSON.stringify(visible)
 
 const cursorAfter = ({ ordinal, backup }: LoggedBackup): string =>
@@ -32,12 +35,14 @@ function backupReader ({ select }: LogAccess) {
 
     /** Newest first, in the order of insertion. */
     async list (query: ListQuery, visible: string[] | null): Promise<LogPage> {
-      const { schema: ofSchema = null, status = null, trigger = null, limit = 100, before } = query
+      const { schema: ofSchema = null, status = null, trigger = null, limit = 100, before, since, until } = query
       const cursor = before === undefined ? { ordinal: null, id: null } : decodeCursor(before)
       const backups = await select(`removed_at IS NULL AND ($1::text IS NULL OR schema = $1::text)
         AND ($2::text IS NULL OR ${visibleStatus('$6')} = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
-        AND ($4::text IS NULL OR (ordinal, id) < ($4::text::int8, $5::text::uuid)) AND ${ofVisible('$6')}`,
-      [ofSchema, status, trigger, cursor.ordinal, cursor.id, visibleText(visible)],
+        AND ($4::text IS NULL OR (ordinal, id) < ($4::text::int8, $5::text::uuid)) AND ${ofVisible('$6')}
+        AND ($7::text IS NULL OR started_at >= ${instant('$7')})
+        AND ($8::text IS NULL OR started_at < ${instant('$8')})`,
+      [ofSchema, status, trigger, cursor.ordinal, cursor.id, visibleText(visible), epochOf(since), epochOf(until)],
       `ORDER BY ordinal DESC, id DESC LIMIT ${limit + 1}`)
       const page = backups.slice(0, limit)
       const last = page.at(-1)

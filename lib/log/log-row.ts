@@ -1,4 +1,6 @@
-import type { Backup, BackupStatus, BackupTrigger, Progress, RestoreRecord, SuspectTable } from '../../types/index.ts'
+import type {
+  Backup, BackupStatus, BackupTrigger, Origin, Progress, RestoreRecord, SuspectTable
+} from '../../types/index.ts'
 
 /** A restore sets this mark on a table of a suspect row. It stays after the pre_restore snapshot is removed. */
 interface Replaced { replaced?: true }
@@ -38,6 +40,7 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   adopted: boolean
   sidecar: number | null
   inserted_at: string
+  origin: Origin | null
 }
 
 /**
@@ -50,7 +53,7 @@ export const restoredInto =
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count,
   checksum, error, created_by, cron, note, pinned, started_at, finished_at, duration_ms,
   restored_at, restored_by, restore, progress, has_file, ordinal, suspect, accepted, warnings, partial, adopted,
-  sidecar, inserted_at,
+  sidecar, inserted_at, origin,
   restore_schema, ${restoredInto} AS restored_into`
 
 /** The log's data of a backup. Only the storage can show whether its file exists. */
@@ -97,35 +100,40 @@ function areAllReplaced (suspect: Array<SuspectTable & Replaced>): boolean {
   return lost.length > 0 && lost.every(({ replaced }) => replaced)
 }
 
+function toBackup<S extends BackupStatus> (row: LogRow<S>): LoggedBackup<S>['backup'] {
+  return {
+    id: row.id,
+    schema: row.schema,
+    filename: row.filename,
+    status: row.status,
+    trigger: row.trigger,
+    compression: row.compression,
+    sizeBytes: row.size_bytes,
+    tableCount: row.table_count,
+    rowCount: row.row_count,
+    checksum: row.checksum,
+    error: row.error,
+    createdBy: row.created_by,
+    cron: row.cron,
+    note: row.note,
+    origin: row.origin,
+    pinned: row.pinned,
+    suspect: row.suspect?.map(({ replaced, ...table }) => table) ?? null,
+    accepted: row.accepted,
+    warnings: row.warnings,
+    startedAt: iso(row.started_at),
+    finishedAt: isoOrNull(row.finished_at),
+    durationMs: row.duration_ms,
+    restoredAt: isoOrNull(row.restored_at),
+    restoredBy: row.restored_by,
+    restore: toRestoreRecord(row.restore),
+    ...row.progress !== null && { progress: row.progress }
+  }
+}
+
 export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedBackup<S> {
   return {
-    backup: {
-      id: row.id,
-      schema: row.schema,
-      filename: row.filename,
-      status: row.status,
-      trigger: row.trigger,
-      compression: row.compression,
-      sizeBytes: row.size_bytes,
-      tableCount: row.table_count,
-      rowCount: row.row_count,
-      checksum: row.checksum,
-      error: row.error,
-      createdBy: row.created_by,
-      cron: row.cron,
-      note: row.note,
-      pinned: row.pinned,
-      suspect: row.suspect?.map(({ replaced, ...table }) => table) ?? null,
-      accepted: row.accepted,
-      warnings: row.warnings,
-      startedAt: iso(row.started_at),
-      finishedAt: isoOrNull(row.finished_at),
-      durationMs: row.duration_ms,
-      restoredAt: isoOrNull(row.restored_at),
-      restoredBy: row.restored_by,
-      restore: toRestoreRecord(row.restore),
-      ...row.progress !== null && { progress: row.progress }
-    },
+    backup: toBackup(row),
     hasFile: row.has_file,
     ordinal: row.ordinal,
     partial: row.partial,

@@ -76,7 +76,11 @@ const migrations: Array<(table: string) => string> = [
     COMMENT ON COLUMN ${table}.inserted_at IS
       'By the clock of the database; of an adopted row the time of the snapshot';
     COMMENT ON COLUMN ${table}.sidecar IS
-      'Version of the file beside the snapshot that keeps pin, note and acceptance';`
+      'Version of the file beside the snapshot that keeps pin, note and acceptance';`,
+  // Not jsonb, which refuses escapes of characters that the encoding of the database does not have
+  (table) => `
+    ALTER TABLE ${table} ADD COLUMN origin json;
+    COMMENT ON COLUMN ${table}.origin IS 'Of an import: id, time, database and PostgreSQL version of its manifest';`
 ]
 
 /**

@@ -1,6 +1,6 @@
-import type { BackupTrigger, Progress, SuspectTable } from '../../types/index.ts'
+import type { BackupTrigger, Origin, Progress, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
-import { endOfRun, type LogAccess } from './log-access.ts'
+import { asciiJson, endOfRun, type LogAccess } from './log-access.ts'
 
 export interface NewRun {
   id: string
@@ -15,6 +15,8 @@ export interface NewRun {
   slot: Date | null
   /** The call itself leaves tables out. */
   partial: boolean
+  /** Of an import. */
+  origin?: Origin
 }
 
 export interface CompletedRun {
@@ -55,7 +57,8 @@ function stateChanges ({ table, now, query, change }: LogAccess) {
     async insert (run: NewRun, error: string | null = null): Promise<LoggedBackup | undefined> {
       const [row] = await query<LogRow>(insertQuery(table), [
         run.id, run.schema, run.filename, run.trigger, run.createdBy, run.cron, run.note, run.startedAt.toISOString(),
-        run.slot?.toISOString() ?? null, error, now().toISOString(), String(run.partial)
+        run.slot?.toISOString() ?? null, error, now().toISOString(), String(run.partial),
+        run.origin === undefined ? null : asciiJson(run.origin)
       ])
       return row === undefined ? undefined : toLoggedBackup(row)
     },
@@ -131,10 +134,10 @@ function claims ({ table, query }: LogAccess) {
 
 /** `$10` is the error, or null; `$11` the end of a run with an error. */
 const insertQuery = (table: string): string => `WITH q AS (
-  INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, partial, status, error,
-    finished_at, duration_ms)
+  INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, partial, origin,
+    status, error, finished_at, duration_ms)
   SELECT $1::text::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text::timestamptz,
-    $9::text::timestamptz, $12::text::boolean,
+    $9::text::timestamptz, $12::text::boolean, $13::text::json,
     CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text,
     CASE WHEN $10::text IS NOT NULL THEN greatest($8::text::timestamptz, $11::text::timestamptz) END,
     CASE WHEN $10::text IS NOT NULL

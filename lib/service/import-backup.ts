@@ -16,6 +16,7 @@ import { findImportProblems } from '../snapshot/find-import-problems.ts'
 import { outcomeOf } from '../runs/public-error.ts'
 import { createReadingProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
+import { originOf } from '../consistency/origin.ts'
 import { createSnapshotRecord, type SnapshotRecord } from '../consistency/snapshot-record.ts'
 import { receiveFile } from '../storage/receive-file.ts'
 import type { Run } from '../runs/active-runs.ts'
@@ -84,7 +85,8 @@ function importRun (
     note: note ?? (isNote(manifest.note) ? manifest.note : null),
     startedAt,
     slot: null,
-    partial: manifest.partial ?? false
+    partial: manifest.partial ?? false,
+    origin: originOf(manifest)
   }
 }
 

@@ -1,18 +1,16 @@
-import type { Readable } from 'node:stream'
 import { readSchemas } from '../postgres/catalog/server.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction } from '../postgres/driver/transaction.ts'
 import { previewRestore } from '../restore/preview-restore.ts'
 import type { RestoreTarget } from '../restore/restore-scope.ts'
-import { readManifest } from '../snapshot/snapshot-reader.ts'
-import type { Manifest, PlanOptions, RestorePlan } from '../../types/index.ts'
+import type { PlanOptions, RestorePlan } from '../../types/index.ts'
 import { checkArguments, checkId } from '../arguments/check-arguments.ts'
 import { isVisible, requireAllowed } from '../callers/schema-access.ts'
 import { type Context, logTable } from '../runs/context.ts'
 import { openSnapshot } from '../runs/open-snapshot.ts'
-import { publicStorageError } from '../storage/public-storage-errors.ts'
 import type { Completed } from '../log/completed-backup.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
+import { readHeadOf } from './read-manifest.ts'
 
 /** A backup to restore, and the schema to restore it into. */
 export interface RestoreSource { source: Completed, schema: string }
@@ -55,18 +53,10 @@ export async function planRestore (context: Context, id: string, request: PlanOp
   const { source, schema } = await findRestoreSource(context, id, request)
   const stream = await openSnapshot(context, source)
   try {
-    const manifest = await readHead(stream)
+    const manifest = await readHeadOf(context, source, stream)
     const target = await restoreTarget(context, schema, request)
     return { id, ...await previewRestore(context.sql, manifest, target) }
   } finally {
     stream.destroy()
-  }
-}
-
-async function readHead (stream: Readable): Promise<Manifest> {
-  try {
-    return await readManifest(stream)
-  } catch (error) {
-    throw stream.errored === null ? error : publicStorageError(stream.errored, 'read the snapshot')
   }
 }

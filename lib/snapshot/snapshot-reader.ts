@@ -69,9 +69,9 @@ export async function readSnapshot (
 }
 
 /** Reads only the manifest. The rest of the file may be damaged. */
-export async function readManifest (chunks: AsyncIterable<Buffer>): Promise<Manifest> {
-  const input = new SnapshotInput(chunks)
-  return await withPublicErrors(async () => await parseHere(await input.parse(() => readHead(input.cursor, unlimited))))
+export async function readManifest (chunks: AsyncIterable<Buffer>, limits: ReadLimits = unlimited): Promise<Manifest> {
+  const input = new SnapshotInput(chunks, limits)
+  return await withPublicErrors(async () => await parseHere(await input.parse(() => readHead(input.cursor, limits))))
 }
 
 /** Reads the data part and returns the number of rows of each table. */

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { NotFound } from '../../lib/errors.ts'
 import type { BackupEngine } from '../../lib/service/backup-engine.ts'
-import type { Backup, CompletedBackup, RestorePlan, RestoreResult } from '../../types/index.ts'
+import type { Backup, CompletedBackup, Manifest, RestorePlan, RestoreResult } from '../../types/index.ts'
 
 type Call = Exclude<keyof BackupEngine, 'on' | 'once' | 'off' | 'start' | 'forCaller'>
 
@@ -41,6 +41,7 @@ export function createBackup (changes: Partial<Backup> = {}): CompletedBackup {
     createdBy: null,
     cron: null,
     note: null,
+    origin: null,
     pinned: false,
     suspect: null,
     accepted: false,
@@ -63,6 +64,26 @@ const running = {
   durationMs: null,
   available: false
 }
+
+export const sampleManifest = (id: string): Manifest => ({
+  version: 1,
+  id,
+  schema: 'public',
+  createdAt: '2026-11-22T17:45:00.123Z',
+  trigger: 'manual',
+  note: null,
+  database: 'shop',
+  postgres: '18.4',
+  tables: [{
+    name: 'users',
+    rows: 2,
+    columns: [{ name: 'id', type: 'bigint' }, { name: 'rank', type: 'rank', encoding: 'number' }]
+  }],
+  sequences: [{ name: 'users_id_seq', ownedBy: 'users.id', lastValue: '2', isCalled: true }],
+  totalRows: 2,
+  totalTables: 1,
+  checksum: `sha256:${'0'.repeat(64)}`
+})
 
 export const samplePlan = (id: string): RestorePlan =>
   ({
@@ -172,6 +193,11 @@ export function createEngineDouble (): EngineDouble {
       const stream = engine.openStream(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1))
       engine.streams.push(stream)
       return { stream, filename, sizeBytes: sizeBytes ?? 0, checksum: checksum ?? '' }
+    },
+    async manifest (id) {
+      called('manifest', id)
+      find(id)
+      return sampleManifest(id)
     },
     async plan (id, options) {
       called('plan', id, options)

@@ -7,6 +7,7 @@ const operations: Record<string, string> = {
   'get /admin/backup': 'listBackups',
   'get /admin/backup/status': 'showBackupStatus',
   'get /admin/backup/{id}': 'getBackup',
+  'get /admin/backup/{id}/manifest': 'showManifest',
   'patch /admin/backup/{id}': 'updateBackup',
   'delete /admin/backup/{id}': 'removeBackup',
   'get /admin/backup/{id}/download': 'downloadSnapshot',
@@ -68,7 +69,8 @@ t.test('path parameters, query parameters and bodies are described', async (t) =
   const names = (route: string): string[] =>
     (found.get(route)?.parameters ?? []).map((parameter) => `${parameter.in} ${parameter.name}`)
   t.strictSame(names('get /admin/backup'), [
-    'query schema', 'query status', 'query trigger', 'query limit', 'query before'
+    'query schema', 'query status', 'query trigger', 'query limit', 'query since', 'query until',
+    'query before'
   ])
   t.strictSame(names('get /admin/backup/{id}'), ['path id'])
   for (const route of [

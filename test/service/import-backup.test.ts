@@ -7,7 +7,7 @@ import type { Backup, Progress } from '../../types/index.ts'
 import { until } from '../support/until.ts'
 import { testSchema } from '../support/database.ts'
 import { matchEach } from '../support/match-each.ts'
-import { eventNames, type Place, useEngine, usePlace } from '../support/engine.ts'
+import { eventNames, type Place, useEmptyDatabase, useEngine, usePlace } from '../support/engine.ts'
 import { createGate, storageBehind, storageWith } from '../support/storage-double.ts'
 import { type Link, useTcpProxy } from '../support/tcp-proxy.ts'
 
@@ -38,6 +38,43 @@ t.test('an import of a partial snapshot is partial, and evicts no full snapshot'
   t.strictSame((await engine.list()).backups.map(({ id }) => id), [imported[1]?.id, imported[0]?.id, full.id])
   const [row] = await place.sql`SELECT partial FROM backup_logs WHERE id = ${imported[1]?.id ?? ''}`
   t.equal(row?.partial, true)
+})
+
+t.test('an import shows where its file comes from', async (t) => {
+  const production = await usePlace(t)
+  const { backup, bytes } = await snapshotFile(production)
+  t.equal(backup.origin, null)
+  const staging = await usePlace(t)
+  const engine = useEngine(t, staging)
+  const imported = await engine.import(Readable.from([bytes]))
+  const { server } = (await production.sql`SELECT current_setting('server_version') AS server`)[0] ?? {}
+  const origin = {
+    id: backup.id, createdAt: backup.startedAt, database: new URL(production.url).pathname.slice(1), postgres: server
+  }
+  t.strictSame(imported.origin, origin)
+  t.strictSame((await engine.get(imported.id)).origin, origin)
+  const { preRestoreId } = await engine.restore(imported.id)
+  t.equal((await engine.get(preRestoreId)).origin, null)
+
+  const emptied = useEngine(t, await useEmptyDatabase(t, staging))
+  await emptied.rescan()
+  t.strictSame((await emptied.get(backup.id)).origin, origin, 'after the loss of the log it is adopted as an import')
+  t.equal((await emptied.get(preRestoreId)).origin, null)
+})
+
+t.test('the origin has bounded texts of any character', async (t) => {
+  const place = await usePlace(t)
+  const { bytes } = await snapshotFile(place)
+  const database = `\u0000\ud800店"${'x'.repeat(300)}`
+  const text = bytes.toString().replace(/"database":"[^"]*"/, () => `"database":${JSON.stringify(database)}`)
+    .replace(/"createdAt":"[^"]*"/, '"createdAt":"2026-11-22T19:45+02:00"')
+  const { id, origin } = await useEngine(t, place).import(Readable.from([Buffer.from(text)]))
+  t.equal(origin?.database, database.slice(0, 200))
+  t.equal(origin?.createdAt, '2026-11-22T17:45:00.000Z')
+  const emptied = useEngine(t, await useEmptyDatabase(t, place))
+  const { adopted } = await emptied.rescan()
+  t.strictSame(adopted.map(({ origin }) => origin), [null, origin], 'adopted as well')
+  t.not(adopted[1]?.id, id)
 })
 
 t.test('a snapshot of production is imported and restored in staging', async (t) => {

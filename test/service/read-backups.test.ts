@@ -51,6 +51,41 @@ t.test('the list is filtered by schema, status and trigger', async (t) => {
   t.strictSame(await ids({ schema: 'nowhere' }), [])
 })
 
+t.test('the list is filtered by the start of the backups', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.list()
+  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at)
+    SELECT gen_random_uuid(), ${testSchema}, i::text, 'failed', 'manual', timestamptz '2026-11-22Z' + i * interval '1 h'
+    FROM generate_series(0, 5) AS i`
+  const names = async (query: ListQuery): Promise<string> =>
+    (await engine.list(query)).backups.map(({ filename }) => filename).join()
+  t.equal(await names({ since: '2026-11-22T03:00:00Z' }), '5,4,3', 'since includes the instant')
+  t.equal(await names({ since: '2026-11-22T03:00:00.001Z' }), '5,4')
+  t.equal(await names({ until: '2026-11-22T03:00:00Z' }), '2,1,0', 'until excludes it')
+  t.equal(await names({ since: '2026-11-22T03:00:00+02:00', until: '2026-11-22t03:00:00z' }), '2,1', 'any time zone')
+  t.equal(await names({ since: '2026-11-23T00:00:00Z', until: '2026-11-21T00:00:00Z' }), '')
+  t.equal(await names({ since: '0000-01-01T00:00:00Z', until: '9999-12-31T23:59:59-23:59' }), '5,4,3,2,1,0')
+
+  const page = await engine.list({ since: '2026-11-22T01:00:00Z', until: '2026-11-22T05:00:00Z', limit: 3 })
+  t.equal(await names({
+    since: '2026-11-22T01:00:00Z', until: '2026-11-22T05:00:00Z', limit: 3, before: page.next ?? ''
+  }), '1', 'the cursor continues within the bounds')
+})
+
+t.test('a time that is not an instant is refused', async (t) => {
+  const engine = useEngine(t, await usePlace(t))
+  const refused = {
+    code: 'FST_BACKUP_ARGUMENT_INVALID',
+    statusCode: 400,
+    message: 'since must be an instant in ISO 8601 with a time zone, such as 2026-11-22T17:45:00Z'
+  }
+  for (const since of [
+    '', '2026-11-22', '2026-11-22T17:45:00', '2026-11-22T17:45Z', '2026-02-30T00:00:00Z', '2016-12-31T23:59:60Z',
+    'yesterday', '1795369500', '2026-11-22T17:45:00Z; DROP TABLE users'
+  ]) await t.rejects(engine.list({ since }), refused, since)
+})
+
 t.test('a backup is not available when its file is gone or the storage does not answer', async (t) => {
   const place = await usePlace(t)
   let isDown = false

@@ -35,7 +35,7 @@ const schema = {
 
 interface Snapshot { filename: string, sizeBytes: number, etag: string }
 
-async function findSnapshot (engine: BackupCalls, id: string): Promise<Snapshot> {
+export async function findSnapshot (engine: BackupCalls, id: string): Promise<Snapshot> {
   const { status, available, filename, sizeBytes, checksum } = await engine.get(id)
   if (status !== 'completed' && status !== 'restored') throw new NotCompleted(id, status)
   if (!available || sizeBytes === null || checksum === null) throw new FileGone(filename)

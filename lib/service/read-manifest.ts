@@ -1,0 +1,37 @@
+import type { Readable } from 'node:stream'
+import { SnapshotInvalid } from '../errors.ts'
+import { getAvailable } from '../callers/visible-backups.ts'
+import type { Context } from '../runs/context.ts'
+import { expectedOf, openSnapshot } from '../runs/open-snapshot.ts'
+import { findWrongId } from '../snapshot/find-problems.ts'
+import { readManifest } from '../snapshot/snapshot-reader.ts'
+import { publicStorageError } from '../storage/public-storage-errors.ts'
+import type { Backup, Manifest } from '../../types/index.ts'
+
+/** Reads the head of a file only. The caller destroys the stream. */
+export async function readHeadOf ({ options }: Context, { trigger }: Backup, stream: Readable): Promise<Manifest> {
+  try {
+    return await readManifest(stream, trigger === 'import' ? options.limits : undefined)
+  } catch (error) {
+    throw stream.errored === null ? error : publicStorageError(stream.errored, 'read the snapshot')
+  }
+}
+
+/**
+ * The manifest of a snapshot, from the head of its file. Throws FST_BACKUP_SNAPSHOT_INVALID when the head is damaged or
+ * belongs to another snapshot.
+ */
+export async function showManifest (context: Context, id: string): Promise<Manifest> {
+  const backup = await getAvailable(context, id)
+  const stream = await openSnapshot(context, backup)
+  // As a download, it keeps the backup from being removed, and ends with the service
+  context.runs.trackDownload(id, stream)
+  try {
+    const manifest = await readHeadOf(context, backup, stream)
+    const problems = findWrongId(manifest, expectedOf(backup).id)
+    if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
+    return manifest
+  } finally {
+    stream.destroy()
+  }
+}
