@@ -1,5 +1,7 @@
 import { Type, type Static } from 'typebox'
 
+// The title of a schema is its name in OpenAPI documents. `type` is for readers that need it beside `enum`
+
 /** A value or null. */
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
 
@@ -12,10 +14,14 @@ export const BackupIdSchema = Type.String({
 })
 
 /** `restored` counts as completed everywhere: in downloads, restores, verification and retention. */
-export const BackupStatusSchema = Type.Enum(['running', 'completed', 'failed', 'restored'])
+export const BackupStatusSchema = Type.Enum(['running', 'completed', 'failed', 'restored'], {
+  type: 'string', title: 'BackupStatus'
+})
 export type BackupStatus = Static<typeof BackupStatusSchema>
 
-export const BackupTriggerSchema = Type.Enum(['manual', 'scheduled', 'pre_restore', 'import'])
+export const BackupTriggerSchema = Type.Enum(['manual', 'scheduled', 'pre_restore', 'import'], {
+  type: 'string', title: 'BackupTrigger'
+})
 export type BackupTrigger = Static<typeof BackupTriggerSchema>
 
 /**
@@ -24,7 +30,7 @@ export type BackupTrigger = Static<typeof BackupTriggerSchema>
  * `percent` and `etaMs` describe the complete run.
  */
 export const ProgressSchema = Type.Object({
-  phase: Type.Enum(['snapshot', 'verify', 'load']),
+  phase: Type.Enum(['snapshot', 'verify', 'load'], { type: 'string' }),
   table: Nullable(Type.String({ description: 'The current table; null if there is none' })),
   tables: Type.Integer({ description: 'The number of tables' }),
   tablesDone: Type.Integer(),
@@ -43,18 +49,18 @@ export const ProgressSchema = Type.Object({
     minimum: 0,
     description: 'Estimated milliseconds until the run completes. Null if it is not known'
   }))
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'Progress' })
 export type Progress = Static<typeof ProgressSchema>
 
 /** The newest restore of a snapshot. */
 export const RestoreRecordSchema = Type.Object({
-  status: Type.Enum(['running', 'completed', 'failed']),
+  status: Type.Enum(['running', 'completed', 'failed'], { type: 'string' }),
   startedAt: Instant,
   finishedAt: Nullable(Instant),
   by: Nullable(Type.String()),
   preRestoreId: Nullable(BackupIdSchema),
   error: Nullable(Type.String())
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'RestoreRecord' })
 export type RestoreRecord = Static<typeof RestoreRecordSchema>
 
 /** A table that lost more rows than the option `guard` allows. */
@@ -62,7 +68,7 @@ export const SuspectTableSchema = Type.Object({
   table: Nullable(Type.String({ description: 'Null for the total of all tables' })),
   rowsBefore: Type.Integer({ description: 'The smallest number of rows in the snapshots of the comparison' }),
   rows: Type.Integer({ description: 'Also 0 when the table no longer exists' })
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'SuspectTable' })
 export type SuspectTable = Static<typeof SuspectTableSchema>
 
 /** Where the file of an import comes from, as its manifest says. Texts are cut to 200 characters. */
@@ -81,7 +87,7 @@ export const BackupSchema = Type.Object({
   filename: Type.String(),
   status: BackupStatusSchema,
   trigger: BackupTriggerSchema,
-  compression: Type.Enum(['none']),
+  compression: Type.Enum(['none'], { type: 'string' }),
   sizeBytes: Nullable(Type.Integer()),
   tableCount: Nullable(Type.Integer()),
   rowCount: Nullable(Type.Integer()),
@@ -128,5 +134,5 @@ export interface CompletedBackup extends Backup {
 export const BackupListSchema = Type.Object({
   backups: Type.Array(BackupSchema),
   next: Nullable(Type.String({ description: 'Opaque cursor for `before`; null at the end' }))
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'BackupList' })
 export type BackupList = Static<typeof BackupListSchema>

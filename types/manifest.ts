@@ -9,7 +9,9 @@ export const ManifestColumnSchema = Type.Object({
    * How the values are written in JSON. Only present if the name of the type does not determine it: `number` for a
    * domain over integer, for example.
    */
-  encoding: Type.Optional(Type.Enum(['boolean', 'number', 'text', 'jsonb', 'boolean[]', 'number[]', 'text[]'])),
+  encoding: Type.Optional(Type.Enum(['boolean', 'number', 'text', 'jsonb', 'boolean[]', 'number[]', 'text[]'], {
+    type: 'string'
+  })),
   /** The delimiter of array elements, if it is not a comma: `;` for box (pg_type.typdelim). */
   delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
   /**
@@ -17,7 +19,7 @@ export const ManifestColumnSchema = Type.Object({
    * generates.
    */
   generated: Type.Optional(Type.Boolean())
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'ManifestColumn' })
 export type ManifestColumn = Static<typeof ManifestColumnSchema>
 
 export const ManifestTableSchema = Type.Object({
@@ -26,7 +28,7 @@ export const ManifestTableSchema = Type.Object({
   /** Partitions that contained rows; schema-qualified if they are not in the schema of the snapshot. */
   partitions: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
   columns: Type.Array(ManifestColumnSchema)
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'ManifestTable' })
 export type ManifestTable = Static<typeof ManifestTableSchema>
 
 export const ManifestSequenceSchema = Type.Object({
@@ -38,7 +40,7 @@ export const ManifestSequenceSchema = Type.Object({
   ownerSchema: Type.Optional(Type.String({ minLength: 1 })),
   lastValue: Type.String({ pattern: '^-?[0-9]{1,19}$' }),
   isCalled: Type.Boolean()
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'ManifestSequence' })
 export type ManifestSequence = Static<typeof ManifestSequenceSchema>
 
 /** The head of a snapshot file: its contents, in order, and the checksum of its data part. */

@@ -73,6 +73,19 @@ export type RouteOptions = Omit<RouteShorthandOptions, FixedRouteOption>
 export type FixedRouteOption = 'schema' | 'attachValidation' | 'validatorCompiler' | 'serializerCompiler' |
   'schemaErrorFormatter' | 'errorHandler' | 'handlerTimeout' | 'exposeHeadRoute' | 'prefixTrailingSlash'
 
+/** A security requirement of OpenAPI: the name of a security scheme, and the scopes that it needs. */
+export type SecurityRequirement = Record<string, string[]>
+
+/** How the routes are described in the OpenAPI document that @fastify/swagger makes. */
+export interface OpenapiOptions {
+  /**
+   * The security requirements of every route, any of which is sufficient. The schemes are those that @fastify/swagger
+   * is given as `components.securitySchemes`, or as `securityDefinitions` for Swagger 2.0.
+   * @defaultValue those of the document
+   */
+  security?: SecurityRequirement[] | undefined
+}
+
 export interface BackupOptions {
   /** Mount the service and its routes. @defaultValue false */
   enabled?: boolean | undefined
@@ -146,6 +159,7 @@ export interface BackupOptions {
    */
   worker?: boolean | undefined
   limits?: LimitOptions | undefined
+  openapi?: OpenapiOptions | undefined
   /** The storage of the snapshot files. @defaultValue the file system, below storagePath */
   storage?: SnapshotStorage | undefined
 }

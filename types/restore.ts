@@ -6,7 +6,7 @@ export const DriftSchema = Type.Object({
   table: Type.String(),
   column: Type.Optional(Type.String()),
   problem: Type.String()
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'Drift' })
 export type Drift = Static<typeof DriftSchema>
 
 /** The change of a sequence by a restore. Values are strings, since a JSON number may not represent them exactly. */
@@ -14,7 +14,7 @@ export const SequenceChangeSchema = Type.Object({
   name: Type.String({ description: 'Schema-qualified if it is in another schema' }),
   now: Type.String({ description: 'last_value when the plan was made' }),
   after: Type.String({ description: 'last_value after the restore' })
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'SequenceChange' })
 export type SequenceChange = Static<typeof SequenceChangeSchema>
 
 /** What a restore would do. `rowsNow` is exact, counted when the plan was made. */

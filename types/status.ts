@@ -24,7 +24,7 @@ export const ProblemCodeSchema = Type.Enum([
   'database_unavailable', 'log_unusable', 'clock_differs', 'storage_unavailable', 'storage_missing', 'storage_taken',
   'files_missing', 'files_unknown', 'run_failed', 'schemas_unknown', 'schema_missing', 'snapshot_too_old',
   'suspect_snapshot', 'file_undeletable', 'snapshot_in_future'
-])
+], { type: 'string', title: 'ProblemCode' })
 export type ProblemCode = Static<typeof ProblemCodeSchema>
 
 export const ProblemSchema = Type.Object({

@@ -59,7 +59,7 @@ export const CreateArguments = Type.Object({
     maxItems: limits.list, description: 'Excluded in addition to the option excludeTables'
   })),
   note: Type.Optional(NoteSchema)
-}, strict)
+}, { ...strict, title: 'CreateArguments' })
 
 export const UpdateArguments = Type.Object({
   pinned: Type.Optional(Type.Boolean({ description: 'A pinned snapshot is never pruned' })),
@@ -67,18 +67,18 @@ export const UpdateArguments = Type.Object({
   accepted: Type.Optional(Type.Boolean({
     description: 'Later snapshots are compared with an accepted one, and earlier snapshots are no longer held'
   }))
-}, strict)
+}, { ...strict, title: 'UpdateArguments' })
 
 export const PlanArguments = Type.Object({
   schema: Type.Optional(SchemaName),
   tables: Type.Optional(Type.Array(TableName, {
     minItems: 1, maxItems: limits.list, description: 'The default is all tables of the snapshot'
   }))
-}, strict)
+}, { ...strict, title: 'PlanArguments' })
 
 export const RestoreArguments = Type.Object({
   ...PlanArguments.properties,
   allowSchemaDrift: Type.Optional(Type.Boolean({
     description: 'Restore although the schema has changed; skip tables and columns that no longer exist'
   }))
-}, strict)
+}, { ...strict, title: 'RestoreArguments' })

@@ -10,6 +10,7 @@ import { sendError } from './error-response.ts'
 import { closeRefusedUpload } from './close-refused-upload.ts'
 import { acceptJson } from './accept-json.ts'
 import { routeExtension } from './extend-route.ts'
+import { describeRoutes } from './openapi/describe-route.ts'
 import type { RouteContext } from './route-context.ts'
 import { createRoute } from './routes/create.ts'
 import { downloadRoute } from './routes/download.ts'
@@ -85,6 +86,7 @@ export async function backupRoutes (
 ): Promise<void> {
   isolateScope(scope)
   await protectScope(scope, options)
+  describeRoutes(scope, options.openapi.security)
 
   const context: RouteContext = {
     engineFor: (request) => engine.forCaller((schema) => options.isSchemaAllowed(schema, request)),

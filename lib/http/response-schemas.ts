@@ -11,7 +11,7 @@ export const ErrorBodySchema = Type.Object({
   message: Type.String(),
   problems: Type.Optional(Type.Array(Type.String())),
   drift: Type.Optional(Type.Array(DriftSchema))
-}, { additionalProperties: false, title: 'Refusal' })
+}, { additionalProperties: false, title: 'Error' })
 
 /** Adds the description that an OpenAPI document requires for each response. */
 export function response<Schema extends TSchema> (

@@ -1,7 +1,7 @@
 import { Type, type TSchema } from 'typebox'
 import Value from 'typebox/value'
 import type {
-  BackupOptions, FixedRouteOption, GuardOptions, KeepRules, LimitOptions, ScheduleOptions
+  BackupOptions, FixedRouteOption, GuardOptions, KeepRules, LimitOptions, OpenapiOptions, ScheduleOptions
 } from '../../types/index.ts'
 import { OptionInvalid } from '../errors.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
@@ -130,6 +130,7 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   actor: expect('a function (request) => string', checkedBy(isFunction)),
   worker: expect('true or false', Type.Boolean()),
   limits: expect('an object', checkedBy(isPlainObject)),
+  openapi: expect('an object', checkedBy(isPlainObject)),
   storage: expect('an object with the functions publish, open, stat, remove and list', checkedBy(isStorage))
 }
 
@@ -159,6 +160,11 @@ const Size = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const aSize = expect('a whole number of bytes, 1 or more', Size)
 const limitChecks: Record<keyof LimitOptions, OptionCheck> = { rowBytes: aSize, manifestBytes: aSize }
 
+const SecurityRequirements = Type.Array(Type.Record(Type.String(), Type.Array(Type.String())))
+const openapiChecks: Record<keyof OpenapiOptions, OptionCheck> = {
+  security: expect('a list of security requirements, such as [{ bearer: [] }]', SecurityRequirements)
+}
+
 function checkAll (options: object, checks: Record<string, OptionCheck>, path: string): void {
   const given: Array<[string, unknown]> = Object.entries(options)
   for (const [name, value] of given) {
@@ -178,9 +184,10 @@ function checkAll (options: object, checks: Record<string, OptionCheck>, path: s
  */
 export function assertOptions (options: object): asserts options is BackupOptions {
   checkAll(options, optionChecks, '')
-  const { schedule, guard, retention, limits } = options as BackupOptions
+  const { schedule, guard, retention, limits, openapi } = options as BackupOptions
   if (schedule !== undefined) checkAll(schedule, scheduleChecks, 'schedule.')
   if (guard !== undefined && guard !== false) checkAll(guard, guardChecks, 'guard.')
   if (retention !== undefined) checkAll(retention, retentionChecks, 'retention.')
   if (limits !== undefined) checkAll(limits, limitChecks, 'limits.')
+  if (openapi !== undefined) checkAll(openapi, openapiChecks, 'openapi.')
 }

@@ -1,5 +1,5 @@
 import type { FastifyRequest, RegisterOptions } from 'fastify'
-import type { AuthFunctions, BackupOptions, RouteOptions } from '../../types/index.ts'
+import type { AuthFunctions, BackupOptions, OpenapiOptions, RouteOptions } from '../../types/index.ts'
 import { AuthRequired } from '../errors.ts'
 import { resolveActor } from './actor.ts'
 
@@ -18,6 +18,7 @@ export interface ResolvedHttpOptions {
   readonly scopeOptions: RegisterOptions
   /** The name of the caller, or null. Throws if the application's function returns no name. */
   readonly actor: (request: FastifyRequest) => string | null
+  readonly openapi: OpenapiOptions
 }
 
 /** Copies the list and its inner lists, because @fastify/auth modifies its argument. */
@@ -51,6 +52,7 @@ export function resolveHttpOptions (options: BackupOptions): ResolvedHttpOptions
       prefix: basePath, ...logLevel !== undefined && { logLevel }, ...logSerializers !== undefined && { logSerializers }
     },
     ...resolveAuth(options),
-    actor: resolveActor(options.actor)
+    actor: resolveActor(options.actor),
+    openapi: structuredClone(options.openapi ?? {})
   }
 }

@@ -48,6 +48,7 @@ t.test('every option has its default', async (t) => {
     restoreAuth: [],
     worker: true,
     limits: { rowBytes: 256 * mebibyte, manifestBytes: 16 * mebibyte },
+    openapi: {},
     storage: undefined
   })
   t.equal(isSchemaAllowed('any'), true)
@@ -89,6 +90,7 @@ t.test('options override the defaults', async (t) => {
     allowedOrigins: ['https://admin.example', 'http://localhost:5173'],
     logLevel: 'warn',
     logSerializers,
+    openapi: { security: [{ bearer: [] }] },
     storage
   })
   t.strictSame({ ...options, sql: undefined, schedule }, {
@@ -116,6 +118,7 @@ t.test('options override the defaults', async (t) => {
     restoreAuth: [pass, [pass]],
     worker: false,
     limits: { rowBytes: 7, manifestBytes: 8 },
+    openapi: { security: [{ bearer: [] }] },
     storage
   })
   t.equal(options.sql, sql)
@@ -237,6 +240,7 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['restoreAuth', false, /a list of @fastify\/auth functions/],
   ['restoreAuth', [null], /a list of @fastify\/auth functions/],
   ['limits', 5, /an object/],
+  ['openapi', true, /an object/],
   ['actor', 'ada', /a function \(request\) => string/],
   ['storage', '/backups', /the functions publish, open, stat, remove and list/],
   ['storage', null, /the functions publish/],
@@ -421,6 +425,14 @@ t.test('the function is called with the request, if there is one', async (t) => 
 t.test('a promise that rejects denies access and does not terminate the process', async (t) => {
   t.equal(resolveEnabled({ schemas: () => Promise.reject(new Error('down')) as never }).isSchemaAllowed('a'), false)
   await new Promise(setImmediate)
+})
+
+t.test('an invalid option of openapi is refused', async (t) => {
+  for (const [openapi, message] of [
+    [{ security: { bearer: [] } }, /^option 'openapi.security' must be a list of security requirements/],
+    [{ security: [{ bearer: 'admin' }] }, /^option 'openapi.security' must be/],
+    [{ tags: [] }, /no option 'openapi.tags'; there are security$/]
+  ]) t.throws(() => resolveOptions({ enabled: true, auth: false, openapi }), { code: 'FST_BACKUP_OPTION_INVALID', message })
 })
 
 t.test('an invalid limit is an error', async (t) => {

@@ -16,7 +16,7 @@ const schema = {
   description: 'The body is the file as it was downloaded, of any size. It is checked while it arrives, and kept ' +
     'only if it is complete and valid.',
   querystring: EmptyQuery,
-  body: Type.Unsafe<unknown>({ type: 'object', description: 'A snapshot file' }),
+  body: Type.Unsafe<unknown>({ type: 'object', additionalProperties: true, description: 'A snapshot file' }),
   response: {
     201: response('The backup, with a new id; Location contains its address', BackupSchema),
     ...errorResponses.always,
