@@ -1,4 +1,3 @@
-import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from './clock.ts'
 import { createStoragePresence } from './consistency/check-presence.ts'
 import { createBackupLog } from './log/backup-log.ts'
@@ -11,6 +10,7 @@ import { connectionSemaphoreOf } from './runs/semaphore.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
 import { withPublicStorageErrors } from './storage/public-storage-errors.ts'
 import { createRunner } from './worker/create-runner.ts'
+import type { BackupLogger } from '../types/index.ts'
 
 /** The functions that the engine provides; the options do not determine them. */
 export type EngineCallbacks = Pick<Context, 'adoptAfterLoss' | 'requestHealing'>
@@ -25,7 +25,7 @@ export interface Pools {
 /** Creates everything that the use cases depend on. Does not connect. */
 export function createContext (
   options: ResolvedOptions,
-  logger: FastifyBaseLogger,
+  logger: BackupLogger,
   clock: Clock,
   workerEntry: URL | undefined,
   callbacks: EngineCallbacks

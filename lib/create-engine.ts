@@ -1,4 +1,3 @@
-import type { FastifyBaseLogger } from 'fastify'
 import { createHealer } from './background/healer.ts'
 import { scheduleBackups } from './background/scheduled-backups.ts'
 import { createStorageKeeper } from './background/storage-keeper.ts'
@@ -15,10 +14,11 @@ import { createPendingCalls, type PendingCalls } from './runs/pending-calls.ts'
 import type { BackupEngine } from './service/backup-engine.ts'
 import { shutdownMs, within } from './shutdown.ts'
 import { findWorkerEntry } from './worker/create-runner.ts'
+import type { BackupLogger } from '../types/index.ts'
 
 /** Creates the service behind `fastify.backup`. It does not connect before the first call or start(). */
 export function createEngine (
-  options: ResolvedOptions, logger: FastifyBaseLogger, clock: Clock = systemClock, workerEntry = findWorkerEntry()
+  options: ResolvedOptions, logger: BackupLogger, clock: Clock = systemClock, workerEntry = findWorkerEntry()
 ): BackupEngine {
   const stopping = new AbortController()
   const pending = createPendingCalls()

@@ -50,7 +50,7 @@ const common = ['lib/errors.ts', 'lib/own-error.ts', 'lib/clock.ts', 'lib/shutdo
 /** Files that connect the folders. Only these files import each other. */
 const assembly = [
   'lib/index.ts', 'lib/plugin.ts', 'lib/mount-backup.ts', 'lib/disabled-service.ts', 'lib/create-engine.ts',
-  'lib/create-context.ts', 'lib/bind-calls.ts'
+  'lib/create-context.ts', 'lib/bind-calls.ts', 'lib/create-backup-service.ts'
 ]
 
 /** `lib/http/routes/x.ts` is in the folder `http`; undefined for a file directly in lib/. */

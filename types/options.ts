@@ -86,6 +86,17 @@ export interface OpenapiOptions {
   security?: SecurityRequirement[] | undefined
 }
 
+/**
+ * What the service logs to: pino, `fastify.log`, or any object with these methods, such as `console`. Entries never
+ * contain row data.
+ */
+export interface BackupLogger {
+  debug: (details: object | string, message?: string) => void
+  info: (details: object | string, message?: string) => void
+  warn: (details: object | string, message?: string) => void
+  error: (details: object | string, message?: string) => void
+}
+
 export interface BackupOptions {
   /** Mount the service and its routes. @defaultValue false */
   enabled?: boolean | undefined
@@ -163,3 +174,9 @@ export interface BackupOptions {
   /** The storage of the snapshot files. @defaultValue the file system, below storagePath */
   storage?: SnapshotStorage | undefined
 }
+
+/** The options of the plugin that do not concern HTTP. */
+export type BackupServiceOptions = Pick<BackupOptions,
+  'storagePath' | 'format' | 'maxBackups' | 'retention' | 'guard' | 'allowRestore' | 'excludeTables' | 'schedule' |
+  'sql' | 'connection' | 'schema' | 'schemas' | 'logSchema' | 'worker' | 'limits' | 'storage'
+>

@@ -169,3 +169,20 @@ export interface BackupService {
   once: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
   off: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
 }
+
+/** The service without Fastify, see `createBackupService()`. */
+export interface StandaloneBackupService extends BackupService {
+  /**
+   * Does in this process what a running service does in the background: runs the schedule, heals the log, claims the
+   * storage and adopts its snapshots after a loss of the log. Returns at once, retries while the database is down, and
+   * keeps the process alive until `close()`. A script that only makes calls does not need it.
+   */
+  start: () => void
+  /**
+   * Aborts the runs of this process and ends its connections; resolves within 5 s. Later calls reject with
+   * FST_BACKUP_SHUTTING_DOWN. May be called more than once.
+   */
+  close: () => Promise<void>
+  /** The same as `close()`, for `await using`. */
+  [Symbol.asyncDispose]: () => Promise<void>
+}

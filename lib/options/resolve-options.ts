@@ -44,3 +44,15 @@ function withoutPrefix ({ prefix, ...options }: Record<string, unknown>): Record
   throw new OptionInvalid("there is no option 'prefix'; use basePath, and with @fastify/autoload also " +
     "export prefixOverride = ''")
 }
+
+/**
+ * Like resolveOptions(), for a service without routes. So that a script can use the options of the application, the
+ * options of the routes and `enabled` have no effect, and those with functions of the application are not checked.
+ * @throws FST_BACKUP_OPTION_INVALID
+ */
+export function resolveStandaloneOptions (options: unknown): ResolvedOptions {
+  if (!isPlainObject(options)) throw new OptionInvalid('the options must be an object')
+  const { auth, restoreAuth, actor, ...others } = options
+  assertOptions(others)
+  return resolveServiceOptions(others)
+}

@@ -1,13 +1,12 @@
 import type { TableRef } from '../postgres/identifiers.ts'
 import { join } from 'node:path'
-import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../clock.ts'
 import type { BackupLog } from '../log/backup-log.ts'
 import { logTableName } from '../log/log-table.ts'
 import type { ResolvedOptions } from '../options/resolve-service-options.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
 import type { StoredFile } from '../storage/stored-file.ts'
-import type { SnapshotStorage } from '../../types/index.ts'
+import type { BackupLogger, SnapshotStorage } from '../../types/index.ts'
 import type { EventHub } from './event-hub.ts'
 import type { Runner } from '../worker/runner.ts'
 import type { Runs } from './active-runs.ts'
@@ -28,7 +27,7 @@ export interface Context {
   /** Performs backups and restores, in a worker thread or in this one. */
   runner: Runner
   clock: Clock
-  logger: FastifyBaseLogger
+  logger: BackupLogger
   /** Ids of backups whose files this process could not delete and has reported. */
   undeletable: Set<string>
   /** See Adoption.finish(). */
