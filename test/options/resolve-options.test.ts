@@ -432,7 +432,10 @@ t.test('an invalid option of openapi is refused', async (t) => {
     [{ security: { bearer: [] } }, /^option 'openapi.security' must be a list of security requirements/],
     [{ security: [{ bearer: 'admin' }] }, /^option 'openapi.security' must be/],
     [{ tags: [] }, /no option 'openapi.tags'; there are security$/]
-  ]) t.throws(() => resolveOptions({ enabled: true, auth: false, openapi }), { code: 'FST_BACKUP_OPTION_INVALID', message })
+  ]) {
+    const refused = { code: 'FST_BACKUP_OPTION_INVALID', message }
+    t.throws(() => resolveOptions({ enabled: true, auth: false, openapi }), refused)
+  }
 })
 
 t.test('an invalid limit is an error', async (t) => {
