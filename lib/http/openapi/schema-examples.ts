@@ -83,7 +83,7 @@ export const examples: Record<string, unknown> = {
     rowCount: 2,
     drift: [],
     durationMs: 240,
-    phases: { verifyMs: 20, snapshotMs: 90, loadMs: 130 }
+    phases: { startMs: 15, verifyMs: 20, lockMs: 5, snapshotMs: 80, loadMs: 110, finishMs: 10 }
   },
   Error: {
     statusCode: 422,

@@ -24,8 +24,8 @@ const schema = {
   }
 }
 
-export function manifestRoute (scope: Scope, { engineFor }: RouteContext): void {
-  scope.get('/:id/manifest', { schema }, async (request, reply) => {
+export function manifestRoute (scope: Scope, { engineFor, extend }: RouteContext): void {
+  scope.get('/:id/manifest', extend({ schema }), async (request, reply) => {
     const { id } = request.params
     const { etag } = await findSnapshot(engineFor(request), id)
     // Weak, since the response has the content of the head, and not its bytes
