@@ -94,7 +94,10 @@ async function run () {
 function explain (origin, token, id) {
   const curl = `curl -H "Authorization: Bearer ${token}"`
   const backups = `${origin}${adminPath}`
-  print(`The shop is running at ${origin} until Ctrl-C. Try these commands in another terminal:
+  print(`The shop is running at ${origin} until Ctrl-C. To call its routes from a browser, open ${origin}/docs
+and authorize with the token ${token}
+
+Or try these commands in another terminal:
 
   the shop's own route    curl ${origin}
   list the snapshots      ${curl} ${backups}

@@ -1,16 +1,28 @@
 // @ts-check
 import { createHash, timingSafeEqual } from 'node:crypto'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
 import backup from 'fastify-backup'
 /** @import { FastifyReply, FastifyRequest } from 'fastify' */
 /** @import { Sql } from 'postgres' */
 
 /**
- * The service of the shop: a public route, and the admin routes of the backups behind a bearer token.
+ * The service of the shop: a public route, the admin routes of the backups behind a bearer token, and a page at /docs
+ * that describes all routes and can call them.
  * @param {{ url: string, sql: Sql, token: string, storagePath: string }} options
  */
 export async function createShopService ({ url, sql, token, storagePath }) {
   const app = Fastify({ logger: { level: 'warn' } })
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Shop', version: '1.0.0' },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } }
+    }
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: true } })
 
   await app.register(backup, {
     enabled: true,
@@ -18,7 +30,8 @@ export async function createShopService ({ url, sql, token, storagePath }) {
     storagePath,
     auth: [requireToken(token)],
     actor: () => 'demo',
-    allowRestore: true
+    allowRestore: true,
+    openapi: { security: [{ bearer: [] }] }
   })
 
   app.get('/', async () => {
