@@ -94,10 +94,11 @@ async function run () {
 function explain (origin, token, id) {
   const curl = `curl -H "Authorization: Bearer ${token}"`
   const backups = `${origin}${adminPath}`
-  print(`The shop is running at ${origin} until Ctrl-C. To call its routes from a browser, open ${origin}/docs
-and authorize with the token ${token}
+  print(`The shop is running at ${origin} until Ctrl-C. Its routes can be called from a page:
 
-Or try these commands in another terminal:
+  ${origin}/docs   (authorize with ${token})
+
+Try these commands in another terminal:
 
   the shop's own route    curl ${origin}
   list the snapshots      ${curl} ${backups}

@@ -22,7 +22,7 @@ export async function createShopService ({ url, sql, token, storagePath }) {
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } }
     }
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: true } })
+  await app.register(swaggerUi, { routePrefix: '/docs' })
 
   await app.register(backup, {
     enabled: true,

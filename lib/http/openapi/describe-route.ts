@@ -61,7 +61,8 @@ const toStrings = (headers: Headers): JsonSchema =>
 function describeBody (operation: string, body: JsonSchema, { convert, file, isVersion2 }: DocumentWriter): JsonSchema {
   if (operation === 'importBackup') {
     if (isVersion2) return { body, consumes: ['application/json', 'application/octet-stream'] }
-    return { body: { content: { 'application/json': { schema: body }, 'application/octet-stream': { schema: file } } } }
+    // The first one is what swagger-ui offers: a file
+    return { body: { content: { 'application/octet-stream': { schema: file }, 'application/json': { schema: body } } } }
   }
   // A route that has no options has no body in the document
   const hasOptions = isSchema(body.properties) && Object.keys(body.properties).length > 0
