@@ -1,11 +1,12 @@
 import { DatabaseUnavailable, LogUnusable } from '../errors.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
-import { isVanished, publicDatabaseError } from '../postgres/database-error.ts'
+import { isDenied, isVanished, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import type { Parameter } from '../postgres/driver/query.ts'
 import { pinSettings, requireDurableCommit } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
+import { explainDenied } from './log-privileges.ts'
 import { logTableName, prepareLogTable } from './log-table.ts'
 
 /** Statements on the log table, for the files of this folder. Every function rejects with a public error. */
@@ -57,8 +58,15 @@ function createPreparedLog (sql: Sql, schema: string): Pick<LogAccess, 'prepare'
       await prepared
     } catch (error) {
       prepared = undefined
-      throw publicError(error)
+      throw await explained(error, true)
     }
+  }
+
+  async function explained (error: unknown, isMigration: boolean): Promise<unknown> {
+    const lackOfPrivilege = isDenied(error)
+      ? await explainDenied(sql, schema, isMigration).catch(() => undefined)
+      : undefined
+    return lackOfPrivilege ?? publicError(error)
   }
 
   /** Uses READ WRITE and pinned settings, because a role may be read-only by default, or have a short lock_timeout. */
@@ -76,7 +84,7 @@ function createPreparedLog (sql: Sql, schema: string): Pick<LogAccess, 'prepare'
         throw new LogUnusable(`${schema}.${logTableName} has vanished or was changed; ` +
           'the next call creates it again if it no longer exists')
       }
-      throw publicError(error)
+      throw await explained(error, false)
     }
   }
 

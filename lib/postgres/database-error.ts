@@ -9,6 +9,7 @@ const lockNotAvailable = '55P03'
 const queryCanceled = '57014'
 const deadlockDetected = '40P01'
 const featureNotSupported = '0A000'
+const insufficientPrivilege = '42501'
 const vanishedStates = new Set(['42P01', '3F000', '42704', '42703'])
 const internalError = 'XX000'
 export const foreignKeyViolation = '23503'
@@ -154,6 +155,9 @@ export const isCanceled = (error: unknown): boolean => sqlState(error) === query
  */
 export const isVanished = (error: unknown): boolean => vanishedStates.has(sqlState(error) ?? '') ||
   (sqlState(error) === internalError && /^(cache lookup failed|could not open relation)/.test(messageOf(error)))
+
+/** The role lacks a privilege. */
+export const isDenied = (error: unknown): boolean => sqlState(error) === insufficientPrivilege
 
 export const isReadOnly = (error: unknown): boolean => sqlState(error) === readOnly
 

@@ -97,14 +97,30 @@ t.test('a replica waits for another one that migrates the table', async (t) => {
   t.equal((await database.sql`SELECT FROM backup_logs`).length, 0)
 })
 
-t.test('the error for a role that may not create the table contains the reason', async (t) => {
+t.test('the error for a role that lacks a privilege on the log or its schema says how to grant it', async (t) => {
   const database = await useDatabase(t, { owner: 'plain' })
   await database.sql`CREATE SCHEMA locked`
   const sql = postgres(database.ownerUrl)
   t.after(async () => { await sql.end() })
-  await t.rejects(createBackupLog(sql, 'locked', () => new Date()).prepare(),
-    { code: 'FST_BACKUP_DATABASE_FAILED', message: /permission denied for schema locked.*42501/ })
-  await createBackupLog(sql, testSchema, () => new Date()).prepare()
+  const log = createBackupLog(sql, 'locked', () => new Date())
+  const [{ role } = {}] = await sql`SELECT quote_ident(current_user) AS role`
+  const code = 'FST_BACKUP_LOG_UNUSABLE'
+  const grantThe = async (advice: RegExp): Promise<void> => {
+    const error = await log.get(id).catch((thrown) => thrown)
+    t.match(error, { code, message: advice })
+    await database.sql.unsafe(/(GRANT .*?)(?:,? or name another|$)/.exec(error.message)?.[1] ?? '')
+  }
+  await grantThe(/lacks USAGE, CREATE on the schema locked.*GRANT USAGE, CREATE ON SCHEMA "locked" TO "/)
+  t.equal(await log.get(id), undefined)
+  await database.sql.unsafe(`ALTER TABLE locked.backup_logs OWNER TO CURRENT_USER;
+    REVOKE CREATE ON SCHEMA locked FROM ${role}`)
+  await grantThe(/lacks SELECT, INSERT, UPDATE, DELETE on the table locked.backup_logs; run GRANT/)
+  t.equal(await log.get(id), undefined)
+  await database.sql`COMMENT ON TABLE locked.backup_logs IS 'fastify-backup log, version 1'`
+  const other = createBackupLog(sql, 'locked', () => new Date())
+  await t.rejects(other.get(id), { code, message: /lacks CREATE on the schema locked/ })
+  await database.sql.unsafe(`GRANT CREATE ON SCHEMA locked TO ${role}`)
+  await t.rejects(other.get(id), { code, message: /does not own the table locked.backup_logs, which has to be mig/ })
 })
 
 t.test('a log that is dropped or lacks a column is reported, and created again when it was dropped', async (t) => {
