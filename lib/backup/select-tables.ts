@@ -32,6 +32,11 @@ export function excludedNames (
   return names.filter((name) => isExcluded({ schema, name }) && !isLog(name))
 }
 
+/** What the role needs to read a table or a sequence that it cannot read. A part of messages. */
+export const missingPrivilege = (
+  { schema, reachable }: { schema: string, reachable: boolean }, name: string
+): string => reachable ? `the SELECT privilege on ${name}` : `the USAGE privilege on the schema ${schema} of ${name}`
+
 /** Problems for tables whose rows cannot all be read. */
 export function tableProblems (tables: CatalogTable[], isExcluded: (table: TableRef) => boolean): string[] {
   return tables.flatMap((table) => table.relations.flatMap((relation, index) => {
@@ -44,7 +49,7 @@ export function tableProblems (tables: CatalogTable[], isExcluded: (table: Table
       problems.push(`${name} is a partition of ${table.name} and cannot be excluded by itself; exclude ${table.name}`)
     }
     if (!relation.selectable) {
-      problems.push(`the role lacks the SELECT privilege on ${name}; grant it, or exclude ${table.name}`)
+      problems.push(`the role lacks ${missingPrivilege(relation, name)}; grant it, or exclude ${table.name}`)
     }
     if (relation.hidesRows) problems.push(`row security may hide rows of ${name} from the role; it needs BYPASSRLS`)
     for (const column of relation.generates.filter(({ byFunction }) => byFunction)) {

@@ -3,7 +3,7 @@ import { type CatalogTable, readTables } from '../postgres/catalog/tables.ts'
 import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog/server.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
 import { CatalogChanged, lockPlanned, retryWhenCatalogChanged } from '../postgres/catalog/catalog-changed.ts'
-import { lockRelations, lockWithRetries, lockSchema, relationIdentity } from '../postgres/locks.ts'
+import { lockRelations, lockWithRetries, lockSchema, relationIdentity, withinLockTimeout } from '../postgres/locks.ts'
 import { readSequences } from '../postgres/catalog/sequences.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
@@ -13,7 +13,7 @@ import type { TableRef } from '../postgres/identifiers.ts'
 import { createExclusion, excludedNames, selectTables, tableProblems } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
-import { type SnapshotIdentity, unreadSequences, writeSnapshot } from './write-tables.ts'
+import { describeSequences, type SnapshotIdentity, unreadSequences, writeSnapshot } from './write-tables.ts'
 
 /** Plain data, which can be passed to another thread. */
 export interface SnapshotJob extends SnapshotIdentity { excludeTables: string[], logTable: TableRef }
@@ -64,9 +64,13 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
       const { tables, excludedTables } = await selectReadable(tx, job, server)
       if (!areLocked(tables, listed) || !areFilesCurrent(tables)) throw new CatalogChanged()
       const oids = tables.flatMap(({ relations }) => relations.map(({ oid }) => oid))
-      const sequences = await readSequences(tx, job.schema, oids)
+      const catalogSequences = await readSequences(tx, job.schema, oids)
+      // Before the row of the run is inserted, since it may start over
+      const sequences = await withinLockTimeout(tx, async () => {
+        return await describeSequences(tx, catalogSequences, job.schema)
+      })
       await hooks.onLocked()
-      const warnings = [...unreadSequences(sequences), ...await readWarnings(tx, job, tables)]
+      const warnings = [...unreadSequences(catalogSequences), ...await readWarnings(tx, job, tables)]
       const written = await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress)
       await hooks.onWritten({ ...written, warnings, excludedTables })
       completed = true

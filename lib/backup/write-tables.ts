@@ -11,7 +11,7 @@ import type { BackupTrigger, Manifest } from '../../types/index.ts'
 import { describeColumn } from '../snapshot/codec/column-encoding.ts'
 import { findLossyTable, describeLossyText } from './lossy-text.ts'
 import { formatVersion } from '../snapshot/file-format.ts'
-import { relativeName } from './select-tables.ts'
+import { missingPrivilege, relativeName } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 
@@ -29,7 +29,12 @@ export interface SnapshotIdentity {
   spoolPath: string
 }
 
-export interface SnapshotContent { tables: CatalogTable[], sequences: CatalogSequence[], server: ServerFacts }
+export interface SnapshotContent {
+  tables: CatalogTable[]
+  /** See describeSequences(). */
+  sequences: Manifest['sequences']
+  server: ServerFacts
+}
 
 /** Milliseconds between two progress reports. */
 const progressInterval = 250
@@ -46,10 +51,10 @@ export async function writeSnapshot (
   const { tables, server } = content
   const changing = await findLossyTable(tx, tables, server)
   if (changing !== undefined) throw new CannotSnapshot(`table ${changing} contains ${describeLossyText(server)}`)
-  const manifest = describeSnapshot(identity, content, await describeSequences(tx, content.sequences, identity.schema))
+  const manifest = describeSnapshot(identity, content)
   const writer = await openSnapshotWriter(identity.spoolPath, manifest)
   try {
-    const progress = createProgress(tables.length, onProgress)
+    const progress = createProgress(tables, onProgress)
     await copyTables(tx, tables, { manifest, server, writer, onRow: progress.row })
     manifest.totalRows = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
     const written = await writer.finish(manifest)
@@ -65,7 +70,7 @@ type OpenManifest = Omit<Manifest, 'checksum'>
 
 /** The manifest without the numbers of rows, which are known after the tables are copied. */
 function describeSnapshot (
-  identity: SnapshotIdentity, { tables, server }: SnapshotContent, sequences: Manifest['sequences']
+  identity: SnapshotIdentity, { tables, sequences, server }: SnapshotContent
 ): OpenManifest {
   const partitionsOf = ({ relations }: CatalogTable): string[] =>
     relations.filter(storesRows).map((relation) => relativeName(relation, identity.schema))
@@ -194,11 +199,16 @@ function unreadable (error: unknown, { name }: CatalogTable, { encoding }: Serve
   return undefined
 }
 
-async function describeSequences (
+/**
+ * Reads the sequences for the manifest. It waits for sessions that have locked one, for TRUNCATE … RESTART IDENTITY for
+ * example, so set a lock_timeout.
+ * @throws FST_BACKUP_CANNOT_SNAPSHOT
+ */
+export async function describeSequences (
   tx: Transaction, sequences: CatalogSequence[], ownSchema: string
 ): Promise<Manifest['sequences']> {
   const problems = sequences.filter(({ used, readable }) => used && !readable)
-    .map(({ schema, name }) => `the role lacks the SELECT privilege on the sequence ${schema}.${name}`)
+    .map((sequence) => `the role lacks ${missingOn(sequence)}`)
   if (problems.length > 0) throw new CannotSnapshot(problems.join('; '))
   const stored = await readSequenceStates(tx, sequences.filter(({ readable }) => readable))
   return stored.map(({ schema, name, ownedBy, ownerSchema, lastValue, isCalled }) => ({
@@ -214,21 +224,32 @@ async function describeSequences (
 /** Warnings for sequences that no table uses, which the application may use directly. */
 export function unreadSequences (sequences: CatalogSequence[]): string[] {
   return sequences.filter(({ used, readable }) => !used && !readable)
-    .map(({ schema, name }) =>
-      `the role lacks the SELECT privilege on the sequence ${schema}.${name}, so its value is not in this snapshot`)
+    .map((sequence) => `the role lacks ${missingOn(sequence)}, so its value is not in this snapshot`)
 }
+
+const missingOn = (sequence: CatalogSequence): string =>
+  missingPrivilege(sequence, `the sequence ${sequence.schema}.${sequence.name}`)
 
 interface ProgressReports { row: CopyTarget['onRow'], end: (written: WrittenSnapshot) => void }
 
-function createProgress (tables: number, report: OnPhaseProgress): ProgressReports {
+/** The sum of the estimates; null if there is none for one of the relations. */
+function estimateRows (tables: CatalogTable[]): number | null {
+  const relations = tables.flatMap((table) => table.relations.filter(storesRows))
+  return relations.reduce<number | null>((sum, { estimatedRows }) =>
+    sum === null || estimatedRows === null ? null : sum + estimatedRows, 0)
+}
+
+function createProgress (from: CatalogTable[], report: OnPhaseProgress): ProgressReports {
+  const tables = from.length
+  const rowsTotal = estimateRows(from)
   let rows = 0
-  let next = Date.now() + progressInterval
+  let next = 0
   return {
     row (table, tablesDone, bytes) {
       // Reading the clock for every row would take noticeable time
       if ((++rows & 255) !== 0 || Date.now() < next) return
       next = Date.now() + progressInterval
-      report({ phase: 'snapshot', table, tables, tablesDone, rows, rowsTotal: null, bytes, estimated: true })
+      report({ phase: 'snapshot', table, tables, tablesDone, rows, rowsTotal, bytes, estimated: true })
     },
     end ({ manifest, sizeBytes }) {
       const { totalRows } = manifest

@@ -10,7 +10,7 @@ import { pinSettings, requireDurableCommit, setLocal, withRoleSettings } from '.
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import { outsideChildWarnings, outsidePartitionWarnings } from '../backup/rows-outside.ts'
 import { createExclusion, excludedNames } from '../backup/select-tables.ts'
-import { unreadSequences, writeSnapshot } from '../backup/write-tables.ts'
+import { describeSequences, unreadSequences, writeSnapshot } from '../backup/write-tables.ts'
 import type { Drift, RestoreResult } from '../../types/index.ts'
 import { analyzeTables } from './analyze-tables.ts'
 import { lockScope } from './lock-scope.ts'
@@ -91,15 +91,16 @@ async function takePreRestoreSnapshot (tx: Transaction, scope: RestoreScope, con
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
   await withRoleSettings(tx, server.roleSettings, async () => { await alterRowSecurity(tx, scope, 'NO FORCE') })
   await hooks.onPreRestoreStarted()
-  const { recordedSequences: sequences } = scope
+  const { recordedSequences } = scope
   const tables = scope.tables.map(({ table }) => table)
   const isExcluded = createExclusion(excludeTables, logTable)
   const warnings = [
-    ...unreadSequences(sequences),
+    ...unreadSequences(recordedSequences),
     ...await outsideChildWarnings(tx, tables, isExcluded),
     ...wanted === undefined ? await outsidePartitionWarnings(tx, schema, isExcluded) : []
   ]
   const excludedTables = excludedNames(scope.untouched, schema, isExcluded, logTable)
+  const sequences = await describeSequences(tx, recordedSequences, preRestore.schema)
   const written = await writeSnapshot(tx, preRestore, { tables, sequences, server }, hooks.onProgress)
   await hooks.onPreRestoreWritten({ ...written, warnings, excludedTables })
 }

@@ -13,7 +13,9 @@ const relation = (name: string, rest: Partial<CatalogRelation> = {}): CatalogRel
   filenode: '1',
   currentFilenode: '1',
   owned: true,
+  estimatedRows: null,
   selectable: true,
+  reachable: true,
   hidesRows: false,
   forcesRowSecurity: false,
   generates: [],
@@ -68,6 +70,7 @@ t.test('every problem of every relation is reported, with its solution', async (
     table('events', relation('events', { kind: 'p' }), relation('events_1', { schema: 'archive' }),
       relation('events_2', { kind: 'f' })),
     table('users', relation('users', { selectable: false, hidesRows: true })),
+    table('hidden', relation('hidden', { selectable: false, reachable: false })),
     table('visits', relation('visits', { kind: 'p' }), relation('visits_1', {
       generates: [{ name: 'a', byFunction: true }, { name: 'b', byFunction: false }]
     }))
@@ -77,6 +80,7 @@ t.test('every problem of every relation is reported, with its solution', async (
     'shop.events_2 is a foreign table and a partition of events; exclude events',
     'the role lacks the SELECT privilege on shop.users; grant it, or exclude users',
     'row security may hide rows of shop.users from the role; it needs BYPASSRLS',
+    'the role lacks the USAGE privilege on the schema shop of shop.hidden; grant it, or exclude hidden',
     'shop.visits_1 generates the column a by a function while visits does not, ' +
       'so a restore could change its values; exclude visits'
   ])

@@ -9,7 +9,9 @@ export const catalogRelation = (oid: string, schema: string, name: string): Cata
   filenode: null,
   currentFilenode: null,
   owned: true,
+  estimatedRows: null,
   selectable: true,
+  reachable: true,
   hidesRows: false,
   forcesRowSecurity: false,
   generates: []

@@ -13,6 +13,7 @@ const sequence = (rest: Partial<CatalogSequence> = {}): CatalogSequence => ({
   used: true,
   shared: false,
   readable: true,
+  reachable: true,
   owned: true,
   increment: '1',
   range: { least: '1', most: '9223372036854775807' },

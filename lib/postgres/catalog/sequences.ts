@@ -14,6 +14,8 @@ export interface CatalogSequence {
   /** Whether another object in the catalog owns or uses it. */
   shared: boolean
   readable: boolean
+  /** Whether the role has the USAGE privilege on the schema. Without it, the sequence is not readable. */
+  reachable: boolean
   owned: boolean
   increment: string
   /** MINVALUE and MAXVALUE. */
@@ -83,6 +85,7 @@ export async function readSequences (
       owner.column_name AS "ownedBy", owner.schema AS "ownerSchema",
       coalesce(used.inside, false) AS used, coalesce(used.outside, false) AS shared,
       has_sequence_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS readable,
+      has_schema_privilege(n.oid, 'USAGE') AS reachable,
       pg_has_role(c.relowner, 'USAGE') AS owned, s.seqincrement::text AS increment,
       json_build_object('least', s.seqmin::text, 'most', s.seqmax::text) AS range
     FROM candidate JOIN pg_sequence s ON s.seqrelid = candidate.oid

@@ -36,7 +36,11 @@ export interface CatalogRelation {
   currentFilenode: string | null
   /** Whether the role has the privileges of the owner. */
   owned: boolean
+  /** The number of its rows when it was last analyzed (pg_class.reltuples); null if it never was. */
+  estimatedRows: number | null
   selectable: boolean
+  /** Whether the role has the USAGE privilege on the schema. Without it, the relation is not selectable. */
+  reachable: boolean
   /** Whether row security would hide rows from the role. */
   hidesRows: boolean
   forcesRowSecurity: boolean
@@ -121,7 +125,9 @@ const relationsColumn = `json_agg(json_build_object(
       'oid', c.oid::text, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
       'filenode', nullif(c.relfilenode, 0)::text, 'currentFilenode', pg_relation_filenode(c.oid)::text,
       'owned', pg_has_role(c.relowner, 'USAGE'),
+      'estimatedRows', nullif(c.reltuples, -1)::int8,
       'selectable', has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),
+      'reachable', has_schema_privilege(n.oid, 'USAGE'),
       'hidesRows', c.relrowsecurity AND NOT role.sees_all
         AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE')),
       'forcesRowSecurity', c.relrowsecurity AND c.relforcerowsecurity,
