@@ -19,7 +19,8 @@ export interface BackupError<Code extends BackupErrorCode = BackupErrorCode> ext
   drift?: Array<{ table: string, column?: string, problem: string }>
 }
 
-const codeOf = (error: unknown): string =>
+/** The code of an error, with its prefix; empty without one. */
+export const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
 
 /** Whether `error` is an error of this library and, if `code` is given, has that code. */
@@ -45,3 +46,16 @@ export const isStorageError = (error: unknown): boolean => codeOf(error).startsW
  */
 export const kindOf = (error: unknown): string =>
   error instanceof Error ? `${error.name} ${codeOf(error)}`.trim() : typeof error
+
+/** Whether the caller or a shutdown has ended the run, so nothing is wrong with the service. */
+export const isInterruption = (error: unknown): boolean =>
+  isOwnError(error, 'ABORTED') || isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'IMPORT_INTERRUPTED')
+
+const logged = new WeakSet<object>()
+
+/** Remembers that the log of the service contains the error, so that no one else logs it. */
+export function setLogged (error: unknown): void {
+  if (typeof error === 'object' && error !== null) logged.add(error)
+}
+
+export const isLogged = (error: unknown): boolean => typeof error === 'object' && error !== null && logged.has(error)

@@ -70,6 +70,8 @@ export interface RestoreOptions extends PlanOptions, LongCall {
 export interface ImportOptions extends LongCall {
   /** At most 1,000 characters. @defaultValue the note of the snapshot */
   note?: string | undefined
+  /** The size of the file, in bytes. Only the progress depends on it. @defaultValue not known */
+  sizeBytes?: number | undefined
   /** Recorded as `createdBy`. */
   actor?: string | undefined
 }

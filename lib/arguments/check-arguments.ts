@@ -25,7 +25,7 @@ const calls = {
   status: { ...StatusArguments.properties, after: Type.String({ maxLength: limits.schemaName }) },
   verify: longCall,
   rescan: longCall,
-  import: { note: NoteSchema, ...actorCall },
+  import: { note: NoteSchema, sizeBytes: Type.Integer({ minimum: 0 }), ...actorCall },
   update: UpdateArguments.properties
 }
 
@@ -39,6 +39,7 @@ const expectations: Record<string, string> = {
   excludeTables: `a list of at most ${limits.list} table names`,
   note: `text of at most ${limits.note} characters`,
   actor: `text of at most ${limits.actor} characters`,
+  sizeBytes: 'a number of bytes',
   signal: 'an AbortSignal',
   onProgress: 'a function',
   allowSchemaDrift: aFlag,

@@ -5,8 +5,8 @@ import { createScheduler, type Scheduler, type SchedulerOptions, type SlotOutcom
 import type { Context } from '../runs/context.ts'
 import { beginCreate } from '../service/create-backup.ts'
 import { failDeadRuns } from '../consistency/heal-log.ts'
-import { isOwnError } from '../own-error.ts'
-import { errorText } from '../runs/public-error.ts'
+import { codeOf, isOwnError } from '../own-error.ts'
+import { publicError } from '../runs/public-error.ts'
 import { SlotTaken } from '../consistency/snapshot-record.ts'
 import { isTransient } from '../runs/transient-failure.ts'
 import type { Claim } from '../log/run-records.ts'
@@ -29,14 +29,19 @@ function slotCallbacks (context: Context): Pick<SchedulerOptions, 'run' | 'lastS
 
   return {
     async run (schema, slot, signal) {
+      let id: string | undefined
       try {
         const claim = await newestClaim(context, schema, slot)
         if (claim?.slot.getTime() === slot.getTime()) return claim.running ? 'busy' : 'taken'
-        await (await beginCreate(context, { schema, signal }, { slot, cron })).finished
+        const { backup, finished } = await beginCreate(context, { schema, signal }, {
+          slot, cron, isRetry: report.hasFailed(schema, slot)
+        })
+        id = backup.id
+        await finished
         report.success(schema, slot)
         return 'done'
       } catch (error) {
-        const outcome = report.failure(error, schema, slot)
+        const outcome = report.failure(error, { id, schema, trigger: 'scheduled', slot })
         // If this fails, the next attempt repeats it
         if (outcome === 'retry') await log.thinAttempts(schema, slot).catch(() => {})
         return outcome
@@ -56,27 +61,34 @@ async function newestClaim (context: Context, schema: string, slot: Date): Promi
   return await context.log.newestClaim(schema, slot)
 }
 
+/** What the log line of a failure names; `id` only if the run had begun. */
+interface ScheduledRun { id: string | undefined, schema: string, trigger: 'scheduled', slot: Date }
+
 interface SlotReport {
+  /** Whether the slot has failed before. */
+  hasFailed: (schema: string, slot: Date) => boolean
   success: (schema: string, slot: Date) => void
   /** Logs the failure, and returns what the scheduler does next. */
-  failure: (error: unknown, schema: string, slot: Date) => SlotOutcome
+  failure: (error: unknown, run: ScheduledRun) => SlotOutcome
 }
 
 function createSlotReport ({ logger }: Context): SlotReport {
   const history = createFailureHistory()
   return {
+    hasFailed: (schema, slot) => history.hasFailed(schema, slot.getTime()),
     success (schema, slot) {
       const failures = history.recordSuccess(schema)
       if (failures > 0) logger.info({ schema, slot, failures }, 'a scheduled backup has succeeded after failures')
     },
-    failure (error, schema, slot) {
+    failure (error, run) {
       if (error instanceof SlotTaken || isOwnError(error, 'BUSY')) return 'busy'
-      // The storage keeper logs STORAGE_TAKEN
+      // The run itself logs SHUTTING_DOWN, and the storage keeper STORAGE_TAKEN
       if (isOwnError(error, 'SHUTTING_DOWN') || isOwnError(error, 'STORAGE_TAKEN')) return 'retry'
-      const reason = errorText(error)
+      const failure = publicError(error)
+      const { message: reason } = failure
       const retry = isTransient(error)
-      const level = history.recordFailure(schema, slot.getTime(), reason)
-      logger[level]({ schema, slot, reason, retry }, 'a scheduled backup failed')
+      const level = history.recordFailure(run.schema, run.slot.getTime(), reason)
+      logger[level]({ ...run, code: codeOf(failure), reason, retry }, 'a scheduled backup failed')
       return retry ? 'retry' : 'done'
     }
   }

@@ -2,7 +2,7 @@ import { pause } from '../clock.ts'
 import { compareStorage } from '../consistency/compare-storage.ts'
 import { createStorageClaim } from '../consistency/storage-claim.ts'
 import { renewalMs } from '../consistency/storage-ownership.ts'
-import { isOwnError } from '../own-error.ts'
+import { isOwnError, isStorageError } from '../own-error.ts'
 import type { Context } from '../runs/context.ts'
 import { errorText } from '../runs/public-error.ts'
 
@@ -13,6 +13,9 @@ import { errorText } from '../runs/public-error.ts'
 const retryMs = 2000
 /** The same while the storage is missing, since an administrator has to mount it. */
 const missingMs = 10_000
+
+/** File names in one log line. */
+const namesAtMost = 10
 
 /** Claims the storage for the log of this service, and adopts the snapshots in it if the log was lost. */
 export interface StorageKeeper {
@@ -36,8 +39,7 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
         adoption.start()
         report.clear()
       } catch (error) {
-        report.add(error, 'this service could not claim the storage of backups; while it belongs to another service, ' +
-          'nothing is scheduled, pruned or adopted; retrying')
+        report.add(error, `${describeFailure(error)}; until then nothing is scheduled, pruned or adopted; retrying`)
         pauseMs = (isOwnError(error, 'STORAGE_MISSING') ? missingMs : retryMs) * (1 + Math.random()) / 2
       }
       await pause(context.clock, pauseMs, signal)
@@ -56,6 +58,13 @@ export function createStorageKeeper (context: Context, signal: AbortSignal): Sto
   }
 }
 
+/** The storage is not the problem when only the database, or the log in it, cannot be used. */
+function describeFailure (error: unknown): string {
+  if (isOwnError(error, 'STORAGE_TAKEN')) return 'could not claim the storage of backups from another service'
+  if (isStorageError(error)) return 'could not claim the storage of backups'
+  return isOwnError(error, 'LOG_UNUSABLE') ? 'the log of backups cannot be used' : 'the database is not available'
+}
+
 interface BackgroundAdoption {
   /** Returns at once. Does nothing while an adoption is in progress, or when one has succeeded. */
   start: () => void
@@ -71,7 +80,7 @@ function createBackgroundAdoption (context: Context, report: FailureReport): Bac
       await context.adoptAfterLoss()
       const { unknown } = await compareStorage(context)
       if (unknown.length > 0) {
-        context.logger.warn({ files: unknown.length },
+        context.logger.warn({ files: unknown.length, names: unknown.slice(0, namesAtMost) },
           'files in the storage of backups have no row in the log; rescan() adopts those that are snapshots')
       }
       isDone = true

@@ -1,5 +1,5 @@
 import type { Context } from '../runs/context.ts'
-import { adoptFiles } from './adopt-files.ts'
+import { adoptFiles, createAdoptionLog } from './adopt-files.ts'
 
 /**
  * A service whose log is empty at its start may have lost its database. Before it makes its first backup, it adopts the
@@ -12,7 +12,8 @@ export interface Adoption {
 }
 
 export function createAdoption (context: Context, signal: AbortSignal): Adoption {
-  const { log, logger } = context
+  const { log } = context
+  const runLog = createAdoptionLog(context, { cause: 'the backup log was empty' })
   /** Determined once, since adopted snapshots fill the log. */
   let wasEmpty: boolean | undefined
   let working: Promise<void> | undefined
@@ -20,10 +21,7 @@ export function createAdoption (context: Context, signal: AbortSignal): Adoption
   async function adopt (): Promise<void> {
     wasEmpty ??= (await log.completed()).length === 0
     if (!wasEmpty) return
-    const { adopted } = await adoptFiles(context, { signal })
-    if (adopted.length > 0) {
-      logger.info({ adopted: adopted.length }, 'the backup log was empty; the snapshots in the storage were adopted')
-    }
+    await adoptFiles(context, runLog, { signal })
   }
 
   return {

@@ -3,6 +3,7 @@ import type { LoggedBackup } from '../log/log-row.ts'
 import { type ErrorCode, isOwnError } from '../own-error.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { type Context, storedFile } from '../runs/context.ts'
+import { createRunLog, type RunLog } from '../runs/log-run.ts'
 import { createSnapshotOpener } from '../runs/open-snapshot.ts'
 import { createReadingProgress } from '../runs/report-progress.ts'
 import { findImportProblems } from '../snapshot/find-import-problems.ts'
@@ -21,14 +22,19 @@ export interface AdoptedFiles {
   missing: LoggedBackup[]
 }
 
+/** The lines about an adoption. There are none while every file has a row. */
+export const createAdoptionLog = (context: Context, common: { cause?: string } = {}): RunLog =>
+  createRunLog(context, 'adoption of files', common)
+
 /**
  * Inserts a row for each snapshot in the storage that has none, from its manifest, after it has read the file to its
  * end. A damaged file stays in the storage, and the reason is logged. Several replicas may do this at the same time.
  * @throws FST_BACKUP_STORAGE_TAKEN
  */
-export async function adoptFiles (context: Context, call: LongCall = {}): Promise<AdoptedFiles> {
+export async function adoptFiles (context: Context, runLog: RunLog, call: LongCall = {}): Promise<AdoptedFiles> {
   const { log, storage } = context
   const { unknown, ids, sidecars } = await compareStorage(context)
+  if (unknown.length > 0) runLog.begin({ files: unknown.length })
   const found: FoundFile[] = []
   for (const filename of unknown) {
     const read = await readUnknown(context, filename, call)
@@ -42,8 +48,15 @@ export async function adoptFiles (context: Context, call: LongCall = {}): Promis
   const stillThere = found.filter(({ snapshot }) => present.has(snapshot.filename))
   const adopted = await log.adopt(withSuspects(context.options.guard, withOwnIds(stillThere, ids)))
   const missing = (await log.completed()).filter(({ backup }) => ids.has(backup.id) && !present.has(backup.filename))
+  if (unknown.length > 0) {
+    const rows = sumOf(adopted, 'rowCount')
+    runLog.end({ adopted: adopted.length, missing: missing.length, rows, bytes: sumOf(adopted, 'sizeBytes') })
+  }
   return { adopted, missing }
 }
+
+const sumOf = (logged: LoggedBackup[], property: 'rowCount' | 'sizeBytes'): number =>
+  logged.reduce((sum, { backup }) => sum + (backup[property] ?? 0), 0)
 
 /**
  * The content of the newest readable sidecar. The version is always that of the newest sidecar, readable or not: the
@@ -86,7 +99,7 @@ async function readIntact (
     const read = await runner.readThrough(storedFile(context, { filename }), {
       open: file.open,
       limits: options.limits,
-      onProgress: createReadingProgress(context, { filename }, null, onProgress),
+      onProgress: createReadingProgress(context, { filename }, null, onProgress).onProgress,
       signal
     })
     const problems = findImportProblems(read)

@@ -6,6 +6,7 @@ import { hasSnapshot } from '../log/completed-backup.ts'
 import type { Context } from '../runs/context.ts'
 import { holdOf, toGuarded } from './holds.ts'
 import { healLog } from './heal-log.ts'
+import { createRunLog } from '../runs/log-run.ts'
 import { errorText } from '../runs/public-error.ts'
 import { removeEach } from './remove-files.ts'
 
@@ -50,6 +51,9 @@ export async function pruneSchema (context: Context, pruning: Pruning): Promise<
   const marked = await log.markRemoved(schema, (finished, now) => {
     return applyRetention(retained(context, finished, pruning), { ...policy, now }).remove
   })
+  if (marked.length === 0) return []
+  const runLog = createRunLog(context, 'pruning', { schema })
+  runLog.begin({ backups: marked.length })
   const pruned: PrunedBackup[] = []
   await removeEach(context, marked, async ({ backup, reason }) => {
     await log.deleteRow(backup.id)
@@ -57,6 +61,8 @@ export async function pruneSchema (context: Context, pruning: Pruning): Promise<
     pruned.push(entry)
     events.emit('backup:pruned', entry)
   })
+  const bytes = pruned.reduce((sum, { backup }) => sum + (backup.sizeBytes ?? 0), 0)
+  runLog.end({ removed: pruned.length, bytes })
   return pruned
 }
 

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
+import { isLogged } from '../own-error.ts'
 import type { ErrorBodySchema } from './response-schemas.ts'
 
 type ErrorBody = Static<typeof ErrorBodySchema>
@@ -48,7 +49,8 @@ export function sendError (error: unknown, request: FastifyRequest, reply: Fasti
     request.log.error(details, 'unexpected error in a backup route')
   } else {
     const level = shown.statusCode < 500 ? 'info' : 'error'
-    request.log[level]({ code: shown.code }, shown.message)
+    // The run has logged its failure, with its backup
+    request.log[isLogged(error) ? 'debug' : level]({ code: shown.code }, shown.message)
   }
   const body = shown ?? unexpected
   reply.code(body.statusCode).send(body)

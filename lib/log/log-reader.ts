@@ -26,7 +26,7 @@ const cursorAfter = ({ ordinal, backup }: LoggedBackup): string =>
  */
 export const logReader = (access: LogAccess) => ({ ...backupReader(access), ...guardReader(access) })
 
-function backupReader ({ select }: LogAccess) {
+function backupReader ({ table, query: run, select }: LogAccess) {
   return {
     async get (id: string): Promise<LoggedBackup | undefined> {
       const [backup] = await select('id = $1::text::uuid AND removed_at IS NULL', [id])
@@ -53,6 +53,14 @@ function backupReader ({ select }: LogAccess) {
     async running (): Promise<LoggedBackup[]> {
       return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [],
         'ORDER BY ordinal DESC')
+    },
+
+    /** The size of the newest full snapshot of a schema; null without one. */
+    async lastFullSize (ofSchema: string): Promise<{ rows: number, bytes: number } | null> {
+      const [last] = await run<{ rows: number, bytes: number }>(`SELECT row_count AS rows, size_bytes AS bytes
+        FROM ${table} WHERE schema = $1::text AND ${snapshotCondition} AND ${fullCondition}
+        ORDER BY ordinal DESC LIMIT 1`, [ofSchema])
+      return last ?? null
     },
 
     /** Completed snapshots of a schema. */

@@ -2,27 +2,81 @@ import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { Progress } from '../../types/index.ts'
 import type { Context } from './context.ts'
 import { callSafely } from './event-hub.ts'
-import { createProgressTotals } from './progress-totals.ts'
+import type { RunLog } from './log-run.ts'
+import { createProgressTotals, type PhaseShares, type RunTotals, type SnapshotSize } from './progress-totals.ts'
 
 type OnProgress = (progress: Progress) => void
 
+/** The progress of one run. None of its receivers can fail the run. */
+export interface RunProgress {
+  onProgress: OnPhaseProgress
+  /** The run has completed: the last report says 100 percent. */
+  end: () => void
+}
+
 /** Milliseconds between two updates of a run's progress in the log, where other replicas read it. */
-const updateInterval = 1000
+const updateInterval = 2000
+
+/** By the times of bench/RESULTS.md. */
+const shares: Record<'backup' | 'restore' | 'reading' | 'import', PhaseShares> = {
+  backup: { snapshot: 95 },
+  restore: { verify: 15, snapshot: 20, load: 60 },
+  reading: { verify: 100 },
+  import: { verify: 95 }
+}
+
+function createRunProgress ({ clock }: Pick<Context, 'clock'>, totals: RunTotals, report: OnProgress): RunProgress {
+  const total = createProgressTotals(totals, () => clock.now().getTime())
+  let last: Progress | undefined
+  return {
+    onProgress (progress) {
+      last = total(progress)
+      report(last)
+    },
+    end () {
+      if (last !== undefined) report({ ...last, percent: 100, etaMs: 0 })
+    }
+  }
+}
 
 /**
- * The progress of a run that only reads a file. The callback of the caller cannot fail the run.
+ * The progress of a run that only reads a file.
  * @param subject what the log line about an error of the callback names
  * @param fileBytes the size of the file; null if it is not known
  */
 export function createReadingProgress (
   context: Pick<Context, 'logger' | 'clock'>, subject: Record<string, string>, fileBytes: number | null,
   onProgress?: OnProgress
-): OnPhaseProgress {
-  const report = withLoggedErrors(context, subject, onProgress)
-  const total = createProgressTotals({ verify: 1 }, fileBytes, () => context.clock.now().getTime())
-  return (progress) => { report(total(progress)) }
+): RunProgress {
+  const totals = { shares: shares.reading, fileBytes, lastSnapshot: null }
+  return createRunProgress(context, totals, withLoggedErrors(context, subject, onProgress))
 }
 
+/** The same for a file that is received. */
+export function createImportProgress (
+  context: Pick<Context, 'logger' | 'clock'>, id: string, fileBytes: number | null, onProgress?: OnProgress
+): RunProgress {
+  const totals = { shares: shares.import, fileBytes, lastSnapshot: null }
+  return createRunProgress(context, totals, withLoggedErrors(context, { id }, onProgress))
+}
+
+/** @param lastSnapshot null if the schema has none that can be compared */
+export function createBackupProgress (
+  context: Context, id: string, lastSnapshot: SnapshotSize | null, runLog: RunLog, onProgress?: OnProgress
+): RunProgress {
+  const totals = { shares: shares.backup, fileBytes: null, lastSnapshot }
+  return createRunProgress(context, totals, createProgressLog(context, id, 'backup:progress', runLog, onProgress))
+}
+
+/** @param fileBytes the size of the file that is restored */
+export function createRestoreProgress (
+  context: Context, id: string, fileBytes: number, runLog: RunLog, onProgress?: OnProgress
+): RunProgress {
+  const totals = { shares: shares.restore, fileBytes, lastSnapshot: null }
+  return createRunProgress(context, totals, createProgressLog(context, id, 'restore:progress', runLog, onProgress))
+}
+
+/** A callback of the caller: an error that it throws is logged. */
 function withLoggedErrors (
   { logger }: Pick<Context, 'logger'>, subject: Record<string, string>, onProgress: OnProgress = () => {}
 ): OnProgress {
@@ -31,17 +85,18 @@ function withLoggedErrors (
   }
 }
 
-/**
- * Passes each report to the caller and to the listeners, and one a second to the log. None of these can fail the run.
- */
+/** Passes each report to the caller and to the listeners, and one every two seconds to the log. */
 function createProgressLog (
-  context: Context, id: string, event: 'backup:progress' | 'restore:progress', onProgress?: OnProgress
+  context: Context, id: string, event: 'backup:progress' | 'restore:progress', runLog: RunLog, onProgress?: OnProgress
 ): OnProgress {
   const { log, events, clock } = context
   const report = withLoggedErrors(context, { id }, onProgress)
+  let phase = ''
   let isUpdating = false
   let nextUpdate = clock.now().getTime() + updateInterval
   return (progress) => {
+    if (progress.phase !== phase) runLog.phase(progress.phase)
+    phase = progress.phase
     report(progress)
     events.emit(event, { id, progress })
     const now = clock.now().getTime()
@@ -50,20 +105,4 @@ function createProgressLog (
     nextUpdate = now + updateInterval
     log.setProgress(id, progress).catch(() => {}).finally(() => { isUpdating = false })
   }
-}
-
-export function createBackupProgress (context: Context, id: string, onProgress?: OnProgress): OnPhaseProgress {
-  const report = createProgressLog(context, id, 'backup:progress', onProgress)
-  const total = createProgressTotals({ snapshot: 1 }, null, () => context.clock.now().getTime())
-  return (progress) => { report(total(progress)) }
-}
-
-/** @param fileBytes the size of the file that is restored */
-export function createRestoreProgress (
-  context: Context, id: string, fileBytes: number, onProgress?: OnProgress
-): OnPhaseProgress {
-  const report = createProgressLog(context, id, 'restore:progress', onProgress)
-  const shares = { verify: 1, snapshot: 2, load: 6 }
-  const total = createProgressTotals(shares, fileBytes, () => context.clock.now().getTime())
-  return (progress) => { report(total(progress)) }
 }

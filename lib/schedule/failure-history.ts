@@ -6,6 +6,7 @@ export interface FailureHistory {
    * @param subject the schema, or another name of what fails
    */
   recordFailure: (subject: string, slot: number, reason: string) => 'error' | 'warn' | 'debug'
+  hasFailed: (subject: string, slot: number) => boolean
   /** Returns the number of failures before the success. */
   recordSuccess: (subject: string) => number
 }
@@ -20,6 +21,7 @@ export function createFailureHistory (): FailureHistory {
       if (isFirst) return 'error'
       return before.reason === reason ? 'debug' : 'warn'
     },
+    hasFailed: (subject, slot) => history.get(subject)?.slot === slot,
     recordSuccess (subject) {
       const failures = history.get(subject)?.failures ?? 0
       history.delete(subject)

@@ -7,15 +7,24 @@ import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, logTable, spoolPath } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { type ErrorCode, isOwnError } from '../own-error.ts'
+import { completedDetails, createRunLog, type RunLog } from '../runs/log-run.ts'
 import { outcomeOf } from '../runs/public-error.ts'
-import { createBackupProgress } from '../runs/report-progress.ts'
+import type { SnapshotSize } from '../runs/progress-totals.ts'
+import { createBackupProgress, type RunProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { createSnapshotRecord, type SnapshotRecord, SlotTaken } from '../consistency/snapshot-record.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
 /** The slot of a scheduled run, and the cron expression that the slot belongs to. */
-export interface ScheduledSlot { slot: Date, cron: string }
+export interface ScheduledSlot {
+  slot: Date
+  cron: string
+  /** The run for the slot has failed before, in this process. */
+  isRetry: boolean
+}
+
+type SnapshotRun = Parameters<Context['runner']['takeSnapshot']>
 
 /** A backup in progress. */
 interface Creation {
@@ -23,6 +32,9 @@ interface Creation {
   run: Run
   newRun: NewRun
   snapshotRecord: SnapshotRecord
+  runLog: RunLog
+  /** The level of the first line. While the storage fails, a schedule makes many attempts. */
+  beginLevel: 'info' | 'debug'
   onBegun: (backup: Backup) => void
 }
 
@@ -52,9 +64,13 @@ export async function beginCreate (
     partial: (request.excludeTables ?? []).length > 0
   }
   const snapshotRecord = createSnapshotRecord(context, newRun)
+  const { id, trigger } = newRun
+  const runLog = createRunLog(context, 'backup', { id, schema, trigger })
   return await new Promise((resolve, reject) => {
     const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
-    const finished = performCreate(context, { request, run, newRun, snapshotRecord, onBegun }).finally(run.end)
+    const beginLevel = scheduled?.isRetry === true ? 'debug' : 'info'
+    const creation = { request, run, newRun, snapshotRecord, runLog, beginLevel, onBegun } as const
+    const finished = performCreate(context, creation).finally(run.end)
     // If the run never began, the caller has no `finished`, so the rejection goes to this promise
     finished.catch(reject)
   })
@@ -62,9 +78,10 @@ export async function beginCreate (
 
 async function performCreate (context: Context, creation: Creation): Promise<CompletedBackup> {
   const { events } = context
-  const { id, schema, trigger } = creation.newRun
+  const { runLog, newRun: { id, schema, trigger } } = creation
   try {
     const backup = await writeBackup(context, creation)
+    runLog.end(completedDetails(backup))
     events.emit('backup:completed', backup)
     if (backup.suspect !== null) reportSuspect(context, backup)
     await pruneAfterRun(context, schema, trigger, id)
@@ -85,39 +102,62 @@ function reportSuspect ({ events, logger }: Context, backup: CompletedBackup): v
 }
 
 async function writeBackup (context: Context, creation: Creation): Promise<CompletedBackup> {
-  const { request, run, newRun, snapshotRecord, onBegun } = creation
-  const { options, runner, events, presence } = context
-  const { id, schema, trigger, note, startedAt, partial } = newRun
+  const { run, newRun, snapshotRecord, runLog } = creation
   try {
     await context.adoptAfterLoss()
-    await runner.takeSnapshot({
-      id,
-      schema,
-      trigger,
-      note,
-      createdAt: startedAt.toISOString(),
-      partial,
-      spoolPath: spoolPath(context, id),
-      excludeTables: [...options.excludeTables, ...request.excludeTables ?? []],
-      logTable: logTable(context)
-    }, {
-      async onLocked () {
-        await presence.prepare()
-        const backup = await snapshotRecord.begin()
-        events.emit('backup:started', backup)
-        onBegun(backup)
-      },
-      onWritten: snapshotRecord.publish,
-      onProgress: createBackupProgress(context, id, request.onProgress),
-      signal: run.signal
-    })
+    await context.runner.takeSnapshot(snapshotJob(context, creation), snapshotHooks(context, creation))
   } catch (error) {
     if (error instanceof SlotTaken) throw error
     const failure = outcomeOf(error, run.signal)
     if (!snapshotRecord.hasBegun() && isRefusal(failure)) throw failure
     await snapshotRecord.fail(failure)
+    // The schedule logs its failures
+    const logsFailure = newRun.slot === null || isOwnError(failure, 'SHUTTING_DOWN')
+    if (logsFailure && !snapshotRecord.isCompleted()) runLog.fail(failure)
   }
   return snapshotRecord.outcome()
+}
+
+function snapshotJob (context: Context, { request, newRun }: Creation): SnapshotRun[0] {
+  const { id, schema, trigger, note, startedAt, partial } = newRun
+  return {
+    id,
+    schema,
+    trigger,
+    note,
+    createdAt: startedAt.toISOString(),
+    partial,
+    spoolPath: spoolPath(context, id),
+    excludeTables: [...context.options.excludeTables, ...request.excludeTables ?? []],
+    logTable: logTable(context)
+  }
+}
+
+function snapshotHooks (context: Context, creation: Creation): SnapshotRun[1] {
+  const { events, presence } = context
+  const { request, run, newRun, snapshotRecord, runLog, beginLevel, onBegun } = creation
+  let progress: RunProgress | undefined
+  return {
+    async onLocked () {
+      await presence.prepare()
+      const [backup, last] = await Promise.all([snapshotRecord.begin(), lastSnapshot(context, newRun)])
+      progress = createBackupProgress(context, newRun.id, last, runLog, request.onProgress)
+      runLog.begin({}, beginLevel)
+      events.emit('backup:started', backup)
+      onBegun(backup)
+    },
+    async onWritten (written) {
+      await snapshotRecord.publish(written)
+      progress?.end()
+    },
+    onProgress (reported) { progress?.onProgress(reported) },
+    signal: run.signal
+  }
+}
+
+/** For the progress, which must not fail a run. A snapshot of some tables shows nothing about another one. */
+async function lastSnapshot ({ log }: Context, { schema, partial }: NewRun): Promise<SnapshotSize | null> {
+  return partial ? null : await log.lastFullSize(schema).catch(() => null)
 }
 
 /** A refused call leaves no row in the log, unlike a run that failed before it could begin. */

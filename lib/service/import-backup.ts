@@ -13,8 +13,9 @@ import { checkArguments, isNote } from '../arguments/check-arguments.ts'
 import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
 import { findImportProblems } from '../snapshot/find-import-problems.ts'
+import { completedDetails, createRunLog } from '../runs/log-run.ts'
 import { outcomeOf } from '../runs/public-error.ts'
-import { createReadingProgress } from '../runs/report-progress.ts'
+import { createImportProgress, type RunProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { originOf } from '../consistency/origin.ts'
 import { createSnapshotRecord, type SnapshotRecord } from '../consistency/snapshot-record.ts'
@@ -39,10 +40,21 @@ export async function importBackup (
   await context.presence.prepare()
   const id = randomUUID()
   const run = await context.runs.beginUpload(id, request.signal)
+  const runLog = createRunLog(context, 'import', { id, trigger: 'import' })
+  runLog.begin()
   try {
-    const read = await receive(context, id, upload, request, run)
+    const progress = createImportProgress(context, id, request.sizeBytes ?? null, request.onProgress)
+    const read = await receive(context, id, upload, progress, run)
       .catch((error: unknown) => { throw outcomeOf(error, run.signal) })
-    return await publish(context, importRun(id, read, request, run), read, run)
+    const backup = await publish(context, importRun(id, read, request, run), read, run)
+    progress.end()
+    // Its duration includes the upload
+    const { durationMs, ...details } = completedDetails(backup)
+    runLog.end({ schema: backup.schema, ...details })
+    return backup
+  } catch (error) {
+    runLog.fail(error)
+    throw error
   } finally {
     run.end()
   }
@@ -50,14 +62,14 @@ export async function importBackup (
 
 /** Writes a valid snapshot to the spool path. Leaves no file there after an error. */
 async function receive (
-  context: Context, id: string, upload: Readable, { onProgress }: ImportOptions, { signal }: Run
+  context: Context, id: string, upload: Readable, { onProgress }: RunProgress, { signal }: Run
 ): Promise<ReadSnapshot> {
   const file = await receiveFile(upload, spoolPath(context, id), signal)
   try {
     const read = await context.runner.readThrough(null, {
       open: async () => file.stream,
       limits: context.options.limits,
-      onProgress: createReadingProgress(context, { id }, null, onProgress),
+      onProgress,
       signal
     }).catch((error: unknown) => { throw file.stream.errored ?? error })
     const problems = findImportProblems(read)

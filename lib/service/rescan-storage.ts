@@ -1,6 +1,6 @@
 import { checkArguments } from '../arguments/check-arguments.ts'
 import { describeBackups } from '../callers/visible-backups.ts'
-import { adoptFiles } from '../consistency/adopt-files.ts'
+import { adoptFiles, createAdoptionLog } from '../consistency/adopt-files.ts'
 import type { Context } from '../runs/context.ts'
 import type { LongCall, Rescan } from '../../types/index.ts'
 
@@ -10,7 +10,11 @@ import type { LongCall, Rescan } from '../../types/index.ts'
  */
 export async function rescanStorage (context: Context, call: LongCall = {}): Promise<Rescan> {
   checkArguments('rescan', call)
-  const { adopted, missing } = await adoptFiles(context, call)
+  const runLog = createAdoptionLog(context)
+  const { adopted, missing } = await adoptFiles(context, runLog, call).catch((error: unknown) => {
+    runLog.fail(error)
+    throw error
+  })
   const rescan = {
     adopted: await describeBackups(context, adopted),
     missing: await describeBackups(context, missing)

@@ -9,9 +9,10 @@ import type { Backup, RestoreOptions, RestoreResult } from '../../types/index.ts
 import { checkArguments } from '../arguments/check-arguments.ts'
 import { type Context, spoolPath, storedFile } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
+import { createRunLog, type RunLog } from '../runs/log-run.ts'
 import { errorText } from '../runs/public-error.ts'
 import { findRestoreSource, restoreTarget, type RestoreSource } from './plan-restore.ts'
-import { createRestoreProgress } from '../runs/report-progress.ts'
+import { createRestoreProgress, type RunProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { createSnapshotRecord, type SnapshotRecord } from '../consistency/snapshot-record.ts'
 import type { Run } from '../runs/active-runs.ts'
@@ -29,6 +30,8 @@ interface Restore extends RestoreSource {
   /** The snapshot of the rows that the restore replaces. */
   preRestore: NewRun
   snapshotRecord: SnapshotRecord
+  runLog: RunLog
+  progress: RunProgress
   onBegun: (backup: Backup) => void
 }
 
@@ -45,9 +48,13 @@ export async function beginRestore (
   const preRestore = preRestoreRun(found, run, request)
   const snapshotRecord = createSnapshotRecord(context, preRestore)
   const key = { id, target: found.schema, startedAt: run.startedAt }
+  const runLog = createRunLog(context, 'restore', { id, schema: found.schema }, 'warn')
+  const progress = createRestoreProgress(context, id, found.source.sizeBytes, runLog, request.onProgress)
   return await new Promise((resolve, reject) => {
     const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
-    const restore: Restore = { ...found, calledAt, request, run, key, preRestore, snapshotRecord, onBegun }
+    const restore: Restore = {
+      ...found, calledAt, request, run, key, preRestore, snapshotRecord, runLog, progress, onBegun
+    }
     const finished = performRestore(context, restore).finally(run.end)
     // If the run never began, the caller has no `finished`, so the rejection goes to this promise
     finished.catch(reject)
@@ -71,13 +78,16 @@ function preRestoreRun ({ source, schema }: RestoreSource, { startedAt }: Run, {
 
 async function performRestore (context: Context, restore: Restore): Promise<RestoreResult> {
   const { events, runner } = context
-  const { source: { id }, schema, run, preRestore } = restore
+  const { source: { id, sizeBytes: bytes }, schema, run, runLog, preRestore } = restore
   const file = createSnapshotOpener(context, restore.source, run.signal)
   const loggedRestore = createLoggedRestore(context, restore)
   try {
     const hooks = restoreHooks(context, restore, file, loggedRestore)
     const restored = await runner.restoreSnapshot(await restoreJob(context, restore), hooks)
     const result = resultOf(restored, restore)
+    const { preRestoreId, rowCount: rows, durationMs, phases } = result
+    runLog.end({ preRestoreId, tables: result.tables.length, rows, bytes, durationMs, phases })
+    restore.progress.end()
     events.emit('restore:completed', result)
     // After a failure the next run prunes: pruning now could remove the backup that the caller wants to restore, to
     // keep the snapshot that was taken just before
@@ -87,6 +97,7 @@ async function performRestore (context: Context, restore: Restore): Promise<Rest
     const failure = file.failureOf(error)
     if (loggedRestore.hasBegun()) {
       await loggedRestore.fail(failure)
+      runLog.fail(failure)
       events.emit('restore:failed', { id, schema, error: failure })
     }
     throw failure
@@ -104,7 +115,7 @@ interface LoggedRestore {
 
 function createLoggedRestore (context: Context, restore: Restore): LoggedRestore {
   const { log, events } = context
-  const { source: { id }, schema, key, preRestore, snapshotRecord, onBegun } = restore
+  const { source: { id }, schema, key, preRestore, snapshotRecord, runLog, onBegun } = restore
   let begun = false
   return {
     async begin () {
@@ -113,6 +124,7 @@ function createLoggedRestore (context: Context, restore: Restore): LoggedRestore
       const logged = await log.beginRestore(key, preRestore.createdBy)
       begun = logged !== undefined
       if (logged === undefined) throw new NotFound(id)
+      runLog.begin({ by: preRestore.createdBy })
       events.emit('restore:started', { id, schema })
       onBegun(await describeBackup(context, logged))
     },
@@ -127,7 +139,7 @@ function createLoggedRestore (context: Context, restore: Restore): LoggedRestore
 function restoreHooks (
   context: Context, restore: Restore, file: SnapshotOpener, loggedRestore: LoggedRestore
 ): RestoreHooks {
-  const { source, request, run, key, preRestore, snapshotRecord } = restore
+  const { run, key, preRestore, snapshotRecord, progress } = restore
   return {
     onLocked: loggedRestore.begin,
     open: file.open,
@@ -136,7 +148,7 @@ function restoreHooks (
       await snapshotRecord.publish(written)
       await context.log.recordPreRestore(key, preRestore.id)
     },
-    onProgress: createRestoreProgress(context, source.id, source.sizeBytes, request.onProgress),
+    onProgress: progress.onProgress,
     signal: run.signal
   }
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventNames, useEngine, usePlace } from '../support/engine.ts'
+import { eventNames, useEngine, usePlace, linesBesidesRuns } from '../support/engine.ts'
 import { createGate, storageFollowedBy, storageWith } from '../support/storage-double.ts'
 import { type Link, useTcpProxy } from '../support/tcp-proxy.ts'
 
@@ -67,8 +67,8 @@ t.test('a run that fails before it begins rejects with its own error, even if th
   t.equal(error.problems.length, 1)
   t.match(error.problems[0], /foreign table/)
   t.strictSame((await engine.list()).backups, [])
-  t.equal(engine.lines.length, 1)
-  t.match(engine.lines[0], { msg: /could not be recorded/ })
+  t.equal(linesBesidesRuns(engine).length, 1)
+  t.match(linesBesidesRuns(engine)[0], { msg: /could not be recorded/ })
   t.strictSame(eventNames(engine), [])
 })
 
@@ -145,8 +145,8 @@ t.test('a file that cannot be removed at once is removed later', async (t) => {
   await gate.pass()
   t.strictSame(await readdir(place.directory), [])
   t.strictSame((await engine.list()).backups.map(({ status }) => status), ['failed'])
-  t.equal(engine.lines.length, 1)
-  t.match(engine.lines[0], { msg: /cleaned up/, reason: /EIO/ })
+  t.equal(linesBesidesRuns(engine).length, 1)
+  t.match(linesBesidesRuns(engine)[0], { msg: /cleaned up/, reason: /EIO/ })
 })
 
 t.test('a partial file that cannot be removed does no harm', async (t) => {

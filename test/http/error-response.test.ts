@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { Aborted, Busy, CannotRestore, DatabaseUnavailable, SchemaDrift } from '../../lib/errors.ts'
+import { setLogged } from '../../lib/own-error.ts'
 import { buildApp } from './build-app.ts'
 
 const base = '/admin/backup'
@@ -51,6 +52,14 @@ t.test('the error of a status without a name is Error', async (t) => {
   t.match(await listFailing(t, new Aborted('by the caller')), {
     statusCode: 499, body: { statusCode: 499, error: 'Error' }
   })
+})
+
+t.test('an error that the run has logged is not logged again', async (t) => {
+  const error = new DatabaseUnavailable('ECONNREFUSED')
+  setLogged(error)
+  const { statusCode, log } = await listFailing(t, error)
+  t.equal(statusCode, 503)
+  t.notMatch(log, /FST_BACKUP_DATABASE_UNAVAILABLE/)
 })
 
 t.test('a server error is logged at level error', async (t) => {

@@ -8,6 +8,7 @@ import { qualifiedName, quoteIdentifier } from '../../lib/postgres/identifiers.t
 import type { Backup, Progress } from '../../types/index.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { connectionOf, createShop, eventNames, useEngine, usePlace } from '../support/engine.ts'
+import { cancelBlocked } from '../support/backends.ts'
 import { testSchema } from '../support/database.ts'
 import { matchEach } from '../support/match-each.ts'
 
@@ -92,7 +93,7 @@ t.test('events are emitted in order, and beginCreate() resolves with the running
     bytes: completed.sizeBytes,
     bytesTotal: completed.sizeBytes,
     estimated: false,
-    percent: 99,
+    percent: 100,
     etaMs: 0
   })
   const [, progress] = engine.events.find(([name]) => name === 'backup:progress') ?? []
@@ -193,4 +194,38 @@ t.test('engines that share a pool of two connections do not deadlock', async (t)
   matchEach(t, backups.slice(0, 2), [
     { schema: testSchema, status: 'completed' }, { schema: 'tenant', status: 'completed' }
   ])
+})
+
+t.test('the totals of the progress are those of the catalog, and then those of the last snapshot', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE TABLE events AS SELECT id FROM generate_series(1, 300) id`
+  await place.sql`ANALYZE`
+  const engine = useEngine(t, place)
+  const firstReport = async (): Promise<unknown> => {
+    const reports: Progress[] = []
+    await engine.create({ onProgress: (progress) => reports.push(progress) })
+    const [{ table, rows, rowsTotal, bytesTotal, estimated } = {}] = reports
+    return { table, rows, rowsTotal, bytesTotal, estimated }
+  }
+  const first = { table: 'events', rows: 256, rowsTotal: 305, bytesTotal: null, estimated: true }
+  t.strictSame(await firstReport(), first)
+  const [{ sizeBytes } = {}] = (await engine.list()).backups
+  await place.sql`INSERT INTO events SELECT id FROM generate_series(1, 300) id`
+  await place.sql`ANALYZE`
+  t.strictSame(await firstReport(), { ...first, bytesTotal: sizeBytes })
+})
+
+t.test('a backup does not wait for a locked sequence with its tables locked, but starts over', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`CREATE SEQUENCE tickets`
+  const blocker = await place.sql.reserve()
+  await blocker`BEGIN`
+  await blocker`ALTER SEQUENCE tickets RENAME TO passes`
+  const engine = useEngine(t, place)
+  const created = engine.create()
+  await cancelBlocked(place.sql, 1)
+  await blocker`ROLLBACK`
+  blocker.release()
+  t.match(await created, { status: 'completed', rowCount: 5 })
+  t.equal((await engine.list()).backups.length, 1)
 })

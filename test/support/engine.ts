@@ -92,6 +92,10 @@ export function useEngine (
   return Object.assign(engine, { lines, events })
 }
 
+/** The lines that it logged, without those of its runs (log-run.ts). */
+export const linesBesidesRuns = ({ lines }: TestEngine): LogLine[] => lines.filter(({ msg }) =>
+  !/^(?:backup|restore|verification|import|pruning|adoption of files) (?:started|completed|failed|is in)/.test(msg))
+
 /** Names of the events so far, except progress. */
 export const eventNames = ({ events }: TestEngine): string[] =>
   events.map(([name]) => name).filter((name) => !name.endsWith(':progress'))

@@ -5,11 +5,13 @@ import { pathToFileURL } from 'node:url'
 import postgres from 'postgres'
 import t from 'tap'
 import { createRunner, entryBeside, findWorkerEntry } from '../../lib/worker/create-runner.ts'
-import { connectionOf, type LogLine, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
+import {
+  connectionOf, type LogLine, type TestEngine, useEngine, usePlace, linesBesidesRuns
+} from '../support/engine.ts'
 import { useDirectory } from '../support/directory.ts'
 import { builtWorker, failingWorker } from '../support/worker.ts'
 
-const warnings = ({ lines }: TestEngine): LogLine[] => lines.filter(({ level }) => level >= 40)
+const warnings = (engine: TestEngine): LogLine[] => linesBesidesRuns(engine).filter(({ level }) => level >= 40)
 
 /** A worker in which every run fails, so that a run that succeeds was in the main thread. */
 const noWorker = failingWorker({ how: 'exit', at: 'onLocked' })

@@ -66,7 +66,9 @@ function addRoute (
       else reply.raw.setTimeout(stallTimeoutMs)
     })
     try {
-      const backup = await engineFor(request).import(body, callerOf(request, options))
+      const sizeBytes = Number(request.headers['content-length'])
+      const call = { ...callerOf(request, options), ...Number.isSafeInteger(sizeBytes) && { sizeBytes } }
+      const backup = await engineFor(request).import(body, call)
       return await reply.code(201).headers({ location: locationOf(scope, backup.id) }).send(backup)
     } catch (error) {
       // Node.js does not discard the unread rest of a body that has been read in part (`resOnFinish` in node:http),
