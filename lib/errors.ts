@@ -62,6 +62,10 @@ export const ImportInterrupted = define('IMPORT_INTERRUPTED', 400)<[string]>(
 export const ImportEncoded = define('IMPORT_ENCODED', 415)(
   'The body has a content-encoding, which an import does not accept; send the file as it was downloaded'
 )
+export const ImportContentType = define('IMPORT_CONTENT_TYPE', 415)(
+  'An import accepts the file itself as the body, as application/json or application/octet-stream, and no form; with ' +
+  "curl: -X POST -H 'content-type: application/json' -T snapshot.json"
+)
 export const LimitExceeded = define('LIMIT_EXCEEDED', 413)<[string, string]>(
   'The snapshot was not imported: %s is longer than option limits.%s; raise the limit for a file that you trust'
 )

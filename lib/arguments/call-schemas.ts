@@ -12,7 +12,7 @@ export const limits = { actor: 200, note: 1000, name: 127, schemaName: 63, list:
 const strict = { additionalProperties: false }
 
 /** PostgreSQL's type text cannot contain NUL. */
-const withoutNul = '^[^\\u0000]*$'
+export const withoutNul = '^[^\\u0000]*$'
 
 /** At most 63 bytes in PostgreSQL (manual, 4.1.1), which checkArguments() counts. */
 const SchemaName = Type.String({ minLength: 1, maxLength: limits.schemaName, pattern: withoutNul })

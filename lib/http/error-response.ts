@@ -20,13 +20,14 @@ export function errorBody (error: unknown): ErrorBody | null {
   const isOwn = typeof code === 'string' && code.startsWith('FST_')
   if (!(error instanceof Error) || !(isOwn || statusCode < 500)) return null
 
+  const isMediaType = code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE'
   const problems = property(error, 'problems')
   const drift = property(error, 'drift')
   return {
     statusCode,
     ...(typeof code === 'string' && { code }),
     error: STATUS_CODES[statusCode] ?? 'Error',
-    message: error.message,
+    message: isMediaType ? `${error.message}; send JSON, with content-type: application/json` : error.message,
     ...(Array.isArray(problems) && { problems }),
     ...(Array.isArray(drift) && { drift })
   }

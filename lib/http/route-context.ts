@@ -3,6 +3,7 @@ import type {
   RawServerDefault, onRequestHookHandler
 } from 'fastify'
 import type { ExtendRoute } from './extend-route.ts'
+import { keepConnection } from './keep-connection.ts'
 import type { TypeBoxTypeProvider } from './validation.ts'
 import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
 import type { BackupCalls } from '../service/backup-engine.ts'
@@ -30,10 +31,15 @@ export interface RouteContext {
 
 /**
  * Options of routes whose duration depends on the amount of data. The `handlerTimeout` of the app would end them with
- * a 503 while the run continues, so it is overridden by the longest timer, 2 ** 31 - 1 ms (0 throws).
+ * a 503 while the run continues, so it is overridden by the longest timer, 2 ** 31 - 1 ms (0 throws). The
+ * `connectionTimeout` of the app would close the connection, and is suspended.
  * @fastify/compress is disabled, because it removes the Content-Length.
  */
-export const longRoute = { handlerTimeout: 2 ** 31 - 1, compress: false as const }
+export const longRoute = {
+  handlerTimeout: 2 ** 31 - 1,
+  compress: false as const,
+  preHandler: keepConnection
+}
 
 /**
  * The addresses of the collection: without and with a trailing slash, since users type both. Only the first is in the

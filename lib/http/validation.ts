@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifySchemaCompiler, FastifyTypeProvider } from 'fastify'
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { BackupIdSchema } from '../../types/index.ts'
+import { withoutNul } from '../arguments/call-schemas.ts'
 
 /** Infers the types of a handler's request and reply from the schemas. */
 export interface TypeBoxTypeProvider extends FastifyTypeProvider {
@@ -27,14 +29,27 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   }
 }
 
+type Failure = Parameters<Parameters<FastifyInstance['setSchemaErrorFormatter']>[0]>[0][number]
+
+/** What the values that a pattern accepts have in common, because few readers want to read the pattern. */
+const patternWords = new Map<unknown, string>([
+  [Reflect.get(BackupIdSchema, 'pattern'), 'must be the id of a backup: a UUID in lower case'],
+  [withoutNul, 'must not contain the character NUL']
+])
+
+function describe ({ keyword, message = '', params }: Failure): string {
+  if (keyword === 'pattern') return patternWords.get(params.pattern) ?? message
+  if (Array.isArray(params.allowedValues)) return `must be one of ${params.allowedValues.join(', ')}`
+  const keys = Array.isArray(params.additionalProperties) ? `: ${params.additionalProperties.join(', ')}` : ''
+  return `${message}${keys}`
+}
+
 /** Formats each validation error as the part of the request, the key and the problem. */
 export const describeInvalid: Parameters<FastifyInstance['setSchemaErrorFormatter']>[0] = (errors, part) => {
   const problems = errors
-    // A forbidden key is reported twice; the object that forbids it also reports its name
-    .filter((error) => error.keyword !== 'boolean')
-    .map(({ instancePath, message, params }) => {
-      const keys = Array.isArray(params.additionalProperties) ? `: ${params.additionalProperties.join(', ')}` : ''
-      return `${part}${instancePath} ${message}${keys}`
-    })
+    // A forbidden key is reported twice; the object that forbids it also reports its name. A value that may be null is
+    // reported three times, by both alternatives and by their union
+    .filter(({ keyword, params }) => keyword !== 'boolean' && keyword !== 'anyOf' && params.type !== 'null')
+    .map((error) => `${part}${error.instancePath} ${describe(error)}`)
   return new Error(problems.join('; '))
 }

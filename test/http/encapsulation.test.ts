@@ -1,4 +1,5 @@
 import fastifyCompress from '@fastify/compress'
+import fastifyResponseValidation from '@fastify/response-validation'
 import type { FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import t, { type Test } from 'tap'
@@ -116,6 +117,12 @@ t.test('the routes work with @fastify/compress, and a download keeps its Content
   t.equal(
     (await app.inject({ url: base, headers })).headers['content-encoding'], 'gzip', 'other responses are compressed'
   )
+})
+
+t.test('the routes work with @fastify/response-validation', async (t) => {
+  await worksAsEver(t, {
+    before: async (app) => { await app.register(fastifyResponseValidation, { responseStatusCodeValidation: true }) }
+  })
 })
 
 t.test('the handlerTimeout of the app does not apply to long routes', async (t) => {

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
+import multipart from '@fastify/multipart'
 import t from 'tap'
 import { ShuttingDown, SnapshotInvalid } from '../../lib/errors.ts'
 import { until } from '../support/until.ts'
@@ -236,4 +237,26 @@ t.test('POST /:id/verify responds with the result of the verification', async (t
     (await app.inject({ method: 'POST', url: '/admin/backup/11111111-1111-4111-8111-111111111111/verify' })).statusCode,
     404
   )
+})
+
+t.test('a form is refused with the command that sends the file, also with @fastify/multipart', async (t) => {
+  for (const attachFieldsToBody of [undefined, false, true]) {
+    const { app, engine } = await buildApp(t, {
+      before: async (app) => {
+        if (attachFieldsToBody !== undefined) await app.register(multipart, { attachFieldsToBody })
+      }
+    })
+    const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+    const form = new FormData()
+    form.append('file', new Blob([file, ' '.repeat(1_000_000)], { type: 'application/json' }), 'snapshot.json')
+    for (const body of [form, new URLSearchParams(file), 'text']) {
+      const response = await fetch(origin + url, { method: 'POST', body })
+      t.match(await response.json(), {
+        statusCode: 415,
+        code: 'FST_BACKUP_IMPORT_CONTENT_TYPE',
+        message: /with curl: -X POST -H 'content-type: application\/json' -T snapshot\.json$/
+      })
+    }
+    t.strictSame(engine.calls, [])
+  }
 })

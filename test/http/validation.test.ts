@@ -1,4 +1,6 @@
 import t from 'tap'
+import { Type } from 'typebox'
+import { compileValidator, describeInvalid } from '../../lib/http/validation.ts'
 import { buildApp } from './build-app.ts'
 
 const base = '/admin/backup'
@@ -120,7 +122,11 @@ t.test('content types of HTML forms are errors', async (t) => {
   const { app } = await buildApp(t)
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
     const response = await app.inject({ method: 'POST', url: base, payload: '{}', headers: { 'content-type': type } })
-    t.equal(response.statusCode, 415, type)
+    t.match(response.json(), {
+      statusCode: 415,
+      code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE',
+      message: /send JSON, with content-type: application\/json$/
+    }, type)
   }
 })
 
@@ -173,4 +179,31 @@ t.test('a malformed id is 400, an unknown one 404', async (t) => {
     const response = await app.inject({ method, url: `${base}/00000000-0000-4000-8000-000000000000${path}` })
     t.equal(response.statusCode, 404, `${method} unknown${path}`)
   }
+})
+
+t.test('the message of an error says plainly what is wrong', async (t) => {
+  const { app, engine } = await buildApp(t, { options: { restoreAuth: [async () => {}], allowRestore: true } })
+  const { id } = engine.put()
+  const anId = 'params/id must be the id of a backup: a UUID in lower case'
+  for (const [method, path, payload, message] of [
+    ['GET', '/x', undefined, anId],
+    ['GET', `/${id.replace(/^./, 'A')}`, undefined, anId],
+    ['POST', '/X/restore', {}, anId],
+    ['GET', '?status=done', undefined, 'querystring/status must be one of running, completed, failed, restored'],
+    ['POST', '', { note: 'a\0' }, 'body/note must not contain the character NUL'],
+    ['POST', '', { note: 5, schema: null }, 'body/schema must be string; body/note must be string'],
+    ['PATCH', `/${id}`, { note: 5 }, 'body/note must be string'],
+    ['PATCH', `/${id}`, { note: 'a\0' }, 'body/note must not contain the character NUL']
+  ] as const) {
+    const response = await app.inject({ method, url: base + path, ...payload !== undefined && { payload } })
+    t.match(response.json(), { statusCode: 400, code: 'FST_ERR_VALIDATION', error: 'Bad Request' })
+    t.equal(response.json().message, message)
+  }
+})
+
+t.test('the message for another pattern contains the pattern', async (t) => {
+  const schema = Type.Object({ day: Type.String({ pattern: '^\\d+$' }) })
+  const result: unknown = compileValidator({ schema, method: 'GET', url: '/', httpPart: 'querystring' })({ day: 'x' })
+  const { error } = result as { error: Parameters<typeof describeInvalid>[0] }
+  t.equal(describeInvalid(error, 'querystring').message, 'querystring/day must match pattern "^\\d+$"')
 })

@@ -67,7 +67,8 @@ function sendErrorWithoutFileHeaders (error: unknown, request: FastifyRequest, r
 }
 
 export function downloadRoute (scope: Scope, { engineFor, extend, stallTimeoutMs }: RouteContext): void {
-  const route = { ...longRoute, errorHandler: sendErrorWithoutFileHeaders }
+  // @fastify/response-validation cannot compile the format binary. It validates no streams anyway
+  const route = { ...longRoute, errorHandler: sendErrorWithoutFileHeaders, responseValidation: false as const }
 
   // Before the GET: otherwise Fastify derives a HEAD route from it, which reads the complete file and discards it
   scope.head('/:id/download', extend({ ...route, schema: { ...schema, hide: true } }), async (request, reply) => {

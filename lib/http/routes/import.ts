@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { BackupSchema } from '../../../types/index.ts'
-import { Aborted, ImportEncoded } from '../../errors.ts'
+import { Aborted, ImportContentType, ImportEncoded } from '../../errors.ts'
+import { sendError } from '../error-response.ts'
 import { response, errorResponses } from '../response-schemas.ts'
 import { EmptyQuery } from '../../arguments/call-schemas.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
@@ -34,6 +35,11 @@ const refuseEncoded = async ({ headers }: FastifyRequest): Promise<void> => {
   if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) throw new ImportEncoded()
 }
 
+/** The message of Fastify for a form, which curl -F and -d send, is only `Unsupported Media Type`. */
+function sendImportError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  sendError(error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' ? new ImportContentType() : error, request, reply)
+}
+
 /** Adds the route in a child scope whose bodies are streams. */
 export function importRoute (scope: Scope, context: RouteContext): void {
   scope.register(async (child: Scope) => {
@@ -54,6 +60,7 @@ function addRoute (
   scope.post('/import', extend({
     ...longRoute,
     schema,
+    errorHandler: sendImportError,
     // A stream cannot be validated
     validatorCompiler: (route) => route.httpPart === 'body' ? () => true : compileValidator(route),
     onRequest: [requireRestoreAuth, refuseEncoded]
