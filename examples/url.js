@@ -6,20 +6,24 @@
 // Snapshots of the schema public go to ./backups. The log is the table backup_logs of that schema.
 // Restores are off; auth.js shows how to allow them.
 
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import Fastify from 'fastify'
 import backup from 'fastify-backup'
 
-const { DATABASE_URL, ADMIN_TOKEN = randomBytes(24).toString('base64url') } = process.env
+const { DATABASE_URL } = process.env
+const ADMIN_TOKEN = process.env.ADMIN_TOKEN || randomBytes(24).toString('base64url')
 if (!DATABASE_URL) throw new Error('Set DATABASE_URL to the URL of a PostgreSQL database')
 
 const app = Fastify({ logger: { level: 'warn' } })
 
+// Digests have the same length, so that a comparison in constant time is possible
+const digest = (/** @type {string} */ text) => createHash('sha256').update(text).digest()
+const expected = digest(`Bearer ${ADMIN_TOKEN}`)
+
 /** @param {import('fastify').FastifyRequest} request */
 async function verifyAdmin (request) {
-  if (request.headers.authorization !== `Bearer ${ADMIN_TOKEN}`) {
-    throw Object.assign(new Error('Admins only'), { statusCode: 401 })
-  }
+  if (timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return
+  throw Object.assign(new Error('Admins only'), { statusCode: 401 })
 }
 
 await app.register(backup, {
