@@ -56,7 +56,7 @@ export async function adoptFiles (context: Context, runLog: RunLog, call: LongCa
 }
 
 const sumOf = (logged: LoggedBackup[], property: 'rowCount' | 'sizeBytes'): number =>
-  logged.reduce((sum, { backup }) => sum + (backup[property] ?? 0), 0)
+  logged.reduce((sum, { backup }) => sum + Number(backup[property]), 0)
 
 /**
  * The content of the newest readable sidecar. The version is always that of the newest sidecar, readable or not: the

@@ -7,7 +7,6 @@ import { logTableName } from './log-table.ts'
 
 interface Privileges {
   role: string
-  tableExists: boolean
   /** Whether the role may alter the table; null without a table. */
   isOwner: boolean | null
   /** Those that the role lacks. */
@@ -18,7 +17,7 @@ interface Privileges {
 const lacking = (list: string, test: string): string =>
   `coalesce((SELECT json_agg(p) FROM unnest(ARRAY[${list}]) p WHERE NOT ${test}), '[]')`
 
-const query = `SELECT current_user::text AS role, c.oid IS NOT NULL AS "tableExists",
+const query = `SELECT current_user::text AS role,
     pg_has_role(c.relowner, 'USAGE') AS "isOwner",
     ${lacking("'USAGE', 'CREATE'", 'has_schema_privilege(n.oid, p)')} AS schema,
     ${lacking("'SELECT', 'INSERT', 'UPDATE', 'DELETE'", 'has_table_privilege(c.oid, p)')} AS "table"
@@ -27,16 +26,16 @@ const query = `SELECT current_user::text AS role, c.oid IS NOT NULL AS "tableExi
 
 /**
  * The error for a statement on the log that the server has refused for want of a privilege: it says which one, and how
- * to grant it. Undefined if the role has all privileges, so that something else was refused.
+ * to grant it. Undefined if the role has all privileges, so that something else was refused. Rejects if the schema does
+ * not exist.
  * @param isMigration whether the statement created or altered the table
  */
 export async function explainDenied (sql: Sql, schema: string, isMigration: boolean): Promise<Error | undefined> {
-  const [found] = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
+  const found = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
     await pinSettings(tx)
-    return await tx.query<Privileges>(query, [schema, logTableName])
+    return await tx.queryRow<Privileges>(query, [schema, logTableName])
   })
-  if (found === undefined) return undefined
-  const { role, tableExists, isOwner } = found
+  const { role, isOwner } = found
   const name = `${schema}.${logTableName}`
   const grant = (privileges: string[], on: string): string =>
     `GRANT ${privileges.join(', ')} ON ${on} TO ${quoteIdentifier(role)}`
@@ -50,7 +49,7 @@ export async function explainDenied (sql: Sql, schema: string, isMigration: bool
     return new LogUnusable(`the role ${role} does not own the table ${name}, which has to be migrated; ` +
       'connect once as its owner')
   }
-  if (!tableExists || found.table.length === 0) return undefined
+  if (found.table.length === 0) return undefined
   return new LogUnusable(`the role ${role} lacks ${found.table.join(', ')} on the table ${name}; ` +
     `run ${grant(found.table, qualifiedName(schema, logTableName))}`)
 }

@@ -82,10 +82,10 @@ function fractionOf ({ bytes, rows }: PhaseProgress, { bytesTotal, rowsTotal }: 
 
 /** Where the phase begins, in percent of the run, and its share. */
 function spanOf (shares: PhaseShares, phase: Progress['phase']): { start: number, share: number } {
-  let start = 0
-  for (const [name, share] of Object.entries(shares)) {
-    if (name === phase) return { start, share }
-    start += share
-  }
-  return { start, share: 0 }
+  const entries = Object.entries(shares)
+  const index = entries.findIndex(([name]) => name === phase)
+  return { start: sumOf(entries.slice(0, index)), share: sumOf(entries.slice(index, index + 1)) }
 }
+
+const sumOf = (shares: Array<[phase: string, share: number]>): number =>
+  shares.reduce((sum, [, share]) => sum + share, 0)

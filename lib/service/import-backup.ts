@@ -42,22 +42,24 @@ export async function importBackup (
   const run = await context.runs.beginUpload(id, request.signal)
   const runLog = createRunLog(context, 'import', { id, trigger: 'import' })
   runLog.begin()
-  try {
-    const progress = createImportProgress(context, id, request.sizeBytes ?? null, request.onProgress)
-    const read = await receive(context, id, upload, progress, run)
-      .catch((error: unknown) => { throw outcomeOf(error, run.signal) })
-    const backup = await publish(context, importRun(id, read, request, run), read, run)
-    progress.end()
-    // Its duration includes the upload
-    const { durationMs, ...details } = completedDetails(backup)
-    runLog.end({ schema: backup.schema, ...details })
-    return backup
-  } catch (error) {
+  const progress = createImportProgress(context, id, request.sizeBytes ?? null, request.onProgress)
+  const backup = await receiveAndPublish(context, id, upload, request, run, progress).catch((error: unknown) => {
     runLog.fail(error)
     throw error
-  } finally {
-    run.end()
-  }
+  }).finally(run.end)
+  progress.end()
+  // Its duration includes the upload
+  const { durationMs, ...details } = completedDetails(backup)
+  runLog.end({ schema: backup.schema, ...details })
+  return backup
+}
+
+async function receiveAndPublish (
+  context: Context, id: string, upload: Readable, request: ImportOptions, run: Run, progress: RunProgress
+): Promise<CompletedBackup> {
+  const read = await receive(context, id, upload, progress, run)
+    .catch((error: unknown) => { throw outcomeOf(error, run.signal) })
+  return await publish(context, importRun(id, read, request, run), read, run)
 }
 
 /** Writes a valid snapshot to the spool path. Leaves no file there after an error. */

@@ -20,17 +20,13 @@ export async function verifyBackup (context: Context, id: string, call: LongCall
   const { schema, trigger, sizeBytes: bytes } = backup
   const runLog = createRunLog(context, 'verification', { id, schema, trigger })
   runLog.begin()
-  try {
-    const { rows, problems } = await verify(context, backup, call, run)
-    const ok = problems.length === 0
-    runLog.end({ rows, bytes, ok, problems: problems.slice(0, loggedProblems) }, ok ? 'info' : 'error')
-    return { ok, problems }
-  } catch (error) {
+  const { rows, problems } = await verify(context, backup, call, run).catch((error: unknown) => {
     runLog.fail(error)
     throw error
-  } finally {
-    run.end()
-  }
+  }).finally(run.end)
+  const ok = problems.length === 0
+  runLog.end({ rows, bytes, ok, problems: problems.slice(0, loggedProblems) }, ok ? 'info' : 'error')
+  return { ok, problems }
 }
 
 async function verify (

@@ -123,6 +123,17 @@ t.test('the error for a role that lacks a privilege on the log or its schema say
   await t.rejects(other.get(id), { code, message: /does not own the table locked.backup_logs, which has to be mig/ })
 })
 
+t.test('an error about privileges is passed on if the role lacks none on the log', async (t) => {
+  const database = await useDatabase(t)
+  const log = useLog(t, database)
+  await log.prepare()
+  await database.sql.unsafe(`CREATE FUNCTION refuse () RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE insufficient_privilege; END';
+    CREATE TRIGGER refuse BEFORE INSERT ON backup_logs FOR EACH ROW EXECUTE FUNCTION refuse ()`)
+  await t.rejects(log.insert({ ...run, startedAt: new Date() }),
+    { code: 'FST_BACKUP_DATABASE_FAILED', message: /42501/ })
+})
+
 t.test('a log that is dropped or lacks a column is reported, and created again when it was dropped', async (t) => {
   const database = await useDatabase(t)
   const log = useLog(t, database)
