@@ -1,0 +1,83 @@
+import type { Backup } from '../../types/index.ts'
+import { formatBytes, formatCount, formatDuration, formatTime } from './format-values.ts'
+import { type Column, renderRecord, renderTable } from './table.ts'
+import type { Style } from './style.ts'
+
+type Color = Parameters<Style>[0]
+
+const statusColors: Record<string, Color> = {
+  completed: 'green', restored: 'green', failed: 'red', running: 'cyan'
+}
+
+const backupColumns: Column[] = [
+  { title: 'ID' },
+  { title: 'SCHEMA', shrinkTo: 8 },
+  { title: 'STATUS', color: (cell) => statusColors[cell] },
+  { title: 'TRIGGER', drop: 3 },
+  { title: 'STARTED (UTC)' },
+  { title: 'ROWS', align: 'right', drop: 2 },
+  { title: 'SIZE', align: 'right', drop: 1 },
+  { title: 'REMARKS', drop: 4, shrinkTo: 10 }
+]
+
+/** The first characters of an id, which commands accept in its place. */
+export const shortId = (id: string): string => id.slice(0, 8)
+
+function remarksOf ({ suspect, accepted, pinned, held, available, status, note }: Backup): string {
+  const hasFile = status === 'completed' || status === 'restored'
+  return [
+    suspect !== null && !accepted && 'suspect',
+    pinned && 'pinned',
+    held && 'held',
+    hasFile && !available && 'file missing',
+    note
+  ].filter(Boolean).join(', ')
+}
+
+const rowOf = (backup: Backup): string[] => [
+  shortId(backup.id),
+  backup.schema,
+  backup.status,
+  backup.trigger,
+  formatTime(backup.startedAt),
+  backup.rowCount === null ? '' : formatCount(backup.rowCount),
+  backup.sizeBytes === null ? '' : formatBytes(backup.sizeBytes),
+  remarksOf(backup)
+]
+
+export const renderBackups = (backups: Backup[], width: number, style: Style): string => backups.length === 0
+  ? 'There are no backups.'
+  : renderTable(backupColumns, backups.map(rowOf), width, style)
+
+const list = (items: string[]): string | null => items.length === 0 ? null : items.join('; ')
+const time = (instant: string | null): string | null => instant === null ? null : `${formatTime(instant)} UTC`
+
+/** Everything about one backup. */
+export function renderBackup (backup: Backup, style: Style): string {
+  const { restore, suspect } = backup
+  return renderRecord([
+    ['id', backup.id],
+    ['schema', backup.schema],
+    ['status', backup.status],
+    ['error', backup.error],
+    ['trigger', backup.trigger],
+    ['file', backup.filename],
+    ['tables', backup.tableCount === null ? null : formatCount(backup.tableCount)],
+    ['rows', backup.rowCount === null ? null : formatCount(backup.rowCount)],
+    ['size', backup.sizeBytes === null ? null : formatBytes(backup.sizeBytes)],
+    ['checksum', backup.checksum],
+    ['started', time(backup.startedAt)],
+    ['duration', backup.durationMs === null ? null : formatDuration(backup.durationMs)],
+    ['created by', backup.createdBy],
+    ['schedule', backup.cron],
+    ['remarks', remarksOf({ ...backup, note: null })],
+    ['note', backup.note],
+    ['suspect', suspect && list(suspect.map(({ table, rowsBefore, rows }) =>
+      `${table ?? 'all tables'}: ${formatCount(rowsBefore)} rows before, ${formatCount(rows)} now`))],
+    ['warnings', list(backup.warnings)],
+    ['restored', time(backup.restoredAt)],
+    ['restored by', backup.restoredBy],
+    ['last restore', restore === null ? null : `${restore.status} at ${formatTime(restore.startedAt)} UTC`],
+    ['restore error', restore?.error ?? null]
+  ], style)
+}
