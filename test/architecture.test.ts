@@ -50,7 +50,7 @@ const common = ['lib/errors.ts', 'lib/own-error.ts', 'lib/clock.ts', 'lib/shutdo
 /** Files that connect the folders. Only these files import each other. */
 const assembly = [
   'lib/index.ts', 'lib/plugin.ts', 'lib/mount-backup.ts', 'lib/disabled-service.ts', 'lib/create-engine.ts',
-  'lib/create-context.ts', 'lib/bind-calls.ts', 'lib/create-backup-service.ts'
+  'lib/create-context.ts', 'lib/bind-calls.ts', 'lib/create-backup-service.ts', 'lib/cli/bin.ts'
 ]
 
 /** `lib/http/routes/x.ts` is in the folder `http`; undefined for a file directly in lib/. */
@@ -115,6 +115,13 @@ t.test('only lib/http and the assembly import Fastify at run time', async (t) =>
   const ofFastify = imports.filter(({ target, isType }) => !isType && /^(?:fastify|@fastify\/(?!error$))/.test(target))
   t.ok(ofFastify.length > 0)
   const wrong = ofFastify.filter(({ file }) => folderOf(file) !== 'http' && folderOf(file) !== undefined)
+  t.strictSame(wrong.map(show), [])
+})
+
+t.test('only the program loads the command line and its packages', async (t) => {
+  const ofCli = (target: string): boolean => folderOf(target) === 'cli' || target === 'commander'
+  t.ok(imports.some(({ target }) => target === 'commander'))
+  const wrong = imports.filter(({ file, target }) => folderOf(file) !== 'cli' && ofCli(target))
   t.strictSame(wrong.map(show), [])
 })
 

@@ -90,7 +90,7 @@ export function parseArguments (host: Host, version: string): Chosen | undefined
   let chosen: Chosen | undefined
   const program = new Program('fastify-backup')
   // The errors are printed where all errors are
-  program.exitOverride().configureOutput({
+  program.exitOverride().configureHelp({ minWidthToWrap: 20 }).configureOutput({
     writeOut: (text) => { host.stdout.write(text) },
     writeErr: () => {},
     getOutHelpWidth: () => host.stdout.columns ?? 80,

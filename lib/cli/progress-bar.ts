@@ -1,20 +1,28 @@
-import { clearLine, cursorTo } from 'node:readline'
 import stringWidth from 'fast-string-width'
 import type { Progress } from '../../types/index.ts'
 import { formatBytes, formatCount, formatDuration } from './format-values.ts'
 import type { Output } from './host.ts'
 import { printable } from './printable.ts'
 import type { Style } from './style.ts'
-import { truncate } from './table.ts'
+import { shorten } from './table.ts'
 
 /** Milliseconds between two drawings. */
 const drawMs = 100
 
-const barWidth = 20
+/** Milliseconds after which a rate, and the time left, are not mere noise. */
+const settledMs = 2000
+
+const barWidth = 16
 const leastName = 8
+
+/** Erases from the cursor to the end of the line (ECMA-48, 8.3.41). */
+const clearToEnd = '\u001b[K'
 
 /** What a phase is called while it runs. */
 const phaseNames: Record<string, string> = { snapshot: 'backing up', verify: 'verifying', load: 'loading' }
+
+/** Whole seconds: `9 s`, `3 min 20 s`. */
+const formatSeconds = (ms: number): string => formatDuration(Math.max(1, Math.ceil(ms / 1000)) * 1000).replace('.0', '')
 
 /** Not every terminal has block characters: a console without a UTF-8 locale, for example. */
 export const hasUnicode = ({ LC_ALL, LC_CTYPE, LANG, WT_SESSION }: NodeJS.ProcessEnv): boolean =>
@@ -36,15 +44,19 @@ export function renderProgress (
   }
 ): string {
   const { phase, table, rows, bytes, percent, etaMs, tables, tablesDone } = progress
+  // Padded, so that the parts keep their places while their values change
   const parts: Array<{ text: string, drop: number, color?: 'cyan' | 'dim' }> = [
-    { text: phaseNames[phase] ?? printable(phase), drop: 0 },
+    { text: (phaseNames[phase] ?? printable(phase)).padEnd(10), drop: 0 },
     ...percent === null
       ? []
-      : [{ text: drawBar(percent, unicode), drop: 3, color: 'cyan' as const }, { text: `${percent}%`, drop: 0 }],
-    { text: formatBytes(bytes), drop: 1 },
-    ...bytesPerSecond === null ? [] : [{ text: `${formatBytes(bytesPerSecond)}/s`, drop: 2 }],
+      : [
+          { text: drawBar(percent, unicode), drop: 3, color: 'cyan' as const },
+          { text: `${percent}%`.padStart(3), drop: 0 }
+        ],
+    { text: formatBytes(bytes).padStart(9), drop: 1 },
+    ...bytesPerSecond === null ? [] : [{ text: `${formatBytes(bytesPerSecond)}/s`.padStart(11), drop: 2 }],
     ...percent === null ? [{ text: `${formatCount(rows)} rows`, drop: 2 }] : [],
-    ...etaMs === null ? [] : [{ text: `${formatDuration(Math.ceil(etaMs / 1000) * 1000)} left`, drop: 0 }],
+    ...etaMs === null ? [] : [{ text: `${formatSeconds(etaMs)} left`, drop: 0 }],
     { text: `${Math.min(tablesDone + 1, tables)}/${tables}`, drop: 4, color: 'dim' }
   ]
   const total = (): number => parts.reduce((sum, { text }) => sum + stringWidth(text) + 2, -2)
@@ -52,7 +64,7 @@ export function renderProgress (
     if (total() > width) parts.splice(0, parts.length, ...parts.filter((part) => part.drop !== drop))
   }
   const left = width - total() - 2
-  const name = table === null || left < leastName ? '' : `  ${truncate(printable(table), left)}`
+  const name = table === null || left < leastName ? '' : `  ${shorten(printable(table), left)}`
   return parts.map(({ text, color }) => color === undefined ? text : style(color, text)).join('  ') + name
 }
 
@@ -69,26 +81,27 @@ export function createProgressBar (
   let nextDraw = 0
   let isShown = false
   let phase: { name: string, startedAt: number, bytes: number } | undefined
+  let startedAt: number | undefined
 
   return {
     update (progress) {
       const time = now()
+      startedAt ??= time
       if (phase?.name !== progress.phase) phase = { name: progress.phase, startedAt: time, bytes: progress.bytes }
       if (time < nextDraw) return
       nextDraw = time + drawMs
       const elapsedMs = time - phase.startedAt
-      const rate = elapsedMs < 1000 ? null : Math.round((progress.bytes - phase.bytes) * 1000 / elapsedMs)
+      const rate = elapsedMs < settledMs ? null : Math.round((progress.bytes - phase.bytes) * 1000 / elapsedMs)
       // A line of the full width would wrap
       const width = (output.columns ?? 80) - 1
-      cursorTo(output, 0)
-      output.write(renderProgress(progress, rate, { width, unicode, style }))
-      clearLine(output, 1)
+      const etaMs = time - startedAt < settledMs ? null : progress.etaMs
+      // In one piece, so that no half of a line is ever seen
+      output.write(`\r${renderProgress({ ...progress, etaMs }, rate, { width, unicode, style })}${clearToEnd}`)
       isShown = true
     },
     clear () {
       if (!isShown) return
-      cursorTo(output, 0)
-      clearLine(output, 0)
+      output.write(`\r${clearToEnd}`)
       isShown = false
     }
   }

@@ -25,7 +25,7 @@ export function renderPlan (plan: RestorePlan, width: number, style: Style): str
       { title: 'TABLE', shrinkTo: 12 },
       { title: 'ROWS NOW', align: 'right' },
       { title: 'ROWS AFTER', align: 'right' },
-      { title: 'CHANGE', align: 'right', color: (cell) => cell.startsWith('-') ? 'red' : 'green' }
+      { title: 'CHANGE', align: 'right', color: (cell) => cell.startsWith('-') ? 'red' : undefined }
     ], rows, width, style),
     ...bullets('Tables that keep their rows:', plan.untouched),
     ...bullets('Sequences:', plan.sequences.map(({ name, now, after }) => `${name}: ${now}, then ${after}`)),

@@ -60,8 +60,8 @@ async function useService<T> (
   const { options, sources, notes } = await gatherOptions(host.cwd, host.env, flags, config)
   for (const note of notes) ui.note(note)
   const service = createNamed()
-  // Calls that take no signal end by this, and the others have ended then or end now
-  const close = (): void => { service.close().catch(() => {}) }
+  // Ends calls that take no signal. Later than those that take one, whose runs end as aborted, not by a shutdown
+  const close = (): void => { queueMicrotask(() => { service.close().catch(() => {}) }) }
   host.interrupted.addEventListener('abort', close)
   try {
     if (host.interrupted.aborted) throw new Interrupted()
@@ -97,6 +97,7 @@ const listOf = (error: Error, name: string): unknown[] => {
 function reportError (
   { stderr, env }: Host, thrown: unknown, { json, debug }: { json: boolean, debug: boolean }
 ): void {
+  // A configuration may throw anything
   const error = thrown instanceof Error ? thrown : new Error(String(thrown))
   const code = 'code' in error ? String(error.code) : error.name
   const [problems, drift] = [listOf(error, 'problems'), listOf(error, 'drift')]

@@ -20,7 +20,7 @@ const gap = 2
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /** The first characters that fit into `width` columns, with an ellipsis if any are missing. */
-export function truncate (text: string, width: number): string {
+export function shorten (text: string, width: number): string {
   if (stringWidth(text) <= width) return text
   let shown = ''
   let used = 1
@@ -70,7 +70,7 @@ export function renderTable (columns: Column[], rows: string[][], width: number,
     const { column, width } = sized
     const cell = cellOf(sized)
     const color = isHead ? 'bold' : column.color?.(cell)
-    const text = pad(truncate(cell, width), width, column.align)
+    const text = pad(shorten(cell, width), width, column.align)
     return color === undefined ? text : style(color, text)
   }).join(' '.repeat(gap)).trimEnd()
   return [

@@ -44,7 +44,7 @@ function createReport (
 ): { update: (progress: Progress) => void, clear: () => void } {
   const none = { update () {}, clear () {} }
   if (progress === false) return none
-  if (stderr.isTTY === true) return createProgressBar(stderr, style, hasUnicode(env))
+  if (stderr.isTTY === true && env.TERM !== 'dumb') return createProgressBar(stderr, style, hasUnicode(env))
   if (progress !== true) return none
   return { ...none, update (progress) { stderr.write(`${safeJson({ progress })}\n`) } }
 }

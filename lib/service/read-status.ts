@@ -191,10 +191,11 @@ async function compareClocks ({ log, clock }: Context): Promise<Pick<Facts, 'now
 }
 
 async function scheduleFacts (
-  { log }: Context, { schedule, known, isVisible }: Inputs, running: LoggedBackup[]
+  { log, clock }: Context, { schedule, known, isVisible }: Inputs, running: LoggedBackup[]
 ): Promise<ScheduleFacts | null> {
-  const startedAt = schedule?.startedAt() ?? null
-  if (schedule === undefined || known === null || startedAt === null) return null
+  if (schedule === undefined || known === null) return null
+  // A script that runs no schedule itself also reports that of the service, whose first run is in the log
+  const startedAt = schedule.startedAt() ?? clock.now()
   const schemas = (known.names ?? []).filter(isVisible)
   const runningBackups = running.map(({ backup }) => backup).filter(({ status }) => status === 'running')
   return {

@@ -46,9 +46,8 @@ async function confirmRestore (call: Call, planned: RestorePlan, database: strin
     throw Object.assign(error, { drift: planned.drift })
   }
   if (values.yes === true) return
-  const question = `\nThe rows of these tables will be replaced, in ${printable(database)}.\n` +
-    `Type the name of the schema to restore (${printable(planned.schema)}):`
-  await ui.confirm(question, planned.schema)
+  ui.note(`\nThe rows of these tables will be replaced, in ${printable(database)}.`)
+  await ui.confirm(`Type the name of the schema to restore (${printable(planned.schema)}):`, planned.schema)
 }
 
 const restore: Command = {

@@ -1,0 +1,151 @@
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import t from 'tap'
+import { createBackupService } from '../../lib/create-backup-service.ts'
+import type { Output } from '../../lib/cli/host.ts'
+import { runCli } from '../../lib/cli/run-cli.ts'
+import { saveFile } from '../../lib/cli/save-file.ts'
+import type { Backup, Manifest, Verification } from '../../types/index.ts'
+import { type Place, usePlace } from '../support/engine.ts'
+import { useDirectory } from '../support/directory.ts'
+import { capture, environmentOf, keyboard, type Ran, runHere, runJson } from './run-here.ts'
+
+interface Snapshot { place: Place, backup: Backup, path: string }
+
+async function useSnapshot (t: Parameters<typeof usePlace>[0]): Promise<Snapshot> {
+  const place = await usePlace(t)
+  const backup = await runJson<Backup>(place, ['create', '--note', 'a note'])
+  return { place, backup, path: join(place.directory, backup.filename) }
+}
+
+const show = async (place: Place, args: string[]): Promise<Ran> =>
+  await runHere(args, { env: environmentOf(place), cwd: place.directory, columns: 80 })
+
+/** Changes the name of a user in a snapshot file. */
+const damage = (path: string): void => { writeFileSync(path, readFileSync(path, 'utf8').replace('Ada', 'Eve')) }
+
+t.test('verify checks a file without a database and without a configuration', async (t) => {
+  const { path } = await useSnapshot(t)
+  t.match(await runHere(['verify', path], { columns: 80 }), { code: 0, stdout: /complete and undamaged/ })
+  const report = await runHere(['verify', path, '--progress'])
+  t.match(report, { code: 0, stdout: '{\n  "ok": true,\n  "problems": []\n}\n' })
+  const lines = report.stderr.trim().split('\n').map((line) => JSON.parse(line) as { progress: { phase: string } })
+  t.ok(lines.length > 0 && lines.every(({ progress }) => progress.phase === 'verify'))
+
+  damage(path)
+  const { code, stdout } = await runHere(['verify', path])
+  t.equal(code, 3)
+  t.strictSame(JSON.parse(stdout), { ok: false, problems: ['its data do not match the checksum in the manifest'] })
+  writeFileSync(path, '{}')
+  t.match(await runHere(['verify', path], { columns: 80 }),
+    { code: 3, stdout: /damaged:.*\n {2}- The snapshot file is damaged or was changed: / })
+})
+
+t.test('a file that cannot be read is an error', async (t) => {
+  const directory = await useDirectory(t)
+  t.match(await runHere(['verify', './missing.json'], { cwd: directory }), { code: 1, stderr: /ENOENT.*\(ENOENT\)/ })
+  t.match(await runHere(['verify', directory]), { code: 1, stderr: /EISDIR/ })
+  t.match(await runHere(['inspect', join(directory, 'x.json'), '--json']), { code: 1, stderr: /"code": "ENOENT"/ })
+})
+
+t.test('verify checks a backup of the log', async (t) => {
+  const { place, backup: { id }, path } = await useSnapshot(t)
+  t.strictSame(await runJson<Verification>(place, ['verify', id.slice(0, 8)]), { ok: true, problems: [] })
+  damage(path)
+  t.match(await show(place, ['verify', id]), { code: 3, stdout: /damaged/ })
+})
+
+t.test('inspect shows the manifest', async (t) => {
+  const { backup, path } = await useSnapshot(t)
+  const { code, stdout } = await runHere(['inspect', path])
+  t.equal(code, 0)
+  const { sizeBytes, manifest } = JSON.parse(stdout) as { sizeBytes: number, manifest: Manifest }
+  t.equal(sizeBytes, statSync(path).size)
+  t.equal(manifest.id, backup.id)
+  const shown = await runHere(['inspect', path], { columns: 80 })
+  t.match(shown.stdout, /note\S* +a note\n/)
+  t.match(shown.stdout, /TABLE.*ROWS.*COLUMNS.*\norders +3 +3\nusers +2 +2\n/)
+  t.notMatch(shown.stdout, /partial/)
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"database":', '"partial":true,"database":'))
+  t.match((await runHere(['inspect', path], { columns: 80 })).stdout, /partial\S* +yes\n/)
+})
+
+t.test('import takes a file or the standard input', async (t) => {
+  const { place, backup, path } = await useSnapshot(t)
+  const first = await runJson<Backup>(place, ['import', path])
+  t.match(first, { trigger: 'import', note: 'a note', createdBy: 'ada', rowCount: 5 })
+  t.not(first.id, backup.id)
+  const second = await runJson<Backup>(place, ['import', '-', '--note', 'other'], { stdin: createReadStream(path) })
+  t.match(second, { trigger: 'import', note: 'other' })
+  t.match(await show(place, ['import', path]), { code: 0, stdout: /trigger.* import\n/ })
+
+  t.match(await show(place, ['import', 'missing.json']), { code: 1, stderr: /ENOENT/ })
+  damage(path)
+  t.match(await show(place, ['import', path]), { code: 1, stderr: /FST_BACKUP_SNAPSHOT_INVALID/ })
+})
+
+t.test('export writes a file with its own name or another one', async (t) => {
+  const { place, backup, path } = await useSnapshot(t)
+  const directory = await useDirectory(t)
+  const options = { env: environmentOf(place), cwd: directory }
+  const result = await runJson(place, ['export', backup.id], options)
+  const file = join(directory, backup.filename)
+  t.strictSame(result, { file, sizeBytes: backup.sizeBytes, checksum: backup.checksum })
+  t.ok(readFileSync(file).equals(readFileSync(path)))
+  if (process.platform !== 'win32') t.equal(statSync(file).mode & 0o777, 0o600)
+
+  t.match(await runHere(['export', backup.id], options), { code: 2, stderr: /exists; use --force/ })
+  writeFileSync(file, 'other')
+  const replaced = await runHere(['export', backup.id, backup.filename, '--force'], { ...options, columns: 80 })
+  t.match(replaced, { code: 0, stdout: `Wrote ${file}, ` })
+  t.ok(readFileSync(file).equals(readFileSync(path)))
+  t.strictSame(readdirSync(directory), [backup.filename])
+
+  t.match(await runHere(['export', backup.id, 'no/where.json'], options), { code: 1, stderr: /ENOENT/ })
+  damage(path)
+  t.match(await runHere(['export', backup.id, 'damaged.json'], options),
+    { code: 1, stderr: /FST_BACKUP_SNAPSHOT_INVALID/ })
+  t.notOk(existsSync(join(directory, 'damaged.json')))
+})
+
+t.test('an export that is aborted leaves no file', async (t) => {
+  const { place, backup } = await useSnapshot(t)
+  const directory = await useDirectory(t)
+  const service = createBackupService({ connection: place.url, storagePath: place.directory })
+  t.teardown(service.close)
+  const download = await service.download(backup.id)
+  const signal = AbortSignal.abort(new Error('ended'))
+  await t.rejects(saveFile(download, join(directory, 'x.json'), { replace: true, signal }), { name: 'AbortError' })
+  t.strictSame(readdirSync(directory), [])
+})
+
+t.test('export writes to the standard output, whose reader may end early', async (t) => {
+  const { place, backup, path } = await useSnapshot(t)
+  const { code, stdout } = await runHere(['export', backup.id, '-'], { env: environmentOf(place), columns: 80 })
+  t.equal(code, 0)
+  t.equal(stdout, readFileSync(path, 'utf8'))
+
+  const failing = async (errno: string): Promise<{ code: number, stderr: string }> => {
+    const stderr = capture()
+    const stream = new Writable({
+      write (_chunk, _encoding, done) { done(Object.assign(new Error(errno), { code: errno })) }
+    })
+    stream.on('error', () => {})
+    const failed = await runCli({
+      args: ['export', backup.id, '-'],
+      env: environmentOf(place),
+      cwd: place.directory,
+      stdin: keyboard(),
+      stdout: stream as Output,
+      stderr: stderr.stream,
+      interrupted: new AbortController().signal,
+      user: null,
+      createService: createBackupService
+    })
+    return { code: failed, stderr: stderr.text() }
+  }
+  t.strictSame(await failing('EPIPE'), { code: 0, stderr: '' })
+  t.match(await failing('ENOSPC'), { code: 1, stderr: /ENOSPC/ })
+})

@@ -1,0 +1,88 @@
+import t from 'tap'
+import { describeDatabase } from '../../lib/cli/describe-database.ts'
+import { formatBytes, formatCount, formatDuration, formatTime } from '../../lib/cli/format-values.ts'
+import { printable, safeJson } from '../../lib/cli/printable.ts'
+import { createStyle, hasColors } from '../../lib/cli/style.ts'
+import { renderRecord, renderTable, shorten } from '../../lib/cli/table.ts'
+import { describeEntry } from '../../lib/cli/ui.ts'
+import postgres from 'postgres'
+import { capture } from './run-here.ts'
+
+const plain = (_color: string, text: string): string => text
+
+t.test('sizes, counts, durations and times are readable', async (t) => {
+  t.strictSame([0, 1023, 1024, 1500, 1048575, 5 * 1024 ** 3, 1024 ** 7].map(formatBytes),
+    ['0 B', '1023 B', '1.0 KiB', '1.5 KiB', '1.0 MiB', '5.0 GiB', '1048576.0 PiB'])
+  t.equal(formatCount(1234567), '1,234,567')
+  t.strictSame([0, 999, 1000, 59_949, 59_950, 200_000, 7_500_000, 100_000_000].map(formatDuration),
+    ['0 ms', '999 ms', '1.0 s', '59.9 s', '1 min 0 s', '3 min 20 s', '2 h 5 min', '1 d 3 h'])
+  t.equal(formatTime('2026-11-22T17:45:00.123Z'), '2026-11-22 17:45:00')
+})
+
+t.test('a name cannot act on the terminal', async (t) => {
+  t.equal(printable('a\u001b[2Jb\u009b31mc\u202ed\r\n\u{e0001}\ud800é漢'),
+    'a\\u001b[2Jb\\u009b31mc\\u202ed\\u000d\\u000a\\u{e0001}\\ud800é漢')
+  const value = { name: 'a\u001b\u009b\u202e\u{e0001}"', list: [1] }
+  const json = safeJson(value, 2)
+  t.notMatch(json, /[^\n\x20-\x7e]/)
+  t.strictSame(JSON.parse(json), value)
+  t.ok(json.includes('\n'))
+})
+
+t.test('a table leaves out and shortens columns until it fits', async (t) => {
+  const columns = [
+    { title: 'ID' },
+    { title: 'NAME', shrinkTo: 5 },
+    { title: 'EMPTY', drop: 3 },
+    { title: 'NOTE', drop: 2 },
+    { title: 'ROWS', align: 'right' as const, drop: 1 }
+  ]
+  const rows = [['1', 'a long name', '', 'noted', '10'], ['2', 'b', '', '']]
+  const at = (width: number): string[] => renderTable(columns, rows, width, plain).split('\n')
+  t.strictSame(at(40), ['ID  NAME         NOTE   ROWS', '1   a long name  noted    10', '2   b'])
+  t.strictSame(at(22), ['ID  NAME         ROWS', '1   a long name    10', '2   b'])
+  t.strictSame(at(10), ['ID  NAME', '1   a lon…', '2   b'])
+  t.strictSame(at(1), ['ID  NAME', '1   a lo…', '2   b'], 'no column becomes narrower than it may')
+})
+
+t.test('wide characters count twice, and are not cut in the middle', async (t) => {
+  t.equal(shorten('漢字漢字', 5), '漢字…')
+  t.equal(shorten('abc', 3), 'abc')
+  t.equal(shorten('abc', 0), '')
+})
+
+t.test('a record leaves out what has no value', async (t) => {
+  t.equal(renderRecord([['id', '1'], ['note', null], ['remarks', ''], ['long name', 'x\n']], plain),
+    'id         1\nlong name  x\\u000a')
+})
+
+t.test('colors follow FORCE_COLOR, NO_COLOR and the terminal', async (t) => {
+  const [terminal, pipe] = [capture(80).stream, capture().stream]
+  t.equal(hasColors(terminal, {}), true)
+  t.equal(hasColors(terminal, { NO_COLOR: '1' }), false)
+  t.equal(hasColors(terminal, { NO_COLOR: '' }), true)
+  t.equal(hasColors(terminal, { TERM: 'dumb' }), false)
+  t.equal(hasColors(terminal, { FORCE_COLOR: '0' }), false)
+  t.equal(hasColors(pipe, {}), false)
+  t.equal(hasColors(pipe, { FORCE_COLOR: '1', NO_COLOR: '1' }), true)
+  t.equal(createStyle(terminal, {})('red', 'x'), '\u001b[31mx\u001b[39m')
+  t.equal(createStyle(pipe, {})('red', 'x'), 'x')
+})
+
+t.test('an entry of the log becomes one line', async (t) => {
+  t.equal(describeEntry('a warning'), 'a warning')
+  t.equal(describeEntry({ schema: 'shop', files: 2 }, 'found'), 'found (schema: shop, files: 2)')
+  t.equal(describeEntry({}, 'found'), 'found')
+})
+
+t.test('the database is named without user and password', async (t) => {
+  const env = { PGHOST: 'db', PGPORT: '6000', PGDATABASE: 'env' }
+  t.equal(describeDatabase({ connection: 'postgres://u:p@host:1/shop?sslmode=require' }, {}), 'database shop on host:1')
+  t.equal(describeDatabase({ connection: 'postgres://' }, env), 'database env on db')
+  t.equal(describeDatabase({ connection: { host: 'h', port: 2, database: 'd' } }, env), 'database d on h:2')
+  t.equal(describeDatabase({ connection: { db: 'd' } }, {}), 'database d on localhost:5432')
+  t.equal(describeDatabase({}, env), 'database env on db:6000')
+  t.equal(describeDatabase({}, {}), 'the default database on localhost:5432')
+  const sql = postgres({ database: 'own' })
+  t.equal(describeDatabase({ sql }, env), 'database own of the pool in the configuration file')
+})
