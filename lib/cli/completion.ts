@@ -7,7 +7,7 @@ interface Completed { name: string, summary: string, flags: Array<{ flag: string
 const listCommands = (program: Program): Completed[] => program.commands.map((command) => ({
   name: command.name(),
   summary: command.summary(),
-  flags: command.options.flatMap(({ long, description }) => long ? [{ flag: long, help: description }] : [])
+  flags: command.options.map((option) => ({ flag: `--${option.name()}`, help: option.description }))
 }))
 
 /** A script that completes the names of commands and options, and otherwise files. */

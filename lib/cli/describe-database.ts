@@ -8,8 +8,9 @@ export function describeDatabase ({ sql, connection }: BackupServiceOptions, env
   const { PGHOST = 'localhost', PGPORT = '5432', PGDATABASE } = env
   if (sql !== undefined) return `database ${sql.options.database} of the pool in the configuration file`
   if (typeof connection === 'string') {
-    const [, address, name = ''] = /^[^?#]*?\/\/(?:[^/?#]*@)?([^/?#]*)\/?([^?#]*)/.exec(connection) ?? []
-    return describe(name || PGDATABASE, address || PGHOST)
+    const part = (which: string): string =>
+      connection.replace(/^[^?#]*?\/\/(?:[^/?#]*@)?([^/?#]*)\/?([^?#]*).*$/s, which)
+    return describe(part('$2') || PGDATABASE, part('$1') || PGHOST)
   }
   const { host, port, database, db } = connection ?? {}
   return describe(database ?? db ?? PGDATABASE, `${String(host ?? PGHOST)}:${String(port ?? PGPORT)}`)

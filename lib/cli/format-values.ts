@@ -1,7 +1,8 @@
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
-/** `1.4 MiB`. */
-export function formatBytes (bytes: number): string {
+/** `1.4 MiB`; nothing for null. */
+export function formatBytes (bytes: number | null): string {
+  if (bytes === null) return ''
   let value = bytes
   let unit = 0
   // 1023.95 would be shown as 1024.0
@@ -14,11 +15,12 @@ export function formatBytes (bytes: number): string {
 
 const counts = new Intl.NumberFormat('en')
 
-/** `1,234,567`. */
-export const formatCount = (count: number): string => counts.format(count)
+/** `1,234,567`; nothing for null. */
+export const formatCount = (count: number | null): string => count === null ? '' : counts.format(count)
 
-/** `850 ms`, `12.3 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
-export function formatDuration (ms: number): string {
+/** `850 ms`, `12.3 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; nothing for null. */
+export function formatDuration (ms: number | null): string {
+  if (ms === null) return ''
   if (ms < 1000) return `${Math.round(ms)} ms`
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`
   const seconds = Math.round(ms / 1000)

@@ -97,5 +97,5 @@ function named (error: unknown, source: string): unknown {
 export function withSource (error: unknown, sources: Map<string, string>): unknown {
   const text = error instanceof Error ? error.message : ''
   const path = /option '([\w.]+)'/.exec(text)?.[1] ?? ''
-  return named(error, sources.get(path) ?? sources.get(path.split('.')[0] ?? '') ?? 'options')
+  return named(error, sources.get(path) ?? sources.get(path.split('.', 1).join()) ?? 'options')
 }

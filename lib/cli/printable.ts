@@ -5,7 +5,7 @@
 const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
 const escapeOf = (character: string): string => {
-  const code = character.codePointAt(0) ?? 0
+  const code = Number(character.codePointAt(0))
   return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`
 }
 

@@ -40,8 +40,8 @@ const rowOf = (backup: Backup): string[] => [
   backup.status,
   backup.trigger,
   formatTime(backup.startedAt),
-  backup.rowCount === null ? '' : formatCount(backup.rowCount),
-  backup.sizeBytes === null ? '' : formatBytes(backup.sizeBytes),
+  formatCount(backup.rowCount),
+  formatBytes(backup.sizeBytes),
   remarksOf(backup)
 ]
 
@@ -62,12 +62,12 @@ export function renderBackup (backup: Backup, style: Style): string {
     ['error', backup.error],
     ['trigger', backup.trigger],
     ['file', backup.filename],
-    ['tables', backup.tableCount === null ? null : formatCount(backup.tableCount)],
-    ['rows', backup.rowCount === null ? null : formatCount(backup.rowCount)],
-    ['size', backup.sizeBytes === null ? null : formatBytes(backup.sizeBytes)],
+    ['tables', formatCount(backup.tableCount)],
+    ['rows', formatCount(backup.rowCount)],
+    ['size', formatBytes(backup.sizeBytes)],
     ['checksum', backup.checksum],
     ['started', time(backup.startedAt)],
-    ['duration', backup.durationMs === null ? null : formatDuration(backup.durationMs)],
+    ['duration', formatDuration(backup.durationMs)],
     ['created by', backup.createdBy],
     ['schedule', backup.cron],
     ['remarks', remarksOf({ ...backup, note: null })],

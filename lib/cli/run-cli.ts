@@ -42,13 +42,9 @@ async function runCommand (host: Host, { command, args, values, flags }: Chosen)
     withService: async (use) =>
       await useService(host, ui, { flags, config: typeof config === 'string' ? config : undefined }, use)
   }
-  try {
-    return await command.run(call)
-  } catch (error) {
-    throw host.interrupted.aborted ? new Interrupted() : error
-  } finally {
-    ui.endProgress()
-  }
+  return await command.run(call)
+    .catch((error: unknown) => { throw host.interrupted.aborted ? new Interrupted() : error })
+    .finally(ui.endProgress)
 }
 
 async function useService<T> (
@@ -63,14 +59,16 @@ async function useService<T> (
   // Ends calls that take no signal. Later than those that take one, whose runs end as aborted, not by a shutdown
   const close = (): void => { queueMicrotask(() => { service.close().catch(() => {}) }) }
   host.interrupted.addEventListener('abort', close)
-  try {
+  return await work()
+    .catch((error: unknown) => { throw host.interrupted.aborted ? new Interrupted() : error })
+    .finally(async () => {
+      host.interrupted.removeEventListener('abort', close)
+      await service.close()
+    })
+
+  async function work (): Promise<T> {
     if (host.interrupted.aborted) throw new Interrupted()
     return await use(service, options) as T
-  } catch (error) {
-    throw host.interrupted.aborted ? new Interrupted() : error
-  } finally {
-    host.interrupted.removeEventListener('abort', close)
-    await service.close()
   }
 
   function createNamed (): ReturnType<Host['createService']> {
@@ -110,7 +108,7 @@ function reportError (
   const style = createStyle(stderr, env)
   const shown = [...problems, ...drift].map((item) => typeof item === 'string' ? item : safeJson(item))
   const details = shown.map((item) => `  - ${printable(item)}`)
-  const stack = debug ? (error.stack ?? '').split('\n').slice(1).map(printable) : []
+  const stack = debug ? String(error.stack).split('\n').slice(1).map(printable) : []
   const head = error instanceof Interrupted
     ? 'interrupted'
     : `${style('red', 'error:')} ${printable(error.message)} (${printable(code)})`

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { link, open, rename, rm } from 'node:fs/promises'
+import { access, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { SnapshotInvalid } from '../errors.ts'
@@ -14,7 +14,7 @@ export async function saveFile (
   { stream, checksum }: Download, path: string, { replace, signal }: { replace: boolean, signal: AbortSignal }
 ): Promise<void> {
   const partial = `${path}.partial`
-  const file = await open(partial, 'w', 0o600).catch((error: unknown) => {
+  const file = await openPartial(path, partial, replace).catch((error: unknown) => {
     stream.destroy()
     throw error
   })
@@ -30,14 +30,15 @@ export async function saveFile (
     if (`sha256:${hash.digest('hex')}` !== checksum) {
       throw new SnapshotInvalid('it does not match the checksum in the log')
     }
-    if (replace) await rename(partial, path)
-    else await link(partial, path).catch((error: unknown) => { throw alreadyExists(error, path) })
+    await rename(partial, path)
   } finally {
     await rm(partial, { force: true })
   }
 }
 
-function alreadyExists (error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') return error
-  return new UsageError(`${path} exists; use --force to replace it`, 'EEXIST')
+/** Looks for an existing file first, before the download has taken its time. */
+async function openPartial (path: string, partial: string, replace: boolean): Promise<FileHandle> {
+  const exists = await access(path).then(() => true, () => false)
+  if (exists && !replace) throw new UsageError(`${path} exists; use --force to replace it`, 'EEXIST')
+  return await open(partial, 'w', 0o600)
 }

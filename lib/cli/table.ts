@@ -75,7 +75,7 @@ export function renderTable (columns: Column[], rows: string[][], width: number,
   }).join(' '.repeat(gap)).trimEnd()
   return [
     line(({ column }) => column.title, true),
-    ...rows.map((_, index) => line(({ cells }) => cells[index] ?? '', false))
+    ...rows.map((_, index) => line(({ cells }) => String(cells[index]), false))
   ].join('\n')
 }
 

@@ -24,7 +24,7 @@ async function withFile<T> (path: string, read: (stream: Readable, sizeBytes: nu
  * what the file says of itself is compared. Rejects with an error of the file system if the file cannot be read.
  */
 export async function checkFile (
-  path: string, { signal, onProgress = () => {} }: LongCall = {}
+  path: string, { signal, onProgress }: Required<LongCall>
 ): Promise<Verification> {
   return await withFile(path, async (stream, sizeBytes) => {
     const total = createProgressTotals({ verify: 1 }, sizeBytes, Date.now)
@@ -32,7 +32,7 @@ export async function checkFile (
       const read = await readThrough({
         open: async () => stream,
         onProgress (progress) { onProgress(total(progress)) },
-        signal: signal ?? new AbortController().signal
+        signal
       })
       const problems = findProblems(read, { id: null, checksum: null })
       return { ok: problems.length === 0, problems }

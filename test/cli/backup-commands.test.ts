@@ -73,6 +73,12 @@ t.test('the beginning of an id must be that of one backup', async (t) => {
     SELECT (left(id::text, 35) || CASE right(id::text, 1) WHEN '0' THEN '1' ELSE '0' END)::uuid, schema,
       'other.json', 'failed', trigger, started_at FROM backup_logs`
   t.match(await show(place, ['show', id.slice(0, 8)]), { code: 2, stderr: /is the beginning of several ids: .*,/ })
+  t.match(await show(place, ['list', '--status', 'failed']), { code: 0, stdout: / failed +manual +\S+ \S+\n$/ })
+  await place.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at)
+    SELECT ('ffffffff-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid, 'many', i || '.json', 'failed', 'manual', now()
+      FROM generate_series(1, 1000) i`
+  t.match(await show(place, ['show', id.slice(0, 8)]), { code: 2, stderr: /is the beginning of several ids/ })
+  t.match(await show(place, ['show', 'ffffffff-0000-4000-8000-000000000007']), { code: 0, stdout: /status +failed\n/ })
   t.match(await show(place, ['show', '00000000']), { code: 2, stderr: /no backup whose id begins with '00000000'/ })
   t.match(await show(place, ['show', 'newest']), { code: 2, stderr: /'newest' is not the id of a backup/ })
 })

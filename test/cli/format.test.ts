@@ -2,10 +2,12 @@ import t from 'tap'
 import { describeDatabase } from '../../lib/cli/describe-database.ts'
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../lib/cli/format-values.ts'
 import { printable, safeJson } from '../../lib/cli/printable.ts'
+import { renderStatus } from '../../lib/cli/render-status.ts'
 import { createStyle, hasColors } from '../../lib/cli/style.ts'
 import { renderRecord, renderTable, shorten } from '../../lib/cli/table.ts'
 import { describeEntry } from '../../lib/cli/ui.ts'
 import postgres from 'postgres'
+import type { Backup } from '../../types/index.ts'
 import { capture } from './run-here.ts'
 
 const plain = (_color: string, text: string): string => text
@@ -73,6 +75,48 @@ t.test('an entry of the log becomes one line', async (t) => {
   t.equal(describeEntry('a warning'), 'a warning')
   t.equal(describeEntry({ schema: 'shop', files: 2 }, 'found'), 'found (schema: shop, files: 2)')
   t.equal(describeEntry({}, 'found'), 'found')
+})
+
+t.test('a status shows what runs, the next backup, and that there are more schemas', async (t) => {
+  const backup = {
+    id: '3f2a9c11-0000-4000-8000-000000000000',
+    schema: 'shop',
+    status: 'running',
+    trigger: 'manual',
+    startedAt: '2026-11-22T17:45:00.123Z',
+    rowCount: null,
+    sizeBytes: null,
+    suspect: null,
+    note: null
+  } as unknown as Backup
+  const since = '2026-11-22T17:00:00.000Z'
+  const text = renderStatus({
+    healthy: false,
+    problems: [
+      { code: 'run_failed', message: 'The last run failed', since },
+      { code: 'storage_unavailable', message: 'no storage', since: null }
+    ],
+    allowRestore: true,
+    nextRunAt: '2026-11-23T02:00:00.000Z',
+    running: [backup],
+    newest: [],
+    newestNext: 'shop',
+    bytesHeld: null
+  }, 80, plain)
+  t.equal(text, [
+    'not healthy',
+    '  run_failed: The last run failed (since 2026-11-22 17:00:00 UTC)',
+    '  storage_unavailable: no storage',
+    '',
+    'snapshots    not known',
+    'next backup  2026-11-23 02:00:00 UTC',
+    'restores     allowed',
+    '',
+    'Running:',
+    'ID        SCHEMA  STATUS   TRIGGER  STARTED (UTC)',
+    '3f2a9c11  shop    running  manual   2026-11-22 17:45:00',
+    'There are more schemas: --after shop'
+  ].join('\n'))
 })
 
 t.test('the database is named without user and password', async (t) => {

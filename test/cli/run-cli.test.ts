@@ -66,6 +66,17 @@ t.test('an error has a message and a code, and a stack only with --debug', async
   t.match((JSON.parse(stderr) as { error: { stack: string } }).error.stack, /\n +at /)
   const thrown = await runHere(['list'], { createService: () => { throw new TypeError('a defect\u001b[2J') } })
   t.match(thrown, { code: 1, stderr: 'error: a defect\\u001b[2J (TypeError)\n' })
+  const text: unknown = 'text'
+  const other = await runHere(['list'], { createService: () => { throw text } })
+  t.match(other, { code: 1, stderr: 'error: text (Error)\n' })
+})
+
+t.test('the problems of an error are a list, or part of its document', async (t) => {
+  const refused = Object.assign(new Error('refused'), { code: 'CODE', problems: ['a', 'b'] })
+  const createService = (): never => { throw refused }
+  t.equal((await runHere(['list'], { createService })).stderr, 'error: refused (CODE)\n  - a\n  - b\n')
+  t.strictSame(JSON.parse((await runHere(['list', '--json'], { createService })).stderr),
+    { error: { code: 'CODE', message: 'refused', problems: ['a', 'b'] } })
 })
 
 t.test('an option that the service refuses is named with its source', async (t) => {
@@ -234,7 +245,7 @@ t.test('the program runs only as the main module, also by a link', async (t) => 
     t.equal(await main.exited, 0)
   }
   for (const script of [undefined, join(directory, 'missing'), fileURLToPath(new URL('run-here.js', module))]) {
-    const imported = fakeProcess(script, ['--version'])
+    const imported = fakeProcess(script, [])
     await runIfMain(module, imported, createBackupService)
     t.equal(imported.signals.eventNames().length, 0)
   }

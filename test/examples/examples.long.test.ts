@@ -19,7 +19,7 @@ async function start (t: Test, name: string): Promise<TestDatabase & { example: 
 
 t.test('all examples are tested here', async (t) => {
   const files = readdirSync(new URL('examples/', projectRoot)).filter((file) => file.endsWith('.js'))
-  t.same(files.sort(), ['auth.js', 'demo.js', 'own-sql.js', 'schedule.js', 'tenants.js', 'url.js'])
+  t.same(files.sort(), ['auth.js', 'demo.js', 'own-sql.js', 'schedule.js', 'script.js', 'tenants.js', 'url.js'])
 })
 
 t.test('an example without DATABASE_URL reports that it is missing', async (t) => {
@@ -68,6 +68,13 @@ t.test('schedule.js keeps running and prints the time of the next backup', async
   )
   example.kill('SIGTERM')
   t.equal(await example.ended, 0)
+})
+
+t.test('script.js takes a snapshot without Fastify, and ends', async (t) => {
+  const { example, directory } = await start(t, 'script.js')
+  t.equal(await example.ended, 0)
+  const [, filename = ''] = /^(public_\S+\.json): 1 tables, 2 rows\n$/.exec(example.output()) ?? []
+  t.ok(existsSync(join(directory, 'backups', filename)))
 })
 
 t.test('tenants.js restores one tenant into another and removes its schemas', async (t) => {

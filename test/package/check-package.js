@@ -54,6 +54,13 @@ check('can be imported by an ES module', () => { node(['esm.mjs'], directory) })
 
 check('can be required by a CommonJS module', () => { node(['cjs.cjs'], directory) })
 
+check('has a program that npx runs, which no module of the library loads', () => {
+  const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  if (!shipped.includes(bin['fastify-backup'])) throw new Error(`missing: ${bin['fastify-backup']}`)
+  const help = npm(['exec', '--no', '--', 'fastify-backup', '--help'], directory)
+  if (!help.startsWith('Usage: fastify-backup ')) throw new Error(help)
+})
+
 check('backs up and restores in a worker, imported by an ES module', () => {
   node(['run.mjs', 'worker'], directory)
 })

@@ -4,6 +4,7 @@ import postgres from 'postgres'
 import { describe, expect, test } from 'tstyche'
 import backup, {
   backupPlugin,
+  createBackupService,
   errors,
   isBackupError,
   type Backup,
@@ -27,6 +28,7 @@ import backup, {
   type RestorePlan,
   type RestoreResult,
   type SnapshotStorage,
+  type StandaloneBackupService,
   type Verification
 } from 'fastify-backup'
 
@@ -128,4 +130,21 @@ describe('fastify.backup', () => {
 test('a custom storage', () => {
   expect<SnapshotStorage>().type.toHaveProperty('publish')
   expect<SnapshotStorage['stat']>().type.toBeCallableWith('name')
+})
+
+describe('createBackupService()', () => {
+  test('takes the options that do not concern HTTP, and a logger', () => {
+    expect(createBackupService()).type.toBe<StandaloneBackupService>()
+    expect(createBackupService).type.toBeCallableWith({ allowRestore: true, schema: 'shop' }, { logger: app.log })
+    expect(createBackupService).type.toBeCallableWith({}, { logger: console })
+    expect(createBackupService).type.not.toBeCallableWith({ auth: [verify] })
+    expect(createBackupService).type.not.toBeCallableWith({ basePath: '/backups' })
+    expect(createBackupService).type.not.toBeCallableWith({}, { logger: {} })
+  })
+
+  test('returns the service, which a script closes', () => {
+    expect<BackupService>().type.toBeAssignableFrom<StandaloneBackupService>()
+    expect(createBackupService().close()).type.toBe<Promise<void>>()
+    expect<AsyncDisposable>().type.toBeAssignableFrom<StandaloneBackupService>()
+  })
 })

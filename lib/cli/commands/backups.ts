@@ -74,7 +74,7 @@ const show: Command = {
   example: 'fastify-backup show 3f2a9c11',
   usesService: true,
   run: async (call) => await call.withService(async (service) =>
-    showBackup(call, await service.get(await findId(service, call.args[0] ?? ''))))
+    showBackup(call, await service.get(await findId(service, String(call.args[0])))))
 }
 
 function updating (
@@ -88,7 +88,7 @@ function updating (
     example: `fastify-backup ${name} 3f2a9c11`,
     usesService: true,
     run: async (call) => await call.withService(async (service) =>
-      showBackup(call, await service.update(await findId(service, call.args[0] ?? ''), changes)))
+      showBackup(call, await service.update(await findId(service, String(call.args[0])), changes)))
   }
 }
 

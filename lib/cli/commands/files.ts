@@ -62,15 +62,11 @@ const importFile: Command = {
     const source = file === '-' ? host.stdin as Readable : createReadStream(resolve(host.cwd, file))
     // Its error reaches import(); without a listener one that comes later would end the process
     source.on('error', () => {})
-    try {
-      const imported = await service.import(source, { ...given(call, 'note'), ...actorOf(call), ...longCallOf(call) })
-      ui.result(imported, () => renderBackup(imported, ui.style))
-      return exitCodes.done
-    } catch (error) {
-      throw source.errored ?? error
-    } finally {
-      source.destroy()
-    }
+    const imported = await service.import(source, { ...given(call, 'note'), ...actorOf(call), ...longCallOf(call) })
+      .catch((error: unknown) => { throw source.errored ?? error })
+      .finally(() => { source.destroy() })
+    ui.result(imported, () => renderBackup(imported, ui.style))
+    return exitCodes.done
   })
 }
 
@@ -85,7 +81,7 @@ const exportFile: Command = {
   example: 'fastify-backup export 3f2a9c11 - | gzip > snapshot.json.gz',
   usesService: true,
   run: async (call) => await call.withService(async (service) => {
-    const download = await service.download(await findId(service, call.args[0] ?? ''))
+    const download = await service.download(await findId(service, String(call.args[0])))
     const { ui, host, values } = call
     const file = call.args[1] ?? download.filename
     if (file === '-') return await writeToOutput(call, download.stream)
@@ -102,8 +98,7 @@ async function writeToOutput ({ host: { stdout, interrupted } }: Call, stream: R
   try {
     await pipeline(stream, stdout, { signal: interrupted, end: false })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code !== 'EPIPE') throw error
+    if (Reflect.get(Object(error), 'code') !== 'EPIPE') throw error
   }
   return exitCodes.done
 }

@@ -27,7 +27,7 @@ const plan: Command = {
   usesService: true,
   run: async (call) => await call.withService(async (service) => {
     const { ui } = call
-    const planned = await service.plan(await findId(service, call.args[0] ?? ''), targetOf(call))
+    const planned = await service.plan(await findId(service, String(call.args[0])), targetOf(call))
     ui.result(planned, () => renderPlan(planned, ui.width, ui.style))
     return planned.ok ? exitCodes.done : exitCodes.unhealthy
   })
@@ -71,7 +71,7 @@ const restore: Command = {
     // Before anything else, since the operator would have to start again
     if (options.allowRestore !== true) throw new UsageError(notAllowed, 'FST_BACKUP_RESTORE_NOT_ALLOWED')
     if (values.yes !== true && !ui.canAsk) throw new UsageError(noTerminal)
-    const id = await findId(service, call.args[0] ?? '')
+    const id = await findId(service, String(call.args[0]))
     const target = targetOf(call)
     await confirmRestore(call, await service.plan(id, target), describeDatabase(options, call.host.env))
     const result = await service.restore(id, {

@@ -21,8 +21,8 @@ function report (service: StandaloneBackupService, ui: Ui): void {
 
   show('backup:started', (backup) => ({ backup }), ({ schema }) => `backup of ${schema} started`)
   show('backup:completed', (backup) => ({ backup }), ({ schema, filename, rowCount, sizeBytes, durationMs }) =>
-    `backup of ${schema} completed: ${filename}, ${formatCount(rowCount ?? 0)} rows, ` +
-    `${formatBytes(sizeBytes ?? 0)} in ${formatDuration(durationMs ?? 0)}`)
+    `backup of ${schema} completed: ${filename}, ${formatCount(rowCount)} rows, ` +
+    `${formatBytes(sizeBytes)} in ${formatDuration(durationMs)}`)
   show('backup:suspect', (backup) => ({ backup }), ({ schema }) => `the backup of ${schema} lost many rows`)
   show('backup:failed', ({ id, schema, error }) => ({ id, schema, error: error.message }), ({ schema, error }) =>
     `backup of ${schema} failed: ${error.message}`)
@@ -45,7 +45,7 @@ const schedule: Command = {
       report(service, ui)
       service.start()
       const { nextRunAt } = await service.status()
-      ui.note(`The next backup: ${nextRunAt === null ? 'not known' : `${formatTime(nextRunAt)} UTC`}`)
+      ui.note(`The next backup: ${formatTime(String(nextRunAt))} UTC`)
       if (!host.interrupted.aborted) await once(host.interrupted, 'abort')
     }).catch((error: unknown) => { if (!(error instanceof Interrupted)) throw error })
     return exitCodes.done

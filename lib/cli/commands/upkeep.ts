@@ -16,7 +16,7 @@ function renderPruned (pruned: PrunedBackup[], width: number, style: Style): str
     { title: 'SIZE', align: 'right', drop: 1 },
     { title: 'REASON', shrinkTo: 16 }
   ], pruned.map(({ backup: { id, schema, startedAt, sizeBytes }, reason }) => [
-    shortId(id), schema, formatTime(startedAt), sizeBytes === null ? '' : formatBytes(sizeBytes), reason
+    shortId(id), schema, formatTime(startedAt), formatBytes(sizeBytes), reason
   ]), width, style)
 }
 

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import backup, {
   backupPlugin,
+  createBackupService,
   type Backup,
   type BackupOptions,
   type BackupService,
@@ -24,6 +25,15 @@ export async function copyAndRestore (app: FastifyInstance): Promise<RestoreResu
   const service: BackupService = app.backup
   const run: Backup = await service.create({ note: 'before the migration' })
   return service.restore(run.id)
+}
+
+export async function createByScript (): Promise<Backup> {
+  const service = createBackupService({ connection: 'postgres://127.0.0.1/shop' })
+  try {
+    return await service.create()
+  } finally {
+    await service.close()
+  }
 }
 
 export const same: boolean = backup === backupPlugin
