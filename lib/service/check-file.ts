@@ -4,7 +4,7 @@ import { isOwnError } from '../own-error.ts'
 import { createProgressTotals } from '../runs/progress-totals.ts'
 import { findProblems, readThrough } from '../snapshot/find-problems.ts'
 import { readManifest } from '../snapshot/snapshot-reader.ts'
-import type { LongCall, Manifest, Verification } from '../../types/index.ts'
+import type { Manifest, Progress, Verification } from '../../types/index.ts'
 
 /** What a snapshot file contains, according to its manifest. */
 export interface FileContents { sizeBytes: number, manifest: Manifest }
@@ -24,7 +24,7 @@ async function withFile<T> (path: string, read: (stream: Readable, sizeBytes: nu
  * what the file says of itself is compared. Rejects with an error of the file system if the file cannot be read.
  */
 export async function checkFile (
-  path: string, { signal, onProgress }: Required<LongCall>
+  path: string, { signal, onProgress }: { signal: AbortSignal, onProgress: (progress: Progress) => void }
 ): Promise<Verification> {
   return await withFile(path, async (stream, sizeBytes) => {
     const total = createProgressTotals({ verify: 1 }, sizeBytes, Date.now)
