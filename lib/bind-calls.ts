@@ -1,3 +1,4 @@
+import type { EventFeed } from './feed/event-feed.ts'
 import type { Context } from './runs/context.ts'
 import type { PendingCalls } from './runs/pending-calls.ts'
 import { publicError } from './runs/public-error.ts'
@@ -21,7 +22,9 @@ import { verifyBackup } from './service/verify-backup.ts'
  * Turns the use cases into the calls of a service. They are tracked, reject after a shutdown, and reject with public
  * errors only.
  */
-export function bindCalls (context: Context, schedule: ScheduleView | undefined, pending: PendingCalls): BackupCalls {
+export function bindCalls (
+  context: Context, schedule: ScheduleView | undefined, pending: PendingCalls, feed: EventFeed
+): BackupCalls {
   function whileOpen<A extends unknown[], T> (call: (...values: A) => Promise<T>): (...values: A) => Promise<T> {
     return async (...values) => {
       try {
@@ -43,6 +46,7 @@ export function bindCalls (context: Context, schedule: ScheduleView | undefined,
     plan: whileOpen(async (id, request) => await planRestore(context, id, request)),
     restore: whileOpen(async (id, request) => await (await beginRestore(context, id, request)).finished),
     beginRestore: whileOpen(async (id, request) => await beginRestore(context, id, request)),
+    follow: whileOpen(async (follower) => { await feed.follow(context, follower) }),
     verify: whileOpen(async (id, call) => await verifyBackup(context, id, call)),
     import: whileOpen(async (stream, request) => await importBackup(context, stream, request)),
     remove: whileOpen(async (id) => { await removeBackup(context, id) }),

@@ -7,6 +7,7 @@ import { createAdoption } from './consistency/adopt-after-loss.ts'
 import { healLog } from './consistency/heal-log.ts'
 import { createContext, type Pools } from './create-context.ts'
 import { ShuttingDown } from './errors.ts'
+import { createEventFeed } from './feed/event-feed.ts'
 import { isSystemSchema } from './options/check-options.ts'
 import type { ResolvedOptions } from './options/resolve-service-options.ts'
 import type { Context } from './runs/context.ts'
@@ -28,11 +29,12 @@ export function createEngine (
   })
   const adoption = createAdoption(context, stopping.signal)
   const background = createBackground(context, stopping.signal)
+  const feed = createEventFeed(context)
   const { events } = context
 
   const engine: BackupEngine = {
-    ...bindCalls(context, background.scheduler, pending),
-    forCaller: (isAllowed) => bindCalls({ ...context, isAllowed }, background.scheduler, pending),
+    ...bindCalls(context, background.scheduler, pending, feed),
+    forCaller: (isAllowed) => bindCalls({ ...context, isAllowed }, background.scheduler, pending, feed),
     on (event, listener) {
       events.on(event, listener)
       return engine
@@ -48,6 +50,7 @@ export function createEngine (
     start: background.start,
     async stop () {
       stopping.abort()
+      feed.stop()
       await stop(context, background, pending)
     },
     close: async () => { await close(context, pools) }

@@ -53,6 +53,9 @@ export const FileGone = define('FILE_GONE', 410)<[string]>(
 )
 export const RangeInvalid = define('RANGE_INVALID', 416)<[number]>('The range is outside the file, which has %d bytes')
 export const Aborted = define('ABORTED', 499)<[string]>('Aborted: %s')
+export const TooManyStreams = define('TOO_MANY_STREAMS', 503)(
+  'This process already serves as many event streams as it may; close some, or try again later'
+)
 export const ShuttingDown = define('SHUTTING_DOWN', 503)('The service is shutting down')
 
 // Snapshots and restores

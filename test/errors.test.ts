@@ -21,6 +21,7 @@ const expected: Record<keyof typeof errors, [code: string, statusCode: number]> 
   FileGone: ['FST_BACKUP_FILE_GONE', 410],
   RangeInvalid: ['FST_BACKUP_RANGE_INVALID', 416],
   Aborted: ['FST_BACKUP_ABORTED', 499],
+  TooManyStreams: ['FST_BACKUP_TOO_MANY_STREAMS', 503],
   ShuttingDown: ['FST_BACKUP_SHUTTING_DOWN', 503],
   ImportInterrupted: ['FST_BACKUP_IMPORT_INTERRUPTED', 400],
   ImportEncoded: ['FST_BACKUP_IMPORT_ENCODED', 415],

@@ -12,7 +12,8 @@ import { findHolds, toGuarded } from '../consistency/holds.ts'
  * progress contains those of the pre_restore snapshot.
  */
 export function toVisible (
-  context: Context, { backup, restoreSchema, restoredInto }: LoggedBackup
+  context: Context,
+  { backup, restoreSchema, restoredInto }: Pick<LoggedBackup, 'backup' | 'restoreSchema' | 'restoredInto'>
 ): LoggedBackup['backup'] {
   if (!context.options.areCallersBounded) return backup
   const isHidden = (schema: string | null): boolean => schema === null || !isVisible(context, schema)

@@ -3,7 +3,9 @@ import { type Context, spoolPath } from '../runs/context.ts'
 import { removeEach } from './remove-files.ts'
 import { requireOwnStorage } from './storage-ownership.ts'
 
-const interrupted = 'interrupted: the service ended, or lost the database, during the run'
+const interrupted = {
+  code: 'FST_BACKUP_ABORTED', message: 'interrupted: the service ended, or lost the database, during the run'
+}
 const spoolName = /^\.([0-9a-f-]{36})\.partial$/
 /** A day, in milliseconds. */
 const unusedMs = 24 * 60 * 60_000

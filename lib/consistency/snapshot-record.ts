@@ -6,7 +6,7 @@ import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import type { Backup, CompletedBackup } from '../../types/index.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
-import { errorText } from '../runs/public-error.ts'
+import { errorText, loggedError } from '../runs/public-error.ts'
 import { hasOutcome } from '../log/completed-backup.ts'
 import { countRows, findSuspectTables } from './holds.ts'
 import { isTransient } from '../runs/transient-failure.ts'
@@ -131,11 +131,11 @@ async function recordFailure ({ log, storage }: Context, state: State, failure: 
   // A run that was aborted, or that failed for a transient reason, leaves its slot to another attempt
   const releasesSlot = isTransient(failure)
   if (!state.begun) {
-    const inserted = await log.insert(releasesSlot ? { ...run, slot: null } : run, errorText(failure))
+    const inserted = await log.insert(releasesSlot ? { ...run, slot: null } : run, loggedError(failure))
     state.begun = inserted !== undefined
     return
   }
-  if (await log.fail(id, errorText(failure), releasesSlot) === undefined) {
+  if (await log.fail(id, loggedError(failure), releasesSlot) === undefined) {
     const logged = await log.get(id)
     if (logged !== undefined && hasOutcome(logged.backup)) {
       state.completed = { ...logged.backup, status: 'completed', available: true, held: false }

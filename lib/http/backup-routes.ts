@@ -14,6 +14,7 @@ import { describeRoutes } from './openapi/describe-route.ts'
 import type { RouteContext } from './route-context.ts'
 import { createRoute } from './routes/create.ts'
 import { downloadRoute } from './routes/download.ts'
+import { eventsRoute } from './routes/events.ts'
 import { getRoute } from './routes/get.ts'
 import { importRoute } from './routes/import.ts'
 import { listRoute } from './routes/list.ts'
@@ -24,12 +25,17 @@ import { restoreRoute } from './routes/restore.ts'
 import { statusRoute } from './routes/status.ts'
 import { updateRoute } from './routes/update.ts'
 import { verifyRoute } from './routes/verify.ts'
+import type { StreamLimits } from './event-stream.ts'
 import { compileValidator, describeInvalid, type TypeBoxTypeProvider } from './validation.ts'
 
 const routes = [
-  createRoute, listRoute, statusRoute, getRoute, manifestRoute, updateRoute, downloadRoute, verifyRoute, planRoute,
+  createRoute, listRoute, statusRoute, eventsRoute, getRoute, manifestRoute, updateRoute, downloadRoute, verifyRoute,
+  planRoute,
   restoreRoute, importRoute, removeRoute
 ]
+
+/** See StreamLimits. */
+const streamLimits: StreamLimits = { heartbeatMs: 15_000, lifetimeMs: 3_600_000, bufferBytes: 1_048_576 }
 
 const compileSerializer = SerializerSelector()({}, {})
 
@@ -78,11 +84,13 @@ export interface BackupRoutesOptions {
   options: ResolvedPluginOptions
   /** See RouteContext. @defaultValue 60000 */
   stallTimeoutMs?: number
+  /** @defaultValue a heartbeat every 15 s, an hour, 1 MiB */
+  streams?: StreamLimits
 }
 
 /** Adds the routes to an encapsulated scope. Register it with the base path as its prefix. */
 export async function backupRoutes (
-  scope: FastifyInstance, { engine, options, stallTimeoutMs = 60_000 }: BackupRoutesOptions
+  scope: FastifyInstance, { engine, options, stallTimeoutMs = 60_000, streams = streamLimits }: BackupRoutesOptions
 ): Promise<void> {
   isolateScope(scope)
   await protectScope(scope, options)
@@ -93,6 +101,7 @@ export async function backupRoutes (
     options,
     extend: routeExtension(options.routeOptions),
     stallTimeoutMs,
+    streams,
     requireRestoreAuth: options.restoreAuth.length > 0
       ? requireAll(scope, options.restoreAuth)
       : (request, reply, done) => done()

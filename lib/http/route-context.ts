@@ -5,6 +5,7 @@ import type {
 import type { ExtendRoute } from './extend-route.ts'
 import { keepConnection } from './keep-connection.ts'
 import type { TypeBoxTypeProvider } from './validation.ts'
+import type { StreamLimits } from './event-stream.ts'
 import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
 import type { BackupCalls } from '../service/backup-engine.ts'
 
@@ -27,6 +28,8 @@ export interface RouteContext {
    * and its backup in use.
    */
   stallTimeoutMs: number
+  /** Of each event stream. */
+  streams: StreamLimits
 }
 
 /**

@@ -49,11 +49,12 @@ export function adoptions ({ table, transact, query, select }: LogAccess) {
         for (const [index, { origin, ...snapshot }] of found.entries()) {
           const rows = await tx.query<LogRow>(`WITH q AS (INSERT INTO ${table} (id, schema, filename, trigger, note,
               started_at, finished_at, inserted_at, size_bytes, table_count, row_count, checksum, row_counts, partial,
-              origin, suspect, pinned, accepted, sidecar, ordinal, status, has_file, adopted)
+              origin, suspect, pinned, accepted, sidecar, ordinal, status, has_file, adopted, counted)
             SELECT id, schema, filename, trigger, note, "createdAt", "createdAt",
               least("createdAt", clock_timestamp()), "sizeBytes", "tableCount", "rowCount", checksum,
               nullif("rowCounts", 'null'), partial, $3::text::json,
-              nullif(suspect, 'null'), pinned, accepted, sidecar, $2::text::int8, 'completed', true, true
+              nullif(suspect, 'null'), pinned, accepted, sidecar, $2::text::int8, 'completed', true, true,
+              false
             FROM json_to_record($1::text::json) AS (${foundColumns})
             ON CONFLICT DO NOTHING RETURNING ${logColumns})`,
           // The origin apart, since json_to_record() refuses some escapes

@@ -1,6 +1,7 @@
 import type { Sql } from '../postgres/driver/connection.ts'
 import { adoptions } from './adoptions.ts'
 import { deadRuns } from './dead-runs.ts'
+import { eventRecords } from './event-records.ts'
 import { healthRecords } from './health-records.ts'
 import { createLogAccess } from './log-access.ts'
 import { logIdentity } from './log-identity.ts'
@@ -24,6 +25,7 @@ export function createBackupLog (sql: Sql, schema: string, now: () => Date) {
     ...restoreRecords(access),
     ...logReader(access),
     ...healthRecords(access),
+    ...eventRecords(access),
     ...removals(access),
     ...deadRuns(access),
     ...adoptions(access),

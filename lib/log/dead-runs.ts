@@ -1,6 +1,6 @@
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { backupKey, isLocked, schemaKey } from '../postgres/locks.ts'
-import { endOfRun, inList, type LogAccess } from './log-access.ts'
+import { endOfRun, failedEvent, inList, type LogAccess, type LoggedError, withEvent } from './log-access.ts'
 
 /**
  * A backup that the log has as running, or a restore. A restore has the time that distinguishes it from others of the
@@ -20,17 +20,20 @@ export function deadRuns ({ table, now, transact, query }: LogAccess) {
         WHERE restore ->> 'status' = 'running'`)
   }
 
-  async function fail (tx: Transaction, runs: Running[], reason: string): Promise<void> {
+  async function fail (tx: Transaction, runs: Running[], { code, message }: LoggedError): Promise<void> {
     const backups = runs.filter(({ restoreStartedAt }) => restoreStartedAt === null).map(({ id }) => id)
     const restores = runs.filter(({ restoreStartedAt }) => restoreStartedAt !== null)
       .map(({ id, restoreStartedAt }) => `${id} ${restoreStartedAt}`)
     const time = now().toISOString()
     await tx.query(`WITH q AS (UPDATE ${table} SET progress = NULL, restore = restore ||
-        jsonb_build_object('status', 'failed', 'error', $2::text, 'finishedAt', $3::text)
+        jsonb_build_object('status', 'failed', 'error', $2::text, 'finishedAt', $3::text),
+        ${withEvent(`jsonb_build_object('schema', restore_schema) || ${failedEvent('restore:failed', '$4', '$2')}`)}
       WHERE id::text || ' ' || (restore ->> 'startedAt') ${inList('$1')} AND restore ->> 'status' = 'running'
-      RETURNING id)`, [JSON.stringify(restores), reason, time])
-    await tx.query(`WITH q AS (UPDATE ${table} SET status = 'failed', error = $2::text, slot = NULL, ${endOfRun('$3')}
-      WHERE id::text ${inList('$1')} AND status = 'running' RETURNING id)`, [JSON.stringify(backups), reason, time])
+      RETURNING id)`, [JSON.stringify(restores), message, time, code])
+    await tx.query(`WITH q AS (UPDATE ${table} SET status = 'failed', error = $2::text, slot = NULL, ${endOfRun('$3')},
+        ${withEvent(failedEvent('backup:failed', '$4', '$2'))}
+      WHERE id::text ${inList('$1')} AND status = 'running' RETURNING id)`,
+    [JSON.stringify(backups), message, time, code])
   }
 
   return {
@@ -39,7 +42,7 @@ export function deadRuns ({ table, now, transact, query }: LogAccess) {
      * (an import: its backup) since before its row was inserted. This only reads whether it is locked: taking the lock
      * would make a run that begins at that moment fail as busy.
      */
-    async failDead (reason: string): Promise<void> {
+    async failDead (reason: LoggedError): Promise<void> {
       const found = await running()
       for (const key of new Set(found.map(keyOf))) {
         await transact(async (tx) => {

@@ -116,6 +116,31 @@ export const endOfRun = (time: string): string =>
   `finished_at = greatest(started_at, ${time}::text::timestamptz), progress = NULL,
     duration_ms = greatest(0, round(extract(epoch FROM ${time}::text::timestamptz - started_at) * 1000))`
 
+/** The error of a run, as the log stores it. It contains no row data. */
+export interface LoggedError { code: string, message: string }
+
+/**
+ * Adds an entry to the events of a row, which other replicas read (see event-records.ts). Removes entries older than
+ * ten minutes, so that the list stays short.
+ * @param entry SQL of type jsonb: an object with `name`
+ */
+export const withEvent = (entry: string): string => withEvents(`SELECT ${newEvent(entry)}`)
+
+/** The same for the rows of a query. */
+export const withEvents = (entries: string): string => `changed_in = pg_current_xact_id(),
+  events = (SELECT coalesce(jsonb_agg(former ORDER BY place), '[]') FROM jsonb_array_elements(events)
+      WITH ORDINALITY AS formers (former, place)
+      WHERE (former ->> 'at')::timestamptz > clock_timestamp() - interval '10 minutes') ||
+    to_jsonb(ARRAY(${entries}))`
+
+/** The entry, with its transaction and its time by the clock of the database. */
+export const newEvent = (entry: string): string =>
+  `(jsonb_build_object('in', pg_current_xact_id()::text, 'at', clock_timestamp()) || ${entry})`
+
+/** The entry of a failed run; the parameters are text. */
+export const failedEvent = (name: string, code: string, message: string): string => `jsonb_build_object(
+  'name', '${name}', 'error', jsonb_build_object('code', ${code}::text, 'message', ${message}::text))`
+
 /** `IN (SELECT …)` for a list in one parameter, as JSON. */
 export const inList = (parameter: string): string =>
   `IN (SELECT pg_catalog.json_array_elements_text(${parameter}::text::json))`

@@ -80,7 +80,19 @@ const migrations: Array<(table: string) => string> = [
   // Not jsonb, which refuses escapes of characters that the encoding of the database does not have
   (table) => `
     ALTER TABLE ${table} ADD COLUMN origin json;
-    COMMENT ON COLUMN ${table}.origin IS 'Of an import: id, time, database and PostgreSQL version of its manifest';`
+    COMMENT ON COLUMN ${table}.origin IS 'Of an import: id, time, database and PostgreSQL version of its manifest';`,
+  (table) => `
+    ALTER TABLE ${table} ADD COLUMN events jsonb NOT NULL DEFAULT '[]', ADD COLUMN changed_in xid8,
+      ADD COLUMN counted boolean NOT NULL DEFAULT true, ADD COLUMN carried jsonb NOT NULL DEFAULT '{}',
+      ADD COLUMN verified_at timestamptz;
+    CREATE INDEX ON ${table} (changed_in);
+    CREATE INDEX ON ${table} (ordinal) WHERE status = 'running' OR restore ->> 'status' = 'running';
+    COMMENT ON COLUMN ${table}.events IS 'Recent changes of state, which GET /events reports on every replica';
+    COMMENT ON COLUMN ${table}.changed_in IS 'The transaction of the newest entry in events';
+    COMMENT ON COLUMN ${table}.counted IS 'The row is a run of this service, and not adopted';
+    COMMENT ON COLUMN ${table}.carried IS
+      'Numbers of runs, by trigger and result, whose rows of the same schema were deleted';
+    COMMENT ON COLUMN ${table}.verified_at IS 'When verify() last found the snapshot intact';`
 ]
 
 /**

@@ -1,5 +1,6 @@
 import { backupKey, retentionKey, tryLock, waitForLock } from '../postgres/locks.ts'
-import type { LogAccess } from './log-access.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
+import { type LogAccess, newEvent, withEvents } from './log-access.ts'
 import { type FinishedBackup, type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 
 type FinishedRow = LogRow<FinishedBackup['backup']['status']>
@@ -17,9 +18,10 @@ export function removals ({ table, transact, select }: LogAccess) {
     /**
      * Marks snapshots of one schema as being removed, in one transaction; another removal of that schema waits.
      * `choose` gets every finished row and the time by the database's clock, and returns the rows to remove. Skips rows
-     * that a restore uses, in any replica, and rows that were pinned in the meantime.
+     * that a restore uses, in any replica, and rows that were pinned in the meantime. Choices with a reason are pruned;
+     * another row of the schema records that, since their own rows will be deleted.
      */
-    async markRemoved<Choice extends { id: string }> (
+    async markRemoved<Choice extends { id: string, reason?: string }> (
       ofSchema: string, choose: (finished: FinishedBackup[], now: Date) => Choice[]
     ): Promise<Array<Choice & FinishedBackup>> {
       return await transact(async (tx) => {
@@ -36,6 +38,7 @@ export function removals ({ table, transact, select }: LogAccess) {
           [choice.id, String(pinned.has(choice.id))])
           marked.push(...rows.map((row) => ({ ...choice, ...toLoggedBackup(row) })))
         }
+        await recordPruned(tx, table, ofSchema, marked)
         return marked
       })
     },
@@ -54,4 +57,21 @@ export function removals ({ table, transact, select }: LogAccess) {
       return await select(`removed_at IS NOT NULL AND (has_file OR ${keepsNoSlot})`)
     }
   }
+}
+
+/**
+ * Adds the event to a row that stays. That row must not be waited for, since this transaction has locked other rows
+ * before it. When a restore has locked all rows of the schema, other replicas do not report the removal.
+ */
+async function recordPruned (
+  tx: Transaction, table: string, ofSchema: string, marked: Array<LoggedBackup & { reason?: string }>
+): Promise<void> {
+  const pruned = marked.flatMap(({ backup, restoreSchema, restoredInto, reason }) =>
+    reason === undefined ? [] : [{ name: 'backup:pruned', reason, backup, restoreSchema, restoredInto }])
+  if (pruned.length === 0) return
+  await tx.query(`WITH q AS (UPDATE ${table} SET ${withEvents(`SELECT ${newEvent('entry')}
+      FROM jsonb_array_elements($2::text::jsonb) AS entries (entry)`)}
+    WHERE id = (SELECT id FROM ${table} WHERE schema = $1::text AND removed_at IS NULL
+      ORDER BY ordinal DESC, id DESC LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id)`,
+  [ofSchema, JSON.stringify(pruned)])
 }

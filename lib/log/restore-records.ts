@@ -1,5 +1,5 @@
 import type { Parameter } from '../postgres/driver/query.ts'
-import { snapshotCondition, type LogAccess } from './log-access.ts'
+import { failedEvent, type LogAccess, type LoggedError, snapshotCondition, withEvent } from './log-access.ts'
 import { type LoggedBackup, restoredInto } from './log-row.ts'
 
 /** Identifies one restore of a snapshot: no two restores into the same schema run at the same time. */
@@ -15,7 +15,8 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
     async beginRestore (key: RestoreKey, by: string | null): Promise<LoggedBackup | undefined> {
       const [begun] = await change(`restore_schema = $2::text, progress = NULL, restore = jsonb_build_object(
         'status', 'running', 'startedAt', $3::text, 'finishedAt', NULL, 'by', $4::text, 'preRestoreId', NULL,
-        'error', NULL, 'restoredInto', ${restoredInto})`,
+        'error', NULL, 'restoredInto', ${restoredInto}),
+        ${withEvent("jsonb_build_object('name', 'restore:started', 'schema', $2::text)")}`,
       `id = $1::text::uuid AND ${snapshotCondition}`, [...keyOf(key), by])
       return begun
     },
@@ -25,19 +26,21 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
         `id = $1::text::uuid AND ${isOurs}`, [...keyOf(key), preRestoreId])
     },
 
-    async failRestore (key: RestoreKey, error: string): Promise<void> {
+    async failRestore (key: RestoreKey, { code, message }: LoggedError): Promise<void> {
       await change(`progress = NULL, restore = restore ||
-          jsonb_build_object('status', 'failed', 'error', $4::text, 'finishedAt', $5::text)`,
+          jsonb_build_object('status', 'failed', 'error', $4::text, 'finishedAt', $5::text),
+        ${withEvent(`jsonb_build_object('schema', $2::text) || ${failedEvent('restore:failed', '$6', '$4')}`)}`,
       `id = $1::text::uuid AND ${isOurs} AND restore ->> 'status' = 'running'`,
-      [...keyOf(key), error, now().toISOString()])
+      [...keyOf(key), message, now().toISOString(), code])
     },
 
     /**
      * The statement that a restore runs last in its transaction, so that the log always corresponds to the data. It is
      * created when the restore begins, so it adds the time that has passed in the transaction to that time. The restore
-     * appends one parameter: the row counts of the replaced tables, as JSON. They become the baseline of later
-     * snapshots. The statement marks the replaced tables of suspect rows. A restore of the complete schema, from a
-     * snapshot that leaves no table out, also clears `adopted` of the rows of that schema.
+     * appends two parameters, as JSON: the row counts of the replaced tables, which become the baseline of later
+     * snapshots, and the parts of its result that are known then, for listeners on other replicas. The statement marks
+     * the replaced tables of suspect rows. A restore of the complete schema, from a snapshot that leaves no table out,
+     * also clears `adopted` of the rows of that schema.
      */
     restoreCompletion (
       key: RestoreKey, by: string | null, preRestoreId: string, ofAllTables: boolean
@@ -49,7 +52,7 @@ export function restoreRecords ({ table, now, change }: LogAccess) {
 
 /**
  * `$1` to `$3` are those of keyOf(), `$4` is `by`, `$5` the pre_restore snapshot, `$6` whether all tables are restored,
- * `$7` the row counts.
+ * `$7` the row counts, `$8` the result.
  */
 function completionQuery (table: string): string {
   const finishedAt = '$3::text::timestamptz + (clock_timestamp() - transaction_timestamp())'
@@ -63,7 +66,10 @@ function completionQuery (table: string): string {
     restore = (CASE WHEN ${isOurs}
       THEN restore || jsonb_build_object('status', 'completed',
         'finishedAt', to_char(${finishedAt}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-      ELSE restore END) || jsonb_build_object('restoredInto', $2::text)
+      ELSE restore END) || jsonb_build_object('restoredInto', $2::text),
+    ${withEvent(`jsonb_build_object('name', 'restore:completed', 'schema', $2::text, 'preRestoreId', $5::text,
+      'durationMs', greatest(0, round(extract(epoch FROM ${finishedAt} - $3::text::timestamptz) * 1000))) ||
+      $8::text::jsonb`)}
     WHERE id = $1::text::uuid RETURNING id),
   affected AS (SELECT id FROM ${table} WHERE id <> $1::text::uuid AND schema = $2::text
     AND (adopted OR suspect IS NOT NULL OR id = $5::text::uuid) ORDER BY ordinal DESC, id DESC FOR UPDATE),

@@ -1,6 +1,8 @@
 import type { BackupTrigger, Origin, Progress, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
-import { asciiJson, endOfRun, type LogAccess } from './log-access.ts'
+import {
+  asciiJson, endOfRun, failedEvent, type LogAccess, type LoggedError, newEvent, withEvent
+} from './log-access.ts'
 
 export interface NewRun {
   id: string
@@ -54,11 +56,11 @@ function stateChanges ({ table, now, query, change }: LogAccess) {
      * Undefined when another run has claimed the slot or the file name. With an error, inserts a run that failed before
      * it began.
      */
-    async insert (run: NewRun, error: string | null = null): Promise<LoggedBackup | undefined> {
+    async insert (run: NewRun, error: LoggedError | null = null): Promise<LoggedBackup | undefined> {
       const [row] = await query<LogRow>(insertQuery(table), [
         run.id, run.schema, run.filename, run.trigger, run.createdBy, run.cron, run.note, run.startedAt.toISOString(),
-        run.slot?.toISOString() ?? null, error, now().toISOString(), String(run.partial),
-        run.origin === undefined ? null : asciiJson(run.origin)
+        run.slot?.toISOString() ?? null, error?.message ?? null, now().toISOString(), String(run.partial),
+        run.origin === undefined ? null : asciiJson(run.origin), error?.code ?? null
       ])
       return row === undefined ? undefined : toLoggedBackup(row)
     },
@@ -67,7 +69,7 @@ function stateChanges ({ table, now, query, change }: LogAccess) {
     async complete (id: string, run: CompletedRun): Promise<LoggedBackup | undefined> {
       const [completed] = await change(`status = 'completed', size_bytes = $3::text::int8, table_count = $4::text::int,
           row_count = $5::text::int8, checksum = $6::text, warnings = $7::text::jsonb, row_counts = $8::text::jsonb,
-          suspect = $9::text::jsonb, ${finish}`,
+          suspect = $9::text::jsonb, ${finish}, ${withEvent("jsonb_build_object('name', 'backup:completed')")}`,
       stillRuns, [
         id, now().toISOString(), String(run.sizeBytes), String(run.tableCount), String(run.rowCount), run.checksum,
         JSON.stringify(run.warnings), textOrNull(run.rowCounts), textOrNull(run.suspect)
@@ -80,10 +82,11 @@ function stateChanges ({ table, now, query, change }: LogAccess) {
      * A run that was marked as failed while it was still running gets its actual error. Undefined when the run is
      * completed, or its row no longer exists.
      */
-    async fail (id: string, error: string, releaseSlot: boolean): Promise<LoggedBackup | undefined> {
-      const set = `status = 'failed', error = $3::text, ${finish}${releaseSlot ? ', slot = NULL' : ''}`
+    async fail (id: string, error: LoggedError, releaseSlot: boolean): Promise<LoggedBackup | undefined> {
+      const set = `status = 'failed', error = $3::text, ${finish}${releaseSlot ? ', slot = NULL' : ''},
+        ${withEvent(failedEvent('backup:failed', '$4', '$3'))}`
       const [failed] = await change(set, "id = $1::text::uuid AND status IN ('running', 'failed')",
-        [id, now().toISOString(), error])
+        [id, now().toISOString(), error.message, error.code])
       return failed
     },
 
@@ -132,14 +135,17 @@ function claims ({ table, query }: LogAccess) {
   }
 }
 
-/** `$10` is the error, or null; `$11` the end of a run with an error. */
+/** `$10` is the error, or null; `$11` the end of a run with an error, `$13` the origin, and `$14` the error's code. */
 const insertQuery = (table: string): string => `WITH q AS (
   INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, partial, origin,
-    status, error, finished_at, duration_ms)
+    status, error, finished_at, duration_ms, changed_in, events)
   SELECT $1::text::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text::timestamptz,
     $9::text::timestamptz, $12::text::boolean, $13::text::json,
     CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text,
     CASE WHEN $10::text IS NOT NULL THEN greatest($8::text::timestamptz, $11::text::timestamptz) END,
     CASE WHEN $10::text IS NOT NULL
-      THEN greatest(0, round(extract(epoch FROM $11::text::timestamptz - $8::text::timestamptz) * 1000)) END
+      THEN greatest(0, round(extract(epoch FROM $11::text::timestamptz - $8::text::timestamptz) * 1000)) END,
+    pg_current_xact_id(), jsonb_build_array(CASE WHEN $10::text IS NULL
+      THEN ${newEvent("jsonb_build_object('name', 'backup:started')")}
+      ELSE ${newEvent(failedEvent('backup:failed', '$14', '$10'))} END)
   ON CONFLICT DO NOTHING RETURNING ${logColumns})`

@@ -20,8 +20,8 @@ export interface RestoreJob extends RestoreTarget {
   /** The snapshot that is taken of the rows before they are replaced. */
   preRestore: SnapshotIdentity
   /**
-   * Records the completed restore in the log, as the last statement of the transaction. Its last parameter, the number
-   * of rows of each restored table, is appended when it runs.
+   * Records the completed restore in the log, as the last statement of the transaction. Its last two
+   * parameters, the number of rows of each restored table and the result so far, are appended when it runs.
    */
   completion: { text: string, parameters: Parameter[] }
 }

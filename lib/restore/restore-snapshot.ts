@@ -51,15 +51,17 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       const snapshotMs = phase()
       isReplacing = true
       await replaceRows(tx, scope, verified, context)
+      const phases = { startMs, verifyMs, lockMs, snapshotMs, loadMs: phase(), finishMs: 0 }
       const { text, parameters } = job.completion
-      await tx.query(text, [...parameters, JSON.stringify(rowsByTable(scope))])
-      return { scope, roleSettings: server.roleSettings, startMs, verifyMs, lockMs, snapshotMs }
+      const result = { tables: restoredTables(scope), drift: scope.drift, phases }
+      await tx.query(text, [...parameters, JSON.stringify(rowsByTable(scope)), JSON.stringify(result)])
+      return { scope, roleSettings: server.roleSettings, ...phases }
     }, hooks.signal)
-    const loadMs = phase()
+    const commitMs = phase()
     const tables = scope.tables.map(({ table }) => qualifiedName(job.schema, table.name))
     await analyzeTables(sql, tables, roleSettings, hooks.signal)
-    const phases = { ...before, loadMs, finishMs: phase() }
-    return { tables: scope.tables.map(({ recorded: { name, rows } }) => ({ name, rows })), drift: scope.drift, phases }
+    const phases = { ...before, loadMs: before.loadMs + commitMs, finishMs: phase() }
+    return { tables: restoredTables(scope), drift: scope.drift, phases }
   } catch (error) {
     throw publicError(error, isReplacing)
   }
@@ -80,6 +82,9 @@ async function begin (tx: Transaction, { id, schema, preRestore }: RestoreJob): 
   if (!(await readSchemas(tx)).includes(schema)) throw new SchemaNotFound(schema)
   return server
 }
+
+const restoredTables = ({ tables }: RestoreScope): RestoredSnapshot['tables'] =>
+  tables.map(({ recorded: { name, rows } }) => ({ name, rows }))
 
 const rowsByTable = ({ tables }: RestoreScope): Record<string, number> =>
   Object.fromEntries(tables.map(({ table, recorded }) => [table.name, recorded.rows]))

@@ -1,4 +1,5 @@
 import { Unexpected } from '../errors.ts'
+import type { LoggedError } from '../log/log-access.ts'
 import { isOwnError, kindOf } from '../own-error.ts'
 import { publicDatabaseError } from '../postgres/database-error.ts'
 
@@ -24,3 +25,9 @@ function withStackOf (error: unknown, unexpected: Error): Error {
 
 /** The text that the log stores. */
 export const errorText = (error: unknown): string => publicError(error).message
+
+/** The error that the log stores. Also what HTTP shows of the error of an event. */
+export function loggedError (error: unknown): LoggedError {
+  const known = publicError(error)
+  return { code: String(Reflect.get(known, 'code')), message: known.message }
+}

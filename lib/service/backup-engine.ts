@@ -1,3 +1,4 @@
+import type { Follower } from '../feed/event-feed.ts'
 import type {
   Backup, BackupService, CompletedBackup, CreateOptions, RestoreOptions, RestoreResult
 } from '../../types/index.ts'
@@ -13,6 +14,8 @@ export interface BackupCalls extends Omit<BackupService, 'on' | 'once' | 'off'> 
    */
   beginCreate: (options?: CreateOptions) => Promise<Begun<CompletedBackup>>
   beginRestore: (id: string, options?: RestoreOptions) => Promise<Begun<RestoreResult>>
+  /** See EventFeed.follow(). */
+  follow: (follower: Follower) => Promise<void>
 }
 
 /** The public service and what the plugin needs to operate it. Its own calls are those from code. */

@@ -10,7 +10,7 @@ import { checkArguments } from '../arguments/check-arguments.ts'
 import { type Context, spoolPath, storedFile } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { createRunLog, type RunLog } from '../runs/log-run.ts'
-import { errorText } from '../runs/public-error.ts'
+import { loggedError } from '../runs/public-error.ts'
 import { findRestoreSource, restoreTarget, type RestoreSource } from './plan-restore.ts'
 import { createRestoreProgress, type RunProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
@@ -131,7 +131,7 @@ function createLoggedRestore (context: Context, restore: Restore): LoggedRestore
     hasBegun: () => begun,
     async fail (failure) {
       if (snapshotRecord.hasBegun() && !snapshotRecord.isCompleted()) await snapshotRecord.fail(failure)
-      await log.failRestore(key, errorText(failure)).catch(context.requestHealing)
+      await log.failRestore(key, loggedError(failure)).catch(context.requestHealing)
     }
   }
 }

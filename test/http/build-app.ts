@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { StreamLimits } from '../../lib/http/event-stream.ts'
 import { backupRoutes } from '../../lib/http/backup-routes.ts'
 import type { BackupOptions } from '../../types/index.ts'
 import type { TestScope } from '../support/database.ts'
@@ -13,11 +14,12 @@ export interface BuildOptions {
   before?: (app: FastifyInstance) => unknown
   after?: (app: FastifyInstance) => unknown
   stallTimeoutMs?: number
+  streams?: StreamLimits
 }
 
 /** An app with the routes on an engine double, below /admin/backup. */
 export async function buildApp (
-  t: TestScope, { options, server = {}, before, after, stallTimeoutMs }: BuildOptions = {}
+  t: TestScope, { options, server = {}, before, after, ...limits }: BuildOptions = {}
 ): Promise<{ app: FastifyInstance, engine: EngineDouble }> {
   const app = Fastify(server)
   t.after(async () => { await app.close() })
@@ -25,7 +27,7 @@ export async function buildApp (
   const settings = resolved(options)
   await before?.(app)
   await app.register(backupRoutes, {
-    prefix: settings.basePath, engine, options: settings, ...(stallTimeoutMs !== undefined && { stallTimeoutMs })
+    prefix: settings.basePath, engine, options: settings, ...limits
   })
   await after?.(app)
   await app.ready()

@@ -167,6 +167,10 @@ export function createEngineDouble (): EngineDouble {
       finished.catch(() => {})
       return { backup, finished }
     },
+    async follow ({ onBatch }) {
+      called('follow')
+      onBatch({ events: [], position: '7' })
+    },
     async verify (id) {
       called('verify', id)
       find(id)

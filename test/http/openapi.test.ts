@@ -17,6 +17,7 @@ const operations: Record<string, string> = {
   'post /admin/backup': 'createBackup',
   'get /admin/backup': 'listBackups',
   'get /admin/backup/status': 'showBackupStatus',
+  'get /admin/backup/events': 'followBackups',
   'get /admin/backup/{id}': 'getBackup',
   'get /admin/backup/{id}/manifest': 'showManifest',
   'patch /admin/backup/{id}': 'updateBackup',
@@ -160,7 +161,9 @@ t.test('every operation has a tag and a summary, and a description and a schema 
     t.ok(summary, route)
     for (const [status, { description, content }] of Object.entries(responses)) {
       t.not(description, 'Default Response', `${route} ${status}`)
-      if (status !== '204' && status !== '304') t.ok(content?.['application/json']?.schema, `${route} ${status}`)
+      const isStream = route === 'get /admin/backup/events' && status === '200'
+      const type = isStream ? 'text/event-stream' : 'application/json'
+      if (status !== '204' && status !== '304') t.ok(content?.[type]?.schema, `${route} ${status}`)
       if (Number(status) >= 400) {
         const errorSchema = { $ref: '#/components/schemas/Error' }
         t.strictSame(content?.['application/json']?.schema, errorSchema, `${route} ${status}`)

@@ -29,7 +29,7 @@ t.test('when several replicas start at once, the table is created once', async (
   const logs = Array.from({ length: 8 }, () => useLog(t, database))
   await Promise.all(logs.map(async (log) => { await log.prepare() }))
   t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`],
-    [{ comment: 'fastify-backup log, version 3' }])
+    [{ comment: 'fastify-backup log, version 4' }])
   for (const log of logs) t.strictSame(await log.list({}, null), { backups: [], next: null })
 })
 
@@ -60,7 +60,7 @@ t.test('another table of that name is not changed', async (t) => {
 t.test('a table of a newer release is refused', async (t) => {
   const database = await useDatabase(t)
   await useLog(t, database).prepare()
-  await database.sql`COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 4'`
+  await database.sql`COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 99'`
   await t.rejects(useLog(t, database).prepare(), { code: 'FST_BACKUP_LOG_UNUSABLE', message: /newer release/ })
 })
 
@@ -70,7 +70,8 @@ t.test('a table of the first release is migrated, and its rows are numbered by t
   await database.sql.unsafe(`
     ALTER TABLE backup_logs DROP COLUMN ordinal, DROP COLUMN suspect, DROP COLUMN accepted, DROP COLUMN warnings,
       DROP COLUMN row_counts, DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar,
-      DROP COLUMN inserted_at, DROP COLUMN origin;
+      DROP COLUMN inserted_at, DROP COLUMN origin, DROP COLUMN events, DROP COLUMN changed_in, DROP COLUMN counted,
+      DROP COLUMN carried, DROP COLUMN verified_at;
     COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 1';
     INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES
       ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02'),
