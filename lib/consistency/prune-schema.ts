@@ -8,6 +8,7 @@ import { holdOf, toGuarded } from './holds.ts'
 import { healLog } from './heal-log.ts'
 import { createRunLog } from '../runs/log-run.ts'
 import { errorText } from '../runs/public-error.ts'
+import { traceRun } from '../runs/trace-run.ts'
 import { removeEach } from './remove-files.ts'
 
 interface Pruning {
@@ -20,6 +21,8 @@ interface Pruning {
   retentionDays: number | null
   /** The id of the backup that the run has just made. */
   justMade?: string
+  /** What started that run. */
+  trigger: BackupTrigger
 }
 
 export const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean =>
@@ -45,6 +48,13 @@ function retained (context: Context, finished: FinishedBackup[], { stored, justM
 }
 
 export async function pruneSchema (context: Context, pruning: Pruning): Promise<PrunedBackup[]> {
+  const { schema, trigger, justMade = null } = pruning
+  return await traceRun('prune', {
+    context: { id: justMade, schema, trigger }, summarize: (pruned) => ({ removedCount: pruned.length })
+  }, async () => await prune(context, pruning))
+}
+
+async function prune (context: Context, pruning: Pruning): Promise<PrunedBackup[]> {
   const { options, log, events } = context
   const { schema, retentionDays } = pruning
   const policy = { maxBackups: options.maxBackups, keep: options.retention, retentionDays }
@@ -74,7 +84,7 @@ export async function pruneAfterRun (
     await healLog(context)
     const stored = await storedOf(context, schema)
     const retentionDays = trigger === 'scheduled' ? context.options.schedule.retentionDays : null
-    await pruneSchema(context, { schema, stored, retentionDays, justMade })
+    await pruneSchema(context, { schema, stored, retentionDays, justMade, trigger })
   } catch (error) {
     context.logger.warn({ schema, reason: errorText(error) }, 'old backups could not be pruned; the next run retries')
   }

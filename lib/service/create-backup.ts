@@ -11,6 +11,7 @@ import { completedDetails, createRunLog, type RunLog } from '../runs/log-run.ts'
 import { outcomeOf } from '../runs/public-error.ts'
 import type { SnapshotSize } from '../runs/progress-totals.ts'
 import { createBackupProgress, type RunProgress } from '../runs/report-progress.ts'
+import { countsOf, traceRun } from '../runs/trace-run.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { createSnapshotRecord, type SnapshotRecord, SlotTaken } from '../consistency/snapshot-record.ts'
 import type { Run } from '../runs/active-runs.ts'
@@ -70,11 +71,18 @@ export async function beginCreate (
     const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
     const beginLevel = scheduled?.isRetry === true ? 'debug' : 'info'
     const creation = { request, run, newRun, snapshotRecord, runLog, beginLevel, onBegun } as const
-    const finished = performCreate(context, creation).finally(run.end)
+    const finished = traceCreate(newRun, async () => await performCreate(context, creation)).finally(run.end)
     // If the run never began, the caller has no `finished`, so the rejection goes to this promise
     finished.catch(reject)
   })
 }
+
+/** Another replica may have taken the backup of the slot. */
+const traceCreate = async (
+  { id, schema, trigger }: NewRun, perform: () => Promise<CompletedBackup>
+): Promise<CompletedBackup> => await traceRun('create', {
+  context: { id, schema, trigger }, summarize: countsOf, isSkipped: (error) => error instanceof SlotTaken
+}, perform)
 
 async function performCreate (context: Context, creation: Creation): Promise<CompletedBackup> {
   const { events } = context

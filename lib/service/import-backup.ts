@@ -8,12 +8,13 @@ import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction } from '../postgres/driver/transaction.ts'
 import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import type { CompletedBackup, ImportOptions } from '../../types/index.ts'
+import type { CompletedBackup, ImportOptions, RunTrace } from '../../types/index.ts'
 import { checkArguments, isNote } from '../arguments/check-arguments.ts'
 import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
 import { findImportProblems } from '../snapshot/find-import-problems.ts'
 import { completedDetails, createRunLog } from '../runs/log-run.ts'
+import { countsOf, traceRun } from '../runs/trace-run.ts'
 import { outcomeOf } from '../runs/public-error.ts'
 import { createImportProgress, type RunProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
@@ -43,7 +44,10 @@ export async function importBackup (
   const runLog = createRunLog(context, 'import', { id, trigger: 'import' })
   runLog.begin()
   const progress = createImportProgress(context, id, request.sizeBytes ?? null, request.onProgress)
-  const backup = await receiveAndPublish(context, id, upload, request, run, progress).catch((error: unknown) => {
+  const trace: RunTrace = { id, schema: null, trigger: 'import' }
+  const backup = await traceRun('import', { context: trace, summarize: countsOf },
+    async () => await receiveAndPublish(context, trace, upload, request, run, progress)
+  ).catch((error: unknown) => {
     runLog.fail(error)
     throw error
   }).finally(run.end)
@@ -55,11 +59,12 @@ export async function importBackup (
 }
 
 async function receiveAndPublish (
-  context: Context, id: string, upload: Readable, request: ImportOptions, run: Run, progress: RunProgress
+  context: Context, trace: RunTrace, upload: Readable, request: ImportOptions, run: Run, progress: RunProgress
 ): Promise<CompletedBackup> {
-  const read = await receive(context, id, upload, progress, run)
+  const read = await receive(context, trace.id, upload, progress, run)
     .catch((error: unknown) => { throw outcomeOf(error, run.signal) })
-  return await publish(context, importRun(id, read, request, run), read, run)
+  trace.schema = read.manifest.schema
+  return await publish(context, importRun(trace.id, read, request, run), read, run)
 }
 
 /** Writes a valid snapshot to the spool path. Leaves no file there after an error. */

@@ -13,7 +13,8 @@ export async function pruneBackups (context: Context): Promise<PrunedBackup[]> {
   const stored = new Set(names)
   // A service without a schedule does not know how long scheduled snapshots have to be kept
   for (const schema of await context.log.schemas()) {
-    pruned.push(...await pruneSchema(context, { schema, stored, retentionDays: enabled ? retentionDays : null }))
+    const age = enabled ? retentionDays : null
+    pruned.push(...await pruneSchema(context, { schema, stored, retentionDays: age, trigger: 'manual' }))
   }
   return pruned
 }

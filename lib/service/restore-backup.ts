@@ -11,6 +11,7 @@ import { type Context, spoolPath, storedFile } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { createRunLog, type RunLog } from '../runs/log-run.ts'
 import { loggedError } from '../runs/public-error.ts'
+import { traceRun } from '../runs/trace-run.ts'
 import { findRestoreSource, restoreTarget, type RestoreSource } from './plan-restore.ts'
 import { createRestoreProgress, type RunProgress } from '../runs/report-progress.ts'
 import { pruneAfterRun } from '../consistency/prune-schema.ts'
@@ -55,7 +56,7 @@ export async function beginRestore (
     const restore: Restore = {
       ...found, calledAt, request, run, key, preRestore, snapshotRecord, runLog, progress, onBegun
     }
-    const finished = performRestore(context, restore).finally(run.end)
+    const finished = traceRestore(restore, async () => await performRestore(context, restore)).finally(run.end)
     // If the run never began, the caller has no `finished`, so the rejection goes to this promise
     finished.catch(reject)
   })
@@ -75,6 +76,13 @@ function preRestoreRun ({ source, schema }: RestoreSource, { startedAt }: Run, {
     partial: false
   }
 }
+
+const traceRestore = async (
+  { source: { id, trigger }, schema }: Restore, perform: () => Promise<RestoreResult>
+): Promise<RestoreResult> => await traceRun('restore', {
+  context: { id, schema, trigger },
+  summarize: ({ tables, rowCount }) => ({ tableCount: tables.length, rowCount })
+}, perform)
 
 async function performRestore (context: Context, restore: Restore): Promise<RestoreResult> {
   const { events, runner } = context

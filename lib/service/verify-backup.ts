@@ -4,6 +4,7 @@ import { checkArguments } from '../arguments/check-arguments.ts'
 import { type Context, storedFile } from '../runs/context.ts'
 import { createRunLog } from '../runs/log-run.ts'
 import { createReadingProgress } from '../runs/report-progress.ts'
+import { traceRun } from '../runs/trace-run.ts'
 import { isOwnError } from '../own-error.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 import type { Run } from '../runs/active-runs.ts'
@@ -20,7 +21,9 @@ export async function verifyBackup (context: Context, id: string, call: LongCall
   const { schema, trigger, sizeBytes: bytes } = backup
   const runLog = createRunLog(context, 'verification', { id, schema, trigger })
   runLog.begin()
-  const { rows, problems } = await verify(context, backup, call, run).catch((error: unknown) => {
+  const { rows, problems } = await traceRun('verify', {
+    context: { id, schema, trigger }, summarize: ({ problems }) => ({ problemCount: problems.length })
+  }, async () => await verify(context, backup, call, run)).catch((error: unknown) => {
     runLog.fail(error)
     throw error
   }).finally(run.end)
