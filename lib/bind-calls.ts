@@ -12,6 +12,7 @@ import { planRestore } from './service/plan-restore.ts'
 import { pruneBackups } from './service/prune-backups.ts'
 import { readStatus, type ScheduleView } from './service/read-status.ts'
 import { showManifest } from './service/read-manifest.ts'
+import { readMetrics } from './service/read-metrics.ts'
 import { removeBackup } from './service/remove-backup.ts'
 import { rescanStorage } from './service/rescan-storage.ts'
 import { beginRestore } from './service/restore-backup.ts'
@@ -53,6 +54,7 @@ export function bindCalls (
     update: whileOpen(async (id, changes) => await updateBackup(context, id, changes)),
     prune: whileOpen(async () => await pruneBackups(context)),
     rescan: whileOpen(async (call) => await rescanStorage(context, call)),
-    status: whileOpen(async (query) => await readStatus(context, schedule, query))
+    status: whileOpen(async (query) => await readStatus(context, schedule, query)),
+    metrics: whileOpen(async () => await readMetrics(context, schedule))
   }
 }

@@ -22,6 +22,7 @@ export function createDisabledService (): BackupService {
     prune: refuse,
     rescan: refuse,
     status: refuse,
+    metrics: refuse,
     on: () => service,
     once: () => service,
     off: () => service

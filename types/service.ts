@@ -105,6 +105,38 @@ export interface Rescan {
 
 export interface PrunedBackup { backup: Backup, reason: string }
 
+/** What metrics are made of, read from the log. Times are ISO 8601. */
+export interface BackupMetrics {
+  /** Ordered by the name of the schema. */
+  schemas: SchemaMetrics[]
+  /** How many runs have finished since the first one of the schema. */
+  runs: RunCounter[]
+  /** The next slot of the schedule; null without one. */
+  nextSlotAt: string | null
+}
+
+/** Null where the schema has nothing of the kind. */
+export interface SchemaMetrics {
+  schema: string
+  /** When the newest completed backup ended. `pre_restore` snapshots and imports do not count. */
+  lastSuccessAt: string | null
+  /** Of that backup, in milliseconds. */
+  lastDurationMs: number | null
+  /** Of that backup. */
+  lastSizeBytes: number | null
+  /** Of that backup. */
+  lastRows: number | null
+  lastRunSucceeded: boolean | null
+  /** When `verify()` last found a snapshot intact. */
+  lastVerifiedAt: string | null
+  /** The size of all snapshots that the storage should contain. */
+  storedBytes: number
+  /** 1 if the newest full snapshot is suspect and neither accepted nor followed by a restore, else 0. */
+  suspects: number
+}
+
+export interface RunCounter { schema: string, trigger: BackupTrigger, result: 'completed' | 'failed', count: number }
+
 export interface BackupEvents {
   'backup:started': (backup: Backup) => void
   'backup:progress': (event: { id: string, progress: Progress }) => void
@@ -167,6 +199,8 @@ export interface BackupService {
   rescan: (options?: LongCall) => Promise<Rescan>
   /** Resolves also while the database is not available, with the parts that are known. */
   status: (query?: StatusQuery) => Promise<Status>
+  /** Rejects while the database is not available. */
+  metrics: () => Promise<BackupMetrics>
   on: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
   once: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService
   off: <E extends keyof BackupEvents>(event: E, listener: BackupEvents[E]) => BackupService

@@ -20,7 +20,9 @@ export async function healLog (context: Context): Promise<void> {
   await requireOwnStorage(context)
   await context.presence.require()
   await removeEach(context, await log.failedWithFile(), async ({ backup }) => { await log.markFileAbsent(backup.id) })
-  await removeEach(context, await log.removing(), async ({ backup }) => { await log.deleteRow(backup.id) })
+  await removeEach(context, await log.removing(), async ({ backup }) => {
+    await log.deleteRow(backup.schema, backup.id)
+  })
   await removeDeadSpools(context)
 }
 

@@ -66,7 +66,7 @@ async function prune (context: Context, pruning: Pruning): Promise<PrunedBackup[
   runLog.begin({ backups: marked.length })
   const pruned: PrunedBackup[] = []
   await removeEach(context, marked, async ({ backup, reason }) => {
-    await log.deleteRow(backup.id)
+    await log.deleteRow(schema, backup.id)
     const entry = { backup: { ...backup, available: false, held: false }, reason }
     pruned.push(entry)
     events.emit('backup:pruned', entry)

@@ -16,7 +16,7 @@ export async function finishRemoval (
   context: Pick<Context, 'storage' | 'log'>, logged: LoggedBackup
 ): Promise<void> {
   if (logged.hasFile) await removeFiles(context, logged)
-  await context.log.deleteRow(logged.backup.id)
+  await context.log.deleteRow(logged.backup.schema, logged.backup.id)
 }
 
 /**

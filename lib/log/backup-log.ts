@@ -6,6 +6,7 @@ import { healthRecords } from './health-records.ts'
 import { createLogAccess } from './log-access.ts'
 import { logIdentity } from './log-identity.ts'
 import { logReader } from './log-reader.ts'
+import { metricRecords } from './metric-records.ts'
 import { removals } from './removals.ts'
 import { restoreRecords } from './restore-records.ts'
 import { runRecords } from './run-records.ts'
@@ -26,6 +27,7 @@ export function createBackupLog (sql: Sql, schema: string, now: () => Date) {
     ...logReader(access),
     ...healthRecords(access),
     ...eventRecords(access),
+    ...metricRecords(access),
     ...removals(access),
     ...deadRuns(access),
     ...adoptions(access),

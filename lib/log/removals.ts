@@ -1,12 +1,14 @@
 import { backupKey, retentionKey, tryLock, waitForLock } from '../postgres/locks.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
+import { carryCounts, type DeletedRow, returnedCounts } from './carried-counts.ts'
 import { type LogAccess, newEvent, withEvents } from './log-access.ts'
 import { type FinishedBackup, type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 
 type FinishedRow = LogRow<FinishedBackup['backup']['status']>
 
 /** Removes rows: sets a mark, then the file is deleted, then the row. So a removal can be continued after a crash. */
-export function removals ({ table, transact, select }: LogAccess) {
+export function removals (access: LogAccess) {
+  const { table, transact, select } = access
   /**
    * Whether the row can be deleted. The newest slot of each schema must stay claimed, by a row that is hidden: without
    * it, a run for that slot would start again after a restart.
@@ -43,18 +45,32 @@ export function removals ({ table, transact, select }: LogAccess) {
       })
     },
 
-    /** Deletes the row, unless it must keep its slot. */
-    async deleteRow (id: string): Promise<void> {
-      await transact(async (tx) => {
-        await tx.query(`WITH q AS (UPDATE ${table} SET has_file = false WHERE id = $1::text::uuid RETURNING id)`, [id])
-        await tx.query(`WITH q AS (DELETE FROM ${table} old
-          WHERE id = $1::text::uuid AND ${keepsNoSlot} RETURNING id)`, [id])
-      })
-    },
+    ...rowDeletion(access, keepsNoSlot),
 
     /** Rows whose removal has begun and not ended, without those that only keep their slot. */
     async removing (): Promise<LoggedBackup[]> {
       return await select(`removed_at IS NOT NULL AND (has_file OR ${keepsNoSlot})`)
+    }
+  }
+}
+
+function rowDeletion ({ table, transact }: LogAccess, keepsNoSlot: string) {
+  return {
+    /** Deletes the row, unless it must keep its slot. Its runs are counted with the newest other row of the schema. */
+    async deleteRow (ofSchema: string, id: string): Promise<void> {
+      await transact(async (tx) => {
+        await waitForLock(tx, retentionKey(ofSchema))
+        // In the order in which a restore locks rows
+        const locked = await tx.query<{ id: string }>(`SELECT id FROM (SELECT id, ordinal FROM ${table}
+          WHERE id = $1::text::uuid OR id = (SELECT id FROM ${table} WHERE schema = $2::text AND id <> $1::text::uuid
+            ORDER BY ordinal DESC, id DESC LIMIT 1) ORDER BY ordinal DESC, id DESC FOR UPDATE) both_rows`,
+        [id, ofSchema])
+        const heir = locked.find((row) => row.id !== id)
+        await tx.query(`WITH q AS (UPDATE ${table} SET has_file = false WHERE id = $1::text::uuid RETURNING id)`, [id])
+        const deleted = await tx.query<DeletedRow>(`WITH q AS (DELETE FROM ${table} old
+          WHERE id = $1::text::uuid AND ${keepsNoSlot} RETURNING ${returnedCounts})`, [id])
+        if (heir !== undefined) await carryCounts(tx, table, heir.id, deleted)
+      })
     }
   }
 }

@@ -1,7 +1,9 @@
+import { retentionKey, waitForLock } from '../postgres/locks.ts'
+import { carryCounts, type DeletedRow, returnedCounts } from './carried-counts.ts'
 import type { LogAccess } from './log-access.ts'
 
 /** Failed scheduled runs, which released their slot. */
-export function slotAttempts ({ table, query }: LogAccess) {
+export function slotAttempts ({ table, transact }: LogAccess) {
   const attempts = `schema = $1::text AND trigger = 'scheduled' AND status = 'failed' AND slot IS NULL
     AND removed_at IS NULL AND started_at >= $2::text::timestamptz`
 
@@ -12,10 +14,18 @@ export function slotAttempts ({ table, query }: LogAccess) {
      * noted.
      */
     async thinAttempts (ofSchema: string, slot: Date): Promise<void> {
-      await query(`WITH q AS (DELETE FROM ${table} WHERE ${attempts} AND NOT has_file AND NOT pinned AND note IS NULL
-        AND ordinal > (SELECT min(ordinal) FROM ${table} WHERE ${attempts})
-        AND ordinal < (SELECT max(ordinal) FROM ${table} WHERE ${attempts}) RETURNING id)`,
-      [ofSchema, slot.toISOString()])
+      const parameters = [ofSchema, slot.toISOString()]
+      await transact(async (tx) => {
+        await waitForLock(tx, retentionKey(ofSchema))
+        const [newest] = await tx.query<{ id: string }>(
+          `SELECT id FROM ${table} WHERE ${attempts} ORDER BY ordinal DESC LIMIT 1`, parameters)
+        if (newest === undefined) return
+        const deleted = await tx.query<DeletedRow>(`WITH q AS (DELETE FROM ${table}
+          WHERE ${attempts} AND NOT has_file AND NOT pinned AND note IS NULL AND id <> $3::text::uuid
+          AND ordinal > (SELECT min(ordinal) FROM ${table} WHERE ${attempts}) RETURNING ${returnedCounts})`,
+        [...parameters, newest.id])
+        await carryCounts(tx, table, newest.id, deleted)
+      })
     }
   }
 }

@@ -5,6 +5,11 @@ import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './lo
 /** Changes by users to finished backups. */
 export function updates ({ table, transact, change }: LogAccess) {
   return {
+    /** Records that the snapshot has been found intact now. */
+    async recordVerified (id: string): Promise<void> {
+      await change('verified_at = clock_timestamp()', 'id = $1::text::uuid', [id])
+    },
+
     /**
      * Reserves the next version of the sidecar file, before the file is written. Returns the new row. An update() with
      * an earlier version that has not ended fails from then on. Undefined when the row no longer exists.

@@ -44,7 +44,7 @@ export async function importBackup (
   const runLog = createRunLog(context, 'import', { id, trigger: 'import' })
   runLog.begin()
   const progress = createImportProgress(context, id, request.sizeBytes ?? null, request.onProgress)
-  const trace: RunTrace = { id, schema: null, trigger: 'import' }
+  const trace: ImportTrace = { id, schema: null, trigger: 'import' }
   const backup = await traceRun('import', { context: trace, summarize: countsOf },
     async () => await receiveAndPublish(context, trace, upload, request, run, progress)
   ).catch((error: unknown) => {
@@ -58,8 +58,10 @@ export async function importBackup (
   return backup
 }
 
+type ImportTrace = RunTrace & { readonly id: string }
+
 async function receiveAndPublish (
-  context: Context, trace: RunTrace, upload: Readable, request: ImportOptions, run: Run, progress: RunProgress
+  context: Context, trace: ImportTrace, upload: Readable, request: ImportOptions, run: Run, progress: RunProgress
 ): Promise<CompletedBackup> {
   const read = await receive(context, trace.id, upload, progress, run)
     .catch((error: unknown) => { throw outcomeOf(error, run.signal) })

@@ -28,6 +28,8 @@ export async function verifyBackup (context: Context, id: string, call: LongCall
     throw error
   }).finally(run.end)
   const ok = problems.length === 0
+  // Not awaited: the result does not depend on it
+  if (ok) context.log.recordVerified(id).catch(() => {})
   runLog.end({ rows, bytes, ok, problems: problems.slice(0, loggedProblems) }, ok ? 'info' : 'error')
   return { ok, problems }
 }

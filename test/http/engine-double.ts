@@ -242,6 +242,10 @@ export function createEngineDouble (): EngineDouble {
         bytesHeld: 0
       }
     },
+    async metrics () {
+      called('metrics')
+      return { schemas: [], runs: [], nextSlotAt: null }
+    },
     on: () => engine,
     once: () => engine,
     off: () => engine,

@@ -1,0 +1,173 @@
+import * as prometheus from 'prom-client'
+import t from 'tap'
+import { registerMetrics } from '../../lib/metrics/register-metrics.ts'
+import type { BackupMetrics, BackupService } from '../../types/index.ts'
+import { testSchema } from '../support/database.ts'
+import { createShop, useEngine, usePlace } from '../support/engine.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import { until } from '../support/until.ts'
+
+type Registry = prometheus.Registry
+
+/** The samples of a scrape, by name and labels. */
+async function scrape (registry: Registry): Promise<Record<string, number>> {
+  const lines = (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return Object.fromEntries(lines.map((line) => {
+    const end = line.lastIndexOf(' ')
+    return [line.slice(0, end).replace(/^fastify_backup_/, ''), Number(line.slice(end + 1))]
+  }))
+}
+
+function register (backup: Pick<BackupService, 'metrics'>, timeoutMs?: number): Registry {
+  const registry = new prometheus.Registry()
+  registerMetrics(backup, prometheus, { registry, ...timeoutMs !== undefined && { timeoutMs } })
+  return registry
+}
+
+const epoch = (time: string | null | undefined): number => Date.parse(time ?? '') / 1000
+
+t.test('a scrape reads the metrics of all replicas from the log', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const engine = useEngine(t, place)
+  const registry = register(useEngine(t, place).forCaller(() => true))
+  t.strictSame(await scrape(registry), { up: 1 }, 'an empty log')
+
+  const made = await engine.create()
+  await engine.verify(made.id)
+  const other = await engine.create({ schema: 'tenant' })
+  await until(async () => (await engine.metrics()).schemas[0]?.lastVerifiedAt !== null)
+  const samples = await scrape(registry)
+  const verifiedAt = (await engine.metrics()).schemas[0]?.lastVerifiedAt
+  t.strictSame(samples, {
+    up: 1,
+    [`last_success_timestamp_seconds{schema="${testSchema}"}`]: epoch(made.finishedAt),
+    'last_success_timestamp_seconds{schema="tenant"}': epoch(other.finishedAt),
+    [`last_run_success{schema="${testSchema}"}`]: 1,
+    'last_run_success{schema="tenant"}': 1,
+    [`last_duration_seconds{schema="${testSchema}"}`]: Number(made.durationMs) / 1000,
+    'last_duration_seconds{schema="tenant"}': Number(other.durationMs) / 1000,
+    [`last_size_bytes{schema="${testSchema}"}`]: made.sizeBytes,
+    'last_size_bytes{schema="tenant"}': other.sizeBytes,
+    [`last_rows{schema="${testSchema}"}`]: 5,
+    'last_rows{schema="tenant"}': 5,
+    [`last_verified_timestamp_seconds{schema="${testSchema}"}`]: epoch(verifiedAt),
+    [`stored_bytes{schema="${testSchema}"}`]: made.sizeBytes,
+    'stored_bytes{schema="tenant"}': other.sizeBytes,
+    [`suspects{schema="${testSchema}"}`]: 0,
+    'suspects{schema="tenant"}': 0,
+    [`runs_total{schema="${testSchema}",trigger="manual",result="completed"}`]: 1,
+    'runs_total{schema="tenant",trigger="manual",result="completed"}': 1
+  })
+})
+
+t.test('a failed run and a suspect snapshot show', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { guard: { minRows: 1 } })
+  const registry = register(engine)
+  await engine.create()
+  await place.sql`DELETE FROM orders`
+  await engine.create()
+  t.equal((await scrape(registry))[`suspects{schema="${testSchema}"}`], 1)
+  const { backups: [newest] } = await engine.list()
+  await place.sql`UPDATE backup_logs SET status = 'failed' WHERE id = ${newest?.id ?? ''}`
+  const samples = await scrape(registry)
+  t.equal(samples[`last_run_success{schema="${testSchema}"}`], 0)
+  t.equal(samples[`suspects{schema="${testSchema}"}`], 0)
+})
+
+t.test('the number of runs never decreases, whatever retention and removals delete', async (t) => {
+  const place = await usePlace(t)
+  const [one, two] = [useEngine(t, place, { maxBackups: 1 }), useEngine(t, place, { maxBackups: 1 })]
+  const runs = async (): Promise<BackupMetrics['runs']> => (await one.metrics()).runs
+  const total = (count: number): BackupMetrics['runs'] =>
+    [{ schema: testSchema, trigger: 'manual', result: 'completed', count }]
+  for (let count = 1; count <= 4; count++) {
+    await (count % 2 === 0 ? one : two).create()
+    t.strictSame(await runs(), total(count))
+  }
+  t.ok((await one.list()).backups.length < 4)
+  await one.create()
+  await Promise.allSettled([one.prune(), two.prune()])
+  const { backups } = await one.list()
+  await Promise.allSettled(backups.slice(1).map(async ({ id }, index) => { await [one, two][index % 2]?.remove(id) }))
+  t.strictSame(await runs(), total(5))
+  const [last] = backups
+  await one.remove(last?.id ?? '')
+  t.strictSame(await runs(), [], 'the series of a schema end with its last row')
+  await one.create()
+  t.strictSame(await runs(), total(1))
+})
+
+t.test('adopted snapshots are no runs', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.create()
+  await place.sql`DELETE FROM backup_logs`
+  await engine.rescan()
+  t.strictSame((await engine.metrics()).runs, [])
+})
+
+t.test('the next slot comes from the schedule', async (t) => {
+  const place = await usePlace(t)
+  const clock = createManualClock('2026-11-27T10:01:00.000Z')
+  const engine = useEngine(t, place, { schedule: { enabled: true, cron: '*/5 * * * *' } }, clock)
+  const registry = register(engine)
+  t.equal((await scrape(registry))['next_slot_timestamp_seconds'], undefined)
+  engine.start()
+  t.equal((await scrape(registry))['next_slot_timestamp_seconds'], epoch('2026-11-27T10:05:00.000Z'))
+})
+
+t.test('callers see the metrics of their schemas only', async (t) => {
+  const place = await usePlace(t)
+  await createShop(place, 'tenant')
+  const engine = useEngine(t, place)
+  await engine.create()
+  await engine.create({ schema: 'tenant' })
+  const { schemas, runs } = await engine.forCaller((schema) => schema === 'tenant').metrics()
+  t.strictSame(schemas.map(({ schema }) => schema), ['tenant'])
+  t.strictSame(runs.map(({ schema }) => schema), ['tenant'])
+})
+
+/** A service whose log fails when `fails` says so. */
+function useMetrics (): {
+  registry: Registry
+  calls: () => number
+  answer: (next: () => Promise<BackupMetrics>) => void
+} {
+  const some: BackupMetrics = {
+    schemas: [],
+    runs: [{ schema: 'a', trigger: 'scheduled', result: 'failed', count: 7 }],
+    nextSlotAt: '1970-01-01T00:00:09Z'
+  }
+  let next = async (): Promise<BackupMetrics> => some
+  let calls = 0
+  const registry = register({
+    async metrics () {
+      calls++
+      return await next()
+    }
+  }, 20)
+  return { registry, calls: () => calls, answer: (other) => { next = other } }
+}
+
+t.test('a scrape without a database succeeds, with up = 0 and nothing else, and reads the log once', async (t) => {
+  const { registry, calls, answer } = useMetrics()
+  const all = { up: 1, next_slot_timestamp_seconds: 9, 'runs_total{schema="a",trigger="scheduled",result="failed"}': 7 }
+  t.strictSame(await scrape(registry), all)
+  t.equal(calls(), 1)
+  t.strictSame(await scrape(registry), all, 'counters are not added up')
+  answer(async () => { throw new Error('down') })
+  t.strictSame(await scrape(registry), { up: 0 })
+  answer(async () => await new Promise(() => {}))
+  t.strictSame(await scrape(registry), { up: 0 }, 'a database that does not answer')
+})
+
+t.test('the prefix and the registry of the client are defaults', async (t) => {
+  t.after(async () => { prometheus.register.clear() })
+  const metrics = async (): Promise<BackupMetrics> => ({ schemas: [], runs: [], nextSlotAt: null })
+  registerMetrics({ metrics }, prometheus)
+  t.match(await prometheus.register.metrics(), /^fastify_backup_up 1$/m)
+  registerMetrics({ metrics }, prometheus, { prefix: 'shop_' })
+  t.match(await prometheus.register.metrics(), /^shop_up 1$/m)
+})
