@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { EmptyQuery } from '../../arguments/call-schemas.ts'
 import { isOwnError } from '../../own-error.ts'
 import { createEventStream } from '../event-stream.ts'
-import { errorResponses } from '../response-schemas.ts'
+import { response, errorResponses } from '../response-schemas.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
 const schema = {
@@ -14,10 +14,8 @@ const schema = {
     'stream, on any replica; events may then come twice. The stream ends after an hour, and with the service.',
   querystring: EmptyQuery,
   response: {
-    200: {
-      description: 'The events',
-      content: { 'text/event-stream': { schema: Type.Unsafe<Readable>({ type: 'string' }) } }
-    },
+    // Not `content`, which Swagger 2.0 does not have
+    200: response('The events, as text/event-stream', Type.Unsafe<Readable>({ type: 'string' })),
     ...errorResponses.always
   }
 }
