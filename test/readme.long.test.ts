@@ -3,8 +3,11 @@ import { createHmac } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import fastifySwagger from '@fastify/swagger'
+import openapiTS, { astToString } from 'openapi-typescript'
 import t, { type Test } from 'tap'
 import { startExample, type RunningExample } from './examples/start-example.ts'
+import { buildApp } from './http/build-app.ts'
 import { useDatabase } from './support/database.ts'
 import { useDirectory } from './support/directory.ts'
 import { findProgram } from './support/find-program.js'
@@ -62,6 +65,16 @@ function compile (): ReturnType<typeof spawnSync> {
   const compiler = findProgram('typescript', 'tsc') ?? ''
   return spawnSync(process.execPath, [compiler, '--project', directory], { encoding: 'utf8' })
 }
+
+/** The types of a client, which the reader generates with openapi-typescript. */
+async function generateClientTypes (): Promise<void> {
+  const { app } = await buildApp(t, {
+    before: async (app) => { await app.register(fastifySwagger, { openapi: { openapi: '3.1.0' } }) }
+  })
+  writeFileSync(join(directory, 'api.d.ts'), astToString(await openapiTS(JSON.stringify(app.swagger()))))
+}
+
+await generateClientTypes()
 const compiled = compile()
 
 const preload = new URL('test/support/any-port.js', projectRoot)

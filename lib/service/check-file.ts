@@ -27,7 +27,9 @@ export async function checkFile (
   path: string, { signal, onProgress }: { signal: AbortSignal, onProgress: (progress: Progress) => void }
 ): Promise<Verification> {
   return await withFile(path, async (stream, sizeBytes) => {
-    const total = createProgressTotals({ verify: 1 }, sizeBytes, Date.now)
+    const total = createProgressTotals(
+      { shares: { verify: 100 }, fileBytes: sizeBytes, lastSnapshot: null }, () => performance.now()
+    )
     try {
       const read = await readThrough({
         open: async () => stream,
