@@ -51,6 +51,7 @@ t.test('options are checked, and those of the routes have no effect', async (t) 
   const wrong = { code: 'FST_BACKUP_OPTION_INVALID' }
   t.throws(() => createBackupService({ maxBackups: 0 }), wrong)
   t.throws(() => createBackupService(Object('text')), wrong)
+  t.throws(() => createBackupService(JSON.parse('null')), wrong)
   t.throws(() => createBackupService(JSON.parse('{ "maxBackup": 1 }')), wrong)
   const connection = 'postgres://127.0.0.1:1/none'
   const options = { connection, enabled: false, basePath: '/x', auth: [undefined], actor: 1 }

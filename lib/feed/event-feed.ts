@@ -149,7 +149,7 @@ const wakingEvents = [
 /** The oldest position that a new follower continues after. */
 const oldestPosition = (followers: Following[]): bigint | null => followers
   .flatMap(({ joining, after }) => joining === undefined || after === null ? [] : [after])
-  .reduce<bigint | null>((oldest, after) => oldest === null || after < oldest ? after : oldest, null)
+  .sort((a, b) => Number(a - b))[0] ?? null
 
 function pass (follower: Following, { fresh, all, position }: Reading): void {
   const { joining, after } = follower

@@ -79,8 +79,8 @@ function runsOf (
     return [key, { schemas, logged: JSON.stringify(progress ?? null), isOwn: before.get(key)?.isOwn === true }]
   }
   if (status === 'running') return trigger === 'pre_restore' ? [] : [run('backup:progress', [schema])]
-  const target = restore?.status === 'running' ? restoreSchema : null
-  return target === null ? [] : [run('restore:progress', [schema, target])]
+  const schemas = [schema, restoreSchema].filter((name) => name !== null)
+  return restore?.status === 'running' ? [run('restore:progress', schemas)] : []
 }
 
 /** The progress of a run of another process, if it has changed. */

@@ -100,15 +100,11 @@ function createSharedReader (
 
   async function read (): Promise<BackupMetrics | null> {
     let timer: NodeJS.Timeout | undefined
-    const tooLate = new Promise<null>((resolve) => { timer = setTimeout(() => { resolve(null) }, timeoutMs) })
-    try {
-      return await Promise.race([backup.metrics(), tooLate])
-    } catch {
-      return null
-    } finally {
-      clearTimeout(timer)
-      reading = undefined
-    }
+    const tooLate = new Promise<null>((resolve) => { timer = setTimeout(resolve, timeoutMs, null) })
+    const metrics = await Promise.race([backup.metrics().catch(() => null), tooLate])
+    clearTimeout(timer)
+    reading = undefined
+    return metrics
   }
 
   return async () => await (reading ??= read())

@@ -256,6 +256,26 @@ t.test('progress comes from the log for runs of other replicas', async (t) => {
   await creating
 })
 
+t.test('progress of a restore on another replica is that of the restored snapshot', async (t) => {
+  const place = await usePlace(t)
+  const { storage, publishing } = storageHoldingSecond(place.directory)
+  const engine = useEngine(t, place, { storage })
+  const { id } = await engine.create()
+  const { replica, reads } = useReplica(t, place)
+  const followed = await follow(replica)
+  const restoring = engine.restore(id)
+  await publishing.reached
+  // The pre_restore snapshot has none of its own
+  await place.sql`UPDATE backup_logs SET progress = ${place.sql.json({ rows: 1 })}
+    WHERE status = 'running' OR restore ->> 'status' = 'running'`
+  const progress = (): unknown[] => followed.events.filter(([, data]) => data.progress?.rows === 1)
+  await reads(() => progress().length > 0)
+  await reads(() => true)
+  t.strictSame(progress(), [['restore:progress', { id, progress: { rows: 1 } }]])
+  publishing.open()
+  await restoring
+})
+
 t.test('progress of a run of this process comes from the run itself', async (t) => {
   const place = await usePlace(t)
   const { storage, publishing } = storageHoldingSecond(place.directory)

@@ -129,17 +129,18 @@ t.test('callers see the metrics of their schemas only', async (t) => {
   t.strictSame(runs.map(({ schema }) => schema), ['tenant'])
 })
 
+const some: BackupMetrics = {
+  schemas: [],
+  runs: [{ schema: 'a', trigger: 'scheduled', result: 'failed', count: 7 }],
+  nextSlotAt: '1970-01-01T00:00:09Z'
+}
+
 /** A service whose log fails when `fails` says so. */
 function useMetrics (): {
   registry: Registry
   calls: () => number
   answer: (next: () => Promise<BackupMetrics>) => void
 } {
-  const some: BackupMetrics = {
-    schemas: [],
-    runs: [{ schema: 'a', trigger: 'scheduled', result: 'failed', count: 7 }],
-    nextSlotAt: '1970-01-01T00:00:09Z'
-  }
   let next = async (): Promise<BackupMetrics> => some
   let calls = 0
   const registry = register({
@@ -156,6 +157,17 @@ t.test('a scrape without a database succeeds, with up = 0 and nothing else, and 
   const all = { up: 1, next_slot_timestamp_seconds: 9, 'runs_total{schema="a",trigger="scheduled",result="failed"}': 7 }
   t.strictSame(await scrape(registry), all)
   t.equal(calls(), 1)
+  const unknown = {
+    lastSuccessAt: null,
+    lastDurationMs: null,
+    lastSizeBytes: null,
+    lastRows: null,
+    lastRunSucceeded: null,
+    lastVerifiedAt: null
+  }
+  answer(async () => ({ ...some, schemas: [{ schema: 'a', ...unknown, storedBytes: 0, suspects: 0 }] }))
+  t.strictSame(await scrape(registry), { ...all, 'stored_bytes{schema="a"}': 0, 'suspects{schema="a"}': 0 })
+  answer(async () => some)
   t.strictSame(await scrape(registry), all, 'counters are not added up')
   answer(async () => { throw new Error('down') })
   t.strictSame(await scrape(registry), { up: 0 })

@@ -25,8 +25,8 @@ const retryAfter = '30'
 /** Milliseconds that a client has to read the end of its stream when the service shuts down. */
 const endMs = 1000
 
-export function eventsRoute (scope: Scope, { engineFor, streams }: RouteContext): void {
-  scope.get('/events', { ...longRoute, exposeHeadRoute: false, schema }, async (request, reply) => {
+export function eventsRoute (scope: Scope, { engineFor, extend, streams }: RouteContext): void {
+  scope.get('/events', extend({ ...longRoute, exposeHeadRoute: false, schema }), async (request, reply) => {
     const stream = createEventStream(streams)
     const { body } = stream
     const closed = new AbortController()
