@@ -33,7 +33,10 @@ module.exports = async function backUpAndRestore (backup) {
     await app.backup.restore(id)
     assert.equal((await sql.unsafe(`SELECT FROM ${schema}.users`)).length, 1)
     assert.equal(workers, inWorker ? 2 : 0)
-    const areAboutBundles = lines.map(({ reason }) => /keep fastify-backup out of the bundle/.test(reason))
+    // Start and end of the restore are warnings, too
+    const reasons = lines.flatMap(({ msg, reason }) => msg.startsWith('restore ') ? [] : [reason])
+    assert.equal(lines.length - reasons.length, 2)
+    const areAboutBundles = reasons.map((reason) => /keep fastify-backup out of the bundle/.test(reason))
     assert.deepEqual(areAboutBundles, inWorker ? [] : [true])
   } finally {
     await app.close()
