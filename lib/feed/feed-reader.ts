@@ -48,7 +48,8 @@ export function createFeedReader (log: Pick<BackupLog, 'changes'>): FeedReader {
       const changes = await log.changes(from === null || (after !== null && after < from) ? after : from)
       const { events, pending } = deriveEvents(changes.changed, changes.now)
       const fresh = events.filter(({ in: transaction, key }) => from !== null && transaction >= from && !seen.has(key))
-      const position = pending.reduce((oldest, one) => one < oldest ? one : oldest, changes.position)
+      const positions: [bigint, ...bigint[]] = [changes.position, ...pending]
+      const [position] = positions.sort((a, b) => Number(a - b))
       last = position
       seen = new Set(events.filter((event) => event.in >= position).map(({ key }) => key))
       const before = running
@@ -70,9 +71,9 @@ export function createFeedReader (log: Pick<BackupLog, 'changes'>): FeedReader {
   }
 }
 
-/** The run that the row is of, and the restore of its snapshot. A pre_restore snapshot is part of a restore. */
+/** The run of a row that is running or being restored. A pre_restore snapshot is part of a restore. */
 function runsOf (
-  { backup: { id, schema, status, trigger, restore, progress }, restoreSchema }: LoggedBackup, before: RunsInProgress
+  { backup: { id, schema, status, trigger, progress }, restoreSchema }: LoggedBackup, before: RunsInProgress
 ): Array<[string, RunInProgress]> {
   const run = (name: ProgressName, schemas: string[]): [string, RunInProgress] => {
     const key = `${name} ${id}`
@@ -80,7 +81,7 @@ function runsOf (
   }
   if (status === 'running') return trigger === 'pre_restore' ? [] : [run('backup:progress', [schema])]
   const schemas = [schema, restoreSchema].filter((name) => name !== null)
-  return restore?.status === 'running' ? [run('restore:progress', schemas)] : []
+  return [run('restore:progress', schemas)]
 }
 
 /** The progress of a run of another process, if it has changed. */
