@@ -37,6 +37,15 @@ if (process.platform === 'win32') {
       return result
     }
 
+    /** Asks the server: the log has the progress of a run every two seconds only. */
+    const untilCopying = async (command: 'COPY TO' | 'COPY FROM'): Promise<void> => {
+      await until(async () => {
+        const copies = await place.sql`SELECT FROM pg_stat_progress_copy
+          WHERE datname = current_database() AND command = ${command} AND bytes_processed > 0`
+        return copies.length > 0
+      }, { everyMs: 5 })
+    }
+
     const statusesOf = async (trigger: string): Promise<unknown[]> =>
       (await place.sql`SELECT status FROM backup_logs WHERE trigger = ${trigger} ORDER BY started_at`)
         .map(({ status }) => status)
@@ -48,7 +57,7 @@ if (process.platform === 'win32') {
     for (let round = 0; round < (isLong ? 3 : 1); round++) {
       const pending = await interrupt('create', async (service) => {
         const answer = service.call('POST', '')
-        await untilRows(service)
+        await untilCopying('COPY TO')
         return { answer }
       })
       t.match(await pending.answer, { status: 503, body: { code: /^FST_BACKUP_(?:SHUTTING_DOWN|ABORTED)$/ } })
@@ -56,9 +65,7 @@ if (process.platform === 'win32') {
 
       await interrupt('restore', async (service) => {
         const answer = service.call('POST', `/${id}/restore`)
-        // From the server: the log may report the phase load for less than a second
-        await until(async () => (await place.sql`SELECT FROM pg_stat_progress_copy
-          WHERE datname = current_database() AND command = 'COPY FROM'`).length > 0, { everyMs: 5 })
+        await untilCopying('COPY FROM')
         return { answer }
       })
       const found = await place.sql`SELECT status, restore ->> 'status' AS restore FROM backup_logs WHERE id = ${id}`
@@ -88,21 +95,13 @@ if (process.platform === 'win32') {
     // The last slot of the schedule; the next service starts two hours later
     await place.sql`UPDATE backup_logs SET trigger = 'scheduled', slot = date_trunc('hour', now()) WHERE id = ${id}`
     const schedule = { enabled: true, cron: '0 */1 * * *' }
-    await interrupt('a scheduled backup', untilRows, { schedule, clockOffsetMs: 2 * hourMs })
+    await interrupt('a scheduled backup', async () => { await untilCopying('COPY TO') }, {
+      schedule, clockOffsetMs: 2 * hourMs
+    })
     t.strictSame(await statusesOf('scheduled'), ['completed', 'failed'])
     await interrupt('a schedule that goes on', async () => {
       await until(async () => (await statusesOf('scheduled')).filter((status) => status === 'completed').length === 2)
     }, { schedule, clockOffsetMs: 2 * hourMs })
     t.strictSame(await statusesOf('scheduled'), ['completed', 'failed', 'completed'])
-  })
-}
-
-/** Resolves when the service reads the rows of a backup. */
-async function untilRows (service: ServiceProcess): Promise<void> {
-  await until(async () => {
-    const { backups } = (await service.call('GET', '?status=running'))?.body as {
-      backups: Array<{ progress?: { rows: number } }>
-    }
-    return (backups[0]?.progress?.rows ?? 0) > 0
   })
 }
