@@ -1,6 +1,7 @@
 import type { BackupLogger, BackupServiceOptions, StandaloneBackupService } from '../types/index.ts'
 import { createEngine } from './create-engine.ts'
 import { resolveStandaloneOptions } from './options/resolve-options.ts'
+import { listenersOf } from './runs/event-hub.ts'
 
 /** Milliseconds. The timer only keeps the process alive, so it is as long as a timer can be (Node.js, setTimeout). */
 const longestTimerMs = 2 ** 31 - 1
@@ -40,18 +41,7 @@ export function createBackupService (
 
   const service: StandaloneBackupService = {
     ...calls,
-    on (event, listener) {
-      engine.on(event, listener)
-      return service
-    },
-    once (event, listener) {
-      engine.once(event, listener)
-      return service
-    },
-    off (event, listener) {
-      engine.off(event, listener)
-      return service
-    },
+    ...listenersOf(engine, () => service),
     start () {
       if (closing !== undefined || keepAlive !== undefined) return
       keepAlive = setInterval(() => {}, longestTimerMs)

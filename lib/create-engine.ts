@@ -11,6 +11,7 @@ import { createEventFeed } from './feed/event-feed.ts'
 import { isSystemSchema } from './options/check-options.ts'
 import type { ResolvedOptions } from './options/resolve-service-options.ts'
 import type { Context } from './runs/context.ts'
+import { listenersOf } from './runs/event-hub.ts'
 import { createPendingCalls, type PendingCalls } from './runs/pending-calls.ts'
 import type { BackupEngine } from './service/backup-engine.ts'
 import { shutdownMs, within } from './shutdown.ts'
@@ -35,18 +36,7 @@ export function createEngine (
   const engine: BackupEngine = {
     ...bindCalls(context, background.scheduler, pending, feed),
     forCaller: (isAllowed) => bindCalls({ ...context, isAllowed }, background.scheduler, pending, feed),
-    on (event, listener) {
-      events.on(event, listener)
-      return engine
-    },
-    once (event, listener) {
-      events.once(event, listener)
-      return engine
-    },
-    off (event, listener) {
-      events.off(event, listener)
-      return engine
-    },
+    ...listenersOf(events, () => engine),
     start: background.start,
     async stop () {
       stopping.abort()

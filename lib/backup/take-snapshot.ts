@@ -7,13 +7,14 @@ import { lockRelations, lockWithRetries, lockSchema, relationIdentity, withinLoc
 import { readSequences } from '../postgres/catalog/sequences.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
+import { describeSequences, unreadSequences } from './describe-sequences.ts'
 import { nameProblems } from './lossy-text.ts'
 import { managedRowsProblems, outsideChildWarnings, outsidePartitionWarnings } from './rows-outside.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 import { createExclusion, excludedNames, selectTables, tableProblems } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
-import { describeSequences, type SnapshotIdentity, unreadSequences, writeSnapshot } from './write-tables.ts'
+import { type SnapshotIdentity, writeSnapshot } from './write-tables.ts'
 
 /** Plain data, which can be passed to another thread. */
 export interface SnapshotJob extends SnapshotIdentity { excludeTables: string[], logTable: TableRef }

@@ -1,6 +1,5 @@
 import { CannotSnapshot } from '../errors.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
-import { type CatalogSequence, readSequenceStates } from '../postgres/catalog/sequences.ts'
 import type { CatalogRelation, CatalogTable } from '../postgres/catalog/tables.ts'
 import type { ServerFacts } from '../postgres/catalog/server.ts'
 import type { CopyReader } from '../postgres/driver/copy-out.ts'
@@ -11,7 +10,7 @@ import type { BackupTrigger, Manifest } from '../../types/index.ts'
 import { describeColumn } from '../snapshot/codec/column-encoding.ts'
 import { findLossyTable, describeLossyText } from './lossy-text.ts'
 import { formatVersion } from '../snapshot/file-format.ts'
-import { missingPrivilege, relativeName } from './select-tables.ts'
+import { relativeName } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 
@@ -198,37 +197,6 @@ function unreadable (error: unknown, { name }: CatalogTable, { encoding }: Serve
   }
   return undefined
 }
-
-/**
- * Reads the sequences for the manifest. It waits for sessions that have locked one, for TRUNCATE … RESTART IDENTITY for
- * example, so set a lock_timeout.
- * @throws FST_BACKUP_CANNOT_SNAPSHOT
- */
-export async function describeSequences (
-  tx: Transaction, sequences: CatalogSequence[], ownSchema: string
-): Promise<Manifest['sequences']> {
-  const problems = sequences.filter(({ used, readable }) => used && !readable)
-    .map((sequence) => `the role lacks ${missingOn(sequence)}`)
-  if (problems.length > 0) throw new CannotSnapshot(problems.join('; '))
-  const stored = await readSequenceStates(tx, sequences.filter(({ readable }) => readable))
-  return stored.map(({ schema, name, ownedBy, ownerSchema, lastValue, isCalled }) => ({
-    name,
-    ...schema !== ownSchema && { schema },
-    ownedBy,
-    ...ownerSchema !== null && ownerSchema !== ownSchema && { ownerSchema },
-    lastValue,
-    isCalled
-  }))
-}
-
-/** Warnings for sequences that no table uses, which the application may use directly. */
-export function unreadSequences (sequences: CatalogSequence[]): string[] {
-  return sequences.filter(({ used, readable }) => !used && !readable)
-    .map((sequence) => `the role lacks ${missingOn(sequence)}, so its value is not in this snapshot`)
-}
-
-const missingOn = (sequence: CatalogSequence): string =>
-  missingPrivilege(sequence, `the sequence ${sequence.schema}.${sequence.name}`)
 
 interface ProgressReports { row: CopyTarget['onRow'], end: (written: WrittenSnapshot) => void }
 

@@ -14,6 +14,6 @@ export function hasColors ({ isTTY }: Output, { FORCE_COLOR, NO_COLOR, TERM }: N
 
 export function createStyle (output: Output, env: NodeJS.ProcessEnv): Style {
   if (!hasColors(output, env)) return (_, text) => text
-  // Node.js 22 asks the stream of the process by itself, unless it is told not to
+  // By default, Node.js 22 and later check whether the standard output of the process has colors
   return (color, text) => styleText(color, text, { validateStream: false })
 }

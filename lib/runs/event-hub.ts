@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { BackupEvents } from '../../types/index.ts'
+import type { BackupEvents, BackupService } from '../../types/index.ts'
 
 type Name = keyof BackupEvents
 
@@ -21,6 +21,29 @@ export function createEventHub (onListenerError: (event: Name) => void): EventHu
     on: (event, listener) => { emitter.on(event, listener) },
     once: (event, listener) => { emitter.once(event, listener) },
     off: (event, listener) => { emitter.off(event, listener) }
+  }
+}
+
+type Listening = Pick<BackupService, 'on' | 'once' | 'off'>
+
+/**
+ * The methods of a service that add and remove listeners.
+ * @param service returns the service, for chaining
+ */
+export function listenersOf (events: Pick<EventHub, keyof Listening>, service: () => BackupService): Listening {
+  return {
+    on (event, listener) {
+      events.on(event, listener)
+      return service()
+    },
+    once (event, listener) {
+      events.once(event, listener)
+      return service()
+    },
+    off (event, listener) {
+      events.off(event, listener)
+      return service()
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { Unexpected } from '../errors.ts'
 import type { LoggedError } from '../log/log-access.ts'
-import { isOwnError, kindOf } from '../own-error.ts'
+import { codeOf, isOwnError, kindOf } from '../own-error.ts'
 import { publicDatabaseError } from '../postgres/database-error.ts'
 
 /** The error that the caller receives: one of this library's own errors, none of which contains row data. */
@@ -29,5 +29,5 @@ export const errorText = (error: unknown): string => publicError(error).message
 /** The error that the log stores. Also what HTTP shows of the error of an event. */
 export function loggedError (error: unknown): LoggedError {
   const known = publicError(error)
-  return { code: String(Reflect.get(known, 'code')), message: known.message }
+  return { code: codeOf(known), message: known.message }
 }
