@@ -52,6 +52,16 @@ function useReplica (
   }
 }
 
+/**
+ * Until every transaction of the server that is older than the last event has ended, those of other tests too.
+ * Positions that are given out from then on are later than the event.
+ */
+const untilOlderHaveEnded = ({ sql }: Place): Promise<void> => until(async () => {
+  const [row] = await sql`SELECT bool_and(changed_in < pg_snapshot_xmin(pg_current_snapshot())) AS ended
+    FROM backup_logs`
+  return row?.ended === true
+})
+
 const names = ({ events }: Followed): string[] =>
   events.map(([name]) => name).filter((name) => !name.endsWith('progress'))
 const ofName = ({ events }: Followed, name: string): any[] => events.filter(([n]) => n === name).map(([, data]) => data)
@@ -136,6 +146,7 @@ t.test('nothing is reported before its transaction has committed, and nothing is
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
+  await untilOlderHaveEnded(place)
   const { replica, reads } = useReplica(t, place)
   const followed = await follow(replica)
   let position = ''
@@ -162,6 +173,7 @@ t.test('who continues at a position, on any replica, gets what has happened sinc
   const place = await usePlace(t)
   const engine = useEngine(t, place, { maxBackups: 1 })
   await engine.create()
+  await untilOlderHaveEnded(place)
   const first = await follow(engine)
   t.same(first.events, [])
   first.leave()
