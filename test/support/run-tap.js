@@ -3,7 +3,8 @@
 // tap on the compiled tests. A test is named as restore/refusals, test/restore/refusals.test.ts or
 // "test/restore/*.test.ts", a folder as restore. Without names it runs all tests except the long ones and the faults,
 // and requires full coverage. --long runs the long tests (npm run test:faults the faults), --all everything.
-// In a pattern, * matches a part of a name and ** folders.
+// In a pattern, * matches a part of a name and ** folders. A folder does not include its long tests, nor does a
+// pattern that does not end with .long.
 //
 // Long tests are those in files named *.long.test.ts: kills, large values, every encoding, every example. They cover no
 // line of the library that the others do not cover.
@@ -55,8 +56,9 @@ function namedTests (arg) {
   const name = arg.replaceAll('\\', '/').replace(/^(?:\.\/)?test\//, '').replace(/\.test\.ts$/, '').replace(/\/$/, '')
   if (compiled.includes(name)) return [name]
   if (compiled.includes(`${name}.long`)) return [`${name}.long`]
-  if (!name.includes('*')) return compiled.filter((test) => test.startsWith(`${name}/`))
+  const candidates = name.endsWith('.long') ? compiled : compiled.filter((test) => !test.endsWith('.long'))
+  if (!name.includes('*')) return candidates.filter((test) => test.startsWith(`${name}/`))
   const pattern = name.replace(/[.+?^$()[\]\\]/g, '\\$&')
     .replace(/\*\*\/\*|\*/g, (stars) => stars === '*' ? '[^/]*' : '.*')
-  return compiled.filter((test) => new RegExp(`^${pattern}$`).test(test))
+  return candidates.filter((test) => new RegExp(`^${pattern}$`).test(test))
 }
