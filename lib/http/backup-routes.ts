@@ -6,7 +6,7 @@ import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
 import type { BackupEngine } from '../service/backup-engine.ts'
 import { requireAll } from './authentication.ts'
 import { refuseCrossSite } from './cross-site.ts'
-import { sendError } from './error-response.ts'
+import { sendError, serializeError } from './error-response.ts'
 import { closeRefusedUpload } from './close-refused-upload.ts'
 import { acceptJson } from './accept-json.ts'
 import { routeExtension } from './extend-route.ts'
@@ -47,7 +47,7 @@ const serializers = new Map<string, (body: unknown) => string>()
 
 /** Error bodies are not serialized by schema: an auth function that replies itself may send any body. */
 const compileUnlessError: FastifySerializerCompiler<unknown> = (route) => {
-  if (Number(route.httpStatus) >= 400) return (body) => JSON.stringify(body)
+  if (route.httpStatus === 'default' || Number(route.httpStatus) >= 400) return serializeError
   const key = JSON.stringify(route.schema)
   const serialize = serializers.get(key) ?? compileSerializer({ httpStatus: 'default', ...route })
   serializers.set(key, serialize)

@@ -11,14 +11,16 @@ const property = (value: unknown, name: string): unknown =>
 
 /**
  * The body for an error: the properties of Fastify's own error body, and the lists that the caller needs. Returns
- * `null` when the error must not be shown.
+ * `null` when the error must not be shown. Other plugins also throw objects that are no Error, such as those of the
+ * option `errorResponseBuilder` of @fastify/rate-limit.
  */
-export function errorBody (error: unknown): ErrorBody | null {
+function errorBody (error: unknown): ErrorBody | null {
   const code = property(error, 'code')
+  const message = property(error, 'message')
   const status = property(error, 'statusCode')
   const statusCode = typeof status === 'number' && status >= 400 && status < 600 ? status : 500
   const isOwn = typeof code === 'string' && code.startsWith('FST_')
-  if (!(error instanceof Error) || !(isOwn || statusCode < 500)) return null
+  if (typeof message !== 'string' || !(isOwn || statusCode < 500)) return null
 
   const isMediaType = code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE'
   const problems = property(error, 'problems')
@@ -27,7 +29,7 @@ export function errorBody (error: unknown): ErrorBody | null {
     statusCode,
     ...(typeof code === 'string' && { code }),
     error: STATUS_CODES[statusCode] ?? 'Error',
-    message: isMediaType ? `${error.message}; send JSON, with content-type: application/json` : error.message,
+    message: isMediaType ? `${message}; send JSON, with content-type: application/json` : message,
     ...(Array.isArray(problems) && { problems }),
     ...(Array.isArray(drift) && { drift })
   }
@@ -37,6 +39,16 @@ const unexpected: ErrorBody = {
   statusCode: 500,
   error: 'Internal Server Error',
   message: 'An unexpected error occurred; the log of the service contains its code'
+}
+
+/**
+ * The serializer of error responses. Fastify passes an Error, with the status of the response, when a hook of the app
+ * has failed in an error response. It has logged the error.
+ */
+export function serializeError (body: unknown): string {
+  if (!(body instanceof Error)) return JSON.stringify(body)
+  const statusCode = Number(property(body, 'statusCode'))
+  return JSON.stringify({ ...unexpected, statusCode, error: STATUS_CODES[statusCode] ?? 'Error' })
 }
 
 /**

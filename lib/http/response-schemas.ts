@@ -32,7 +32,9 @@ const always = {
   403: errorResponse('The caller is not allowed to do this, or the request comes from another site'),
   500: errorResponse('An unexpected error occurred; the log of the service contains its code'),
   503: errorResponse('The database is not available, the storage of this backup log is missing, or the service is ' +
-    'shutting down')
+    'shutting down'),
+  // With its option responseStatusCodeValidation, @fastify/response-validation makes a 500 of a status without a schema
+  default: errorResponse('Any other error, such as one of another plugin of the service')
 }
 
 /** The further errors of routes that accept a body. */

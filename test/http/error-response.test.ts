@@ -95,6 +95,17 @@ t.test('server errors of other libraries, and values that are not errors, are un
   })
 })
 
+t.test('a hook of the app that fails in every response gives an error body without its message', async (t) => {
+  const { app, engine } = await buildApp(t, {
+    before: (app) => { app.addHook('onSend', async () => { throw new Error('secret') }) }
+  })
+  const message = 'An unexpected error occurred; the log of the service contains its code'
+  const { id } = engine.put()
+  t.strictSame((await app.inject(`${base}/${id}`)).json(), { statusCode: 500, error: 'Internal Server Error', message })
+  engine.fail('list', new Aborted('by the caller'))
+  t.strictSame((await app.inject(base)).json(), { statusCode: 499, error: 'Error', message })
+})
+
 t.test('an unknown path is 404 with the same error body', async (t) => {
   const { app } = await buildApp(t)
   const response = await app.inject(`${base}/no/such/path`)

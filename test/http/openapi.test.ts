@@ -162,7 +162,7 @@ t.test('every operation has a tag and a summary, and a description and a schema 
     for (const [status, { description, content }] of Object.entries(responses)) {
       t.not(description, 'Default Response', `${route} ${status}`)
       if (status !== '204' && status !== '304') t.ok(content?.['application/json']?.schema, `${route} ${status}`)
-      if (Number(status) >= 400) {
+      if (status === 'default' || Number(status) >= 400) {
         const errorSchema = { $ref: '#/components/schemas/Error' }
         t.strictSame(content?.['application/json']?.schema, errorSchema, `${route} ${status}`)
       }
@@ -172,7 +172,11 @@ t.test('every operation has a tag and a summary, and a description and a schema 
 
 t.test('every operation lists its error statuses', async (t) => {
   const found = await documented()
-  const statuses = (route: string): string => Object.keys(found.get(route)?.responses ?? {}).join()
+  const statuses = (route: string): string => {
+    const all = Object.keys(found.get(route)?.responses ?? {})
+    t.equal(all.pop(), 'default', route)
+    return all.join()
+  }
   t.equal(statuses('post /admin/backup'), '201,202,400,401,403,404,409,413,415,422,500,503,507')
   t.equal(statuses('get /admin/backup'), '200,400,401,403,500,503')
   t.equal(statuses('get /admin/backup/{id}/download'), '200,206,304,400,401,403,404,409,410,416,500,503')

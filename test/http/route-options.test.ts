@@ -1,4 +1,5 @@
 import fastifyRateLimit from '@fastify/rate-limit'
+import fastifyResponseValidation from '@fastify/response-validation'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import t from 'tap'
 import { buildApp } from './build-app.ts'
@@ -96,4 +97,34 @@ t.test('@fastify/rate-limit reads its limit from the config', async (t) => {
   t.match(refused.json(), { statusCode: 429, error: 'Too Many Requests', message: /Rate limit exceeded/ })
   t.match(refused.headers, { 'x-ratelimit-limit': '2', 'retry-after': /^\d+$/ })
   t.equal((await app.inject(`${base}/status`)).statusCode, 200, 'each route has a limit of its own')
+})
+
+t.test('what @fastify/rate-limit refuses keeps its status with @fastify/response-validation', async (t) => {
+  const { app } = await buildApp(t, {
+    before: async (app) => {
+      await app.register(fastifyResponseValidation, { responseStatusCodeValidation: true })
+      await app.register(fastifyRateLimit, { max: 1 })
+    }
+  })
+  t.equal((await app.inject(base)).statusCode, 200)
+  const refused = await app.inject(base)
+  t.equal(refused.statusCode, 429)
+  t.match(refused.json(), { statusCode: 429, error: 'Too Many Requests', message: /Rate limit exceeded/ })
+})
+
+t.test('the option errorResponseBuilder of @fastify/rate-limit may return an object that is no Error', async (t) => {
+  const { app } = await buildApp(t, {
+    before: async (app) => {
+      await app.register(fastifyRateLimit, {
+        max: 0,
+        errorResponseBuilder: ({ ip }, { statusCode, max }) =>
+          ({ statusCode, error: 'Slow down', message: `${ip} may send ${max} requests`, expiresIn: 1000 })
+      })
+    }
+  })
+  const refused = await app.inject(base)
+  t.equal(refused.statusCode, 429)
+  t.strictSame(refused.json(), {
+    statusCode: 429, error: 'Too Many Requests', message: '127.0.0.1 may send 0 requests'
+  })
 })
