@@ -10,7 +10,7 @@ import { projectRoot } from './project-root.js'
 
 // tap applies the plugins of .taprc to its own files in node_modules, where the types of its tests are, too
 if (isOlder('.tap/plugins/package.json', ['.taprc', 'node_modules/.package-lock.json'])) run('tap', 'build')
-run('typescript', '--build')
+run('typescript', '--build', '.', 'examples/service')
 for (const folder of ['bench', 'examples', 'lib', 'test', 'types']) removeStale(folder)
 
 /**

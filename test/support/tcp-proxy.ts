@@ -24,8 +24,13 @@ export interface TcpProxy {
   freeze: () => void
   /** Delays all data until go() is called. */
   stall: () => void
+  /** Delays the rows that COPY transfers on connections that have begun a COPY, until go() is called. */
+  trickle: () => void
   go: () => void
 }
+
+/** How long a connection waits after each chunk while rows trickle. */
+const trickleMs = 100
 
 export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy> {
   const target = new URL(url)
@@ -33,6 +38,7 @@ export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy>
   const sockets = new Set<Socket>()
   let isFrozen = false
   let isStalled = false
+  let isTrickling = false
   let server = await listen(0)
   const { port } = server.address() as AddressInfo
   const address = new URL(url)
@@ -45,9 +51,16 @@ export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy>
     return server
   }
 
+  function slowDown (socket: Socket): void {
+    if (!isTrickling) return
+    socket.pause()
+    setTimeout(() => { if (!isStalled) socket.resume() }, trickleMs)
+  }
+
   function accepted (client: Socket): void {
     const database = connect(Number(target.port), target.hostname)
     let isLost = false
+    let copies = false
     const link: Link = {
       cut () {
         links.delete(link)
@@ -66,12 +79,16 @@ export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy>
     }
     client.on('data', (chunk) => {
       if (isFrozen) return
-      proxy.onSent(chunk.toString('latin1'), link)
+      const text = chunk.toString('latin1')
+      copies ||= /COPY .* (?:TO STDOUT|FROM STDIN)/.test(text)
+      proxy.onSent(text, link)
       database.write(chunk)
+      if (copies) slowDown(client)
     })
     database.on('data', (chunk) => {
       if (isLost) link.cut()
       else if (!isFrozen) client.write(chunk)
+      if (copies) slowDown(database)
     })
     // A listener for data starts the flow
     if (isStalled) proxy.stall()
@@ -91,8 +108,10 @@ export async function useTcpProxy (t: TestScope, url: string): Promise<TcpProxy>
       isStalled = true
       for (const socket of sockets) socket.pause()
     },
+    trickle () { isTrickling = true },
     go () {
       isStalled = false
+      isTrickling = false
       for (const socket of sockets) socket.resume()
     }
   }
