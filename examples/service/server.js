@@ -17,6 +17,8 @@ import telemetry from './telemetry.js'
 const app = Fastify({
   logger: true,
   trustProxy: 'loopback',
+  // The health check of a plugin waits for the database
+  pluginTimeout: 60_000,
   // For the service's own routes: imports of snapshots may be larger, and backups and streams of events may last longer
   bodyLimit: 65_536,
   connectionTimeout: 10_000

@@ -12,6 +12,7 @@ const featureNotSupported = '0A000'
 const insufficientPrivilege = '42501'
 const vanishedStates = new Set(['42P01', '3F000', '42704', '42703'])
 const internalError = 'XX000'
+const objectNotInPrerequisiteState = '55000'
 export const foreignKeyViolation = '23503'
 export const checkViolation = '23514'
 const programLimitExceeded = '54000'
@@ -171,8 +172,13 @@ function isRaised (error: unknown): boolean {
   return severity === 'ERROR' && (routine === 'exec_stmt_raise' || text(where)?.startsWith('PL/') === true)
 }
 
-export const isUnavailable = (error: unknown): boolean =>
-  isConnectionLoss(error) || (unavailableStates.has(sqlState(error) ?? '') && !isRaised(error))
+export const isUnavailable = (error: unknown): boolean => isConnectionLoss(error) || isClosedDatabase(error) ||
+  (unavailableStates.has(sqlState(error) ?? '') && !isRaised(error))
+
+/** ALTER DATABASE … ALLOW_CONNECTIONS false. As an error of a statement, the SQLSTATE has other meanings. */
+function isClosedDatabase (error: unknown): boolean {
+  return sqlState(error) === objectNotInPrerequisiteState && fields(error).severity === 'FATAL'
+}
 
 /**
  * The parts of a database error that may be published: SQLSTATE, table, column, constraint. The message may contain row

@@ -147,9 +147,11 @@ t.test('an error without a table gets the name of the copied one', async (t) => 
 })
 
 t.test('a database that cannot be reached is reported as unavailable', async (t) => {
-  for (const error of [{ code: 'CONNECTION_CLOSED' }, fromServer('57P03'), fromServer('53300')]) {
+  const closed = fromServer('55000', { severity: 'FATAL' })
+  for (const error of [{ code: 'CONNECTION_CLOSED' }, fromServer('57P03'), fromServer('53300'), closed]) {
     t.match(publicDatabaseError(error), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
   }
+  t.match(publicDatabaseError(fromServer('55000')), { code: 'FST_BACKUP_DATABASE_FAILED' })
 })
 
 t.test('an error that a function raises is not treated as a loss of the database, under any SQLSTATE', async (t) => {

@@ -1,13 +1,10 @@
-import { Socket } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import postgres from 'postgres'
 import { OptionInvalid } from '../../errors.ts'
 import { encryptionParameters, readConnectionUrl } from './connection-url.ts'
-import { CopySocket } from './copy-socket.ts'
+import { isOwnConnector, openSockets } from './connector.ts'
 import { acceptAnyHost, checked, encryptionFor, readEncryption } from './encryption.ts'
-import {
-  copyInstance, parsedOptions, setAddress, setSocket, type ConnectionOptions, type ConnectSocket
-} from './internals.ts'
+import { copyInstance, parsedOptions, type ConnectionOptions } from './internals.ts'
 
 /** A postgres.js instance, with any types that its owner registered. */
 export type Sql = postgres.Sql<any>
@@ -25,6 +22,9 @@ function requireConnections (sql: Sql, option: string): Sql {
   }
   return sql
 }
+
+/** Seconds. Detects soon that a database is available again; the default waits up to 20 s. */
+const backoff = (): number => 0.5
 
 /** postgres.js writes notices to the console by default. */
 const onnotice = (): void => {}
@@ -58,8 +58,7 @@ export function createPool (connection: string | ConnectionOptions | undefined):
     prepare: false,
     fetch_types: false,
     connect_timeout: 10,
-    // Detects soon that a database is available again; the default waits up to 20 s
-    backoff: () => 0.5,
+    backoff,
     idle_timeout: 60,
     onnotice,
     ...options,
@@ -68,7 +67,7 @@ export function createPool (connection: string | ConnectionOptions | undefined):
   const ssl = options === undefined ? readEncryption(url?.encryption ?? new Map(), origin) : sslOf(options)
   const plain = url === undefined ? postgres(settings) : parseUrl(origin, () => postgres(url.url, settings))
   const sql = encrypted(plain, ssl, options?.ssl !== undefined)
-  disableNagle(requireConnections(sql, 'connection'))
+  openSockets(requireConnections(sql, 'connection'))
   return sql
 }
 
@@ -106,25 +105,6 @@ function encrypted (sql: Sql, ssl: unknown, isExplicit: boolean): Sql {
   return wanted === given.ssl ? sql : copyInstance(sql, { ssl: wanted })
 }
 
-/**
- * postgres.js does not disable Nagle's algorithm, so the last message of a COPY waits until the server has acknowledged
- * the one before it: 40 ms for each table, while all of them are locked. Only for a server with one address:
- * postgres.js tries several addresses in turn by itself.
- */
-function disableNagle (sql: Sql): void {
-  const { host, socket } = parsedOptions(sql)
-  if (host.length === 1 && socket === undefined) setSocket(sql, connectSocket)
-}
-
-/** Returns the socket before it is connected: writes are queued, and postgres.js handles an error as usual. */
-const connectSocket: ConnectSocket = ({ ssl, host: [host = ''], port: [port = 0], path }) => {
-  // A CopySocket cannot read what TLS encrypts
-  const socket = ssl ? new Socket() : new CopySocket()
-  setAddress(socket, host, port)
-  socket.setNoDelay(true)
-  return path ? socket.connect(path) : socket.connect(port, host)
-}
-
 /** How to connect to the database, as plain data for another thread. */
 export interface PoolSettings {
   options: ConnectionOptions
@@ -147,7 +127,7 @@ const portableOptions = [
  */
 export function poolSettings (sql: Sql): PoolSettings | undefined {
   const given = parsedOptions(sql)
-  if (given.socket !== undefined && given.socket !== connectSocket) return undefined
+  if (given.socket !== undefined && !isOwnConnector(given.socket)) return undefined
   const asksPassword = typeof given.pass === 'function'
   const names = portableOptions.filter((name) => name !== 'pass' || !asksPassword)
   const options = Object.fromEntries(names.map((name) => [name, given[name]]))
@@ -179,10 +159,10 @@ export function connectBySettings (settings: PoolSettings, askPassword: () => Pr
     max_lifetime: null,
     prepare: false,
     fetch_types: false,
-    backoff: () => 0.5,
+    backoff,
     onnotice
   })
-  disableNagle(sql)
+  openSockets(sql)
   return sql
 }
 
@@ -190,8 +170,11 @@ export function connectBySettings (settings: PoolSettings, askPassword: () => Pr
  * Another pool for the same server and role, which works also when all connections of `sql` wait, and without its
  * transforms. The caller must end it.
  */
-export const connectBeside = (sql: Sql, max = 1): Sql =>
-  copyInstance(sql, { max, fetch_types: false, transform: { column: {}, value: {}, row: {} } })
+export function connectBeside (sql: Sql, max = 1): Sql {
+  const beside = copyInstance(sql, { max, backoff, fetch_types: false, transform: { column: {}, value: {}, row: {} } })
+  openSockets(beside)
+  return beside
+}
 
 /**
  * A pool for the log. The caller must end it. A restore writes to the log while it has the tables locked: if every

@@ -13,7 +13,8 @@ import type { Sql } from './connection.ts'
 export type ConnectionOptions = Options<Record<string, PostgresType>>
 
 /** Opens the connection to the server. A `socket` with a single address; typed as far as the library uses it. */
-export type ConnectSocket = (options: Pick<ParsedOptions, 'ssl' | 'host' | 'port' | 'path'>) => Socket
+export type ConnectSocket =
+  (options: Pick<ParsedOptions, 'ssl' | 'sslnegotiation' | 'host' | 'port' | 'path'>) => Socket
 
 /** What an instance does with the rows of its queries. */
 export interface RowTransform { from?: unknown }
