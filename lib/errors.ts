@@ -103,7 +103,7 @@ export const WorkerFailed = define('WORKER_FAILED', 500)<[string]>(
   'or set the option worker to false'
 )
 export const DatabaseUnavailable = define('DATABASE_UNAVAILABLE', 503)<[string]>(
-  'The database is not available (%s); the service recovers when the database is available again'
+  'The database is not available (%s); check its address and its state, or try again later'
 )
 export const DatabaseInsecure = define('DATABASE_INSECURE', 500)<[string, string]>(
   'No secure connection to the database could be made (%s): %s'

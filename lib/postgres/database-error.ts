@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { DatabaseFailed, DatabaseInsecure, DatabaseUnavailable } from '../errors.ts'
 
 /** SQLSTATEs (manual, appendix A), named by their meaning for this library. */
@@ -29,7 +30,8 @@ const namingFiles = new Set([
 
 type DatabaseErrorFields = Partial<Record<
   'file' | 'routine' | 'where' | 'code' | 'message' | 'severity' |
-  'schema_name' | 'table_name' | 'column_name' | 'constraint_name', unknown>>
+  'schema_name' | 'table_name' | 'column_name' | 'constraint_name' |
+  'address' | 'hostname' | 'port' | 'errors', unknown>>
 
 const text = (value: unknown): string | undefined => typeof value === 'string' && value !== '' ? value : undefined
 
@@ -123,6 +125,19 @@ const isBrokenHandshake = (error: unknown): boolean => /before secure TLS connec
 
 const messageOf = (error: unknown): string => text(fields(error).message) ?? ''
 
+/**
+ * Where the connection was to be opened, so that an administrator notices a wrong address or a missing DATABASE_URL:
+ * `localhost:5432` or the path of a socket. Several if a name has several addresses, each of which failed.
+ */
+function addressesOf (error: unknown): string[] {
+  const { address, hostname, port, errors } = fields(error)
+  if (Array.isArray(errors)) return errors.flatMap(addressesOf)
+  const host = text(address) ?? text(hostname)
+  if (host === undefined) return []
+  const name = isIPv6(host) ? `[${host}]` : host
+  return [typeof port === 'number' ? `${name}:${port}` : name]
+}
+
 function unavailable (error: unknown): Error {
   const code = String(sqlState(error))
   if (isConnectionLoss(error) && isTlsCode(code)) return insecure(code)
@@ -130,7 +145,7 @@ function unavailable (error: unknown): Error {
   const isWithoutTls = isConnectionLoss(error) && isBrokenHandshake(error)
   return new DatabaseUnavailable(isWithoutTls
     ? `${code} while TLS was negotiated; see that the server has ssl = on`
-    : code)
+    : [code, ...addressesOf(error)].join(' '))
 }
 
 export const isTermination = (error: unknown): boolean => terminationStates.has(sqlState(error) ?? '')

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import postgres from 'postgres'
 import t from 'tap'
 import {
   asReadOnly, describeDatabaseError, duringCopyOf, isConnectionLoss, isDatabaseError, isLockTimeout, isUnavailable,
@@ -152,6 +153,22 @@ t.test('a database that cannot be reached is reported as unavailable', async (t)
     t.match(publicDatabaseError(error), { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 })
   }
   t.match(publicDatabaseError(fromServer('55000')), { code: 'FST_BACKUP_DATABASE_FAILED' })
+})
+
+t.test('a connection that cannot be opened is reported with its address, and without the user', async (t) => {
+  const messages: string[] = []
+  for (const host of ['127.0.0.1', 'localhost', 'host.invalid', '/nowhere']) {
+    const sql = postgres({ host, port: 1, database: 'shop', user: 'ada', password: 'hunter2', max: 1 })
+    const error: unknown = await sql`SELECT 1`.catch((error: unknown) => publicDatabaseError(error))
+    messages.push(error instanceof Error ? error.message : '')
+    await sql.end()
+  }
+  const [ipv4 = '', name = '', unknown = '', socket = ''] = messages
+  t.match(ipv4, 'The database is not available (ECONNREFUSED 127.0.0.1:1);')
+  t.match(name, /\(E[A-Z]+(?: (?:127\.0\.0\.1|\[::1\]):1)+\)/)
+  t.match(unknown, /\(E[A-Z_]+ host\.invalid\)/)
+  t.match(socket, '(ENOENT /nowhere/.s.PGSQL.1)')
+  t.notMatch(messages.join(), /hunter2|ada/)
 })
 
 t.test('an error that a function raises is not treated as a loss of the database, under any SQLSTATE', async (t) => {
