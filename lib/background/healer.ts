@@ -1,8 +1,14 @@
 import type { Context } from '../runs/context.ts'
+import { isOwnError } from '../own-error.ts'
 import { errorText } from '../runs/public-error.ts'
 
 /** Milliseconds after a failed attempt. */
 const retryMs = 5000
+
+/** The storage keeper, which starts at the same time, logs these as an error: one line for one cause. */
+const keeperReports = [
+  'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE', 'LOG_UNUSABLE', 'STORAGE_TAKEN', 'STORAGE_MISSING'
+] as const
 
 /** Heals the log in the background on request, and retries until it succeeds. */
 export interface Healer {
@@ -27,7 +33,8 @@ export function createHealer (
       } catch (error) {
         isRequested = true
         if (!isReported) {
-          context.logger.warn({ reason: errorText(error) }, 'the backup log could not be healed yet; retrying')
+          const level = keeperReports.some((code) => isOwnError(error, code)) ? 'debug' : 'warn'
+          context.logger[level]({ reason: errorText(error) }, 'could not clean up after interrupted runs yet; retrying')
         }
         isReported = true
         await context.clock.wait(retryMs, signal).catch(() => {})

@@ -24,7 +24,7 @@ t.test('healing is retried until it succeeds, and the first failure is logged', 
   t.equal(attempts, 5, 'requests during an attempt cause one more attempt')
   t.strictSame(waits, [5000, 5000, 5000])
   t.strictSame(lines, [{
-    message: 'the backup log could not be healed yet; retrying',
+    message: 'could not clean up after interrupted runs yet; retrying',
     reason: 'An unexpected error occurred (Error); see its stack'
   }])
   healer.request()
