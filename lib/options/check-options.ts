@@ -80,8 +80,9 @@ const SchemaNames = Type.Array(checkedBy(isSchemaName))
 const TableNames = Type.Array(Type.String({ minLength: 1, maxLength: 127, pattern: '^[^\\u0000]*$' }))
 
 const aSchema = 'the name of a schema that is not a system schema, 1 to 63 bytes'
-const authFunctions = 'a list of @fastify/auth functions, or of non-empty lists of them; async ones must not ' +
-  'declare done as well, and a decorated one is undefined until its plugin was awaited'
+const authFunctions = 'a list of @fastify/auth functions, such as [app.verifyAdmin], or of non-empty lists of them. ' +
+  'A function that another plugin adds is undefined until its plugin was awaited; an async one must not declare ' +
+  'done as well'
 const schemaBounds = 'a list of schemas that are not system schemas, or a function (name, request) => boolean that ' +
   'is not async'
 const scheduledSchemas = 'a list of at least one schema, none of them a system schema, or a function that returns one'
@@ -114,7 +115,7 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   schema: expect(aSchema, checkedBy(isSchemaName)),
   schemas: expect(schemaBounds, SchemaBounds),
   logSchema: expect(aSchema, checkedBy(isSchemaName)),
-  auth: expect(`${authFunctions}; or false`, AuthListOrFalse),
+  auth: expect(`false, or ${authFunctions}`, AuthListOrFalse),
   restoreAuth: expect(authFunctions, AuthList),
   routes: expect('true or false', Type.Boolean()),
   routeOptions: expect(
@@ -165,13 +166,66 @@ const openapiChecks: Record<keyof OpenapiOptions, OptionCheck> = {
   security: expect('a list of security requirements, such as [{ bearer: [] }]', SecurityRequirements)
 }
 
+type DriverOption = keyof Exclude<BackupOptions['connection'], string | undefined>
+
+/**
+ * postgres.js ignores options that it does not know, such as a misspelt `database`, and connects elsewhere. It checks
+ * the values of the others itself. Its types lack the last four.
+ */
+const anything = expect('', Type.Unknown())
+const driverChecks: Record<DriverOption | 'socket' | 'sslnegotiation' | 'max_pipeline' | 'onnotify', OptionCheck> = {
+  host: anything,
+  hostname: anything,
+  port: anything,
+  path: anything,
+  database: anything,
+  db: anything,
+  user: anything,
+  username: anything,
+  password: anything,
+  pass: anything,
+  ssl: anything,
+  max: anything,
+  idle_timeout: anything,
+  timeout: anything,
+  connect_timeout: anything,
+  max_lifetime: anything,
+  keep_alive: anything,
+  backoff: anything,
+  prepare: anything,
+  no_prepare: anything,
+  types: anything,
+  fetch_types: anything,
+  transform: anything,
+  connection: anything,
+  target_session_attrs: anything,
+  publications: anything,
+  debug: anything,
+  onnotice: anything,
+  onparameter: anything,
+  onclose: anything,
+  socket: anything,
+  sslnegotiation: anything,
+  max_pipeline: anything,
+  onnotify: anything
+}
+
+/** Options that contain others, whose names a reader may take for options of their own. */
+const groups: Array<[string, Record<string, OptionCheck>]> = [
+  ['schedule', scheduleChecks], ['guard', guardChecks], ['retention', retentionChecks], ['limits', limitChecks]
+]
+
+function refuseUnknown (path: string, name: string, checks: Record<string, OptionCheck>): never {
+  const [group] = (path === '' ? groups : []).find(([, inner]) => Object.hasOwn(inner, name)) ?? []
+  const advice = group === undefined ? `there are ${Object.keys(checks).join(', ')}` : `use ${group}.${name}`
+  throw new OptionInvalid(`there is no option '${path}${name}'; ${advice}`)
+}
+
 function checkAll (options: object, checks: Record<string, OptionCheck>, path: string): void {
   const given: Array<[string, unknown]> = Object.entries(options)
   for (const [name, value] of given) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined
-    if (check === undefined) {
-      throw new OptionInvalid(`there is no option '${path}${name}'; there are ${Object.keys(checks).join(', ')}`)
-    }
+    if (check === undefined) return refuseUnknown(path, name, checks)
     if (value !== undefined && !Value.Check(check.schema, value)) {
       throw new OptionInvalid(`option '${path}${name}' must be ${check.expected}`)
     }
@@ -184,7 +238,8 @@ function checkAll (options: object, checks: Record<string, OptionCheck>, path: s
  */
 export function assertOptions (options: object): asserts options is BackupOptions {
   checkAll(options, optionChecks, '')
-  const { schedule, guard, retention, limits, openapi } = options as BackupOptions
+  const { connection, schedule, guard, retention, limits, openapi } = options as BackupOptions
+  if (typeof connection === 'object') checkAll(connection, driverChecks, 'connection.')
   if (schedule !== undefined) checkAll(schedule, scheduleChecks, 'schedule.')
   if (guard !== undefined && guard !== false) checkAll(guard, guardChecks, 'guard.')
   if (retention !== undefined) checkAll(retention, retentionChecks, 'retention.')

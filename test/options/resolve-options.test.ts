@@ -353,6 +353,24 @@ t.test('a connection is a URL or options of postgres.js', async (t) => {
   t.strictSame(resolveEnabled({ connection: { host: 'db' } }).connection, { host: 'db' })
 })
 
+t.test('an option that postgres.js would ignore is refused, since it would connect to another database', async (t) => {
+  const given: object[] = [{ connectionString: 'postgres://localhost/shop' }, { host: 'db', databse: 'shop' }]
+  for (const connection of given) {
+    const name = String(Object.keys(connection).at(-1))
+    t.throws(() => resolveEnabled({ connection }), {
+      code: 'FST_BACKUP_OPTION_INVALID',
+      message: new RegExp(`^there is no option 'connection\\.${name}'; there are host, hostname, port, `)
+    })
+  }
+})
+
+t.test('the name of an inner option leads to the option that contains it', async (t) => {
+  const names = { cron: 'schedule', retentionDays: 'schedule', shrink: 'guard', daily: 'retention', rowBytes: 'limits' }
+  for (const [name, group] of Object.entries(names)) {
+    t.throws(() => resolveEnabled({ [name]: 1 }), { message: `there is no option '${name}'; use ${group}.${name}` })
+  }
+})
+
 t.test('sql and connection exclude each other', async (t) => {
   t.throws(() => resolveEnabled({ sql: postgres(), connection: 'postgres://localhost/shop' }), {
     code: 'FST_BACKUP_OPTION_INVALID', message: /exclude each other/
