@@ -143,11 +143,11 @@ export interface BackupEvents {
   'backup:completed': (backup: CompletedBackup) => void
   /** After `backup:completed`, if a table lost more rows than the option `guard` allows. */
   'backup:suspect': (backup: CompletedBackup) => void
-  'backup:failed': (event: { id: string, schema: string, error: Error }) => void
+  'backup:failed': (event: { id: string, schema: string, error: Error & { code: string } }) => void
   'restore:started': (event: { id: string, schema: string }) => void
   'restore:progress': (event: { id: string, progress: Progress }) => void
   'restore:completed': (result: RestoreResult) => void
-  'restore:failed': (event: { id: string, schema: string, error: Error }) => void
+  'restore:failed': (event: { id: string, schema: string, error: Error & { code: string } }) => void
   'backup:pruned': (pruned: PrunedBackup) => void
 }
 

@@ -8,7 +8,7 @@ import { type Context, logTable, spoolPath } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { type ErrorCode, isOwnError } from '../own-error.ts'
 import { completedDetails, createRunLog, type RunLog } from '../runs/log-run.ts'
-import { outcomeOf } from '../runs/public-error.ts'
+import { outcomeOf, publicError } from '../runs/public-error.ts'
 import type { SnapshotSize } from '../runs/progress-totals.ts'
 import { createBackupProgress, type RunProgress } from '../runs/report-progress.ts'
 import { countsOf, traceRun } from '../runs/trace-run.ts'
@@ -95,7 +95,7 @@ async function performCreate (context: Context, creation: Creation): Promise<Com
     await pruneAfterRun(context, schema, trigger, id)
     return backup
   } catch (error) {
-    if (creation.snapshotRecord.hasBegun()) events.emit('backup:failed', { id, schema, error: error as Error })
+    if (creation.snapshotRecord.hasBegun()) events.emit('backup:failed', { id, schema, error: publicError(error) })
     throw error
   }
 }

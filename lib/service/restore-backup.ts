@@ -10,7 +10,7 @@ import { checkArguments } from '../arguments/check-arguments.ts'
 import { type Context, spoolPath, storedFile } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { createRunLog, type RunLog } from '../runs/log-run.ts'
-import { loggedError } from '../runs/public-error.ts'
+import { loggedError, publicError } from '../runs/public-error.ts'
 import { traceRun } from '../runs/trace-run.ts'
 import { findRestoreSource, restoreTarget, type RestoreSource } from './plan-restore.ts'
 import { createRestoreProgress, type RunProgress } from '../runs/report-progress.ts'
@@ -106,7 +106,7 @@ async function performRestore (context: Context, restore: Restore): Promise<Rest
     if (loggedRestore.hasBegun()) {
       await loggedRestore.fail(failure)
       runLog.fail(failure)
-      events.emit('restore:failed', { id, schema, error: failure })
+      events.emit('restore:failed', { id, schema, error: publicError(failure) })
     }
     throw failure
   }

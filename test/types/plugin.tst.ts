@@ -123,6 +123,7 @@ describe('fastify.backup', () => {
   test('has typed events', () => {
     app.backup.on('backup:started', (event) => { expect(event).type.toBe<Backup>() })
     app.backup.on('backup:completed', (event) => { expect(event).type.toBe<CompletedBackup>() })
+    app.backup.on('restore:failed', ({ error }) => { expect(error.code).type.toBe<string>() })
     expect(app.backup.on).type.not.toBeCallableWith('backup:unknown', () => {})
   })
 })
