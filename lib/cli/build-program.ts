@@ -20,9 +20,9 @@ const outputOptions: Array<[string, string]> = [
 /** Both forms of a boolean, since commander takes `--no-worker` by itself for a default of true. */
 function addPluginOption (program: Program, option: PluginOption, isShown: boolean): void {
   const flag = flagOf(option)
-  const add = (flags: string): void => { program.addOption(new Option(flags, option.help).hideHelp(!isShown)) }
-  add(`${flag}${placeholderOf(option)}`)
-  if (option.kind === 'boolean') add(flag.replace('--', '--no-'))
+  const add = (flags: string, help: string): void => { program.addOption(new Option(flags, help).hideHelp(!isShown)) }
+  add(`${flag}${placeholderOf(option)}`, option.help)
+  if (option.kind === 'boolean') add(flag.replace('--', '--no-'), `do not ${option.help}`)
 }
 
 /** The values of the flags of the plugin's options, by the name of the option. */
@@ -62,7 +62,8 @@ function addCommand (program: Program, command: Command, choose: (chosen: Chosen
   if (usesService) {
     added.addOption(new Option('--config <file>', 'the configuration file'))
     for (const option of pluginOptions) {
-      const isShown = option.isCommon === true || shows.some((path) => option.path.startsWith(path))
+      const isShown = option.isCommon === true ||
+        (implies?.[option.path] === undefined && shows.some((path) => option.path.startsWith(path)))
       addPluginOption(added, option, isShown)
     }
     added.addHelpText('after', '\nfastify-backup --help shows the other options of the plugin.')

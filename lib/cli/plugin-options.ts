@@ -27,7 +27,7 @@ export const pluginOptions: PluginOption[] = [
   { path: 'guard.minRows', kind: 'number', help: 'rows from which a table is compared' },
   { path: 'guard.window', kind: 'number', help: 'snapshots to compare with' },
   { path: 'guard.ignoreTables', kind: 'list', help: 'tables that are not compared' },
-  { path: 'schedule.enabled', kind: 'boolean', help: 'whether the service has a schedule' },
+  { path: 'schedule.enabled', kind: 'boolean', help: 'run the schedule in the service' },
   { path: 'schedule.cron', kind: 'text', help: 'when to back up' },
   { path: 'schedule.mode', kind: 'text', help: 'interval or calendar' },
   { path: 'schedule.timezone', kind: 'text', help: 'IANA time zone of the calendar mode' },

@@ -77,7 +77,9 @@ export function renderBackup (backup: Backup, style: Style): string {
     ['warnings', list(backup.warnings)],
     ['restored', time(backup.restoredAt)],
     ['restored by', backup.restoredBy],
-    ['last restore', restore === null ? null : `${restore.status} at ${formatTime(restore.startedAt)} UTC`],
+    ['last restore', restore && (restore.finishedAt === null
+      ? `${restore.status} since ${formatTime(restore.startedAt)} UTC`
+      : `${restore.status} at ${formatTime(restore.finishedAt)} UTC`)],
     ['restore error', restore?.error ?? null]
   ], style)
 }

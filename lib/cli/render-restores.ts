@@ -28,7 +28,8 @@ export function renderPlan (plan: RestorePlan, width: number, style: Style): str
       { title: 'CHANGE', align: 'right', color: (cell) => cell.startsWith('-') ? 'red' : undefined }
     ], rows, width, style),
     ...bullets('Tables that keep their rows:', plan.untouched),
-    ...bullets('Sequences:', plan.sequences.map(({ name, now, after }) => `${name}: ${now}, then ${after}`)),
+    ...bullets('Sequences:', plan.sequences.map(({ name, now, after }) =>
+      `${name}: ${now === after ? `${now}, unchanged` : `from ${now} to ${after}`}`)),
     ...bullets(style('yellow', 'Warnings:'), plan.warnings),
     ...bullets(style('red', 'The schema differs from the snapshot:'), driftOf(plan)),
     '',
@@ -44,7 +45,7 @@ export function renderRestore (result: RestoreResult, style: Style): string {
     style('green', `Restored ${formatCount(rowCount)} rows of ${formatCount(tables.length)} tables into schema ` +
       `${printable(schema)} in ${formatDuration(durationMs)}.`),
     ...bullets('Differences that were accepted:', driftOf(result)),
-    'To undo it, restore the snapshot of the rows that were replaced:',
+    'To undo it, restore the rows that were replaced, from the same storage:',
     `  fastify-backup restore ${preRestoreId} --allow-restore`
   ].join('\n')
 }

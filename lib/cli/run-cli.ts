@@ -91,6 +91,9 @@ const listOf = (error: Error, name: string): unknown[] => {
   return Array.isArray(value) ? value : []
 }
 
+/** commander and Node.js have messages of several lines. */
+const onOneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ')
+
 /** On stderr: message, code and details, or a JSON document. The stack only if it was asked for. */
 function reportError (
   { stderr, env }: Host, thrown: unknown, { json, debug }: { json: boolean, debug: boolean }
@@ -111,6 +114,6 @@ function reportError (
   const stack = debug ? String(error.stack).split('\n').slice(1).map(printable) : []
   const head = error instanceof Interrupted
     ? 'interrupted'
-    : `${style('red', 'error:')} ${printable(error.message)} (${printable(code)})`
+    : `${style('red', 'error:')} ${printable(onOneLine(error.message))} (${printable(code)})`
   stderr.write(`${[head, ...details, ...stack].join('\n')}\n`)
 }

@@ -81,13 +81,18 @@ export function createUi (host: Host, { json, progress }: UiOptions): Ui {
       report.clear()
       await askForText(host, `${question} `, expected)
     },
-    logger: {
-      debug () {},
-      info () {},
-      warn: (details, message) => { warn(describeEntry(details, message)) },
-      error: (details, message) => { warn(describeEntry(details, message)) }
-    }
+    logger: createLogger(warn)
   }
+}
+
+/** The log lines of a run (log-run.ts): the command shows its progress, its result and its error itself. */
+const ofRun = /^(?:backup|restore|verification|import) (?:started|completed|failed)$/
+
+function createLogger (warn: Ui['warn']): BackupLogger {
+  const log = (details: object | string, message?: string): void => {
+    if (!ofRun.test(String(message))) warn(describeEntry(details, message))
+  }
+  return { debug () {}, info () {}, warn: log, error: log }
 }
 
 /** A line of the service's log: its message, and its details as `name: value`. */

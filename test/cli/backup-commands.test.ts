@@ -36,6 +36,9 @@ t.test('list shows the newest first, by schema, status and trigger, and in pages
   t.strictSame(ids(await runJson(place, ['list', '--trigger', 'manual', '--status', 'completed'])),
     [second.id, first.id])
 
+  t.strictSame(ids(await runJson(place, ['list', '--since', second.startedAt])), [second.id])
+  t.strictSame(ids(await runJson(place, ['list', '--until', second.startedAt])), [first.id])
+
   const page = await runJson<BackupList>(place, ['list', '--limit', '1'])
   t.strictSame(ids(page), [second.id])
   t.strictSame(ids(await runJson(place, ['list', '--before', page.next ?? ''])), [first.id])

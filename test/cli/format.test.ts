@@ -2,6 +2,7 @@ import t from 'tap'
 import { describeDatabase } from '../../lib/cli/describe-database.ts'
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../lib/cli/format-values.ts'
 import { printable, safeJson } from '../../lib/cli/printable.ts'
+import { renderBackup } from '../../lib/cli/render-backups.ts'
 import { renderStatus } from '../../lib/cli/render-status.ts'
 import { createStyle, hasColors } from '../../lib/cli/style.ts'
 import { renderRecord, renderTable, shorten } from '../../lib/cli/table.ts'
@@ -75,6 +76,43 @@ t.test('an entry of the log becomes one line', async (t) => {
   t.equal(describeEntry('a warning'), 'a warning')
   t.equal(describeEntry({ schema: 'shop', files: 2 }, 'found'), 'found (schema: shop, files: 2)')
   t.equal(describeEntry({}, 'found'), 'found')
+})
+
+t.test('a backup shows when its last restore began or ended', async (t) => {
+  const startedAt = '2026-11-22T17:45:00.123Z'
+  const shown = (restore: Pick<NonNullable<Backup['restore']>, 'status' | 'startedAt' | 'finishedAt'>): string =>
+    renderBackup({
+      id: '3f2a9c11-0000-4000-8000-000000000000',
+      schema: 'shop',
+      filename: 'shop.json',
+      status: 'completed',
+      trigger: 'manual',
+      compression: 'none',
+      sizeBytes: null,
+      tableCount: null,
+      rowCount: null,
+      checksum: null,
+      error: null,
+      createdBy: null,
+      cron: null,
+      note: null,
+      origin: null,
+      pinned: false,
+      suspect: null,
+      accepted: false,
+      warnings: [],
+      startedAt,
+      finishedAt: startedAt,
+      durationMs: null,
+      restoredAt: null,
+      restoredBy: null,
+      available: true,
+      held: false,
+      restore: { by: null, preRestoreId: null, error: null, ...restore }
+    }, plain)
+  t.match(shown({ status: 'running', startedAt, finishedAt: null }), 'running since 2026-11-22 17:45:00 UTC')
+  t.match(shown({ status: 'failed', startedAt, finishedAt: '2026-11-22T17:46:00.123Z' }),
+    'failed at 2026-11-22 17:46:00 UTC')
 })
 
 t.test('a status shows what runs, the next backup, and that there are more schemas', async (t) => {

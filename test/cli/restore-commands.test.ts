@@ -28,7 +28,7 @@ t.test('plan shows what a restore would change', async (t) => {
   t.equal(code, 0)
   t.match(stdout, /TABLE.*CHANGE.*\norders +3 +3\nusers +3 +2 .*-1/)
   t.match(stdout, /Tables that keep their rows:\n {2}- backup_logs\n/)
-  t.match(stdout, /Sequences:\n {2}- users_id_seq: 3, then 2\n/)
+  t.match(stdout, /Sequences:\n {2}- users_id_seq: from 3 to 2\n/)
   t.match(stdout, 'The snapshot can be restored.')
 })
 
@@ -67,6 +67,9 @@ t.test('a restore must be allowed and confirmed', async (t) => {
 
 t.test('--yes restores without a question', async (t) => {
   const { place, id } = await useChanged(t)
+  const again = await show(place, ['restore', id, '--allow-restore', '-y'])
+  t.notMatch(again.stderr, 'warning:', 'the lines of the run in the log of the service')
+  await place.sql`UPDATE users SET name = 'Eve' WHERE name = 'Ada'`
   const result = await runJson<RestoreResult>(place, ['restore', id, '--allow-restore', '-y', '--actor', 'cron'])
   t.match(result, { id, schema: testSchema, rowCount: 5 })
   t.strictSame(await names(place), ['Ada', 'Bob'])

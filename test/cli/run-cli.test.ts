@@ -29,7 +29,10 @@ t.test('help names every command, option and exit code, and each command has an 
     const isExample = (line: string): boolean => line.startsWith('  fastify-backup ')
     t.strictSame(help.stdout.split('\n').filter((line) => line.length > 60 && !isExample(line)), [])
   }
-  t.match((await runHere(['schedule', '--help'])).stdout, '--schedule-cron')
+  const schedule = (await runHere(['schedule', '--help'])).stdout
+  t.match(schedule, '--schedule-cron')
+  t.notMatch(schedule, '--schedule-enabled', 'the command sets it')
+  t.match((await runHere(['restore', '--help'])).stdout, /--no-allow-restore +do not allow restores\n/)
   t.notMatch((await runHere(['list', '--help'])).stdout, '--schedule-cron')
   t.match(await runHere(['help', 'restore']), { code: 0, stdout: /^Usage: fastify-backup restore/ })
   t.match(await runHere(['--version']), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
@@ -66,6 +69,7 @@ t.test('an error has a message and a code, and a stack only with --debug', async
   t.match((JSON.parse(stderr) as { error: { stack: string } }).error.stack, /\n +at /)
   const thrown = await runHere(['list'], { createService: () => { throw new TypeError('a defect\u001b[2J') } })
   t.match(thrown, { code: 1, stderr: 'error: a defect\\u001b[2J (TypeError)\n' })
+  t.match(await runHere(['lst']), { code: 2, stderr: "error: unknown command 'lst' (Did you mean list?) (USAGE)\n" })
   const text: unknown = 'text'
   const other = await runHere(['list'], { createService: () => { throw text } })
   t.match(other, { code: 1, stderr: 'error: text (Error)\n' })

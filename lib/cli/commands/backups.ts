@@ -45,6 +45,8 @@ const list: Command = {
   options: [
     ['--status <status>', 'running, completed, failed or restored'],
     ['--trigger <trigger>', 'manual, scheduled, pre_restore or import'],
+    ['--since <time>', 'started at this time or later, such as 2026-11-22T17:45:00Z'],
+    ['--until <time>', 'started before this time'],
     ['--limit <number>', 'how many, 1 to 1000 (default: 100)'],
     ['--before <cursor>', 'the next page']
   ],
@@ -57,6 +59,8 @@ const list: Command = {
       // The service checks them
       ...given(call, 'status') as { status?: BackupStatus },
       ...given(call, 'trigger') as { trigger?: BackupTrigger },
+      ...given(call, 'since'),
+      ...given(call, 'until'),
       ...numberOf(given(call, 'limit').limit),
       ...given(call, 'before')
     })
