@@ -69,9 +69,8 @@ export async function runSteps ({ step, request, sql }) {
   await step('The snapshot is restored, in one transaction', async (say) => {
     const response = await request('POST', `${adminPath}/${backup.id}/restore`)
     const result = /** @type {RestoreResult} */ (await response.json())
-    const { verifyMs, snapshotMs, loadMs } = result.phases
-    say(`${formatCount(result.rowCount)} rows in ${formatDuration(result.durationMs)}: ` +
-      `verify ${formatDuration(verifyMs)}, snapshot ${formatDuration(snapshotMs)}, load ${formatDuration(loadMs)}`)
+    const phases = Object.entries(result.phases).map(([name, ms]) => `${name.replace('Ms', '')} ${formatDuration(ms)}`)
+    say(`${formatCount(result.rowCount)} rows in ${formatDuration(result.durationMs)}: ${phases.join(', ')}`)
     const saved = (await listBackups(request)).backups.find(({ id }) => id === result.preRestoreId)
     if (saved === undefined) throw new Error(`The list lacks the pre_restore snapshot ${result.preRestoreId}`)
     say(`The damaged rows were saved first, as a ${saved.trigger} snapshot: ${describeSize(saved)}`)

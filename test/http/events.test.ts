@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import fastifyCompress from '@fastify/compress'
 import fastifyCors from '@fastify/cors'
 import fastifyHelmet from '@fastify/helmet'
+import { EventSource } from 'eventsource'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { DatabaseUnavailable, TooManyStreams } from '../../lib/errors.ts'
@@ -77,6 +79,28 @@ t.test('the response is a stream of events, which proxies and caches pass on', a
   ].join(''), 'the position of a batch is the id of its last event')
   follower?.onBatch({ events: [], position: '10' })
   t.ok(follower?.signal.aborted)
+})
+
+t.test('an EventSource reads the events, and reconnects after the last one', async (t) => {
+  const { app, followers } = await listen(t)
+  const source = new EventSource(new URL(url, app.listeningOrigin))
+  t.after(() => { source.close() })
+  const received: unknown[] = []
+  for (const name of ['backup:started', 'backup:failed', 'backup:progress']) {
+    source.addEventListener(name, ({ data }) => { received.push([name, JSON.parse(String(data))]) })
+  }
+  await once(source, 'open')
+  const [first] = followers
+  first?.onBatch({ events: [{ name: 'backup:started', data: { id: 'a\nb' } }], position: '8' })
+  first?.onBatch({ events: [{ name: 'backup:progress', data: { id: 'c' } }], position: null })
+  first?.onBatch({ events: [{ name: 'backup:failed', data: { id: 'd' } }], position: '9' })
+  first?.onEnd()
+  await once(source, 'open')
+  t.strictSame(received, [
+    ['backup:started', { id: 'a\nb' }], ['backup:progress', { id: 'c' }], ['backup:failed', { id: 'd' }]
+  ])
+  t.strictSame(followers.map(({ after }) => after), [null, 9n])
+  followers[1]?.onEnd()
 })
 
 t.test('Last-Event-ID continues after that position', async (t) => {
