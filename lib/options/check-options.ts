@@ -4,17 +4,13 @@ import type {
   BackupOptions, FixedRouteOption, GuardOptions, KeepRules, LimitOptions, OpenapiOptions, ScheduleOptions
 } from '../../types/index.ts'
 import { OptionInvalid } from '../errors.ts'
-import { isPossibleName } from '../postgres/identifiers.ts'
+import { isPossibleName, isSystemSchema } from '../postgres/identifiers.ts'
+import { assertDriverOptions } from './driver-options.ts'
 
 /** The valid values of an option: a schema, and its description for the error message. */
 interface OptionCheck { schema: TSchema, expected: string }
 
 const expect = (expected: string, schema: TSchema): OptionCheck => ({ schema, expected })
-
-/** PostgreSQL reserves schema names that begin with pg_ (manual, 5.10.6). */
-export function isSystemSchema (name: string): boolean {
-  return name.startsWith('pg_') || name === 'information_schema'
-}
 
 const isSchemaName = (value: unknown): boolean =>
   typeof value === 'string' && isPossibleName(value) && !isSystemSchema(value)
@@ -166,50 +162,6 @@ const openapiChecks: Record<keyof OpenapiOptions, OptionCheck> = {
   security: expect('a list of security requirements, such as [{ bearer: [] }]', SecurityRequirements)
 }
 
-type DriverOption = keyof Exclude<BackupOptions['connection'], string | undefined>
-
-/**
- * postgres.js ignores options that it does not know, such as a misspelt `database`, and connects elsewhere. It checks
- * the values of the others itself. Its types lack the last four.
- */
-const anything = expect('', Type.Unknown())
-const driverChecks: Record<DriverOption | 'socket' | 'sslnegotiation' | 'max_pipeline' | 'onnotify', OptionCheck> = {
-  host: anything,
-  hostname: anything,
-  port: anything,
-  path: anything,
-  database: anything,
-  db: anything,
-  user: anything,
-  username: anything,
-  password: anything,
-  pass: anything,
-  ssl: anything,
-  max: anything,
-  idle_timeout: anything,
-  timeout: anything,
-  connect_timeout: anything,
-  max_lifetime: anything,
-  keep_alive: anything,
-  backoff: anything,
-  prepare: anything,
-  no_prepare: anything,
-  types: anything,
-  fetch_types: anything,
-  transform: anything,
-  connection: anything,
-  target_session_attrs: anything,
-  publications: anything,
-  debug: anything,
-  onnotice: anything,
-  onparameter: anything,
-  onclose: anything,
-  socket: anything,
-  sslnegotiation: anything,
-  max_pipeline: anything,
-  onnotify: anything
-}
-
 /** Options that contain others, whose names a reader may take for options of their own. */
 const groups: Array<[string, Record<string, OptionCheck>]> = [
   ['schedule', scheduleChecks], ['guard', guardChecks], ['retention', retentionChecks], ['limits', limitChecks]
@@ -239,7 +191,7 @@ function checkAll (options: object, checks: Record<string, OptionCheck>, path: s
 export function assertOptions (options: object): asserts options is BackupOptions {
   checkAll(options, optionChecks, '')
   const { connection, schedule, guard, retention, limits, openapi } = options as BackupOptions
-  if (typeof connection === 'object') checkAll(connection, driverChecks, 'connection.')
+  if (typeof connection === 'object') assertDriverOptions(connection)
   if (schedule !== undefined) checkAll(schedule, scheduleChecks, 'schedule.')
   if (guard !== undefined && guard !== false) checkAll(guard, guardChecks, 'guard.')
   if (retention !== undefined) checkAll(retention, retentionChecks, 'retention.')

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { BackupOptions, GuardOptions, KeepRules, ScheduleOptions, SnapshotStorage } from '../../types/index.ts'
 import { OptionInvalid } from '../errors.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
-import { isSystemSchema } from './check-options.ts'
+import { isSystemSchema } from '../postgres/identifiers.ts'
 
 export interface ResolvedSchedule {
   readonly enabled: boolean

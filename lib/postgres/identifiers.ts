@@ -21,3 +21,8 @@ export function quoteLiteral (text: string): string {
 export function isPossibleName (name: string): boolean {
   return name.length > 0 && Buffer.byteLength(name) <= 63 && !name.includes('\0')
 }
+
+/** PostgreSQL reserves schema names that begin with pg_ (manual, 5.10.6). */
+export function isSystemSchema (name: string): boolean {
+  return name.startsWith('pg_') || name === 'information_schema'
+}
