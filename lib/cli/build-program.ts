@@ -44,7 +44,7 @@ ${pluginHelp()}
 
 They come from fastify-backup.config.js, .mjs, .ts or .json in the working
 directory or from --config, then from the environment (DATABASE_URL, PG*, and
-variables such as ${variableOf({ path: 'storagePath', kind: 'text', help: '' })}), then from flags. Flags without
+variables such as ${variableOf({ path: 'storagePath' })}), then from flags. Flags without
 a value have a form with --no-. Lists are separated by commas.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unhealthy or differences found,

@@ -2,9 +2,10 @@ import type { Command as Program } from 'commander'
 
 export const shells = ['bash', 'zsh', 'fish']
 
-interface Completed { name: string, summary: string, flags: Array<{ flag: string, help: string }> }
+/** What a shell completes of a command. */
+interface CommandWords { name: string, summary: string, flags: Array<{ flag: string, help: string }> }
 
-const listCommands = (program: Program): Completed[] => program.commands.map((command) => ({
+const listCommands = (program: Program): CommandWords[] => program.commands.map((command) => ({
   name: command.name(),
   summary: command.summary(),
   flags: command.options.map((option) => ({ flag: `--${option.name()}`, help: option.description }))
@@ -17,9 +18,9 @@ export function completionScript (shell: string, program: Program): string {
   return shell === 'zsh' ? zshScript(commands) : fishScript(commands)
 }
 
-const bashFlags = (flags: Completed['flags']): string => flags.map(({ flag }) => flag).join(' ')
+const bashFlags = (flags: CommandWords['flags']): string => flags.map(({ flag }) => flag).join(' ')
 
-const bashScript = (commands: Completed[]): string => `# bash completion of fastify-backup
+const bashScript = (commands: CommandWords[]): string => `# bash completion of fastify-backup
 _fastify_backup () {
   local current=\${COMP_WORDS[COMP_CWORD]} words=''
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -43,7 +44,7 @@ const quoted = (text: string): string => text.replace(/'/g, "'\\''")
 /** Brackets and colons separate parts of a specification of zsh. */
 const zshText = (text: string): string => quoted(text).replace(/[[\]:]/g, '\\$&')
 
-const zshScript = (commands: Completed[]): string => `#compdef fastify-backup
+const zshScript = (commands: CommandWords[]): string => `#compdef fastify-backup
 _fastify_backup () {
   if (( CURRENT == 2 )); then
     local -a commands
@@ -61,7 +62,7 @@ ${commands.map(({ name, flags }) => `    ${name}) _arguments ${flags.map(({ flag
 if [ "$funcstack[1]" = _fastify_backup ]; then _fastify_backup "$@"; else compdef _fastify_backup fastify-backup; fi
 `
 
-const fishScript = (commands: Completed[]): string => [
+const fishScript = (commands: CommandWords[]): string => [
   '# fish completion of fastify-backup',
   ...commands.map(({ name, summary }) =>
     `complete -c fastify-backup -n __fish_use_subcommand -f -a ${name} -d '${quoted(summary)}'`),

@@ -37,13 +37,13 @@ export async function gatherOptions (
     Object.assign(options, others)
     for (const name of Object.keys(others)) sources.set(name, config.name)
   }
-  const own = options.connection ?? options.sql
+  const fromFile = options.connection ?? options.sql
   for (const { source, path, value } of [...environmentLayers(env), ...flagLayers(flags)]) {
     check(source, setPath({}, path, value))
     setPath(options, path, value)
     sources.set(path, source)
   }
-  if (own !== undefined && options.connection !== undefined && own !== options.connection) {
+  if (fromFile !== undefined && options.connection !== undefined && fromFile !== options.connection) {
     notes.push(`${sources.get('connection')} replaces the connection of ${config?.name}`)
     delete options.sql
   }

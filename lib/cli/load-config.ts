@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isPlainObject } from '../options/check-options.ts'
+import { codeOf } from '../own-error.ts'
 import { UsageError } from './host.ts'
 
 /** The options of a configuration file, and its name for messages. */
@@ -35,8 +36,6 @@ async function findConfig (cwd: string): Promise<string | undefined> {
 }
 
 const reasonOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
-
-const codeOf = (error: unknown): unknown => error instanceof Error && 'code' in error ? error.code : undefined
 
 /** The message of JSON.parse() quotes the text, which may contain a password. */
 async function readJson (path: string, name: string): Promise<unknown> {

@@ -46,14 +46,15 @@ const words = (path: string, separator: string): string =>
 export const flagOf = ({ path }: PluginOption): string => `--${words(path, '-')}`
 
 /** `FASTIFY_BACKUP_STORAGE_PATH` */
-export const variableOf = ({ path }: PluginOption): string => `FASTIFY_BACKUP_${words(path, '_').toUpperCase()}`
+export const variableOf = ({ path }: Pick<PluginOption, 'path'>): string =>
+  `FASTIFY_BACKUP_${words(path, '_').toUpperCase()}`
 
 /** What stands behind the flag in its help. */
 export const placeholderOf = ({ kind }: PluginOption): string =>
   ({ text: ' <text>', number: ' <number>', list: ' <names>', boolean: '' })[kind]
 
 /** Returns text that is no value of this kind as it is, so that the check of the option refuses it. */
-export function parseValue ({ kind }: PluginOption, text: string): unknown {
+export function parseValue ({ kind }: Pick<PluginOption, 'kind'>, text: string): unknown {
   if (kind === 'number') return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text
   if (kind === 'list') return text.split(',').map((name) => name.trim()).filter((name) => name !== '')
   if (kind === 'boolean') return ['true', '1'].includes(text) || (['false', '0'].includes(text) ? false : text)

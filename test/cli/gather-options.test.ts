@@ -139,7 +139,7 @@ t.test('flags and variables have the names of the options', async (t) => {
   t.equal(flagOf(option('schedule.retentionDays')), '--schedule-retention-days')
   t.equal(variableOf(option('schedule.retentionDays')), 'FASTIFY_BACKUP_SCHEDULE_RETENTION_DAYS')
   t.equal(new Set(pluginOptions.map(flagOf)).size, pluginOptions.length)
-  const parse = (kind: PluginOption['kind'], text: string): unknown => parseValue({ path: '', kind, help: '' }, text)
+  const parse = (kind: PluginOption['kind'], text: string): unknown => parseValue({ kind }, text)
   t.strictSame(['1', '-0.5', '1e3', '0x1'].map((text) => parse('number', text)), [1, -0.5, '1e3', '0x1'])
   t.strictSame(['true', '1', 'false', '0', 'yes'].map((text) => parse('boolean', text)),
     [true, true, false, false, 'yes'])

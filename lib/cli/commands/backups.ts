@@ -7,7 +7,7 @@ import { renderBackup, renderBackups } from '../render-backups.ts'
 import { parseValue } from '../plugin-options.ts'
 
 const numberOf = (text: string | undefined): { limit?: number } =>
-  text === undefined ? {} : { limit: parseValue({ path: 'limit', kind: 'number', help: '' }, text) as number }
+  text === undefined ? {} : { limit: parseValue({ kind: 'number' }, text) as number }
 
 function showBackup ({ ui }: Call, backup: Backup): number {
   ui.result(backup, () => renderBackup(backup, ui.style))

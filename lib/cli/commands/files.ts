@@ -2,13 +2,14 @@ import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
+import { codeOf } from '../../own-error.ts'
 import { checkFile, inspectFile } from '../../service/check-file.ts'
 import { actorOf, actorOption, type Call, type Command, given, longCallOf } from '../command.ts'
 import { findId } from '../find-id.ts'
 import { exitCodes } from '../host.ts'
 import { printable } from '../printable.ts'
 import { renderBackup } from '../render-backups.ts'
-import { renderManifest, renderVerification } from '../render-status.ts'
+import { renderManifest, renderVerification } from '../render-files.ts'
 import { formatBytes } from '../format-values.ts'
 import { saveFile } from '../save-file.ts'
 
@@ -98,7 +99,7 @@ async function writeToOutput ({ host: { stdout, interrupted } }: Call, stream: R
   try {
     await pipeline(stream, stdout, { signal: interrupted, end: false })
   } catch (error) {
-    if (Reflect.get(Object(error), 'code') !== 'EPIPE') throw error
+    if (codeOf(error) !== 'EPIPE') throw error
   }
   return exitCodes.done
 }
