@@ -40,15 +40,17 @@ type PerSchema = [name: string, help: string, value: (metrics: SchemaMetrics) =>
 const seconds = (time: string | null): number | null => time === null ? null : Date.parse(time) / 1000
 
 const perSchema: PerSchema[] = [
-  ['last_success_timestamp_seconds', 'End of the newest completed backup', (of) => seconds(of.lastSuccessAt)],
+  ['last_success_timestamp_seconds', 'End of the newest completed backup',
+    ({ lastSuccessAt }) => seconds(lastSuccessAt)],
   ['last_run_success', 'Whether the last run succeeded', ({ lastRunSucceeded: ok }) => ok === null ? null : Number(ok)],
   ['last_duration_seconds', 'Duration of the newest completed backup',
     ({ lastDurationMs: ms }) => ms === null ? null : ms / 1000],
-  ['last_size_bytes', 'Size of the newest completed backup', (of) => of.lastSizeBytes],
-  ['last_rows', 'Rows of the newest completed backup', (of) => of.lastRows],
-  ['last_verified_timestamp_seconds', 'When a snapshot was last found intact', (of) => seconds(of.lastVerifiedAt)],
-  ['stored_bytes', 'Size of all snapshots', (of) => of.storedBytes],
-  ['suspects', 'Whether the newest full snapshot is suspect and waits for a decision', (of) => of.suspects]
+  ['last_size_bytes', 'Size of the newest completed backup', ({ lastSizeBytes }) => lastSizeBytes],
+  ['last_rows', 'Rows of the newest completed backup', ({ lastRows }) => lastRows],
+  ['last_verified_timestamp_seconds', 'When a snapshot was last found intact',
+    ({ lastVerifiedAt }) => seconds(lastVerifiedAt)],
+  ['stored_bytes', 'Size of all snapshots', ({ storedBytes }) => storedBytes],
+  ['suspects', 'Whether the newest full snapshot is suspect and waits for a decision', ({ suspects }) => suspects]
 ]
 
 /**
@@ -74,7 +76,7 @@ export function registerMetrics<Registry> (
   for (const [name, help, value] of perSchema) {
     const gauge = new client.Gauge(settings(name, help, ['schema'], (metrics) => {
       gauge.reset()
-      for (const of of metrics?.schemas ?? []) setUnlessNull(gauge, { schema: of.schema }, value(of))
+      for (const found of metrics?.schemas ?? []) setUnlessNull(gauge, { schema: found.schema }, value(found))
     }))
   }
   const next = new client.Gauge(settings('next_slot_timestamp_seconds', 'Next slot of the schedule', [], (metrics) => {
