@@ -209,9 +209,9 @@ export interface BackupService {
 /** The service without Fastify, see `createBackupService()`. */
 export interface StandaloneBackupService extends BackupService {
   /**
-   * Does in this process what a running service does in the background: runs the schedule, heals the log, claims the
-   * storage and adopts its snapshots after a loss of the log. Returns at once, retries while the database is down, and
-   * keeps the process alive until `close()`. A script that only makes calls does not need it.
+   * Does in this process what a running service does in the background: runs the schedule, cleans up after interrupted
+   * runs, claims the storage and adopts its snapshots after a loss of the log. Returns at once, retries while the
+   * database is down, and keeps the process alive until `close()`. A script that only makes calls does not need it.
    */
   start: () => void
   /**
