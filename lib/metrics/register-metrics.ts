@@ -94,20 +94,31 @@ function setUnlessNull (gauge: GaugeLike, labels: Record<string, string>, value:
   if (value !== null) gauge.set(labels, value)
 }
 
-/** The metrics of one scrape ask at the same time and share the answer; null when there is none. */
+/**
+ * The metrics of one scrape ask at the same time and share the answer; null when there is none in time. While the
+ * database does not answer, later scrapes wait for the same answer: they must not take the connections that a run needs
+ * for the log.
+ */
 function createSharedReader (
   backup: Pick<BackupService, 'metrics'>, timeoutMs: number
 ): () => Promise<BackupMetrics | null> {
   let reading: Promise<BackupMetrics | null> | undefined
 
   async function read (): Promise<BackupMetrics | null> {
-    let timer: NodeJS.Timeout | undefined
-    const tooLate = new Promise<null>((resolve) => { timer = setTimeout(resolve, timeoutMs, null) })
-    const metrics = await Promise.race([backup.metrics().catch(() => null), tooLate])
-    clearTimeout(timer)
-    reading = undefined
-    return metrics
+    try {
+      return await backup.metrics()
+    } catch {
+      return null
+    } finally {
+      reading = undefined
+    }
   }
 
-  return async () => await (reading ??= read())
+  return async () => {
+    let timer: NodeJS.Timeout | undefined
+    const tooLate = new Promise<null>((resolve) => { timer = setTimeout(resolve, timeoutMs, null) })
+    const metrics = await Promise.race([reading ??= read(), tooLate])
+    clearTimeout(timer)
+    return metrics
+  }
 }

@@ -219,6 +219,9 @@ t.test('while the storage fails, attempts become rarer; then two replicas make o
   await pass(first, 10 * 60_000)
   await Promise.all(replicas.map(async ({ clock }) => { await waiting(clock) }))
   t.strictSame(await slotsOf(place), [at(null, 'failed'), at(null, 'failed')], 'the first one and the newest')
+  const failures = replicas.flatMap(({ engine }) => engine.events.filter(([name]) => name === 'backup:failed'))
+  t.strictSame((await first.engine.metrics()).runs,
+    [{ schema: testSchema, trigger: 'scheduled', result: 'failed', count: failures.length }], 'all are counted')
   const warnings = first.engine.lines.filter(({ level }) => level > 20)
   t.strictSame(warnings.map(({ level, msg }) => `${level} ${msg}`),
     ['30 backup started', '50 a scheduled backup failed'])

@@ -1,3 +1,5 @@
+import { copyFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import * as prometheus from 'prom-client'
 import t from 'tap'
 import { registerMetrics } from '../../lib/metrics/register-metrics.ts'
@@ -99,6 +101,43 @@ t.test('the number of runs never decreases, whatever retention and removals dele
   t.strictSame(await runs(), total(1))
 })
 
+t.test('a dead run counts as failed; restores and adoptions change only the count of pre_restore', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const counts = async (): Promise<Array<[kind: string, count: number]>> =>
+    (await engine.metrics()).runs.map(({ trigger, result, count }) => [`${trigger} ${result}`, count])
+  await engine.create()
+  await place.sql`UPDATE backup_logs SET status = 'running', size_bytes = NULL, checksum = NULL`
+  t.strictSame(await counts(), [])
+  const { id, filename } = await engine.create()
+  t.strictSame(await counts(), [['manual completed', 1], ['manual failed', 1]])
+  await engine.restore(id)
+  await engine.restore(id)
+  const after = [['manual completed', 1], ['manual failed', 1], ['pre_restore completed', 2]]
+  t.strictSame(await counts(), after)
+  await copyFile(join(place.directory, filename), join(place.directory, 'copy.json'))
+  t.equal((await engine.rescan()).adopted.length, 1)
+  t.strictSame(await counts(), after)
+})
+
+t.test('a row that stays for its slot is counted once, before and after it is deleted', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { maxBackups: 1 })
+  const rows = async (): Promise<number> => (await place.sql`SELECT FROM backup_logs`).length
+  const created = async (): Promise<unknown> => (await engine.metrics()).runs.map(({ count }) => count)
+  await engine.create()
+  await place.sql`UPDATE backup_logs SET slot = now()`
+  await engine.create()
+  t.equal(await rows(), 2)
+  t.strictSame(await created(), [2])
+  await place.sql`UPDATE backup_logs SET slot = now() + interval '1 hour' WHERE slot IS NULL`
+  await engine.create()
+  t.strictSame(await created(), [3])
+  await engine.create()
+  t.equal(await rows(), 2)
+  t.strictSame(await created(), [4])
+})
+
 t.test('adopted snapshots are no runs', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
@@ -171,8 +210,28 @@ t.test('a scrape without a database succeeds, with up = 0 and nothing else, and 
   t.strictSame(await scrape(registry), all, 'counters are not added up')
   answer(async () => { throw new Error('down') })
   t.strictSame(await scrape(registry), { up: 0 })
-  answer(async () => await new Promise(() => {}))
+  let respond = (_metrics: BackupMetrics): void => {}
+  answer(async () => await new Promise((resolve) => { respond = resolve }))
+  const before = calls()
   t.strictSame(await scrape(registry), { up: 0 }, 'a database that does not answer')
+  t.strictSame(await scrape(registry), { up: 0 })
+  t.equal(calls(), before + 1, 'is asked once')
+  respond(some)
+  answer(async () => ({ ...some, nextSlotAt: null }))
+  await until(async () => (await scrape(registry))['up'] === 1)
+  t.equal((await scrape(registry))['next_slot_timestamp_seconds'], undefined)
+})
+
+t.test('names of schemas are escaped', async (t) => {
+  const place = await usePlace(t)
+  const names = ['a"b\\c\nd', 'x'.repeat(63), '%s{}', 'ü,schema="b"']
+  for (const name of names) await createShop(place, name)
+  const engine = useEngine(t, place)
+  for (const schema of names) await engine.create({ schema })
+  const samples = await scrape(register(engine))
+  const label = (name: string): string => JSON.stringify(name)
+  t.strictSame(Object.keys(samples).filter((name) => name.startsWith('suspects')).sort(),
+    names.map((name) => `suspects{schema=${label(name)}}`).sort())
 })
 
 t.test('the prefix and the registry of the client are defaults', async (t) => {
