@@ -12,6 +12,7 @@ import type { ResolvedOptions } from './options/resolve-service-options.ts'
 import { isSystemSchema } from './postgres/identifiers.ts'
 import type { Context } from './runs/context.ts'
 import { listenersOf } from './runs/event-hub.ts'
+import { createSafeLogger } from './runs/safe-logger.ts'
 import { createPendingCalls, type PendingCalls } from './runs/pending-calls.ts'
 import type { BackupEngine } from './service/backup-engine.ts'
 import { shutdownMs, within } from './shutdown.ts'
@@ -24,7 +25,7 @@ export function createEngine (
 ): BackupEngine {
   const stopping = new AbortController()
   const pending = createPendingCalls()
-  const { context, pools } = createContext(options, logger, clock, workerEntry, {
+  const { context, pools } = createContext(options, createSafeLogger(logger), clock, workerEntry, {
     adoptAfterLoss: async () => { await adoption.finish() },
     requestHealing: () => { background.healer.request() }
   })

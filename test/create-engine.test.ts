@@ -4,12 +4,14 @@ import { Readable } from 'node:stream'
 import postgres from 'postgres'
 import t from 'tap'
 import { systemClock } from '../lib/clock.ts'
-import { connectionOf, createShop, eventNames, useEngine, usePlace } from './support/engine.ts'
+import { createEngine } from '../lib/create-engine.ts'
+import { connectionOf, createShop, eventNames, resolved, useEngine, usePlace } from './support/engine.ts'
 import { createGate, storageHoldingSecond, storageWith } from './support/storage-double.ts'
 import { useTcpProxy } from './support/tcp-proxy.ts'
 import { untilBlocked } from './support/backends.ts'
 import { until } from './support/until.ts'
 import { testSchema } from './support/database.ts'
+import { builtWorker, inWorkers } from './support/worker.ts'
 
 const shuttingDown = { code: 'FST_BACKUP_SHUTTING_DOWN', statusCode: 503 }
 const unavailable = { code: 'FST_BACKUP_DATABASE_UNAVAILABLE', statusCode: 503 }
@@ -202,4 +204,29 @@ t.test('an exception in a function of the application is reported without its me
   await t.rejects(engine.create({ schema: 'tenant' }), {
     code: 'FST_BACKUP_UNEXPECTED', statusCode: 500, message: /\(TypeError\)/
   })
+})
+
+t.test('a logger, listeners and callbacks that throw do not fail a run', async (t) => {
+  const place = await usePlace(t)
+  const fail = (): never => { throw new Error('mine') }
+  const options = {
+    connection: place.url, schema: testSchema, storagePath: place.directory, allowRestore: true, restoreAuth: [fail]
+  }
+  const logger = { debug: fail, info: fail, warn: fail, error: fail }
+  const all = resolved({ ...options, worker: inWorkers, maxBackups: 1 })
+  const engine = createEngine(all, logger, undefined, builtWorker)
+  t.after(async () => {
+    await engine.stop()
+    await engine.close()
+  })
+  for (const name of [
+    'backup:started', 'backup:progress', 'backup:completed', 'backup:pruned', 'restore:started', 'restore:progress',
+    'restore:completed'
+  ] as const) engine.on(name, fail)
+  engine.start()
+  await engine.create({ onProgress: fail })
+  const { id } = await engine.create()
+  await engine.restore(id, { onProgress: fail })
+  t.match(await engine.get(id), { status: 'restored', restore: { status: 'completed', error: null } })
+  t.strictSame(await engine.verify(id, { onProgress: fail }), { ok: true, problems: [] })
 })

@@ -35,11 +35,7 @@ export function createRunLog (
   let hasBegun = false
 
   function write (lineLevel: Level, details: Details, message: string): void {
-    try {
-      logger[lineLevel]({ ...common, ...details }, `${subject} ${message}`)
-    } catch {
-      // A logger of the application must not fail a run
-    }
+    logger[lineLevel]({ ...common, ...details }, `${subject} ${message}`)
   }
 
   return {

@@ -49,13 +49,3 @@ t.test('a failure has code and public message; an end by the caller or a shutdow
   runLog.fail('text')
   t.notOk(isLogged('text'))
 })
-
-t.test('a logger that throws does not fail the run', async (t) => {
-  const logger = new Proxy({}, { get: () => () => { throw new Error('mine') } }) as Context['logger']
-  const runLog = createRunLog({ logger }, 'run', {})
-  runLog.begin()
-  runLog.phase('load')
-  runLog.end({})
-  runLog.fail(new Busy('x'))
-  t.pass('nothing was thrown')
-})
