@@ -46,7 +46,11 @@ export async function adoptFiles (context: Context, runLog: RunLog, call: LongCa
   // Lists again: reading may take long, and another replica may have adopted and pruned one of the files
   const present = new Set((await storage.list()).map(({ name }) => name))
   const stillThere = found.filter(({ snapshot }) => present.has(snapshot.filename))
-  const adopted = await log.adopt(withSuspects(context.options.guard, withOwnIds(stillThere, ids)))
+  const snapshots = withSuspects(context.options.guard, withOwnIds(stillThere, ids))
+  const { adopted, unstorable } = await log.adopt(snapshots)
+  for (const filename of unstorable) {
+    reportSkipped(context, filename, 'the encoding of the database lacks a character of its schema or of its name')
+  }
   const missing = (await log.completed()).filter(({ backup }) => ids.has(backup.id) && !present.has(backup.filename))
   if (unknown.length > 0) {
     const rows = sumOf(adopted, 'rowCount')
@@ -81,17 +85,19 @@ async function readUnknown (context: Context, filename: string, call: LongCall):
   }
 }
 
+function reportSkipped ({ logger }: Context, filename: string, reason: string): void {
+  logger.warn({ filename, reason }, 'a file in the storage has no row and is not adopted')
+}
+
 /** Errors of a single file, which must not prevent the adoption of the others. */
 const singleFileErrors: ErrorCode[] = ['SNAPSHOT_INVALID', 'LIMIT_EXCEEDED', 'FILE_GONE', 'STORAGE_FAILED']
 
 async function readIntact (
   context: Context, filename: string, { onProgress }: LongCall, { signal }: Run
 ): Promise<ReadSnapshot | undefined> {
-  const { logger, options, runner } = context
+  const { options, runner } = context
   const file = createSnapshotOpener(context, { filename }, signal)
-  const skip = (reason: string): undefined => {
-    logger.warn({ filename, reason }, 'a file in the storage has no row and is not adopted')
-  }
+  const skip = (reason: string): undefined => { reportSkipped(context, filename, reason) }
   if (isSnapshotName(filename) && !mayHaveSidecars(filename)) {
     return skip('its name is too long for a sidecar file, which would keep its pin and note; rename it')
   }

@@ -1,49 +1,26 @@
-import type { ChangedRow, EventEntry, EventName, PrunedRow } from '../log/event-records.ts'
+import type { EventEntry, EventName, RecordedEvent, RestoreSummary } from '../log/event-records.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
 import type { Backup, BackupEvents, RestoreResult } from '../../types/index.ts'
 
 /** An event of any replica, as the log has it. */
 export interface FeedEvent {
   name: keyof BackupEvents
-  /** The transaction that made the change; of progress, the position that it was read at. */
-  in: bigint
-  /** The same for the same event whenever it is read. */
-  key: string
   /** A caller who may not see one of these schemas does not see the event. */
   schemas: string[]
   /** @param show the backup as the caller sees it */
-  data: (show: (logged: PrunedRow) => LoggedBackup['backup']) => unknown
+  data: (show: (logged: LoggedBackup) => LoggedBackup['backup']) => unknown
 }
 
-export interface DerivedEvents {
-  /** In the order in which the events of each row happened. */
-  events: FeedEvent[]
-  /** Transactions of removals that have begun and not ended. Their events follow. */
-  pending: bigint[]
+/** None for an entry of a later release, whose name is not known. */
+export function toFeedEvents ({ logged, entry }: RecordedEvent): FeedEvent[] {
+  // The pre_restore snapshot of a restore has no events of its own, except when it is pruned
+  const isOfRestore = logged.backup.trigger === 'pre_restore' && entry.name.startsWith('backup:')
+  return isOfRestore && entry.name !== 'backup:pruned' ? [] : describe(logged, entry)
 }
 
-/** Milliseconds after which a removal that has not ended is no longer waited for: its file may be undeletable. */
-const removalMs = 60_000
-
-/** @param now of the database */
-export function deriveEvents (rows: ChangedRow[], now: Date): DerivedEvents {
-  const pending: bigint[] = []
-  const events = rows.flatMap(({ logged, events: entries }) => entries.flatMap((entry) => {
-    if (entry.name === 'backup:pruned' && !entry.isGone) {
-      if (now.getTime() - Date.parse(entry.at) < removalMs) pending.push(BigInt(entry.in))
-      return []
-    }
-    // The pre_restore snapshot of a restore has no events of its own, except when it is pruned
-    const isOfRestore = logged.backup.trigger === 'pre_restore' && entry.name.startsWith('backup:')
-    return isOfRestore && entry.name !== 'backup:pruned' ? [] : toFeedEvents(logged, entry)
-  }))
-  return { events: events.toSorted((a, b) => a.in < b.in ? -1 : Number(a.in > b.in)), pending }
-}
-
-function toFeedEvents ({ backup }: LoggedBackup, entry: EventEntry): FeedEvent[] {
-  const { id, schema } = backup
-  const event = (name: EventName, schemas: string[], data: FeedEvent['data'], of = id): FeedEvent =>
-    ({ name, in: BigInt(entry.in), key: `${entry.in} ${of} ${name}`, schemas, data })
+function describe (logged: LoggedBackup, entry: EventEntry): FeedEvent[] {
+  const { backup, backup: { id, schema } } = logged
+  const event = (name: EventName, schemas: string[], data: FeedEvent['data']): FeedEvent => ({ name, schemas, data })
   switch (entry.name) {
     case 'backup:started': return [event(entry.name, [schema], () => asStarted(backup))]
     case 'backup:completed': {
@@ -51,16 +28,18 @@ function toFeedEvents ({ backup }: LoggedBackup, entry: EventEntry): FeedEvent[]
       return backup.suspect === null ? [completed] : [completed, event('backup:suspect', [schema], completed.data)]
     }
     case 'backup:failed': return [event(entry.name, [schema], () => ({ id, schema, error: entry.error }))]
-    case 'backup:pruned': return [event(entry.name, [entry.backup.schema], (show) =>
-      ({ backup: { ...show(entry), available: false, held: false }, reason: entry.reason }), entry.backup.id)]
+    case 'backup:pruned': return [event(entry.name, [schema], (show) =>
+      ({ backup: { ...show(logged), available: false, held: false }, reason: entry.reason }))]
     case 'restore:started': return [event(entry.name, [schema, entry.schema], () => ({ id, schema: entry.schema }))]
     case 'restore:failed': return [event(entry.name, [schema, entry.schema], () =>
       ({ id, schema: entry.schema, error: entry.error }))]
     case 'restore:completed': return [event(entry.name, [schema, entry.schema], () => {
-      const { preRestoreId, tables, drift } = entry
+      const { preRestoreId, durationMs } = entry
+      const { tables, drift, phases } = JSON.parse(entry.result) as RestoreSummary
       const rowCount = tables.reduce((sum, { rows }) => sum + rows, 0)
-      return { id, preRestoreId, schema: entry.schema, tables, rowCount, drift, ...timesOf(entry) }
+      return { id, preRestoreId, schema: entry.schema, tables, rowCount, drift, ...timesOf({ durationMs, phases }) }
     })]
+    default: return []
   }
 }
 

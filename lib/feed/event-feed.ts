@@ -151,11 +151,10 @@ const oldestPosition = (followers: Following[]): bigint | null => followers
   .flatMap(({ joining, after }) => joining === undefined || after === null ? [] : [after])
   .sort((a, b) => Number(a - b))[0] ?? null
 
-function pass (follower: Following, { fresh, all, position }: Reading): void {
+function pass (follower: Following, { fresh, since, position }: Reading): void {
   const { joining, after } = follower
-  const missed = all.filter((event) => after !== null && event.in >= after)
   if (joining === undefined) return passEvents(follower, fresh, position)
-  passEvents(follower, missed, position)
+  passEvents(follower, after === null ? [] : since(after), position)
   follower.joining = undefined
   joining.resolve()
 }

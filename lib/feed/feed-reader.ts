@@ -1,20 +1,21 @@
 import type { BackupLog } from '../log/backup-log.ts'
+import type { LogSnapshot } from '../log/event-records.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
 import type { Progress } from '../../types/index.ts'
-import { deriveEvents, type FeedEvent } from './derive-events.ts'
+import { type FeedEvent, toFeedEvents } from './derive-events.ts'
 
 export type ProgressName = 'backup:progress' | 'restore:progress'
 
 export interface Reading {
   /** What no earlier reading contained; empty in the first one. */
   fresh: FeedEvent[]
-  /** Every event since the oldest position that was asked for. */
-  all: FeedEvent[]
-  /** Where the next reading begins. */
+  /** The events of this transaction and of later ones. */
+  since: (transaction: bigint) => FeedEvent[]
+  /** Every event of an earlier transaction is in this reading or in one before it. */
   position: bigint
 }
 
-/** Reads the events of all replicas from the log, and remembers which of them it has read. */
+/** Reads the events of all replicas from the log, each of them once. */
 export interface FeedReader {
   /** @param after a position to read again from, or null */
   read: (after: bigint | null) => Promise<Reading>
@@ -36,26 +37,25 @@ interface RunInProgress {
 type RunsInProgress = Map<string, RunInProgress>
 
 export function createFeedReader (log: Pick<BackupLog, 'changes'>): FeedReader {
-  /** Everything before it has been read; null before the first reading. */
-  let last: bigint | null = null
-  /** Keys of the events since that position that have been read. */
-  let seen = new Set<string>()
+  /** What the last reading was made from; null before the first one. */
+  let last: LogSnapshot | null = null
   let running: RunsInProgress = new Map()
 
   return {
     async read (after) {
-      const from = last
-      const changes = await log.changes(from === null || (after !== null && after < from) ? after : from)
-      const { events, pending } = deriveEvents(changes.changed, changes.now)
-      const fresh = events.filter(({ in: transaction, key }) => from !== null && transaction >= from && !seen.has(key))
-      const positions: [bigint, ...bigint[]] = [changes.position, ...pending]
-      const [position] = positions.sort((a, b) => Number(a - b))
-      last = position
-      seen = new Set(events.filter((event) => event.in >= position).map(({ key }) => key))
-      const before = running
-      running = new Map(changes.running.flatMap((logged) => runsOf(logged, before)))
-      const progress = changes.running.flatMap((logged) => loggedProgress(logged, running, before))
-      return { fresh: from === null ? [] : [...fresh, ...progress], all: events, position }
+      const before = last
+      const changes = await log.changes(before, after)
+      last = changes.snapshot
+      const runningBefore = running
+      running = new Map(changes.running.flatMap((logged) => runsOf(logged, runningBefore)))
+      const progress = changes.running.flatMap((logged) => loggedProgress(logged, running, runningBefore))
+      const select = (isWanted: (transaction: bigint) => boolean): FeedEvent[] =>
+        changes.events.filter(({ entry }) => isWanted(BigInt(entry.in))).flatMap(toFeedEvents)
+      return {
+        fresh: before === null ? [] : [...select((transaction) => !before.sees(transaction)), ...progress],
+        since: (position) => select((transaction) => transaction >= position),
+        position: changes.snapshot.oldest
+      }
     },
     ownProgress (name, id, progress) {
       const run = running.get(`${name} ${id}`)
@@ -65,7 +65,6 @@ export function createFeedReader (log: Pick<BackupLog, 'changes'>): FeedReader {
     },
     forget () {
       last = null
-      seen = new Set()
       running = new Map()
     }
   }
@@ -96,6 +95,5 @@ function loggedProgress (
   })
 }
 
-/** It has no transaction: a reader who continues later does not get it again. */
 const progressEvent = (name: ProgressName, id: string, schemas: string[], progress: Progress): FeedEvent =>
-  ({ name, in: 0n, key: '', schemas, data: () => ({ id, progress }) })
+  ({ name, schemas, data: () => ({ id, progress }) })

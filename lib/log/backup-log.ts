@@ -21,6 +21,7 @@ export function createBackupLog (sql: Sql, schema: string, now: () => Date) {
   const access = createLogAccess(sql, schema, now)
   return {
     prepare: access.prepare,
+    possibleNames: access.possibleNames,
     ...runRecords(access),
     ...slotAttempts(access),
     ...restoreRecords(access),

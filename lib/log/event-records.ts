@@ -1,80 +1,110 @@
 import type { BackupEvents, RestoreResult } from '../../types/index.ts'
-import { inList, type LogAccess, type LoggedError } from './log-access.ts'
+import { isRecent, type LogAccess, type LoggedError } from './log-access.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 
 interface Stamp {
   /** The transaction that made the change, a 64-bit number. */
   in: string
   at: string
+  /** The row that the event is about, as JSON in ASCII, if another row has the entry: that one was deleted. */
+  row?: string
 }
 
 /** A change of state that a row has recorded. `backup:suspect` and progress are not entries: the row has them. */
 export type EventEntry = Stamp & (
   { name: 'backup:started' | 'backup:completed' } |
   { name: 'backup:failed', error: LoggedError } |
-  { name: 'backup:pruned', reason: string, isGone: boolean } & PrunedRow |
+  { name: 'backup:pruned', reason: string } |
   { name: 'restore:started', schema: string } |
   { name: 'restore:failed', schema: string, error: LoggedError } |
-  { name: 'restore:completed', schema: string } & RestoreSummary
+  // `result` is a RestoreSummary as JSON in ASCII
+  { name: 'restore:completed', schema: string, preRestoreId: string, durationMs: number, result: string }
 )
 
-/** The row of a backup when its removal began. */
-export type PrunedRow = Pick<LoggedBackup, 'backup' | 'restoreSchema' | 'restoredInto'>
-
-type RestoreSummary = Pick<RestoreResult, 'preRestoreId' | 'durationMs' | 'tables' | 'drift' | 'phases'>
+export type RestoreSummary = Pick<RestoreResult, 'tables' | 'drift' | 'phases'>
 
 /** The names of the events that rows record. */
 export type EventName = EventEntry['name'] | Extract<keyof BackupEvents, 'backup:suspect'>
 
-export interface ChangedRow { logged: LoggedBackup, events: EventEntry[] }
+/** An event, and the row that it is about. */
+export interface RecordedEvent { logged: LoggedBackup, entry: EventEntry }
+
+/** Which transactions had been committed at a moment (manual, 9.27.8). */
+export interface LogSnapshot {
+  /** The oldest transaction that had not ended. */
+  oldest: bigint
+  /** Whether the changes of a transaction were visible. */
+  sees: (transaction: bigint) => boolean
+  text: string
+}
 
 export interface LogChanges {
-  /** Rows whose newest event is of transaction `since` or later, with all of their events. */
-  changed: ChangedRow[]
+  /** In the order of the transactions, and for each row in the order in which they happened. */
+  events: RecordedEvent[]
   /** Backups that run, and snapshots that are being restored. */
   running: LoggedBackup[]
-  /** All events of transactions before this one are in `changed`, if they are not older than `since`. */
-  position: bigint
-  /** The clock of the database. */
-  now: Date
+  /** What the events were read from. */
+  snapshot: LogSnapshot
+}
+
+/** Of the type xid8. */
+const largestTransaction = 2n ** 64n - 1n
+
+/** `xmin:xmax:xip,xip`: transactions from xmin on that had not ended, and the first one that had not begun. */
+function parseSnapshot (text: string): LogSnapshot {
+  const [oldest = '', next = '', inProgress = ''] = text.split(':')
+  const [first, end] = [BigInt(oldest), BigInt(next)]
+  const running = new Set(inProgress.split(','))
+  return {
+    oldest: first,
+    sees: (transaction) => transaction < first || (transaction < end && !running.has(String(transaction))),
+    text
+  }
 }
 
 /**
- * Which changes of the log have been committed. A position is the oldest transaction that has not ended: everything
- * before it is visible, and what it and later ones write may become visible after the position was read. So reading
- * from the last position on misses nothing, in any order of commits, and may read an event again (manual, 9.27.8).
+ * Which changes of the log have been committed. A snapshot of the server says which transactions it sees, so the events
+ * between two snapshots are those that the second one sees and the first one does not, in any order of commits.
+ *
+ * A log that was copied from another server has transactions that this server has not reached, which are left out.
  */
-export function eventRecords ({ transact, table }: LogAccess) {
+export function eventRecords ({ query, table }: LogAccess) {
   return {
-    /** @param since a position; null, or one that this server has not reached, for the present one */
-    async changes (since: bigint | null): Promise<LogChanges> {
-      return await transact(async (tx) => {
-        // In a statement of its own before the others, so that it is not later than what they see
-        const present = await tx.queryRow<{ position: string, now: string }>(
-          'SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS position, clock_timestamp() AS now')
-        const position = BigInt(present.position)
-        const from = since === null || since > position ? position : since
-        const rows = await tx.query<LogRow & { events: EventEntry[] }>(`SELECT ${logColumns}, events FROM ${table}
-          WHERE changed_in >= $1::text::xid8 ORDER BY ordinal, id`, [String(from)])
-        const running = await tx.query<LogRow>(`SELECT ${logColumns} FROM ${table}
-          WHERE status = 'running' OR restore ->> 'status' = 'running'`)
-        const pruned = rows.flatMap(({ events }) => events.flatMap((entry) =>
-          entry.name === 'backup:pruned' ? [entry.backup.id] : []))
-        const remaining = pruned.length === 0
-          ? []
-          : await tx.query<{ id: string }>(`SELECT id FROM ${table} WHERE has_file AND id::text ${inList('$1')}`,
-            [JSON.stringify(pruned)])
-        const withFile = new Set(remaining.map(({ id }) => id))
-        return {
-          changed: rows.map((row) => ({ logged: toLoggedBackup(row), events: withGone(row.events, withFile) })),
-          running: running.map(toLoggedBackup),
-          position,
-          now: new Date(present.now)
-        }
-      })
+    /**
+     * The events of the last ten minutes that `since` does not see, and those of the transaction `after` and later
+     * ones. None if both are null.
+     */
+    async changes (since: LogSnapshot | null, after: bigint | null): Promise<LogChanges> {
+      const from = after === null || after > largestTransaction ? null : after
+      // One statement, since each has a snapshot of its own
+      const [read] = await query<{
+        snapshot: string, changed: Array<LogRow & { events: EventEntry[] }>, running: LogRow[]
+      }>(`SELECT pg_current_snapshot()::text AS snapshot,
+        (SELECT coalesce(json_agg(row_to_json(c) ORDER BY ordinal, id), '[]') FROM (
+          SELECT ${logColumns}, (SELECT coalesce(jsonb_agg(event ORDER BY place), '[]')
+            FROM jsonb_array_elements(events) WITH ORDINALITY AS e (event, place) WHERE ${isRecent('event')}) AS events
+          FROM ${table} WHERE changed_in < pg_snapshot_xmax(pg_current_snapshot())
+            AND changed_in >= least(pg_snapshot_xmin($1::text::pg_snapshot), $2::text::xid8)
+            AND (changed_in >= $2::text::xid8 OR NOT pg_visible_in_snapshot(changed_in, $1::text::pg_snapshot))
+        ) c WHERE events <> '[]') AS changed,
+        (SELECT coalesce(json_agg(row_to_json(r)), '[]') FROM (SELECT ${logColumns} FROM ${table}
+          WHERE status = 'running' OR restore ->> 'status' = 'running') r) AS running`,
+      [since?.text ?? null, from === null ? null : String(from)])
+      const { snapshot: text, changed, running } = read as NonNullable<typeof read>
+      const snapshot = parseSnapshot(text)
+      const isNew = ({ in: transaction }: EventEntry): boolean => snapshot.sees(BigInt(transaction)) &&
+        (since?.sees(BigInt(transaction)) === false || (from !== null && BigInt(transaction) >= from))
+      return {
+        events: inOrder(changed.flatMap((row) => row.events.filter(isNew).map((entry) =>
+          ({ logged: toLoggedBackup(entry.row === undefined ? row : JSON.parse(entry.row) as LogRow), entry })))),
+        running: running.map(toLoggedBackup),
+        snapshot
+      }
     }
   }
 }
 
-const withGone = (events: EventEntry[], withFile: Set<string>): EventEntry[] => events.map((entry) =>
-  entry.name === 'backup:pruned' ? { ...entry, isGone: !withFile.has(entry.backup.id) } : entry)
+const inOrder = (events: RecordedEvent[]): RecordedEvent[] => events.toSorted(({ entry: a }, { entry: b }) => {
+  const [first, second] = [BigInt(a.in), BigInt(b.in)]
+  return first < second ? -1 : Number(first > second)
+})

@@ -34,7 +34,7 @@ export interface NewestQuery {
 export const healthRecords = (access: LogAccess) => ({ ...fileRecords(access), ...schemaRecords(access) })
 
 /** Files that the storage should contain, and those that it should not. */
-function fileRecords ({ table, query, change }: LogAccess) {
+function fileRecords ({ table, query, change, possibleNames }: LogAccess) {
   return {
     /** Names of the files that the storage should contain, newest first. */
     async expectedFiles (limit?: number): Promise<string[]> {
@@ -55,11 +55,13 @@ function fileRecords ({ table, query, change }: LogAccess) {
 
     /** Those of these names that no row has as its file name, with any status. */
     async unknownFiles (names: string[]): Promise<string[]> {
+      const possible = await possibleNames(names)
       const rows = await query<{ name: string }>(`SELECT name
         FROM pg_catalog.json_array_elements_text($1::text::json) AS name
         WHERE NOT EXISTS (SELECT FROM ${table} WHERE filename = name) ORDER BY name COLLATE "C"`,
-      [JSON.stringify(names)])
-      return rows.map(({ name }) => name)
+      [JSON.stringify(possible)])
+      const isPossible = new Set(possible)
+      return [...rows.map(({ name }) => name), ...names.filter((name) => !isPossible.has(name))]
     },
 
     async loggedFiles (): Promise<LoggedFile[]> {
@@ -78,7 +80,7 @@ function fileRecords ({ table, query, change }: LogAccess) {
 }
 
 /** The last runs of the schemas. */
-function schemaRecords ({ table, query, select }: LogAccess) {
+function schemaRecords ({ table, query, select, toStorable, possibleNames }: LogAccess) {
   return {
     /** The database's clock. */
     async databaseTime (): Promise<Date> {
@@ -88,11 +90,12 @@ function schemaRecords ({ table, query, select }: LogAccess) {
 
     /** The newest completed backup of each schema, ordered by schema. */
     async newestPage ({ schema: ofSchema, after, limit, visible }: NewestQuery): Promise<LoggedBackup[]> {
+      if (ofSchema !== undefined && (await possibleNames([ofSchema])).length === 0) return []
       return await select(`removed_at IS NULL AND id IN (
         SELECT DISTINCT ON (schema) id FROM ${table} WHERE ${snapshotCondition}
           AND ($1::text IS NULL OR schema = $1::text) AND ($2::text IS NULL OR schema COLLATE "C" > $2::text)
           AND ($3::text IS NULL OR schema ${inList('$3')}) ORDER BY schema, ordinal DESC, id DESC)`,
-      [ofSchema ?? null, after ?? null, visible && JSON.stringify(visible)],
+      [ofSchema ?? null, await toStorable(after ?? null), visible && JSON.stringify(visible)],
       `ORDER BY schema COLLATE "C" LIMIT ${limit}`)
     },
 
@@ -108,14 +111,15 @@ function schemaRecords ({ table, query, select }: LogAccess) {
     /** When the first run of each of these schemas started. */
     async firstRuns (schemas: string[]): Promise<Map<string, Date>> {
       const rows = await query<{ schema: string, first: string }>(`SELECT schema, min(started_at) AS first
-        FROM ${table} WHERE schema ${inList('$1')} GROUP BY schema`, [JSON.stringify(schemas)])
+        FROM ${table} WHERE schema ${inList('$1')} GROUP BY schema`, [JSON.stringify(await possibleNames(schemas))])
       return new Map(rows.map(({ schema, first }) => [schema, new Date(first)]))
     },
 
     /** Those of these schemas that exist in the database. */
     async existingSchemas (schemas: string[]): Promise<Set<string>> {
       const rows = await query<{ name: string }>(
-        `SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname ${inList('$1')}`, [JSON.stringify(schemas)])
+        `SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname ${inList('$1')}`,
+        [JSON.stringify(await possibleNames(schemas))])
       return new Set(rows.map(({ name }) => name))
     }
   }

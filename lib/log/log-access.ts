@@ -3,14 +3,15 @@ import type { Sql } from '../postgres/driver/connection.ts'
 import { isDenied, isVanished, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import type { Parameter } from '../postgres/driver/query.ts'
-import { pinSettings, requireDurableCommit } from '../postgres/settings.ts'
-import { CommitUncertain, inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
+import { pinnedSettings, pinSettings, requireDurableCommit } from '../postgres/settings.ts'
+import { CommitUncertain, inTransaction, runInOneTrip, type Transaction } from '../postgres/driver/transaction.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 import { explainDenied } from './log-privileges.ts'
 import { logTableName, prepareLogTable } from './log-table.ts'
+import { createStorableText, type StorableText } from './storable-text.ts'
 
 /** Statements on the log table, for the files of this folder. Every function rejects with a public error. */
-export interface LogAccess {
+export interface LogAccess extends StorableText {
   /** Qualified and quoted. */
   table: string
   now: () => Date
@@ -19,6 +20,8 @@ export interface LogAccess {
   transact: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>
   query: <Row>(text: string, parameters?: Parameter[]) => Promise<Row[]>
   select: (where: string, parameters?: Parameter[], tail?: string) => Promise<LoggedBackup[]>
+  /** UPDATE in one round trip, so that a process that is busy does not keep rows locked. Need not survive a crash. */
+  changeAtOnce: (set: string, where: string) => Promise<void>
   /** UPDATE; returns the new rows. */
   change: (set: string, where: string, parameters: Parameter[]) => Promise<LoggedBackup[]>
 }
@@ -36,10 +39,17 @@ export function createLogAccess (sql: Sql, schema: string, now: () => Date): Log
     now,
     prepare,
     transact,
+    ...createStorableText(transact),
     query,
     async select (where, parameters = [], tail = '') {
       const text = `SELECT ${logColumns} FROM ${table} old WHERE ${where} ${tail}`
       return (await query<LogRow>(text, parameters)).map(toLoggedBackup)
+    },
+    async changeAtOnce (set, where) {
+      await prepare()
+      const settings = `${pinnedSettings} SET LOCAL synchronous_commit = off;`
+      await runInOneTrip(sql, `${settings} UPDATE ${table} SET ${set} WHERE ${where}`)
+        .catch((error: unknown) => { throw publicError(error) })
     },
     async change (set, where, parameters) {
       const text = `WITH q AS (UPDATE ${table} SET ${set} WHERE ${where} RETURNING ${logColumns})`
@@ -104,13 +114,6 @@ export const snapshotCondition = "status IN ('completed', 'restored') AND remove
 /** A complete snapshot of the schema, taken by this service. */
 export const fullCondition = "trigger IN ('manual', 'scheduled') AND NOT partial"
 
-/**
- * JSON in ASCII. A character that the encoding of the database does not have, and a surrogate without its pair, cannot
- * be sent as they are.
- */
-export const asciiJson = (value: object): string => JSON.stringify(value).replaceAll(/[^\0-\x7f]/g, (character) =>
-  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
-
 /** Sets the end of a run to the time in this parameter, and not before its start. */
 export const endOfRun = (time: string): string =>
   `finished_at = greatest(started_at, ${time}::text::timestamptz), progress = NULL,
@@ -119,19 +122,24 @@ export const endOfRun = (time: string): string =>
 /** The error of a run, as the log stores it. It contains no row data. */
 export interface LoggedError { code: string, message: string }
 
+/** How long the log keeps events. */
+const eventLifetime = "interval '10 minutes'"
+
+/** Of an event, as SQL of type jsonb: whether the log still has to keep it. */
+export const isRecent = (event: string): string =>
+  `(${event} ->> 'at')::timestamptz > clock_timestamp() - ${eventLifetime}`
+
 /**
  * Adds an entry to the events of a row, which other replicas read (see event-records.ts). Removes entries older than
  * ten minutes, so that the list stays short.
  * @param entry SQL of type jsonb: an object with `name`
  */
-export const withEvent = (entry: string): string => withEvents(`SELECT ${newEvent(entry)}`)
+export const withEvent = (entry: string): string => withEvents(`jsonb_build_array(${newEvent(entry)})`)
 
-/** The same for the rows of a query. */
+/** The same for an array of entries that have their transaction and their time. */
 export const withEvents = (entries: string): string => `changed_in = pg_current_xact_id(),
   events = (SELECT coalesce(jsonb_agg(former ORDER BY place), '[]') FROM jsonb_array_elements(events)
-      WITH ORDINALITY AS formers (former, place)
-      WHERE (former ->> 'at')::timestamptz > clock_timestamp() - interval '10 minutes') ||
-    to_jsonb(ARRAY(${entries}))`
+      WITH ORDINALITY AS formers (former, place) WHERE ${isRecent('former')}) || ${entries}`
 
 /** The entry, with its transaction and its time by the clock of the database. */
 export const newEvent = (entry: string): string =>

@@ -26,7 +26,7 @@ const cursorAfter = ({ ordinal, backup }: LoggedBackup): string =>
  */
 export const logReader = (access: LogAccess) => ({ ...backupReader(access), ...guardReader(access) })
 
-function backupReader ({ table, query: run, select }: LogAccess) {
+function backupReader ({ table, query: run, select, possibleNames }: LogAccess) {
   return {
     async get (id: string): Promise<LoggedBackup | undefined> {
       const [backup] = await select('id = $1::text::uuid AND removed_at IS NULL', [id])
@@ -37,6 +37,7 @@ function backupReader ({ table, query: run, select }: LogAccess) {
     async list (query: ListQuery, visible: string[] | null): Promise<LogPage> {
       const { schema: ofSchema = null, status = null, trigger = null, limit = 100, before, since, until } = query
       const cursor = before === undefined ? { ordinal: null, id: null } : decodeCursor(before)
+      if (ofSchema !== null && (await possibleNames([ofSchema])).length === 0) return { backups: [], next: null }
       const backups = await select(`removed_at IS NULL AND ($1::text IS NULL OR schema = $1::text)
         AND ($2::text IS NULL OR ${visibleStatus('$6')} = $2::text) AND ($3::text IS NULL OR trigger = $3::text)
         AND ($4::text IS NULL OR (ordinal, id) < ($4::text::int8, $5::text::uuid)) AND ${ofVisible('$6')}

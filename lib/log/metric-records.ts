@@ -1,5 +1,5 @@
 import type { RunCounter, SchemaMetrics } from '../../types/index.ts'
-import { kindOfRun } from './carried-counts.ts'
+import { kindOfRun } from './carry-over.ts'
 import { snapshotCondition, type LogAccess } from './log-access.ts'
 
 /** What the log knows of a schema, without its suspects. */

@@ -1,10 +1,16 @@
 import { backupKey, retentionKey, tryLock, waitForLock } from '../postgres/locks.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
-import { carryCounts, type DeletedRow, returnedCounts } from './carried-counts.ts'
-import { type LogAccess, newEvent, withEvents } from './log-access.ts'
+import { carryOver, type DeletedRow, recordPruned, returnedByDelete } from './carry-over.ts'
+import type { LogAccess } from './log-access.ts'
 import { type FinishedBackup, type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 
 type FinishedRow = LogRow<FinishedBackup['backup']['status']>
+
+/** Why a backup is pruned: a part of the events of its row, until its file is deleted and the event is recorded. */
+const reasonOfRemoval =
+  "(SELECT event ->> 'reason' FROM jsonb_array_elements(events) AS e (event) WHERE event ->> 'name' = 'removal')"
+const withoutReason = `events = (SELECT coalesce(jsonb_agg(event ORDER BY place), '[]')
+  FROM jsonb_array_elements(events) WITH ORDINALITY AS e (event, place) WHERE event ->> 'name' <> 'removal')`
 
 /** Removes rows: sets a mark, then the file is deleted, then the row. So a removal can be continued after a crash. */
 export function removals (access: LogAccess) {
@@ -20,28 +26,30 @@ export function removals (access: LogAccess) {
     /**
      * Marks snapshots of one schema as being removed, in one transaction; another removal of that schema waits.
      * `choose` gets every finished row and the time by the database's clock, and returns the rows to remove. Skips rows
-     * that a restore uses, in any replica, and rows that were pinned in the meantime. Choices with a reason are pruned;
-     * another row of the schema records that, since their own rows will be deleted.
+     * that a restore uses, in any replica, and rows that were pinned in the meantime. Choices with a reason are pruned.
      */
     async markRemoved<Choice extends { id: string, reason?: string }> (
       ofSchema: string, choose: (finished: FinishedBackup[], now: Date) => Choice[]
     ): Promise<Array<Choice & FinishedBackup>> {
       return await transact(async (tx) => {
         await waitForLock(tx, retentionKey(ofSchema))
-        const finished = await tx.query<FinishedRow>(`SELECT ${logColumns} FROM ${table}
-          WHERE schema = $1::text AND status <> 'running' AND removed_at IS NULL`, [ofSchema])
+        const rows = await tx.query<FinishedRow>(`SELECT ${logColumns} FROM ${table}
+          WHERE schema = $1::text AND status <> 'running' AND removed_at IS NULL ORDER BY ordinal DESC, id DESC`,
+        [ofSchema])
         const { time } = await tx.queryRow<{ time: string }>('SELECT clock_timestamp() AS time')
-        const pinned = new Set(finished.filter((row) => row.pinned).map(({ id }) => id))
-        const marked: Array<Choice & FinishedBackup> = []
-        for (const choice of choose(finished.map(toLoggedBackup), new Date(time))) {
-          if (!await tryLock(tx, backupKey(choice.id))) continue
-          const rows = await tx.query<FinishedRow>(`WITH q AS (UPDATE ${table} SET removed_at = clock_timestamp()
-            WHERE id = $1::text::uuid AND pinned = $2::text::boolean RETURNING ${logColumns})`,
-          [choice.id, String(pinned.has(choice.id))])
-          marked.push(...rows.map((row) => ({ ...choice, ...toLoggedBackup(row) })))
+        const choices = choose(rows.map(toLoggedBackup), new Date(time))
+        const chosen = new Map(choices.map((choice) => [choice.id, choice]))
+        const marked = new Map<string, FinishedBackup>()
+        for (const { id, pinned } of rows) {
+          const choice = chosen.get(id)
+          if (choice === undefined || !await tryLock(tx, backupKey(id))) continue
+          const [row] = await tx.query<FinishedRow>(markQuery(table), [id, String(pinned), choice.reason ?? null])
+          if (row !== undefined) marked.set(id, toLoggedBackup(row))
         }
-        await recordPruned(tx, table, ofSchema, marked)
-        return marked
+        return choices.flatMap((choice) => {
+          const logged = marked.get(choice.id)
+          return logged === undefined ? [] : [{ ...choice, ...logged }]
+        })
       })
     },
 
@@ -54,40 +62,43 @@ export function removals (access: LogAccess) {
   }
 }
 
+/** `$2` is whether it was pinned before, and `$3` the reason, or null. */
+const markQuery = (table: string): string => `WITH q AS (UPDATE ${table} SET removed_at = clock_timestamp(),
+    events = events || CASE WHEN $3::text IS NULL THEN '[]' ELSE jsonb_build_array(jsonb_build_object(
+      'name', 'removal', 'at', clock_timestamp(), 'in', pg_current_xact_id()::text, 'reason', $3::text)) END
+  WHERE id = $1::text::uuid AND pinned = $2::text::boolean RETURNING ${logColumns})`
+
 function rowDeletion ({ table, transact }: LogAccess, keepsNoSlot: string) {
+  /** Returns the newest other row of the schema, which stays. The order of the locks is that of a restore. */
+  async function lockRows (tx: Transaction, ofSchema: string, id: string): Promise<string | undefined> {
+    const locked = await tx.query<{ id: string }>(`SELECT id FROM (SELECT id, ordinal FROM ${table}
+      WHERE id = $1::text::uuid OR id = (SELECT id FROM ${table} WHERE schema = $2::text AND id <> $1::text::uuid
+        ORDER BY ordinal DESC, id DESC LIMIT 1) ORDER BY ordinal DESC, id DESC FOR UPDATE) both_rows`,
+    [id, ofSchema])
+    return locked.find((row) => row.id !== id)?.id
+  }
+
   return {
-    /** Deletes the row, unless it must keep its slot. Its runs are counted with the newest other row of the schema. */
+    /**
+     * Deletes the row, unless it must keep its slot. The newest other row of the schema gets its counts and its events,
+     * and, if it was pruned, that event: the file is deleted now.
+     */
     async deleteRow (ofSchema: string, id: string): Promise<void> {
       await transact(async (tx) => {
         await waitForLock(tx, retentionKey(ofSchema))
-        // In the order in which a restore locks rows
-        const locked = await tx.query<{ id: string }>(`SELECT id FROM (SELECT id, ordinal FROM ${table}
-          WHERE id = $1::text::uuid OR id = (SELECT id FROM ${table} WHERE schema = $2::text AND id <> $1::text::uuid
-            ORDER BY ordinal DESC, id DESC LIMIT 1) ORDER BY ordinal DESC, id DESC FOR UPDATE) both_rows`,
-        [id, ofSchema])
-        const heir = locked.find((row) => row.id !== id)
-        await tx.query(`WITH q AS (UPDATE ${table} SET has_file = false WHERE id = $1::text::uuid RETURNING id)`, [id])
+        const heir = await lockRows(tx, ofSchema, id)
+        const [found] = await tx.query<LogRow & { reason: string | null }>(
+          `SELECT ${logColumns}, ${reasonOfRemoval} AS reason FROM ${table} WHERE id = $1::text::uuid`, [id])
+        // Another replica has completed the removal
+        if (found === undefined) return
+        const { reason, ...row } = found
+        await tx.query(`WITH q AS (UPDATE ${table} SET has_file = false, ${withoutReason}
+          WHERE id = $1::text::uuid RETURNING id)`, [id])
         const deleted = await tx.query<DeletedRow>(`WITH q AS (DELETE FROM ${table} old
-          WHERE id = $1::text::uuid AND ${keepsNoSlot} RETURNING ${returnedCounts})`, [id])
-        if (heir !== undefined) await carryCounts(tx, table, heir.id, deleted)
+          WHERE id = $1::text::uuid AND ${keepsNoSlot} RETURNING ${returnedByDelete})`, [id])
+        if (heir !== undefined) await carryOver(tx, table, heir, deleted)
+        if (reason !== null) await recordPruned(tx, table, heir ?? id, row, reason)
       })
     }
   }
-}
-
-/**
- * Adds the event to a row that stays. That row must not be waited for, since this transaction has locked other rows
- * before it. When a restore has locked all rows of the schema, other replicas do not report the removal.
- */
-async function recordPruned (
-  tx: Transaction, table: string, ofSchema: string, marked: Array<LoggedBackup & { reason?: string }>
-): Promise<void> {
-  const pruned = marked.flatMap(({ backup, restoreSchema, restoredInto, reason }) =>
-    reason === undefined ? [] : [{ name: 'backup:pruned', reason, backup, restoreSchema, restoredInto }])
-  if (pruned.length === 0) return
-  await tx.query(`WITH q AS (UPDATE ${table} SET ${withEvents(`SELECT ${newEvent('entry')}
-      FROM jsonb_array_elements($2::text::jsonb) AS entries (entry)`)}
-    WHERE id = (SELECT id FROM ${table} WHERE schema = $1::text AND removed_at IS NULL
-      ORDER BY ordinal DESC, id DESC LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id)`,
-  [ofSchema, JSON.stringify(pruned)])
 }

@@ -1,8 +1,8 @@
+import { asciiJson } from '../postgres/ascii.ts'
+import { quoteLiteral } from '../postgres/identifiers.ts'
 import type { BackupTrigger, Origin, Progress, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
-import {
-  asciiJson, endOfRun, failedEvent, type LogAccess, type LoggedError, newEvent, withEvent
-} from './log-access.ts'
+import { endOfRun, failedEvent, type LogAccess, type LoggedError, newEvent, withEvent } from './log-access.ts'
 
 export interface NewRun {
   id: string
@@ -47,7 +47,7 @@ const textOrNull = (value: object | null): string | null => value && JSON.string
  */
 export const runRecords = (access: LogAccess) => ({ ...stateChanges(access), ...fileOfRun(access), ...claims(access) })
 
-function stateChanges ({ table, now, query, change }: LogAccess) {
+function stateChanges ({ table, now, query, change, changeAtOnce, toStorable, toStorableJson }: LogAccess) {
   /** `$2` is the time. */
   const finish = endOfRun('$2')
 
@@ -58,8 +58,9 @@ function stateChanges ({ table, now, query, change }: LogAccess) {
      */
     async insert (run: NewRun, error: LoggedError | null = null): Promise<LoggedBackup | undefined> {
       const [row] = await query<LogRow>(insertQuery(table), [
-        run.id, run.schema, run.filename, run.trigger, run.createdBy, run.cron, run.note, run.startedAt.toISOString(),
-        run.slot?.toISOString() ?? null, error?.message ?? null, now().toISOString(), String(run.partial),
+        run.id, run.schema, run.filename, run.trigger, await toStorable(run.createdBy), run.cron,
+        await toStorable(run.note), run.startedAt.toISOString(), run.slot?.toISOString() ?? null,
+        await toStorable(error?.message ?? null), now().toISOString(), String(run.partial),
         run.origin === undefined ? null : asciiJson(run.origin), error?.code ?? null
       ])
       return row === undefined ? undefined : toLoggedBackup(row)
@@ -86,14 +87,13 @@ function stateChanges ({ table, now, query, change }: LogAccess) {
       const set = `status = 'failed', error = $3::text, ${finish}${releaseSlot ? ', slot = NULL' : ''},
         ${withEvent(failedEvent('backup:failed', '$4', '$3'))}`
       const [failed] = await change(set, "id = $1::text::uuid AND status IN ('running', 'failed')",
-        [id, now().toISOString(), error.message, error.code])
+        [id, now().toISOString(), await toStorable(error.message), error.code])
       return failed
     },
 
     async setProgress (id: string, progress: Progress): Promise<void> {
-      await change('progress = $2::text::jsonb',
-        "id = $1::text::uuid AND (status = 'running' OR restore ->> 'status' = 'running')",
-        [id, JSON.stringify(progress)])
+      await changeAtOnce(`progress = ${quoteLiteral(await toStorableJson(progress))}::jsonb`,
+        `id = ${quoteLiteral(id)}::uuid AND (status = 'running' OR restore ->> 'status' = 'running')`)
     }
   }
 }

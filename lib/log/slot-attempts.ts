@@ -1,5 +1,5 @@
 import { retentionKey, waitForLock } from '../postgres/locks.ts'
-import { carryCounts, type DeletedRow, returnedCounts } from './carried-counts.ts'
+import { carryOver, type DeletedRow, returnedByDelete } from './carry-over.ts'
 import type { LogAccess } from './log-access.ts'
 
 /** Failed scheduled runs, which released their slot. */
@@ -22,9 +22,9 @@ export function slotAttempts ({ table, transact }: LogAccess) {
         if (newest === undefined) return
         const deleted = await tx.query<DeletedRow>(`WITH q AS (DELETE FROM ${table}
           WHERE ${attempts} AND NOT has_file AND NOT pinned AND note IS NULL AND id <> $3::text::uuid
-          AND ordinal > (SELECT min(ordinal) FROM ${table} WHERE ${attempts}) RETURNING ${returnedCounts})`,
+          AND ordinal > (SELECT min(ordinal) FROM ${table} WHERE ${attempts}) RETURNING ${returnedByDelete})`,
         [...parameters, newest.id])
-        await carryCounts(tx, table, newest.id, deleted)
+        await carryOver(tx, table, newest.id, deleted)
       })
     }
   }

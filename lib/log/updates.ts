@@ -3,7 +3,7 @@ import type { LogAccess } from './log-access.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 
 /** Changes by users to finished backups. */
-export function updates ({ table, transact, change }: LogAccess) {
+export function updates ({ table, transact, change, toStorable }: LogAccess) {
   return {
     /** Records that the snapshot has been found intact now. */
     async recordVerified (id: string): Promise<void> {
@@ -25,7 +25,8 @@ export function updates ({ table, transact, change }: LogAccess) {
      * Accepting a suspect or an adopted snapshot also clears `adopted` of the rows of the schema up to this one.
      */
     async update (id: string, changes: BackupChanges, sidecar: number | null): Promise<LoggedBackup | undefined> {
-      const { pinned, note, accepted } = changes
+      const { pinned, accepted } = changes
+      const note = await toStorable(changes.note ?? null)
       return await transact(async (tx) => {
         const [before] = await tx.query<{ clears: boolean }>(`SELECT adopted OR suspect IS NOT NULL AS clears
           FROM ${table}
@@ -36,11 +37,14 @@ export function updates ({ table, transact, change }: LogAccess) {
             accepted = coalesce($5::text::boolean, accepted),
             adopted = adopted AND $5::text::boolean IS NOT TRUE
           WHERE id = $1::text::uuid AND removed_at IS NULL AND ${isVersion('$6')} RETURNING ${logColumns})`,
-        [id, flag(pinned), String(note !== undefined), note ?? null, flag(accepted), textOf(sidecar)])
+        [id, flag(pinned), String(changes.note !== undefined), note, flag(accepted), textOf(sidecar)])
         if (row === undefined) return undefined
         if (accepted === true && before?.clears === true) {
-          await tx.query(`WITH q AS (UPDATE ${table} SET adopted = false
-            WHERE schema = $1::text AND adopted AND ordinal <= $2::text::int8 RETURNING id)`,
+          // In the order in which a restore locks rows
+          await tx.query(`WITH locked AS MATERIALIZED (SELECT id FROM ${table}
+            WHERE schema = $1::text AND adopted AND ordinal <= $2::text::int8 ORDER BY ordinal DESC, id DESC
+            FOR UPDATE),
+            q AS (UPDATE ${table} SET adopted = false WHERE id IN (SELECT id FROM locked) RETURNING id)`,
           [row.schema, String(row.ordinal)])
         }
         return toLoggedBackup(row)

@@ -22,12 +22,19 @@ import type { Transaction } from './driver/transaction.ts'
  *              4. the sequences to change: after the tables, since applications lock a table and then its sequence
  *              5. referenced tables that the role cannot lock: by ADD FOREIGN KEY, with a lock_timeout. This breaks
  *                 the order, so it may end in a timeout
- *              6. rows of the log: the snapshot's, then the newest first
+ *              6. rows of the log: the snapshot's and those that it affects, the newest first
  *   import     1. backupKey: tried
- *   removal    1. retentionKey: waits for another removal in the schema
- *              2. backupKey of each backup to remove: tried, so that a backup in use stays
- *              3. rows of the log
- *   update     1. rows of the log: the backup's, then the adopted ones that its acceptance changes
+ *   marking    1. retentionKey: waits for another removal in the schema
+ *              2. of each backup to remove, the newest first: backupKey, tried, so that a backup in use stays; then its
+ *                 row of the log
+ *   deletion   1. retentionKey: waits for another removal in the schema
+ *              2. rows of the log, the newest first: that of the removed backup, and the newest other one of the
+ *                 schema, which gets its counts and its events
+ *   thinning   1. retentionKey: waits for another removal in the schema
+ *              2. rows of the log: failed attempts for a slot, then the newest attempt, which gets their counts and
+ *                 their events. No other transaction locks two such rows, except under the retentionKey
+ *   update     1. rows of the log: the backup's, then the adopted ones that its acceptance changes, the newest first,
+ *                 all of them older
  *   migration  1. migrationKey: waits for another replica that creates or migrates the log table
  *              2. the log table
  *

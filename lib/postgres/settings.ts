@@ -35,7 +35,7 @@ const pinned: Record<string, string> = {
 }
 
 /** Unlike set_config(), `SET LOCAL` takes no snapshot: so it may run before the locks are taken. */
-const statements = Object.entries(pinned).map(([name, value]) => setLocal(name, value)).join('')
+export const pinnedSettings = Object.entries(pinned).map(([name, value]) => setLocal(name, value)).join('')
 
 /** Quotes the value as one string, except that of search_path, which is a list. */
 export function setLocal (name: string, value: string): string {
@@ -47,7 +47,7 @@ export function setLocal (name: string, value: string): string {
  * short transaction
  */
 export async function pinSettings (tx: Transaction, serverVersion = 0): Promise<void> {
-  await tx.run(statements + (serverVersion >= 170000 ? setLocal('transaction_timeout', '0') : ''))
+  await tx.run(pinnedSettings + (serverVersion >= 170000 ? setLocal('transaction_timeout', '0') : ''))
 }
 
 /**

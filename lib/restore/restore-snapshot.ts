@@ -1,3 +1,4 @@
+import { asciiJson } from '../postgres/ascii.ts'
 import { Busy, LockTimeout, RestoreFailed, RestoreUncertain, SchemaNotFound } from '../errors.ts'
 import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog/server.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
@@ -19,6 +20,12 @@ import { alterRowSecurity, replaceRows } from './replace-rows.ts'
 import type { RestoreContext, RestoreHooks, RestoreJob } from './restore-job.ts'
 import type { RestoreScope } from './restore-scope.ts'
 import { verifySnapshot } from './verify-file.ts'
+
+/**
+ * Milliseconds that the completion waits for a row of the log. Others lock these rows for a moment; a process that is
+ * busy between two of its statements, for as long as it is busy.
+ */
+const logTimeoutMs = 30_000
 
 export interface RestoredSnapshot {
   tables: Array<{ name: string, rows: number }>
@@ -53,9 +60,10 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       isReplacing = true
       await replaceRows(tx, scope, verified, context)
       const phases = { startMs, verifyMs, lockMs, snapshotMs, loadMs: phase(), finishMs: 0 }
+      await tx.run(setLocal('lock_timeout', String(logTimeoutMs)))
       const { text, parameters } = job.completion
       const result = { tables: restoredTables(scope), drift: scope.drift, phases }
-      await tx.query(text, [...parameters, JSON.stringify(rowsByTable(scope)), JSON.stringify(result)])
+      await tx.query(text, [...parameters, JSON.stringify(rowsByTable(scope)), asciiJson(result)])
       return { scope, roleSettings: server.roleSettings, ...phases }
     }, hooks.signal)
     const commitMs = phase()

@@ -83,7 +83,10 @@ async function receive (
     }).catch((error: unknown) => { throw file.stream.errored ?? error })
     const problems = findImportProblems(read)
     if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
-    requireAllowed(context, read.manifest.schema)
+    const schema = requireAllowed(context, read.manifest.schema)
+    if ((await context.log.possibleNames([schema])).length === 0) {
+      throw new SnapshotInvalid(`the encoding of this database lacks a character of the name of its schema, ${schema}`)
+    }
     await file.finish()
     return read
   } catch (error) {

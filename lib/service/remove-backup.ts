@@ -25,4 +25,6 @@ export async function removeBackup (context: Context, id: string): Promise<void>
     throw new Busy(`The backup ${id} is in use`)
   }
   await finishRemoval(context, marked)
+  const { schema, trigger, filename, status, sizeBytes: bytes } = marked.backup
+  context.logger.info({ id, schema, trigger, filename, status, bytes }, 'a backup was deleted')
 }

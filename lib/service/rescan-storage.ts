@@ -4,6 +4,9 @@ import { adoptFiles, createAdoptionLog } from '../consistency/adopt-files.ts'
 import type { Context } from '../runs/context.ts'
 import type { LongCall, Rescan } from '../../types/index.ts'
 
+/** File names in one log line. */
+const namesAtMost = 10
+
 /**
  * Adopts the snapshots in the storage that have no row, and accepts the storage as it is.
  * @throws FST_BACKUP_STORAGE_TAKEN
@@ -20,5 +23,9 @@ export async function rescanStorage (context: Context, call: LongCall = {}): Pro
     missing: await describeBackups(context, missing)
   }
   await context.presence.accept(rescan)
+  if (missing.length > 0) {
+    const names = missing.slice(0, namesAtMost).map(({ backup }) => backup.filename)
+    context.logger.warn({ files: missing.length, names }, 'files of backups are missing, and are no longer expected')
+  }
   return rescan
 }

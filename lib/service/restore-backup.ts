@@ -176,7 +176,7 @@ async function restoreJob (
       createdAt: preRestore.startedAt.toISOString(),
       spoolPath: spoolPath(context, preRestore.id)
     },
-    completion: context.log.restoreCompletion(
+    completion: await context.log.restoreCompletion(
       key, preRestore.createdBy, preRestore.id, request.tables === undefined
     )
   }

@@ -40,7 +40,20 @@ async function tryUpdate (context: Context, id: string, changes: BackupChanges):
     await clear.catch(() => {})
   }
   if (updated === undefined) return undefined
+  logChanges(context, logged, updated)
   return await describeBackup(context, updated)
+}
+
+/** The text of a note is not logged. */
+function logChanges (
+  { logger }: Context, { backup: before }: LoggedBackup, { backup: { id, schema, trigger, ...after } }: LoggedBackup
+): void {
+  const changes = {
+    ...before.pinned !== after.pinned && { pinned: after.pinned },
+    ...before.accepted !== after.accepted && { accepted: after.accepted },
+    ...before.note !== after.note && { hasNote: after.note !== null }
+  }
+  if (Object.keys(changes).length > 0) logger.info({ id, schema, trigger, ...changes }, 'a backup was changed')
 }
 
 async function needsSidecar ({ storage }: Context, { backup }: LoggedBackup, changes: BackupChanges): Promise<boolean> {

@@ -193,6 +193,7 @@ t.test('who continues at a position, on any replica, gets what has happened sinc
 
   const unknown = await follow(replica, '18446744073709551615')
   t.same(unknown.events, [], 'a position that this server has not reached is the present one')
+  t.same((await follow(replica, '99999999999999999999')).events, [], 'and so is a number that is none')
 })
 
 t.test('a removal is reported when its file is deleted, even if that takes longer than a poll', async (t) => {
@@ -221,6 +222,148 @@ t.test('a removal is reported when its file is deleted, even if that takes longe
   t.same(ofName(followed, 'backup:pruned').map(({ backup }) => backup.id), [id])
   t.same(names(await follow(useEngine(t, place), before)).filter((name) => name === 'backup:pruned'), ['backup:pruned'],
     'also for who continues at a position that was given out meanwhile')
+})
+
+/** Sets the time of all events back. */
+const ageEvents = async ({ sql }: Place, interval: string): Promise<void> => {
+  await sql`UPDATE backup_logs SET events = (SELECT coalesce(jsonb_agg(jsonb_set(event, '{at}',
+    to_jsonb((event ->> 'at')::timestamptz - ${interval}::interval))), '[]')
+    FROM jsonb_array_elements(events) AS event)`
+}
+
+t.test('a removal is reported when it ends, however long that takes, and whoever ends it', async (t) => {
+  const place = await usePlace(t)
+  let isUndeletable = true
+  const storage = storageWith(place.directory, {
+    async remove (storage, name) {
+      if (isUndeletable) throw Object.assign(new Error('EPERM'), { code: 'EPERM', syscall: 'unlink' })
+      await storage.remove(name)
+    }
+  })
+  const { id } = await useEngine(t, place).create()
+  const engine = useEngine(t, place, { maxBackups: 1, storage })
+  const { replica, reads } = useReplica(t, place)
+  const followed = await follow(replica)
+  await engine.create()
+  await reads(() => names(followed).length === 2)
+  await ageEvents(place, '11 minutes')
+  await useEngine(t, place, { storage }).create()
+  await reads(() => names(followed).length === 4)
+  t.same(ofName(followed, 'backup:pruned'), [])
+  isUndeletable = false
+  await useEngine(t, place).create()
+  await reads(() => names(followed).length >= 7)
+  await reads(() => true)
+  const [pruned, ...others] = ofName(followed, 'backup:pruned')
+  t.match(pruned, { backup: { id, available: false, held: false }, reason: /^beyond the newest 1 / })
+  t.same(others, [])
+})
+
+t.test('a removal is reported also when a restore has locked the other rows', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await engine.create()
+  const { replica, reads } = useReplica(t, place, { maxBackups: 1 })
+  const followed = await follow(replica)
+  let pruning: Promise<unknown> = Promise.resolve()
+  await place.sql.begin(async (sql) => {
+    await sql`SELECT FROM backup_logs WHERE id <> ${id} FOR UPDATE`
+    pruning = replica.prune()
+    await untilBlocked(place.sql)
+  })
+  await pruning
+  await reads(() => names(followed).length > 0)
+  t.same(followed.events.map(([name, { backup }]) => [name, backup.id]), [['backup:pruned', id]])
+})
+
+t.test('a row that must stay for its slot is reported as pruned once', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`UPDATE backup_logs SET slot = now(), trigger = 'scheduled'`
+  await engine.create()
+  const { replica, reads } = useReplica(t, place, { maxBackups: 1 })
+  const followed = await follow(replica)
+  await replica.prune()
+  await reads(() => names(followed).length > 0)
+  t.equal((await place.sql`SELECT FROM backup_logs WHERE id = ${id}`).length, 1, 'the row keeps the slot')
+  await place.sql`UPDATE backup_logs SET slot = now() + interval '1 hour' WHERE id <> ${id}`
+  await replica.create()
+  await reads(() => names(followed).length >= 3)
+  await reads(() => true)
+  t.equal((await place.sql`SELECT FROM backup_logs WHERE id = ${id}`).length, 0)
+  t.same(ofName(followed, 'backup:pruned').filter(({ backup }) => backup.id === id).length, 1)
+})
+
+t.test('the events of a row that was deleted meanwhile are reported', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.create()
+  await untilOlderHaveEnded(place)
+  const { replica, reads } = useReplica(t, place)
+  const followed = await follow(replica)
+  const first = await engine.create({ note: 'ü' })
+  const second = await engine.create()
+  await engine.remove(first.id)
+  await engine.remove(second.id)
+  await reads(() => names(followed).length >= 4)
+  await reads(() => true)
+  t.same(followed.events.filter(([name]) => !name.endsWith('progress')), emitted(engine).slice(2))
+})
+
+t.test('each event is reported once while an older transaction of the server is open', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { replica, reads } = useReplica(t, place)
+  await place.sql.begin(async (sql) => {
+    await sql`SELECT pg_current_xact_id()`
+    const followed = await follow(replica)
+    for (let made = 0; made < 3; made++) {
+      await engine.create()
+      await reads(() => names(followed).length >= 2 * (made + 1))
+      await reads(() => true)
+    }
+    t.same(names(followed), names({ events: emitted(engine) } as unknown as Followed))
+  })
+})
+
+t.test('a log that was copied from a server with more transactions repeats nothing', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.create()
+  const later = '4611686018427387904'
+  await place.sql.unsafe(`UPDATE backup_logs SET changed_in = '${later}',
+    events = (SELECT jsonb_agg(jsonb_set(event, '{in}', '"${later}"')) FROM jsonb_array_elements(events) AS event)`)
+  const { replica, reads } = useReplica(t, place)
+  const followed = await follow(replica, '1')
+  await engine.create()
+  await reads(() => names(followed).length >= 2)
+  await reads(() => true)
+  t.same(names(followed), ['backup:started', 'backup:completed'])
+})
+
+t.test('who continues gets the events of the last ten minutes only', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.create()
+  t.same(names(await follow(engine, '0')), ['backup:started', 'backup:completed'])
+  await ageEvents(place, '9 minutes')
+  t.same(names(await follow(engine, '0')), ['backup:started', 'backup:completed'])
+  await ageEvents(place, '61 seconds')
+  t.same(names(await follow(engine, '0')), [])
+})
+
+t.test('an entry of a later release is no event', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  await engine.create()
+  await place.sql`UPDATE backup_logs SET events = (SELECT jsonb_agg(event || '{"name": "backup:later"}')
+    FROM jsonb_array_elements(events) AS event)`
+  const followed = await follow(engine, '0')
+  t.same(followed.events, [])
+  await engine.create()
+  await until(() => names(followed).length === 2)
 })
 
 t.test('callers see the events of their schemas only', async (t) => {

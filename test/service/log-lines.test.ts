@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { copyFile, writeFile } from 'node:fs/promises'
+import { copyFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
@@ -189,4 +189,34 @@ t.test('the warning about files without a row names the first ten of them', asyn
   const line = (): LogLine | undefined => engine.lines.find(({ msg }) => msg.includes('have no row in the log'))
   await until(() => line() !== undefined)
   t.strictSame([line()?.level, line()?.files, line()?.names], [warn, 12, names.slice(0, 10)])
+})
+
+t.test('a deletion and each change have a line, without the text of the note', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename, sizeBytes: bytes } = await engine.create()
+  engine.lines.length = 0
+  await engine.update(id, { pinned: true, note: 'secret' })
+  await engine.update(id, { pinned: true })
+  await engine.update(id, { note: null, pinned: false, accepted: true })
+  await engine.remove(id)
+  const run = { level: info, id, schema, trigger: 'manual' }
+  t.strictSame(linesOf(engine, debug), [
+    { ...run, pinned: true, hasNote: true, msg: 'a backup was changed' },
+    { ...run, pinned: false, accepted: true, hasNote: false, msg: 'a backup was changed' },
+    { ...run, filename, status: 'completed', bytes, msg: 'a backup was deleted' }
+  ])
+})
+
+t.test('files that a rescan misses are named', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { filename } = await engine.create()
+  await engine.create()
+  await rm(join(place.directory, filename))
+  engine.lines.length = 0
+  await engine.rescan()
+  t.strictSame(linesOf(engine, debug), [
+    { level: warn, files: 1, names: [filename], msg: 'files of backups are missing, and are no longer expected' }
+  ])
 })

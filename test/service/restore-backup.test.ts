@@ -9,6 +9,7 @@ import { createGate, storageBehind, storageHoldingSecond, storageWith } from '..
 import { useTcpProxy } from '../support/tcp-proxy.ts'
 import { testSchema } from '../support/database.ts'
 import { matchEach } from '../support/match-each.ts'
+import { createManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
 
 interface Content { users: Array<{ id: number, name: string }>, orders: Array<{ id: number }> }
@@ -504,4 +505,52 @@ t.test('the log and restores use synchronous commit, even if the database does n
     await replica.restore(id)
     t.strictSame([...await place.sql`SELECT DISTINCT setting FROM commits`], [{ setting: used }], setting)
   }
+})
+
+t.test('a removal at the same time does not end in a deadlock with the completion of a restore', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { guard: { minRows: 1 } })
+  const other = useEngine(t, place)
+  const { id } = await engine.create()
+  await place.sql`DELETE FROM orders`
+  const suspect = await engine.create()
+  // The completion waits after it has locked the row of the snapshot
+  await place.sql.unsafe(`CREATE FUNCTION wait () RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END $$;
+    CREATE TRIGGER wait BEFORE UPDATE ON backup_logs FOR EACH ROW
+      WHEN (NEW.status = 'restored' AND OLD.status = 'completed') EXECUTE FUNCTION wait()`)
+  const untilWaiting = async (sessions: number): Promise<void> => {
+    await until(async () => (await place.sql`SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`).length === sessions)
+  }
+  let runs: Array<Promise<unknown>> = []
+  await place.sql.begin(async (sql) => {
+    await sql`SELECT pg_advisory_xact_lock(42)`
+    runs = [engine.restore(id)]
+    await untilWaiting(1)
+    runs.push(other.remove(suspect.id))
+    await untilWaiting(2)
+  })
+  await Promise.all(runs)
+  t.equal((await engine.get(id)).status, 'restored')
+  await t.rejects(engine.get(suspect.id), { code: 'FST_BACKUP_NOT_FOUND' })
+})
+
+t.test('no process that is busy keeps rows of the log locked for long, or makes a restore fail', async (t) => {
+  const place = await usePlace(t)
+  const clock = createManualClock(new Date().toISOString())
+  const engine = useEngine(t, place, {}, clock)
+  const { id } = await engine.create()
+  await place.sql.unsafe(`CREATE TABLE seen (status text, statement text, patience text);
+    CREATE FUNCTION see () RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO ${testSchema}.seen VALUES (NEW.status, current_query(), current_setting('lock_timeout'));
+      RETURN NEW; END $$;
+    CREATE TRIGGER see BEFORE UPDATE ON backup_logs FOR EACH ROW
+      WHEN (NEW.progress IS NOT NULL OR NEW.status <> OLD.status) EXECUTE FUNCTION see()`)
+  engine.on('restore:progress', async () => { await clock.advance(2000) })
+  await engine.restore(id, { tables: ['users', 'orders'] })
+  const seen = await place.sql`SELECT * FROM seen`
+  const [progress] = seen.filter(({ statement }) => /SET progress/.test(statement))
+  t.match(progress?.statement, /^SET TRANSACTION READ WRITE;.*SET LOCAL.*UPDATE/s, 'one message to the server')
+  t.strictSame(seen.filter(({ status }) => status === 'restored').map(({ patience }) => patience), ['30s'])
 })

@@ -19,6 +19,8 @@ async function readRows (queryable: Queryable, statement: string, transform: Row
   return rows
 }
 
+const changesData = /^\s*WITH\b.*?\bq AS \(\s*(?:INSERT|UPDATE|DELETE)\b/s
+
 /**
  * Runs a statement and returns its rows as objects. The server converts them to JSON, which does not depend on
  * DateStyle and similar settings.
@@ -26,13 +28,13 @@ async function readRows (queryable: Queryable, statement: string, transform: Row
  * Parameters are text: cast them in the statement (`$1::uuid`; an array so becomes a constant, which is searched by
  * hash). They become literals of the statement, because a bound parameter would pass through the serializers of the
  * application's instance, and need another round trip. A statement that changes data must be a CTE named `q` with
- * RETURNING.
+ * RETURNING; other CTEs may precede it.
  */
 export async function queryRows<Row> (
   queryable: Queryable, transform: RowTransform, text: string, parameters: Parameter[] = []
 ): Promise<Row[]> {
   const filled = fillIn(text, parameters)
-  const statement = /^\s*WITH q AS/.test(filled)
+  const statement = changesData.test(text)
     ? `${filled} SELECT pg_catalog.row_to_json(q)::text FROM q`
     : `SELECT pg_catalog.row_to_json(q)::text FROM (${filled}) q`
   return (await readRows(queryable, statement, transform)).map((row) => JSON.parse(row.toString()) as Row)

@@ -5,7 +5,7 @@ import type { Sql } from './connection.ts'
 import type { CopyIn } from './copy-in.ts'
 import type { CopyReader } from './copy-out.ts'
 import { parsedOptions } from './internals.ts'
-import type { Parameter } from './query.ts'
+import { type Parameter, runStatements } from './query.ts'
 import { settle } from './settle.ts'
 import {
   beforeAnySocketCloses, createTransaction, waitForeverWhenLost, type Connection
@@ -35,6 +35,15 @@ export type TransactionMode =
   'ISOLATION LEVEL READ COMMITTED READ ONLY' |
   'ISOLATION LEVEL REPEATABLE READ READ ONLY' |
   'ISOLATION LEVEL READ COMMITTED READ WRITE'
+
+/**
+ * Runs statements that need no answer in between as one transaction, in one round trip: then nothing that this process
+ * does can make others wait for the locks (manual, 55.2.2.1).
+ */
+export async function runInOneTrip (sql: Sql, text: string): Promise<void> {
+  await beforeAnySocketCloses()
+  await runStatements(sql, parsedOptions(sql).transform.row, `SET TRANSACTION READ WRITE; ${text}`)
+}
 
 type Work<T> = (tx: Transaction) => Promise<T>
 
