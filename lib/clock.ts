@@ -10,10 +10,12 @@ export interface Clock {
   wait: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
+/** Milliseconds. A longer timer fires at once (Node.js documentation, setTimeout). */
+export const longestTimerMs = 2 ** 31 - 1
+
 /**
- * Milliseconds. A timer of 2^31 ms or more fires at once (Node.js documentation, setTimeout), and this is far below.
- * Timers stop while the machine sleeps and do not notice that the system clock was set, so this is also the maximum
- * delay until either is detected.
+ * Milliseconds. Timers stop while the machine sleeps and do not notice that the system clock was set, so this is the
+ * maximum delay until either is detected.
  */
 const longestWaitMs = 60_000
 

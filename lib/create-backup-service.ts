@@ -1,10 +1,8 @@
 import type { BackupLogger, BackupServiceOptions, StandaloneBackupService } from '../types/index.ts'
+import { longestTimerMs } from './clock.ts'
 import { createEngine } from './create-engine.ts'
 import { resolveStandaloneOptions } from './options/resolve-options.ts'
 import { listenersOf } from './runs/event-hub.ts'
-
-/** Milliseconds. The timer only keeps the process alive, so it is as long as a timer can be (Node.js, setTimeout). */
-const longestTimerMs = 2 ** 31 - 1
 
 /** What a script would miss if it did not see it. Everything else is in the results of its calls. */
 const consoleLogger: BackupLogger = {
@@ -44,6 +42,7 @@ export function createBackupService (
     ...listenersOf(engine, () => service),
     start () {
       if (closing !== undefined || keepAlive !== undefined) return
+      // Only keeps the process alive
       keepAlive = setInterval(() => {}, longestTimerMs)
       start()
     },

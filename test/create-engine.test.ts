@@ -28,7 +28,8 @@ t.test('calls fail with 503 while the database is down, and succeed when it is a
     engine.restore(id), engine.remove(id), engine.update(id, { pinned: true }), engine.prune()
   ]
   await Promise.all(calls.map(async (call) => { await t.rejects(call, unavailable) }))
-  t.match(engine.lines.find(({ msg }) => msg.includes('could not clean up')), { level: 20, reason: /not available/ })
+  const cleanUp = engine.lines.find(({ msg }) => msg.includes('could not be cleaned up'))
+  t.match(cleanUp, { level: 20, reason: /not available/ })
   t.strictSame(eventNames(engine), [])
   await proxy.accept()
   t.match(await engine.create(), { status: 'completed' })

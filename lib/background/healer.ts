@@ -24,7 +24,7 @@ export function createHealer (
   let working: Promise<void> | undefined
 
   async function work (): Promise<void> {
-    let isReported = false
+    let last = ''
     while (isRequested && !signal.aborted) {
       // A request during this attempt causes another attempt
       isRequested = false
@@ -32,11 +32,10 @@ export function createHealer (
         await heal()
       } catch (error) {
         isRequested = true
-        if (!isReported) {
-          const level = keeperReports.some((code) => isOwnError(error, code)) ? 'debug' : 'warn'
-          context.logger[level]({ reason: errorText(error) }, 'could not clean up after interrupted runs yet; retrying')
-        }
-        isReported = true
+        const reason = errorText(error)
+        const level = keeperReports.some((code) => isOwnError(error, code)) ? 'debug' : 'warn'
+        if (reason !== last) context.logger[level]({ reason }, 'interrupted runs could not be cleaned up yet; retrying')
+        last = reason
         await context.clock.wait(retryMs, signal).catch(() => {})
       }
     }

@@ -2,6 +2,7 @@ import type {
   FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression,
   RawServerDefault, onRequestHookHandler
 } from 'fastify'
+import { longestTimerMs } from '../clock.ts'
 import type { ExtendRoute } from './extend-route.ts'
 import { keepConnection } from './keep-connection.ts'
 import type { TypeBoxTypeProvider } from './validation.ts'
@@ -33,13 +34,12 @@ export interface RouteContext {
 }
 
 /**
- * Options of routes whose duration depends on the amount of data. The `handlerTimeout` of the app would end them with
- * a 503 while the run continues, so it is overridden by the longest timer, 2 ** 31 - 1 ms (0 throws). The
- * `connectionTimeout` of the app would close the connection, and is suspended.
- * @fastify/compress is disabled, because it removes the Content-Length.
+ * Options of routes whose duration depends on the amount of data. The `handlerTimeout` of the app would end them with a
+ * 503 while the run continues, so it is overridden by the longest timer (0 throws). The `connectionTimeout` of the app
+ * would close the connection, and is suspended. @fastify/compress is disabled, because it removes the Content-Length.
  */
 export const longRoute = {
-  handlerTimeout: 2 ** 31 - 1,
+  handlerTimeout: longestTimerMs,
   compress: false as const,
   preHandler: keepConnection
 }

@@ -1,8 +1,10 @@
 import t from 'tap'
 import { createHealer } from '../../lib/background/healer.ts'
+import { DatabaseUnavailable } from '../../lib/errors.ts'
+import { matchEach } from '../support/match-each.ts'
 import { createGate } from '../support/storage-double.ts'
 
-t.test('healing is retried until it succeeds, and the first failure is logged', async (t) => {
+t.test('healing is retried until it succeeds, and each failure is logged once', async (t) => {
   const gate = createGate()
   const lines: unknown[] = []
   const waits: number[] = []
@@ -10,10 +12,14 @@ t.test('healing is retried until it succeeds, and the first failure is logged', 
   const stopping = new AbortController()
   const healer = createHealer({
     clock: { now: () => new Date(), async wait (ms) { waits.push(ms) } },
-    logger: { warn: (details: object, message: string) => { lines.push({ ...details, message }) } } as never
+    logger: {
+      debug: (details: object, message: string) => { lines.push({ level: 'debug', ...details, message }) },
+      warn: (details: object, message: string) => { lines.push({ level: 'warn', ...details, message }) }
+    } as never
   }, stopping.signal, async () => {
-    if (++attempts < 4) throw new Error('not yet')
-    if (attempts === 4) await gate.pass()
+    if (++attempts < 3) throw new DatabaseUnavailable('ECONNREFUSED')
+    if (attempts < 5) throw new Error('not yet')
+    if (attempts === 5) await gate.pass()
   })
   healer.request()
   await gate.reached
@@ -21,17 +27,17 @@ t.test('healing is retried until it succeeds, and the first failure is logged', 
   healer.request()
   gate.open()
   await healer.idle()
-  t.equal(attempts, 5, 'requests during an attempt cause one more attempt')
-  t.strictSame(waits, [5000, 5000, 5000])
-  t.strictSame(lines, [{
-    message: 'could not clean up after interrupted runs yet; retrying',
-    reason: 'An unexpected error occurred (Error); see its stack'
-  }])
+  t.equal(attempts, 6, 'requests during an attempt cause one more attempt')
+  t.strictSame(waits, [5000, 5000, 5000, 5000])
+  matchEach(t, lines, [
+    { level: 'debug', reason: /ECONNREFUSED/, message: /^interrupted runs could not be cleaned up yet; retrying$/ },
+    { level: 'warn', reason: 'An unexpected error occurred (Error); see its stack' }
+  ])
   healer.request()
   await healer.idle()
-  t.equal(attempts, 6)
+  t.equal(attempts, 7)
   stopping.abort()
   healer.request()
   await healer.idle()
-  t.equal(attempts, 6, 'no attempt after the abort')
+  t.equal(attempts, 7, 'no attempt after the abort')
 })

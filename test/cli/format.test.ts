@@ -9,6 +9,7 @@ import { renderRecord, renderTable, shorten } from '../../lib/cli/table.ts'
 import { describeEntry } from '../../lib/cli/ui.ts'
 import postgres from 'postgres'
 import type { Backup } from '../../types/index.ts'
+import { createBackup } from '../http/engine-double.ts'
 import { capture } from './run-here.ts'
 
 const plain = (_color: string, text: string): string => text
@@ -81,35 +82,7 @@ t.test('an entry of the log becomes one line', async (t) => {
 t.test('a backup shows when its last restore began or ended', async (t) => {
   const startedAt = '2026-11-22T17:45:00.123Z'
   const shown = (restore: Pick<NonNullable<Backup['restore']>, 'status' | 'startedAt' | 'finishedAt'>): string =>
-    renderBackup({
-      id: '3f2a9c11-0000-4000-8000-000000000000',
-      schema: 'shop',
-      filename: 'shop.json',
-      status: 'completed',
-      trigger: 'manual',
-      compression: 'none',
-      sizeBytes: null,
-      tableCount: null,
-      rowCount: null,
-      checksum: null,
-      error: null,
-      createdBy: null,
-      cron: null,
-      note: null,
-      origin: null,
-      pinned: false,
-      suspect: null,
-      accepted: false,
-      warnings: [],
-      startedAt,
-      finishedAt: startedAt,
-      durationMs: null,
-      restoredAt: null,
-      restoredBy: null,
-      available: true,
-      held: false,
-      restore: { by: null, preRestoreId: null, error: null, ...restore }
-    }, plain)
+    renderBackup(createBackup({ restore: { by: null, preRestoreId: null, error: null, ...restore } }), plain)
   t.match(shown({ status: 'running', startedAt, finishedAt: null }), 'running since 2026-11-22 17:45:00 UTC')
   t.match(shown({ status: 'failed', startedAt, finishedAt: '2026-11-22T17:46:00.123Z' }),
     'failed at 2026-11-22 17:46:00 UTC')

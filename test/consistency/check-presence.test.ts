@@ -62,7 +62,7 @@ t.test('while the storage is unmounted, no removal is completed', async (t) => {
   await mkdir(place.directory)
   const engine = useEngine(t, place)
   engine.start()
-  const hasFailed = (): boolean => engine.lines.some(({ msg }) => msg.includes('could not clean up'))
+  const hasFailed = (): boolean => engine.lines.some(({ msg }) => msg.includes('could not be cleaned up'))
   await until(async () => hasFailed() || !await isLogged())
   t.equal(await isLogged(), true)
   await rm(`${place.directory}.aside`, { recursive: true })

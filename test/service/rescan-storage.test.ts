@@ -361,7 +361,7 @@ t.test('healing deletes nothing in a storage that belongs to another log', async
   await putMarker(place, Date.now())
   engine.start()
   await until(() => engine.lines.some(({ msg, reason }) => {
-    return msg.includes('could not clean up') && String(reason).includes('belongs to another')
+    return msg.includes('could not be cleaned up') && String(reason).includes('belongs to another')
   }))
   t.ok((await readdir(place.directory)).includes(filename))
 })
