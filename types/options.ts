@@ -123,7 +123,7 @@ export interface BackupOptions {
   /** A postgres.js instance that the application owns and closes; its `max` must be 2 or more. */
   sql?: Sql | undefined
   /**
-   * A URL or postgres.js options. The plugin connects on demand and closes the connections.
+   * A URL or postgres.js options; other options are refused. The plugin connects on demand and closes the connections.
    * @defaultValue DATABASE_URL, then PG*
    */
   connection?: string | PostgresOptions<Record<string, PostgresType>> | undefined
