@@ -169,6 +169,10 @@ t.test('a connection that cannot be opened is reported with its address, and wit
   t.match(unknown, /\(E[A-Z_]+ host\.invalid\)/)
   t.match(socket, '(ENOENT /nowhere/.s.PGSQL.1)')
   t.notMatch(messages.join(), /hunter2|ada/)
+  // Not every machine has two addresses for localhost
+  const errors = [{ address: '::1', port: 1 }, { address: '127.0.0.1', port: 1 }]
+  const both = { code: 'ECONNREFUSED', query: '', errors }
+  t.match(publicDatabaseError(both), { message: /\(ECONNREFUSED \[::1\]:1 127\.0\.0\.1:1\)/ })
 })
 
 t.test('an error that a function raises is not treated as a loss of the database, under any SQLSTATE', async (t) => {
