@@ -47,7 +47,8 @@ export const ProgressSchema = Type.Object({
   })),
   etaMs: Nullable(Type.Integer({
     minimum: 0,
-    description: 'Estimated milliseconds until the run completes. Null if it is not known'
+    description: 'Estimated milliseconds until the run completes. Null until the last phase has run for a second, ' +
+      'and if it is not known'
   }))
 }, { additionalProperties: false, title: 'Progress' })
 export type Progress = Static<typeof ProgressSchema>

@@ -49,7 +49,8 @@ export const RestoreResultSchema = Type.Object({
       description: 'Checks, the wait for a connection, the worker thread and its connection, the lock of the schema'
     }),
     verifyMs: Type.Integer({ description: 'Reading the whole file' }),
-    lockMs: Type.Integer({ description: 'The plan, and the locks of the tables' }),
+    planMs: Type.Integer({ description: 'The plan, which is made again under the locks' }),
+    lockMs: Type.Integer({ description: 'The locks of the tables and sequences, and the wait for them' }),
     snapshotMs: Type.Integer({ description: 'The pre_restore snapshot' }),
     loadMs: Type.Integer({ description: 'TRUNCATE, the rows, foreign keys and COMMIT' }),
     finishMs: Type.Integer({ description: 'ANALYZE' })

@@ -20,31 +20,47 @@ const attempts = 5
  * One statement locks all tables, including those at the other end of each foreign key, and takes the strongest mode
  * at once: a transaction that raises a weaker lock later can deadlock. The sequences follow the tables, because
  * applications lock a table first and then its sequence.
+ * @returns also how long the planning took, in milliseconds; the rest of the time was for the locks
  */
-export async function lockScope (tx: Transaction, manifest: Manifest, context: RestoreContext): Promise<RestoreScope> {
-  return await retryWhenCatalogChanged(attempts, async () => {
+export async function lockScope (
+  tx: Transaction, manifest: Manifest, context: RestoreContext
+): Promise<{ scope: RestoreScope, planMs: number }> {
+  let planMs = 0
+  async function timed<T> (plan: () => Promise<T>): Promise<T> {
+    const start = performance.now()
+    return await plan().finally(() => { planMs += performance.now() - start })
+  }
+  const scope = await retryWhenCatalogChanged(attempts, async () => {
     // After a lock timeout, the rollback to the savepoint frees the tables during the pause; the lock on the schema
     // remains
     return await lockWithRetries(async () => {
-      return await tx.savepoint(async (inner) => await tryLockScope(inner, manifest, context))
+      return await tx.savepoint(async (inner) => await tryLockScope(inner, manifest, context, timed))
     }, context.hooks.signal)
   })
+  return { scope, planMs }
 }
 
-async function tryLockScope (tx: Transaction, manifest: Manifest, context: RestoreContext): Promise<RestoreScope> {
+async function tryLockScope (
+  tx: Transaction, manifest: Manifest, context: RestoreContext, timed: <T>(plan: () => Promise<T>) => Promise<T>
+): Promise<RestoreScope> {
   const { server, job } = context
   // Reading the sequences may wait: TRUNCATE … RESTART IDENTITY locks the sequences against readers until it commits
-  const planned = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
-  await refuseProblems(tx, planned, context)
+  const read = async (): Promise<RestoreScope> => await timed(async () =>
+    await withinLockTimeout(tx, async () => await readScope(tx, manifest, job)))
+  const refuse = async (scope: RestoreScope): Promise<void> => {
+    await timed(async () => { await refuseProblems(tx, scope, context) })
+  }
+  const planned = await read()
+  await refuse(planned)
   await lockPlanned(async () => {
     await lockRelations(tx, planned.toLock, 'ACCESS EXCLUSIVE')
     await withinLockTimeout(tx, async () => {
       await withRoleSettings(tx, server.roleSettings, async () => { await lockSequences(tx, planned.sequencesToLock) })
     })
   })
-  const locked = await withinLockTimeout(tx, async () => await readScope(tx, manifest, job))
+  const locked = await read()
   if (!isLocked(locked, planned)) throw new CatalogChanged()
-  await refuseProblems(tx, locked, context)
+  await refuse(locked)
   return locked
 }
 

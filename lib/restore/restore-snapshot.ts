@@ -53,13 +53,15 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       const startMs = phase()
       const verified = await verifySnapshot(job, hooks)
       const verifyMs = phase()
-      const scope = await lockScope(tx, verified.manifest, context)
-      const lockMs = phase()
+      const { scope, planMs: planning } = await lockScope(tx, verified.manifest, context)
+      const planAndLock = phase()
+      const planMs = Math.min(planAndLock, Math.round(planning))
       await takePreRestoreSnapshot(tx, scope, context)
       const snapshotMs = phase()
       isReplacing = true
       await replaceRows(tx, scope, verified, context)
-      const phases = { startMs, verifyMs, lockMs, snapshotMs, loadMs: phase(), finishMs: 0 }
+      const lockMs = planAndLock - planMs
+      const phases = { startMs, verifyMs, planMs, lockMs, snapshotMs, loadMs: phase(), finishMs: 0 }
       await tx.run(setLocal('lock_timeout', String(logTimeoutMs)))
       const { text, parameters } = job.completion
       const result = { tables: restoredTables(scope), drift: scope.drift, phases }

@@ -4,6 +4,9 @@ import type { Progress } from '../../types/index.ts'
 /**
  * The phases of a run, in their order, with their shares of its time in percent. The rest up to 100 is what follows the
  * last phase: publishing a file, foreign keys, COMMIT.
+ *
+ * They hold until a phase shows how fast it is. Above all, the time to load rows depends on the indexes: it was two to
+ * ten times that of the verification.
  */
 export type PhaseShares = Partial<Record<Progress['phase'], number>>
 
@@ -25,19 +28,16 @@ export interface RunTotals {
 export function createProgressTotals (
   { shares, fileBytes, lastSnapshot }: RunTotals, now: () => number
 ): (progress: PhaseProgress) => Progress {
-  const startedAt = now()
   const isOnePhase = Object.keys(shares).length === 1
+  const forecast = createForecast(shares, now)
   let highest = 0
 
   return (progress) => {
     const totals = totalsOf(progress, fileBytes, lastSnapshot)
     const inPhase = fractionOf(progress, totals)
     const known = inPhase ?? (isOnePhase ? null : 0)
-    if (known !== null) {
-      const { start, share } = spanOf(shares, progress.phase)
-      highest = Math.max(highest, (start + known * share) / 100)
-    }
-    const elapsedMs = now() - startedAt
+    const { done, etaMs } = known === null ? { done: 0, etaMs: null } : forecast(progress.phase, known)
+    highest = Math.max(highest, done)
     const { phase, table, tables, tablesDone, rows, bytes } = progress
     const { rowsTotal, bytesTotal, estimated } = totals
     return {
@@ -51,8 +51,49 @@ export function createProgressTotals (
       bytesTotal,
       estimated,
       percent: known === null ? null : Math.min(99, Math.floor(highest * 100)),
-      etaMs: inPhase === null || highest === 0 ? null : Math.max(0, Math.round(elapsedMs * (1 / highest - 1)))
+      // An estimate that was exceeded shows nothing about the rest
+      etaMs: inPhase === null || (estimated && inPhase === 1) ? null : etaMs
     }
+  }
+}
+
+/** How much of the run is done, from 0 to 1, and the time that it still needs; null if that is not known. */
+interface Forecast { done: number, etaMs: number | null }
+
+/** Milliseconds after which the speed of a phase is known. */
+const measuredAfter = 1000
+
+/**
+ * The last phase takes the most time, and only its own speed shows how much. A time that may be wrong by a factor of
+ * two is worse than none, so before that phase there is none.
+ */
+function createForecast (
+  shares: PhaseShares, now: () => number
+): (phase: Progress['phase'], fraction: number) => Forecast {
+  const startedAt = now()
+  const order = Object.keys(shares)
+  const last = order.at(-1)
+  /** When each phase began and with what; and how long it takes by its speed. */
+  const begun = new Map<string, { at: number, fraction: number, duration: number | undefined }>()
+
+  return (phase, fraction) => {
+    const at = now()
+    const first = begun.get(phase) ?? { at, fraction, duration: undefined }
+    begun.set(phase, first)
+    const isMeasured = at - first.at >= measuredAfter && fraction > first.fraction
+    if (isMeasured) first.duration = (at - first.at) / (fraction - first.fraction)
+    const { start, share } = spanOf(shares, phase)
+    const byShares = { done: (start + fraction * share) / 100, etaMs: null }
+    if (first.duration === undefined) return byShares
+    // The other phases, as far as they are still to come, by the speed of those that have been measured
+    const measured = order.flatMap((name) => {
+      const duration = begun.get(name)?.duration
+      return duration === undefined ? [] : [{ duration, share: spanOf(shares, name).share }]
+    })
+    const perShare = sumOf(measured.map(({ duration }) => duration)) / sumOf(measured.map((each) => each.share))
+    const rest = first.duration * (1 - fraction) + perShare * (100 - start - share)
+    const elapsed = at - startedAt
+    return { done: elapsed / (elapsed + rest), etaMs: phase === last ? Math.round(rest) : null }
   }
 }
 
@@ -81,11 +122,10 @@ function fractionOf ({ bytes, rows }: PhaseProgress, { bytesTotal, rowsTotal }: 
 }
 
 /** Where the phase begins, in percent of the run, and its share. */
-function spanOf (shares: PhaseShares, phase: Progress['phase']): { start: number, share: number } {
+function spanOf (shares: PhaseShares, phase: string): { start: number, share: number } {
   const entries = Object.entries(shares)
   const index = entries.findIndex(([name]) => name === phase)
-  return { start: sumOf(entries.slice(0, index)), share: sumOf(entries.slice(index, index + 1)) }
+  return { start: sumOf(entries.slice(0, index).map(([, share]) => share)), share: entries[index]?.[1] ?? 0 }
 }
 
-const sumOf = (shares: Array<[phase: string, share: number]>): number =>
-  shares.reduce((sum, [, share]) => sum + share, 0)
+const sumOf = (numbers: number[]): number => numbers.reduce((sum, number) => sum + number, 0)

@@ -105,7 +105,7 @@ export const sampleResult = (id: string): RestoreResult => ({
   rowCount: 2,
   drift: [],
   durationMs: 3,
-  phases: { startMs: 1, verifyMs: 1, lockMs: 0, snapshotMs: 1, loadMs: 1, finishMs: 0 }
+  phases: { startMs: 1, verifyMs: 1, planMs: 0, lockMs: 0, snapshotMs: 1, loadMs: 1, finishMs: 0 }
 })
 
 export function createEngineDouble (): EngineDouble {

@@ -3,7 +3,8 @@ import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
-import type { Progress } from '../../types/index.ts'
+import type { Progress, RestoreResult } from '../../types/index.ts'
+import { cancelBlocked } from '../support/backends.ts'
 import { connectionOf, createShop, eventNames, type Place, useEngine, usePlace } from '../support/engine.ts'
 import { createGate, storageBehind, storageHoldingSecond, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
@@ -43,7 +44,8 @@ t.test('a restore replaces the rows, reports what it did, and keeps a snapshot o
   t.match(result, { id: backup.id, schema: testSchema, rowCount: 5 })
   t.strictSame(result.tables, [{ name: 'orders', rows: 3 }, { name: 'users', rows: 2 }])
   t.strictSame(result.drift, [])
-  t.strictSame(Object.keys(result.phases), ['startMs', 'verifyMs', 'lockMs', 'snapshotMs', 'loadMs', 'finishMs'])
+  t.strictSame(Object.keys(result.phases),
+    ['startMs', 'verifyMs', 'planMs', 'lockMs', 'snapshotMs', 'loadMs', 'finishMs'])
   for (const [phase, ms] of Object.entries(result.phases)) t.ok(Number.isInteger(ms) && ms >= 0, phase)
   t.equal(result.durationMs, Object.values(result.phases).reduce((sum, ms) => sum + ms, 0))
   t.strictSame(new Set(reports.map(({ phase }) => phase)), new Set(['verify', 'snapshot', 'load']))
@@ -110,6 +112,22 @@ t.test('the start of a restore includes the wait for a connection', async (t) =>
   const { phases: { startMs, ...phases }, durationMs } = await restoring
   t.ok(startMs >= 3_600_000)
   t.equal(durationMs, Object.values(phases).reduce((sum, ms) => sum + ms, startMs))
+})
+
+t.test('the wait for the locks is a phase of its own', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  let restoring: ReturnType<typeof engine.restore> | undefined
+  await place.sql.begin(async (sql) => {
+    await sql`LOCK TABLE users IN ACCESS SHARE MODE`
+    restoring = engine.restore(id)
+    await cancelBlocked(place.sql, 1)
+  })
+  const { durationMs, phases: { planMs, lockMs, ...others } } = await restoring as RestoreResult
+  t.ok(lockMs >= 200, 'the pause before the second attempt')
+  t.ok(planMs > 0)
+  t.equal(planMs + lockMs + Object.values(others).reduce((sum, ms) => sum + ms, 0), durationMs)
 })
 
 t.test('beginRestore() resolves with the backup that is being restored', async (t) => {

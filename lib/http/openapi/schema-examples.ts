@@ -83,7 +83,7 @@ export const examples: Record<string, unknown> = {
     rowCount: 2,
     drift: [],
     durationMs: 240,
-    phases: { startMs: 15, verifyMs: 20, lockMs: 5, snapshotMs: 80, loadMs: 110, finishMs: 10 }
+    phases: { startMs: 15, verifyMs: 20, planMs: 20, lockMs: 5, snapshotMs: 70, loadMs: 100, finishMs: 10 }
   },
   CreateArguments: { note: 'before the migration', excludeTables: ['sessions'] },
   UpdateArguments: { pinned: true, note: 'keep' },
