@@ -142,6 +142,21 @@ t.test('a run whose process ended is reported as failed when it is healed', asyn
   }])
 })
 
+t.test('a restore whose process ended is reported as failed when it is healed', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  const { replica, reads } = useReplica(t, place)
+  const followed = await follow(replica)
+  await place.sql`UPDATE backup_logs SET restore_schema = 'elsewhere',
+    restore = '{"status": "running", "startedAt": "2026-11-27T10:00:00.000Z"}'`
+  await useEngine(t, place).create()
+  await reads(() => names(followed).includes('restore:failed'))
+  t.match(ofName(followed, 'restore:failed')[0], {
+    id, schema: 'elsewhere', error: { code: 'FST_BACKUP_ABORTED', message: /^interrupted/ }
+  })
+})
+
 t.test('nothing is reported before its transaction has committed, and nothing is lost after a later one', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)

@@ -69,6 +69,8 @@ t.test('the response is a stream of events, which proxies and caches pass on', a
   })
   follower?.onBatch({ events: [{ name: 'backup:progress', data: { rows: 1 } }], position: null })
   follower?.onEnd()
+  follower?.onBatch({ events: [{ name: 'backup:progress', data: { rows: 2 } }], position: null })
+  follower?.onEnd()
   await stream.ended
   t.equal(stream.text(), [
     'retry: 2000\n\n',

@@ -1,4 +1,5 @@
-import { copyFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as prometheus from 'prom-client'
 import t from 'tap'
@@ -136,6 +137,23 @@ t.test('a row that stays for its slot is counted once, before and after it is de
   await engine.create()
   t.equal(await rows(), 2)
   t.strictSame(await created(), [4])
+})
+
+t.test('the last backup is one of a caller or the schedule, and stored bytes are those of present files', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const made = await engine.create()
+  const { preRestoreId } = await engine.restore(made.id)
+  const path = join(place.directory, made.filename)
+  const imported = await engine.import(createReadStream(path))
+  const preRestore = await engine.get(preRestoreId)
+  const metrics = async (): Promise<unknown> => (await engine.metrics()).schemas.map(
+    ({ lastSuccessAt, lastDurationMs, storedBytes }) => [lastSuccessAt, lastDurationMs, storedBytes])
+  const bytes = [preRestore, imported].reduce((sum, { sizeBytes }) => sum + Number(sizeBytes), 0)
+  t.strictSame(await metrics(), [[made.finishedAt, made.durationMs, made.sizeBytes + bytes]])
+  await rm(path)
+  await engine.rescan()
+  t.strictSame(await metrics(), [[made.finishedAt, made.durationMs, bytes]])
 })
 
 t.test('adopted snapshots are no runs', async (t) => {

@@ -122,6 +122,8 @@ t.test('progress is stored, whatever the names of the tables', async (t) => {
   t.equal((await engine.get(id)).progress?.table, '\\u65e5\\u672c "\\u0000')
   gate.open()
   await finished
+  await log.setProgress(id, { table: 'late' } as any)
+  t.equal((await engine.get(id)).progress, undefined, 'a run that has ended has none')
 })
 
 t.test('an adoption skips only the files whose schema the database cannot contain, and backups go on', async (t) => {
