@@ -96,8 +96,10 @@ function rowDeletion ({ table, transact }: LogAccess, keepsNoSlot: string) {
           WHERE id = $1::text::uuid RETURNING id)`, [id])
         const deleted = await tx.query<DeletedRow>(`WITH q AS (DELETE FROM ${table} old
           WHERE id = $1::text::uuid AND ${keepsNoSlot} RETURNING ${returnedByDelete})`, [id])
-        if (heir !== undefined) await carryOver(tx, table, heir, deleted)
-        if (reason !== null) await recordPruned(tx, table, heir ?? id, row, reason)
+        // Without another row, nothing of the schema is left to count or to report
+        if (heir === undefined) return
+        await carryOver(tx, table, heir, deleted)
+        if (reason !== null) await recordPruned(tx, table, heir, row, reason)
       })
     }
   }

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createBackupLog } from '../../lib/log/backup-log.ts'
+import { createStorableText } from '../../lib/log/storable-text.ts'
+import type { Transaction } from '../../lib/postgres/driver/transaction.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { linesBesidesRuns, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
@@ -165,4 +167,21 @@ t.test('a file whose name the database cannot contain has no row', async (t) => 
   const place = await usePlain(t, 'LATIN1')
   const log = createBackupLog(place.sql as any, testSchema, () => new Date())
   t.strictSame(await log.unknownFiles(['ü.json', '日本.json', 'a.json']), ['a.json', 'ü.json', '日本.json'])
+})
+
+t.test('an error that is unrelated to the text is passed on', async (t) => {
+  const failing = { savepoint: async () => { throw new Error('lost') } } as unknown as Transaction
+  const { toStorable } = createStorableText(async (work) => await work(failing))
+  t.equal(await toStorable('a'), 'a')
+  await t.rejects(toStorable('ü'), { message: 'lost' })
+})
+
+t.test('a row that another replica has deleted is not deleted again', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id } = await engine.create()
+  const log = createBackupLog(place.sql as any, testSchema, () => new Date())
+  await log.deleteRow(testSchema, id)
+  await log.deleteRow(testSchema, id)
+  t.strictSame(await engine.list(), { backups: [], next: null })
 })
