@@ -6,10 +6,10 @@ import fp from 'fastify-plugin'
 export default fp(async (app) => {
   await app.register(rateLimit, { global: false })
   // A hook, so that it counts requests that no route accepts, and those that are not authenticated
-  app.addHook('onRequest', app.rateLimit({ max: 200, timeWindow: '1 minute' }))
+  app.addHook('onRequest', app.rateLimit({ max: 200, timeWindow: '5 minutes' }))
 
   await app.register(underPressure, {
-    maxEventLoopDelay: 2000,
+    maxEventLoopDelay: 5000,
     healthCheckInterval: 1000,
     async healthCheck () {
       await app.sql`SELECT FROM orders LIMIT 1`
