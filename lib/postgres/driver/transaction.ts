@@ -1,7 +1,8 @@
 import type { TransactionSql } from 'postgres'
-import { asReadOnly, isConnectionLoss, isTermination } from '../database-error.ts'
+import { asReadOnly, isConnectionLoss, isTermination, isUnavailable } from '../database-error.ts'
 import { createCanceller } from './canceller.ts'
 import type { Sql } from './connection.ts'
+import { noteAnswer } from './connector.ts'
 import type { CopyIn } from './copy-in.ts'
 import type { CopyReader } from './copy-out.ts'
 import { parsedOptions } from './internals.ts'
@@ -68,6 +69,7 @@ export async function inTransaction<T> (
         return await work(tx)
       }, signal)
     } catch (error) {
+      if (!isUnavailable(error)) noteAnswer(sql)
       // postgres.js 3.4.9 reports the end of a backend twice when it interrupts a statement: for that statement, and
       // for the first one of the connection that replaces it. The test "the end of a backend is reported once" shows
       // whether it still does
@@ -90,6 +92,7 @@ async function attemptTransaction<T> (
   let working: Promise<T> | undefined
   let committing = false
   const begun = sql.begin(mode, async (raw) => {
+    noteAnswer(sql)
     // The caller may have stopped waiting
     signal?.throwIfAborted()
     working = perform(raw, connection, work)
