@@ -83,6 +83,14 @@ function addCompletion (program: Program, host: Host): void {
     .action((shell: string) => { host.stdout.write(completionScript(shell, program)) })
 }
 
+/** Help for an unknown command is an error, and not the help of the program with exit code 0. */
+function withoutHelpOfUnknown (program: Program, args: string[]): string[] {
+  const [first = '', second = ''] = args
+  const asked = first === 'help' ? second : first
+  const isKnown = ['', 'help', ...program.commands.map((command) => command.name())].includes(asked)
+  return isKnown || asked.startsWith('-') ? args : [asked]
+}
+
 /**
  * Reads the arguments. Undefined if help, the version or a completion was asked for and printed.
  * @throws UsageError
@@ -94,7 +102,7 @@ export function parseArguments (host: Host, version: string): Chosen | undefined
   program.exitOverride().configureHelp({ minWidthToWrap: 20 }).configureOutput({
     writeOut: (text) => { host.stdout.write(text) },
     writeErr: () => {},
-    getOutHelpWidth: () => host.stdout.columns ?? 80,
+    getOutHelpWidth: () => host.stdout.columns || 80,
     getOutHasColors: () => false
   })
   program.description('Backs up and restores PostgreSQL schemas as JSON snapshots.')
@@ -103,7 +111,7 @@ export function parseArguments (host: Host, version: string): Chosen | undefined
   addCompletion(program, host)
   try {
     if (host.args.length === 0) throw new UsageError('no command; fastify-backup --help lists them')
-    program.parse(host.args, { from: 'user' })
+    program.parse(withoutHelpOfUnknown(program, host.args), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode !== exitCodes.done) throw new UsageError(error.message.replace(/^error: /, ''))

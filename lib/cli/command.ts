@@ -35,6 +35,8 @@ export interface Command {
   usesService: boolean
   /** Options of the plugin that its help shows in addition; the beginnings of their names. */
   shows?: string[]
+  /** Whether it prints the log lines of runs, since they are not its own result. */
+  printsRuns?: boolean
   /** Options of the plugin that the command sets. */
   implies?: Flags
   /** Resolves with the exit code. */

@@ -8,13 +8,20 @@ export function describeDatabase ({ sql, connection }: BackupServiceOptions, env
   const { PGHOST = 'localhost', PGPORT = '5432', PGDATABASE } = env
   if (sql !== undefined) return `database ${sql.options.database} of the pool in the configuration file`
   if (typeof connection === 'string') {
-    const part = (which: string): string =>
-      connection.replace(/^[^?#]*?\/\/(?:[^/?#]*@)?([^/?#]*)\/?([^?#]*).*$/s, which)
-    return describe(part('$2') || PGDATABASE, part('$1') || PGHOST)
+    const [, address = '', path = '', query = ''] = urlParts.exec(connection) ?? []
+    const [, addressHost = '', addressPort] = /^(.*?)(?::(\d+))?$/s.exec(address) ?? []
+    const parameters = new URLSearchParams(query)
+    // As in libpq, the parameters have precedence
+    const host = parameters.get('host') || addressHost.replaceAll(/%2f/gi, '/') || PGHOST
+    const port = parameters.get('port') || addressPort
+    return describe(parameters.get('dbname') || path || PGDATABASE, port === undefined ? host : `${host}:${port}`)
   }
   const { host, port, database, db } = connection ?? {}
   return describe(database ?? db ?? PGDATABASE, `${String(host ?? PGHOST)}:${String(port ?? PGPORT)}`)
 }
+
+/** Host and port, database and parameters of a URL. */
+const urlParts = /^[^?#]*?\/\/(?:[^/?#]*@)?([^/?#]*)\/?([^?#]*)\??([^#]*)/s
 
 const describe = (name: string | undefined, address: string): string =>
   name === undefined ? `the default database on ${address}` : `database ${name} on ${address}`

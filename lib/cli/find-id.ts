@@ -1,4 +1,5 @@
 import type { BackupService } from '../../types/index.ts'
+import { NotFound } from '../errors.ts'
 import { UsageError } from './host.ts'
 
 const completeId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -20,9 +21,7 @@ export async function findId (service: BackupService, text: string): Promise<str
     before = page.next
   } while (before !== null)
   const [id] = found
-  if (id === undefined) {
-    throw new UsageError(`there is no backup whose id begins with '${text}'`, 'FST_BACKUP_NOT_FOUND')
-  }
+  if (id === undefined) throw new NotFound(`whose id begins with '${text}'`)
   if (found.length > 1) throw new UsageError(`'${text}' is the beginning of several ids: ${found.join(', ')}`)
   return id
 }

@@ -43,21 +43,32 @@ async function readJson (path: string, name: string): Promise<unknown> {
     throw new UsageError(`${name} cannot be read: ${reasonOf(error)}`)
   })
   try {
-    return JSON.parse(text)
+    // Editors and shells on Windows write a byte order mark
+    return JSON.parse(text.replace(/^\ufeff/, ''))
   } catch {
     throw new UsageError(`${name} is not valid JSON`)
   }
 }
 
 async function importOptions (path: string, name: string): Promise<unknown> {
+  const release = divertConsole()
   try {
     const { default: exported } = await import(pathToFileURL(path).href) as { default: unknown }
-    return typeof exported === 'function' ? await exported() : exported
+    return await (typeof exported === 'function' ? exported() : exported)
   } catch (cause) {
     if (codeOf(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && typeScript.includes(extname(path))) {
       throw new UsageError(`${name} needs Node.js 22.18 or newer, to read TypeScript. This is ${process.version}: ` +
         'use a .mjs or .json file, or a loader, such as NODE_OPTIONS=--import=tsx')
     }
     throw Object.assign(new UsageError(`${name} could not be loaded: ${reasonOf(cause)}`), { cause })
+  } finally {
+    release()
   }
+}
+
+/** The standard output is the result of the command. What a configuration prints there goes to stderr. */
+function divertConsole (): () => void {
+  const { log, info, debug, error } = console
+  Object.assign(console, { log: error, info: error, debug: error })
+  return () => { Object.assign(console, { log, info, debug }) }
 }

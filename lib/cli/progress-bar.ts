@@ -93,7 +93,7 @@ export function createProgressBar (
       const elapsedMs = time - phase.startedAt
       const rate = elapsedMs < settledMs ? null : Math.round((progress.bytes - phase.bytes) * 1000 / elapsedMs)
       // A line of the full width would wrap
-      const width = (output.columns ?? 80) - 1
+      const width = (output.columns || 80) - 1
       const etaMs = time - startedAt < settledMs ? null : progress.etaMs
       // In one piece, so that no half of a line is ever seen
       output.write(`\r${renderProgress({ ...progress, etaMs }, rate, { width, unicode, style })}${clearToEnd}`)

@@ -17,20 +17,20 @@ const backupColumns: Column[] = [
   { title: 'STARTED (UTC)' },
   { title: 'ROWS', align: 'right', drop: 2 },
   { title: 'SIZE', align: 'right', drop: 1 },
-  { title: 'REMARKS', drop: 4, shrinkTo: 10 }
+  { title: 'REMARKS', drop: 0, shrinkTo: 10, color: () => 'yellow' },
+  { title: 'NOTE', drop: 4, shrinkTo: 10 }
 ]
 
 /** The first characters of an id, which commands accept in its place. */
 export const shortId = (id: string): string => id.slice(0, 8)
 
-function remarksOf ({ suspect, accepted, pinned, held, available, status, note }: Backup): string {
+function remarksOf ({ suspect, accepted, pinned, held, available, status }: Backup): string {
   const hasFile = status === 'completed' || status === 'restored'
   return [
-    suspect !== null && !accepted && 'suspect',
-    pinned && 'pinned',
-    held && 'held',
     hasFile && !available && 'file missing',
-    note
+    suspect !== null && !accepted && 'suspect',
+    held && 'held',
+    pinned && 'pinned'
   ].filter(Boolean).join(', ')
 }
 
@@ -42,7 +42,8 @@ const rowOf = (backup: Backup): string[] => [
   formatTime(backup.startedAt),
   formatCount(backup.rowCount),
   formatBytes(backup.sizeBytes),
-  remarksOf(backup)
+  remarksOf(backup),
+  backup.note ?? ''
 ]
 
 export const renderBackups = (backups: Backup[], width: number, style: Style): string => backups.length === 0
@@ -51,6 +52,12 @@ export const renderBackups = (backups: Backup[], width: number, style: Style): s
 
 const list = (items: string[]): string | null => items.length === 0 ? null : items.join('; ')
 const time = (instant: string | null): string | null => instant === null ? null : `${formatTime(instant)} UTC`
+
+function originOf ({ origin }: Backup): string | null {
+  if (origin === null) return null
+  const { createdAt, database, postgres } = origin
+  return `database ${database}, PostgreSQL ${postgres}, ${formatTime(createdAt)} UTC`
+}
 
 /** Everything about one backup. */
 export function renderBackup (backup: Backup, style: Style): string {
@@ -69,8 +76,9 @@ export function renderBackup (backup: Backup, style: Style): string {
     ['started', time(backup.startedAt)],
     ['duration', formatDuration(backup.durationMs)],
     ['created by', backup.createdBy],
+    ['origin', originOf(backup)],
     ['schedule', backup.cron],
-    ['remarks', remarksOf({ ...backup, note: null })],
+    ['remarks', remarksOf(backup)],
     ['note', backup.note],
     ['suspect', suspect && list(suspect.map(({ table, rowsBefore, rows }) =>
       `${table ?? 'all tables'}: ${formatCount(rowsBefore)} rows before, ${formatCount(rows)} now`))],

@@ -7,8 +7,13 @@ import { renderTable } from './table.ts'
 const bullets = (title: string, items: string[]): string[] =>
   items.length === 0 ? [] : ['', title, ...items.map((item) => `  - ${printable(item)}`)]
 
-const driftOf = ({ drift }: Pick<RestorePlan, 'drift'>): string[] =>
-  drift.map(({ table, column, problem }) => `${table}${column === undefined ? '' : `.${column}`}: ${problem}`)
+type Difference = RestorePlan['drift'][number]
+
+/** One difference between snapshot and schema. */
+export const describeDifference = ({ table, column, problem }: Difference): string =>
+  `${table}${column === undefined ? '' : `.${column}`}: ${problem}`
+
+const driftOf = ({ drift }: Pick<RestorePlan, 'drift'>): string[] => drift.map(describeDifference)
 
 function changeOf (now: number, after: number): string {
   const difference = after - now

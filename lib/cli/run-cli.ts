@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { isOwnError } from '../own-error.ts'
+import { isInterruption, isOwnError } from '../own-error.ts'
 import { type Chosen, parseArguments } from './build-program.ts'
 import type { Call } from './command.ts'
 import { gatherOptions, withSource } from './gather-options.ts'
 import { exitCodes, type Host, Interrupted, UsageError } from './host.ts'
 import { printable, safeJson } from './printable.ts'
+import { describeDifference } from './render-restores.ts'
 import { createStyle } from './style.ts'
-import { createUi, type Ui } from './ui.ts'
+import type { RestorePlan } from '../../types/index.ts'
+import { createUi, type Ui, withoutRuns } from './ui.ts'
 
 /** Runs the command line. Never rejects: resolves with the exit code. */
 export async function runCli (host: Host): Promise<number> {
@@ -15,8 +17,10 @@ export async function runCli (host: Host): Promise<number> {
     chosen = parseArguments(host, readVersion())
     return chosen === undefined ? exitCodes.done : await runCommand(host, chosen)
   } catch (error) {
-    const isAsked = (flag: string): boolean => host.args.includes(flag)
-    reportError(host, error, { json: isAsked('--json'), debug: isAsked('--debug') })
+    // Wrong arguments are not parsed
+    const isAsked = (name: string): boolean =>
+      chosen === undefined ? host.args.includes(`--${name}`) : chosen.values[name] === true
+    reportError(host, error, { json: isAsked('json'), debug: isAsked('debug') })
     return exitCodeOf(error)
   }
 }
@@ -40,27 +44,37 @@ async function runCommand (host: Host, { command, args, values, flags }: Chosen)
     host,
     ui,
     withService: async (use) =>
-      await useService(host, ui, { flags, config: typeof config === 'string' ? config : undefined }, use)
+      await useService(host, ui, command, { flags, config: typeof config === 'string' ? config : undefined }, use)
   }
   return await command.run(call)
-    .catch((error: unknown) => { throw host.interrupted.aborted ? new Interrupted() : error })
+    .catch((error: unknown) => { throw orInterrupted(host, error) })
     .finally(ui.endProgress)
+}
+
+/**
+ * What a signal caused. An error of another kind is reported although there was a signal: the outcome of a COMMIT may
+ * be unknown, for example.
+ */
+function orInterrupted ({ interrupted }: Host, error: unknown): unknown {
+  const isAbort = isInterruption(error) || (error instanceof Error && error.name === 'AbortError')
+  return interrupted.aborted && isAbort ? new Interrupted() : error
 }
 
 async function useService<T> (
   host: Host,
   ui: Ui,
+  { printsRuns = false }: Chosen['command'],
   { flags, config }: Pick<Chosen, 'flags'> & { config: string | undefined },
   use: Parameters<Call['withService']>[0]
 ): Promise<T> {
   const { options, sources, notes } = await gatherOptions(host.cwd, host.env, flags, config)
-  for (const note of notes) ui.note(note)
+  for (const note of notes) ui.warn(note)
   const service = createNamed()
   // Ends calls that take no signal. Later than those that take one, whose runs end as aborted, not by a shutdown
   const close = (): void => { queueMicrotask(() => { service.close().catch(() => {}) }) }
   host.interrupted.addEventListener('abort', close)
   return await work()
-    .catch((error: unknown) => { throw host.interrupted.aborted ? new Interrupted() : error })
+    .catch((error: unknown) => { throw orInterrupted(host, error) })
     .finally(async () => {
       host.interrupted.removeEventListener('abort', close)
       await service.close()
@@ -73,7 +87,7 @@ async function useService<T> (
 
   function createNamed (): ReturnType<Host['createService']> {
     try {
-      return host.createService(options, { logger: ui.logger })
+      return host.createService(options, { logger: printsRuns ? ui.logger : withoutRuns(ui.logger) })
     } catch (error) {
       throw withSource(error, sources)
     }
@@ -109,7 +123,7 @@ function reportError (
     return
   }
   const style = createStyle(stderr, env)
-  const shown = [...problems, ...drift].map((item) => typeof item === 'string' ? item : safeJson(item))
+  const shown = [...problems.map(String), ...(drift as RestorePlan['drift']).map(describeDifference)]
   const details = shown.map((item) => `  - ${printable(item)}`)
   const stack = debug ? String(error.stack).split('\n').slice(1).map(printable) : []
   const head = error instanceof Interrupted

@@ -7,7 +7,7 @@ export interface Column {
   align?: 'left' | 'right'
   /**
    * On a narrow terminal, the column with the highest number is left out first, and an empty one on every terminal.
-   * Columns without a number always stay.
+   * With 0, only an empty column is left out. Columns without a number always stay.
    */
   drop?: number
   /** May be shortened, with an ellipsis, to this width. */
@@ -39,22 +39,28 @@ function pad (text: string, width: number, align: Column['align']): string {
 
 interface SizedColumn { column: Column, cells: string[], width: number }
 
-const totalOf = (columns: SizedColumn[]): number =>
-  columns.reduce((sum, { width }) => sum + width, gap * Math.max(0, columns.length - 1))
+const totalOf = (widths: number[]): number =>
+  widths.reduce((sum, width) => sum + width, gap * Math.max(0, widths.length - 1))
 
-/** Leaves out columns, then shortens the widest ones, until the table fits. */
+const dropOf = ({ column }: SizedColumn): number => column.drop ?? -1
+
+/** Columns that may be left out are shortened before others are left out. */
+const leastWidth = ({ column, width }: SizedColumn): number =>
+  column.drop === undefined ? width : Math.min(width, column.shrinkTo ?? width)
+
+/** Leaves out columns, then shortens those that are the least important and the widest, until the table fits. */
 function fit (columns: SizedColumn[], width: number): SizedColumn[] {
   let kept = columns
-  while (totalOf(kept) > width) {
-    const last = Math.max(...kept.map(({ column }) => column.drop ?? 0))
-    if (last === 0) break
-    kept = kept.filter(({ column }) => column.drop !== last)
+  while (totalOf(kept.map(leastWidth)) > width) {
+    const last = Math.max(...kept.map(dropOf))
+    if (last < 1) break
+    kept = kept.filter((sized) => dropOf(sized) !== last)
   }
   const canShrink = (sized: SizedColumn): boolean => sized.width > (sized.column.shrinkTo ?? Infinity)
-  while (totalOf(kept) > width) {
-    const [widest] = kept.filter(canShrink).sort((a, b) => b.width - a.width)
-    if (widest === undefined) break
-    widest.width--
+  while (totalOf(kept.map((sized) => sized.width)) > width) {
+    const [first] = kept.filter(canShrink).sort((a, b) => dropOf(b) - dropOf(a) || b.width - a.width)
+    if (first === undefined) break
+    first.width--
   }
   return kept
 }

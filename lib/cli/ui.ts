@@ -28,7 +28,8 @@ export interface Ui {
   line: (value: unknown, render: () => string) => void
   /** Writes for a person: to stderr, only if a person may read it. */
   note: (text: string) => void
-  warn: (text: string) => void
+  /** Writes to stderr what a person and a script must see. */
+  warn: (text: string, details?: object) => void
   onProgress: (progress: Progress) => void
   /** Removes the progress bar. */
   endProgress: () => void
@@ -37,6 +38,19 @@ export interface Ui {
   /** Asks on the terminal, with a printable question, until `expected` is typed. @throws Interrupted */
   confirm: (question: string, expected: string) => Promise<void>
   logger: BackupLogger
+}
+
+/** The log lines of a run. A command that makes one prints its outcome or its error itself. */
+const ofRun = /^(?:backup|restore|import|verification|adoption of files) (?:started|completed|failed)$/
+
+/** A logger without the lines of runs. */
+export function withoutRuns (logger: BackupLogger): BackupLogger {
+  const isShown = (message: string | undefined): boolean => message === undefined || !ofRun.test(message)
+  return {
+    ...logger,
+    warn (details, message) { if (isShown(message)) logger.warn(details, message) },
+    error (details, message) { if (isShown(message)) logger.error(details, message) }
+  }
 }
 
 function createReport (
@@ -63,13 +77,16 @@ export function createUi (host: Host, { json, progress }: UiOptions): Ui {
     report.clear()
     stdout.write(`${text}\n`)
   }
-  const warn = (text: string): void => { toStderr(`${errorStyle('yellow', 'warning:')} ${printable(text)}`) }
+  const warn = (text: string, details: object = {}): void => {
+    if (json === true) toStderr(safeJson({ warning: { message: text, ...details } }))
+    else toStderr(`${errorStyle('yellow', 'warning:')} ${printable(describeEntry(details, text))}`)
+  }
   return {
     isJson,
-    width: stdout.columns ?? 80,
+    width: stdout.columns || 80,
     style,
     errorStyle,
-    errorWidth: stderr.columns ?? 80,
+    errorWidth: stderr.columns || 80,
     result (value, render) { toStdout(isJson ? safeJson(value, 2) : render()) },
     line (value, render) { toStdout(isJson ? safeJson(value) : render()) },
     note (text) { if (stderr.isTTY === true || !isJson) toStderr(text) },
@@ -85,19 +102,16 @@ export function createUi (host: Host, { json, progress }: UiOptions): Ui {
   }
 }
 
-/** The log lines of a run (log-run.ts): the command shows its progress, its result and its error itself. */
-const ofRun = /^(?:backup|restore|verification|import) (?:started|completed|failed)$/
-
 function createLogger (warn: Ui['warn']): BackupLogger {
-  const log = (details: object | string, message?: string): void => {
-    if (!ofRun.test(String(message))) warn(describeEntry(details, message))
+  const log: BackupLogger['warn'] = (details, message = '') => {
+    if (typeof details === 'string') warn(details)
+    else warn(message, details)
   }
   return { debug () {}, info () {}, warn: log, error: log }
 }
 
 /** A line of the service's log: its message, and its details as `name: value`. */
-export function describeEntry (details: object | string, message?: string): string {
-  if (typeof details === 'string') return details
+export function describeEntry (details: object, message: string): string {
   const given: Array<[string, unknown]> = Object.entries(details)
   const shown = given.map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
   return [message, shown.length === 0 ? '' : `(${shown.join(', ')})`].filter(Boolean).join(' ')

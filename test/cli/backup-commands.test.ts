@@ -52,6 +52,8 @@ t.test('an argument that the service refuses is wrong usage', async (t) => {
   t.match(await show(place, ['list', '--limit', 'many']),
     { code: 2, stderr: /limit must be an integer from 1 to 1000 \(FST_BACKUP_ARGUMENT_INVALID\)/ })
   t.match(await show(place, ['list', '--status', 'lost']), { code: 2, stderr: /status must be one of running/ })
+  t.match(await show(place, ['list', '--since', '2026-11-22']),
+    { code: 2, stderr: /since must be an instant in ISO 8601/ })
 })
 
 t.test('show, pin, unpin, accept and rm find a backup by the first characters of its id', async (t) => {
@@ -69,6 +71,15 @@ t.test('show, pin, unpin, accept and rm find a backup by the first characters of
   t.match(await show(place, ['show', id]), { code: 1, stderr: /FST_BACKUP_NOT_FOUND/ })
 })
 
+t.test('rm deletes each backup once, and says what it deleted before it failed', async (t) => {
+  const place = await usePlace(t)
+  const [{ id }, second] = [await runJson<Backup>(place, ['create']), await runJson<Backup>(place, ['create'])]
+  t.strictSame(await runJson(place, ['rm', id, id.slice(0, 8), id]), { removed: [id] })
+  const { code, stdout, stderr } = await runHere(['rm', second.id, id], { env: environmentOf(place) })
+  t.match({ code, stderr }, { code: 1, stderr: new RegExp(`There is no backup ${id}`) })
+  t.strictSame(JSON.parse(stdout), { removed: [second.id] })
+})
+
 t.test('the beginning of an id must be that of one backup', async (t) => {
   const place = await usePlace(t)
   const { id } = await runJson<Backup>(place, ['create'])
@@ -82,7 +93,8 @@ t.test('the beginning of an id must be that of one backup', async (t) => {
       FROM generate_series(1, 1000) i`
   t.match(await show(place, ['show', id.slice(0, 8)]), { code: 2, stderr: /is the beginning of several ids/ })
   t.match(await show(place, ['show', 'ffffffff-0000-4000-8000-000000000007']), { code: 0, stdout: /status +failed\n/ })
-  t.match(await show(place, ['show', '00000000']), { code: 2, stderr: /no backup whose id begins with '00000000'/ })
+  t.match(await show(place, ['show', '00000000']),
+    { code: 1, stderr: /There is no backup whose id begins with '00000000' \(FST_BACKUP_NOT_FOUND\)/ })
   t.match(await show(place, ['show', 'newest']), { code: 2, stderr: /'newest' is not the id of a backup/ })
 })
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -6,8 +6,8 @@ import t from 'tap'
 import { createBackupService } from '../../lib/create-backup-service.ts'
 import type { Output } from '../../lib/cli/host.ts'
 import { runCli } from '../../lib/cli/run-cli.ts'
-import { saveFile } from '../../lib/cli/save-file.ts'
-import type { Backup, Manifest, Verification } from '../../types/index.ts'
+import { saveFile } from '../../lib/service/save-file.ts'
+import type { Backup, Download, Manifest, Verification } from '../../types/index.ts'
 import { type Place, usePlace } from '../support/engine.ts'
 import { useDirectory } from '../support/directory.ts'
 import { capture, environmentOf, keyboard, type Ran, runHere, runJson } from './run-here.ts'
@@ -58,7 +58,7 @@ t.test('verify checks a backup of the log', async (t) => {
 })
 
 t.test('inspect shows the manifest', async (t) => {
-  const { backup, path } = await useSnapshot(t)
+  const { place, backup, path } = await useSnapshot(t)
   const { code, stdout } = await runHere(['inspect', path])
   t.equal(code, 0)
   const { sizeBytes, manifest } = JSON.parse(stdout) as { sizeBytes: number, manifest: Manifest }
@@ -67,6 +67,7 @@ t.test('inspect shows the manifest', async (t) => {
   const shown = await runHere(['inspect', path], { columns: 80 })
   t.match(shown.stdout, /note\S* +a note\n/)
   t.match(shown.stdout, /TABLE.*ROWS.*COLUMNS.*\norders +3 +3\nusers +2 +2\n/)
+  t.strictSame(await runJson(place, ['inspect', backup.id.slice(0, 8)]), { sizeBytes, manifest })
   t.notMatch(shown.stdout, /partial/)
   writeFileSync(path, readFileSync(path, 'utf8').replace('"database":', '"partial":true,"database":'))
   t.match((await runHere(['inspect', path], { columns: 80 })).stdout, /partial\S* +yes\n/)
@@ -79,7 +80,8 @@ t.test('import takes a file or the standard input', async (t) => {
   t.not(first.id, backup.id)
   const second = await runJson<Backup>(place, ['import', '-', '--note', 'other'], { stdin: createReadStream(path) })
   t.match(second, { trigger: 'import', note: 'other' })
-  t.match(await show(place, ['import', path]), { code: 0, stdout: /trigger.* import\n/ })
+  t.match(await show(place, ['import', path]),
+    { code: 0, stdout: /trigger.* import\n.*origin.* database \S+, PostgreSQL \d.*, \d{4}-.* UTC\n/s })
 
   t.match(await show(place, ['import', 'missing.json']), { code: 1, stderr: /ENOENT/ })
   damage(path)
@@ -110,6 +112,47 @@ t.test('export writes a file with its own name or another one', async (t) => {
   t.notOk(existsSync(join(directory, 'damaged.json')))
 })
 
+t.test('an export never replaces a file that was created meanwhile', async (t) => {
+  const { place, backup } = await useSnapshot(t)
+  const cwd = await useDirectory(t)
+  const other = join(cwd, 'x.json')
+  const { code, stderr } = await runHere(['export', backup.id, 'x.json'], {
+    env: environmentOf(place),
+    cwd,
+    createService (options, dependencies) {
+      const service = createBackupService(options, dependencies)
+      const download = async (id: string): Promise<Download> => {
+        writeFileSync(other, 'of another program')
+        return await service.download(id)
+      }
+      return { ...service, download }
+    }
+  })
+  t.match({ code, stderr }, { code: 2, stderr: /x\.json exists; use --force to replace it \(EEXIST\)/ })
+  t.equal(readFileSync(other, 'utf8'), 'of another program')
+  t.strictSame(readdirSync(cwd), ['x.json'])
+})
+
+t.test('an export writes no file that has the name of a partial one', async (t) => {
+  const { place, backup, path } = await useSnapshot(t)
+  const cwd = await useDirectory(t)
+  writeFileSync(join(cwd, 'x.json.partial'), 'of another program')
+  await runJson(place, ['export', backup.id, 'x.json'], { cwd })
+  t.equal(readFileSync(join(cwd, 'x.json.partial'), 'utf8'), 'of another program')
+  t.ok(readFileSync(join(cwd, 'x.json')).equals(readFileSync(path)))
+})
+
+t.test('an export replaces regular files only', async (t) => {
+  const { place, backup } = await useSnapshot(t)
+  const cwd = await useDirectory(t)
+  mkdirSync(join(cwd, 'folder'))
+  const options = { env: environmentOf(place), cwd }
+  for (const args of [[], ['--force']]) {
+    t.match(await runHere(['export', backup.id, 'folder', ...args], options), { code: 2, stderr: /no regular file/ })
+  }
+  t.strictSame(readdirSync(cwd), ['folder'])
+})
+
 t.test('an export that is aborted leaves no file', async (t) => {
   const { place, backup } = await useSnapshot(t)
   const directory = await useDirectory(t)
@@ -126,6 +169,10 @@ t.test('export writes to the standard output, whose reader may end early', async
   const { code, stdout } = await runHere(['export', backup.id, '-'], { env: environmentOf(place), columns: 80 })
   t.equal(code, 0)
   t.equal(stdout, readFileSync(path, 'utf8'))
+
+  damage(path)
+  t.match(await runHere(['export', backup.id, '-'], { env: environmentOf(place) }),
+    { code: 1, stderr: /does not match the checksum/ })
 
   const failing = async (errno: string): Promise<{ code: number, stderr: string }> => {
     const stderr = capture()

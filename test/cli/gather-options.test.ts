@@ -98,6 +98,8 @@ t.test('an option that only its use shows to be wrong is named with its source',
 t.test('a configuration is JSON, a module or a function, in the directory or elsewhere', async (t) => {
   const json = await useFile(t, 'fastify-backup.config.json', '{ "maxBackups": 4 }')
   t.strictSame(await loadConfig(json, undefined), { name: 'fastify-backup.config.json', options: { maxBackups: 4 } })
+  const marked = await useFile(t, 'fastify-backup.config.json', '\ufeff{ "maxBackups": 4 }')
+  t.match(await loadConfig(marked, undefined), { options: { maxBackups: 4 } }, 'a byte order mark is ignored')
   const other = await useFile(t, 'other.mjs', 'export default () => ({ maxBackups: 5 })')
   t.equal(await loadConfig(other, undefined), undefined)
   t.strictSame(await loadConfig(other, 'other.mjs'), { name: 'other.mjs', options: { maxBackups: 5 } })
@@ -114,6 +116,8 @@ t.test('a configuration that cannot be loaded is wrong usage', async (t) => {
   await refuses('a.mjs', 'export const options = {}', /^a\.mjs must export an object/)
   await refuses('a.mjs', "throw 'x'", /^a\.mjs could not be loaded: x$/)
   await refuses('a.mjs', "throw new Error('Set SECRET')", /^a\.mjs could not be loaded: Set SECRET$/)
+  await refuses('a.mjs', "export default () => { throw new Error('x') }", /^a\.mjs could not be loaded: x$/)
+  await refuses('a.mjs', "export default Promise.reject(new Error('x'))", /^a\.mjs could not be loaded: x$/)
   await t.rejects(loadConfig(await useDirectory(t), 'b.json'), { message: /^b\.json cannot be read: ENOENT/ })
   const both = await useFile(t, config, 'export default {}')
   writeFileSync(join(both, 'fastify-backup.config.json'), '{}')

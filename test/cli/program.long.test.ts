@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
@@ -90,6 +90,20 @@ t.test('SIGINT aborts a backup, and leaves a failed row', { skip: process.platfo
   t.strictSame(readdirSync(place.directory).filter((name) => !name.startsWith('.fastify-backup-log')), [])
   const { backups } = await run<BackupList>(t, place, ['list'])
   t.strictSame(backups.map(({ status, error }) => [status, error]), [['failed', 'Aborted: by the caller']])
+})
+
+t.test('a configuration that prints, or that ends the process, does not pass for a result', async (t) => {
+  const place = await usePlace(t)
+  const config = (text: string): void => { writeFileSync(join(place.directory, 'fastify-backup.config.mjs'), text) }
+  config("console.log('loading'); console.info('…'); export default () => { console.debug('called'); return {} }")
+  const printed = await startProgram(t, ['list'], optionsOf(place)).ended
+  t.match(printed, { code: 0, stderr: 'loading\n…\ncalled\n' })
+  t.strictSame(JSON.parse(printed.stdout), { backups: [], next: null })
+  for (const text of ['process.exit(0)', 'await new Promise(() => {}); export default {}']) {
+    config(text)
+    t.match(await startProgram(t, ['list'], optionsOf(place)).ended,
+      { code: 1, stdout: '', stderr: /error: the process ended before the command did\n/ })
+  }
 })
 
 t.test('a reader that ends early is no failure', async (t) => {

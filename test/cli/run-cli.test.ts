@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { createBackupService } from '../../lib/create-backup-service.ts'
 import { commands } from '../../lib/cli/commands/all-commands.ts'
 import { type CliProcess, runIfMain } from '../../lib/cli/run-process.ts'
-import type { BackupList, StandaloneBackupService } from '../../types/index.ts'
+import type { Backup, BackupList, StandaloneBackupService } from '../../types/index.ts'
 import { testSchema } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { usePlace } from '../support/engine.ts'
@@ -43,20 +43,16 @@ t.test('wrong usage ends with 2 and a message', async (t) => {
     { code: 2, stdout: '', stderr: 'error: no command; fastify-backup --help lists them (USAGE)\n' })
   t.match(await runHere(['lst']), { code: 2, stderr: /unknown command 'lst'.*list/s })
   t.match(await runHere(['list', '--colour']), { code: 2, stderr: /unknown option '--colour'/ })
+  const suggestion = "error: unknown option '--lim' (Did you mean --limit?) (USAGE)\n"
+  t.equal((await runHere(['list', '--lim', '1'])).stderr, suggestion)
+  for (const args of [['lst', '--help'], ['help', 'lst']]) {
+    t.match(await runHere(args), { code: 2, stdout: '', stderr: /unknown command 'lst' \(Did you mean list\?\)/ })
+  }
   t.match(await runHere(['show']), { code: 2, stderr: /missing required argument 'id'/ })
   t.match(await runHere(['completion', 'cmd']), { code: 2, stderr: /bash, zsh, fish/ })
   const { code, stderr } = await runHere(['show', '--json'])
   t.equal(code, 2)
   t.strictSame(JSON.parse(stderr), { error: { code: 'USAGE', message: "missing required argument 'id'" } })
-})
-
-t.test('completion scripts name the commands and their options', async (t) => {
-  for (const shell of ['bash', 'zsh', 'fish']) {
-    const { code, stdout } = await runHere(['completion', shell])
-    t.equal(code, 0)
-    t.match(stdout, /restore/)
-    t.match(stdout, /allow-schema-drift/)
-  }
 })
 
 t.test('an error has a message and a code, and a stack only with --debug', async (t) => {
@@ -97,8 +93,12 @@ t.test('--config names the configuration, and a replaced connection is reported'
   const config = join(place.directory, 'config.json')
   writeFileSync(config, '{ "connection": "postgres://other/other" }')
   t.match(await runHere(['list', '--config', config], { env: environmentOf(place), columns: 80 }),
-    { code: 0, stderr: 'DATABASE_URL replaces the connection of config.json\n' })
-  t.match(await runHere(['list', '--config', config], { env: environmentOf(place) }), { code: 0, stderr: '' })
+    { code: 0, stderr: 'warning: DATABASE_URL replaces the connection of config.json\n' })
+  const replaces = 'DATABASE_URL replaces the connection of config.json'
+  const command = ['list', '--config', config]
+  t.match(await runHere(command, { env: environmentOf(place) }), { code: 0, stderr: `warning: ${replaces}\n` })
+  const json = await runHere([...command, '--json'], { env: environmentOf(place) })
+  t.strictSame([json.code, JSON.parse(json.stderr)], [0, { warning: { message: replaces } }])
 })
 
 t.test('JSON and tables, progress or none, whatever stdout is', async (t) => {
@@ -151,6 +151,54 @@ t.test('a signal before the first call, or during one without a signal, ends the
     }
   })
   t.equal(code, 130)
+})
+
+t.test('the log lines of a run do not repeat its result or its error', async (t) => {
+  const place = await usePlace(t)
+  const options = { env: environmentOf(place), cwd: await useDirectory(t) }
+  writeFileSync(join(options.cwd, 'wrong.json'), '{}')
+  const text = await runHere(['import', 'wrong.json'], options)
+  t.match(text, { code: 1, stderr: /^error: The snapshot file is damaged.*\n$/ })
+  const json = await runHere(['import', 'wrong.json', '--json'], options)
+  t.match(JSON.parse(json.stderr), { error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } })
+  const { id } = await runJson<Backup>(place, ['create'])
+  t.match(await runHere(['restore', id, '--allow-restore', '--yes'], options), { code: 0, stderr: '' })
+})
+
+t.test('with --json, the warnings of the service are JSON, too', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`INSERT INTO users (name) SELECT 'user ' || i FROM generate_series(1, 200) i`
+  await runJson(place, ['create'])
+  await place.sql`DELETE FROM users WHERE name LIKE 'user%'`
+  const options = { env: environmentOf(place), cwd: place.directory }
+  const { code, stdout, stderr } = await runHere(['create', '--json'], options)
+  t.equal(code, 0)
+  const { id } = JSON.parse(stdout) as Backup
+  t.match(JSON.parse(stderr), { warning: { message: /^a backup has far fewer rows/, id, schema: testSchema } })
+})
+
+t.test('after a signal, only what the signal caused is an interruption', async (t) => {
+  const ending = async (code: string, name = 'Error'): Promise<{ code: number, stderr: string }> => {
+    const interrupt = new AbortController()
+    const env = { DATABASE_URL: 'postgres://127.0.0.1:1/none', NO_COLOR: '1' }
+    return await runHere(['list'], {
+      env,
+      interrupted: interrupt.signal,
+      createService (options, dependencies) {
+        const list = async (): Promise<never> => {
+          interrupt.abort()
+          throw Object.assign(new Error('a reason'), { code, name })
+        }
+        return { ...createBackupService(options, dependencies), list }
+      }
+    })
+  }
+  for (const code of ['FST_BACKUP_ABORTED', 'FST_BACKUP_SHUTTING_DOWN']) {
+    t.match(await ending(code), { code: 130, stderr: 'interrupted\n' })
+  }
+  t.match(await ending('ABORT_ERR', 'AbortError'), { code: 130, stderr: 'interrupted\n' })
+  t.match(await ending('FST_BACKUP_RESTORE_UNCERTAIN'),
+    { code: 1, stderr: 'error: a reason (FST_BACKUP_RESTORE_UNCERTAIN)\n' })
 })
 
 /** Runs the schedule, and in its service one backup of each outcome. Returns what it wrote. */
@@ -218,14 +266,16 @@ t.test('a schedule that a signal ends while it starts ends as asked', async (t) 
 /** A process that ends when the command line calls exit(). */
 interface FakeProcess extends CliProcess { signals: EventEmitter, exited: Promise<number>, stderrText: () => string }
 
-function fakeProcess (script: string | undefined, args: string[], stdout = capture().stream): FakeProcess {
+function fakeProcess (
+  script: string | undefined, args: string[], stdout = capture().stream, env: NodeJS.ProcessEnv = {}
+): FakeProcess {
   const signals = new EventEmitter()
   const stderr = capture()
   let exit: (code: number) => void = () => {}
   const exited = new Promise<number>((resolve) => { exit = resolve })
   return {
     argv: ['node', ...script === undefined ? [] : [script], ...args],
-    env: {},
+    env,
     stdin: keyboard(),
     stdout,
     stderr: stderr.stream,
@@ -257,14 +307,35 @@ t.test('the program runs only as the main module, also by a link', async (t) => 
 
 t.test('output that cannot be written is a failure, unless its reader ended', async (t) => {
   const module = import.meta.url
-  for (const [errno, code] of [['EPIPE', 0], ['ENOSPC', 1]] as const) {
+  const message = 'error: the command is done, but its output is incomplete: ENOSPC\n'
+  for (const [errno, code, stderr] of [['EPIPE', 0, ''], ['ENOSPC', 1, message]] as const) {
     const stdout = new Writable({
       write (_chunk, _encoding, done) { done(Object.assign(new Error(errno), { code: errno })) }
     })
     const process = fakeProcess(fileURLToPath(module), ['--version'], stdout)
     await runIfMain(module, process, createBackupService)
     t.equal(await process.exited, code)
+    t.equal(process.stderrText(), stderr)
   }
+})
+
+t.test('an end of the process that is not that of the command is a failure', async (t) => {
+  const module = import.meta.url
+  const process = fakeProcess(fileURLToPath(module), ['list'])
+  const running = runIfMain(module, process, (options, dependencies) => {
+    process.signals.emit('exit')
+    return createBackupService(options, dependencies)
+  })
+  await process.exited
+  await running
+  t.equal(process.exitCode, 1)
+  t.match(process.stderrText(), /^error: the process ended before the command did\n/)
+
+  const ended = fakeProcess(fileURLToPath(module), ['--version'])
+  await runIfMain(module, ended, createBackupService)
+  ended.signals.emit('exit')
+  t.equal(ended.exitCode, undefined)
+  t.equal(ended.stderrText(), '')
 })
 
 t.test('the first signal aborts, and the second one ends the process', async (t) => {
@@ -282,7 +353,7 @@ t.test('the first signal aborts, and the second one ends the process', async (t)
   await running
 })
 
-t.test('a user without a name is no user', async (t) => {
+t.test('a backup is created by the user of the process, if it has a name', async (t) => {
   const module = import.meta.url
   const os = await import('node:os')
   const { syncBuiltinESMExports } = await import('node:module')
@@ -292,9 +363,16 @@ t.test('a user without a name is no user', async (t) => {
     mutable.userInfo = userInfo
     syncBuiltinESMExports()
   })
-  mutable.userInfo = () => { throw new Error('ENOENT') }
-  syncBuiltinESMExports()
-  const process = fakeProcess(fileURLToPath(module), ['--version'])
-  await runIfMain(module, process, createBackupService)
-  t.equal(await process.exited, 0)
+  const place = await usePlace(t)
+  const create = async (read: () => object): Promise<Backup> => {
+    Object.assign(mutable, { userInfo: read })
+    syncBuiltinESMExports()
+    const stdout = capture()
+    const process = fakeProcess(fileURLToPath(module), ['create'], stdout.stream, environmentOf(place))
+    await runIfMain(module, process, createBackupService)
+    t.equal(await process.exited, 0, process.stderrText())
+    return JSON.parse(stdout.text()) as Backup
+  }
+  t.equal((await create(() => ({ username: 'grace' }))).createdBy, 'grace')
+  t.equal((await create(() => { throw new Error('ENOENT') })).createdBy, null)
 })

@@ -104,10 +104,20 @@ const remove: Command = {
   example: 'fastify-backup rm 3f2a9c11',
   usesService: true,
   run: async (call) => await call.withService(async (service) => {
-    const ids: string[] = []
-    for (const text of call.args) ids.push(await findId(service, text))
-    for (const id of ids) await service.remove(id)
-    call.ui.result({ removed: ids }, () => ids.map((id) => `Deleted ${id}.`).join('\n'))
+    const ids = new Set<string>()
+    for (const text of call.args) ids.add(await findId(service, text))
+    const removed: string[] = []
+    try {
+      for (const id of ids) {
+        await service.remove(id)
+        removed.push(id)
+      }
+    } finally {
+      // Also if a later one cannot be deleted
+      if (removed.length > 0) {
+        call.ui.result({ removed }, () => removed.map((id) => `Deleted ${id}.`).join('\n'))
+      }
+    }
     return exitCodes.done
   })
 }

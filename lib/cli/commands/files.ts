@@ -1,17 +1,18 @@
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
 import { codeOf } from '../../own-error.ts'
 import { checkFile, inspectFile } from '../../service/check-file.ts'
+import { copyDownload, saveFile } from '../../service/save-file.ts'
+import type { Download } from '../../../types/index.ts'
 import { actorOf, actorOption, type Call, type Command, given, longCallOf } from '../command.ts'
 import { findId } from '../find-id.ts'
-import { exitCodes } from '../host.ts'
+import { exitCodes, UsageError } from '../host.ts'
 import { printable } from '../printable.ts'
 import { renderBackup } from '../render-backups.ts'
 import { renderManifest, renderVerification } from '../render-files.ts'
 import { formatBytes } from '../format-values.ts'
-import { saveFile } from '../save-file.ts'
 
 /** A file is named by a path: it contains a dot or a slash, which no id does. */
 const isPath = (text: string): boolean => /[./\\]/.test(text)
@@ -38,14 +39,22 @@ const verify: Command = {
 
 const inspect: Command = {
   name: 'inspect',
-  summary: 'show the manifest of a snapshot file',
-  details: 'Needs no database and no configuration, and reads only the beginning of the file.',
-  args: [['<file>', 'the path of a snapshot file']],
+  summary: 'show the manifest of a snapshot',
+  details: 'Reads only the beginning of the file. A file needs no database and no configuration; write ./name for ' +
+    'one without a dot.',
+  args: [['<id|file>', 'the id, its first characters, or the path of a file']],
   options: [],
   example: 'fastify-backup inspect snapshot.json',
-  usesService: false,
-  async run ({ ui, host, args: [file = ''] }) {
-    const contents = await inspectFile(resolve(host.cwd, file))
+  usesService: true,
+  async run (call) {
+    const { ui, host, args: [source = ''] } = call
+    const contents = isPath(source)
+      ? await inspectFile(resolve(host.cwd, source))
+      : await call.withService(async (service) => {
+        const id = await findId(service, source)
+        const manifest = await service.manifest(id)
+        return { sizeBytes: Number((await service.get(id)).sizeBytes), manifest }
+      })
     ui.result(contents, () => renderManifest(contents, ui.width, ui.style))
     return exitCodes.done
   }
@@ -82,22 +91,38 @@ const exportFile: Command = {
   example: 'fastify-backup export 3f2a9c11 - | gzip > snapshot.json.gz',
   usesService: true,
   run: async (call) => await call.withService(async (service) => {
-    const download = await service.download(await findId(service, String(call.args[0])))
     const { ui, host, values } = call
-    const file = call.args[1] ?? download.filename
-    if (file === '-') return await writeToOutput(call, download.stream)
+    const id = await findId(service, String(call.args[0]))
+    const file = call.args[1] ?? (await service.get(id)).filename
+    if (file === '-') return await writeToOutput(call, await service.download(id))
     const path = resolve(host.cwd, file)
-    await saveFile(download, path, { replace: values.force === true, signal: host.interrupted })
+    const replace = values.force === true
+    await checkTarget(path, replace)
+    const download = await service.download(id)
     const { sizeBytes, checksum } = download
+    await saveFile(download, path, { replace, signal: host.interrupted }).catch((error: unknown) => {
+      throw codeOf(error) === 'EEXIST' ? alreadyExists(path) : error
+    })
     ui.result({ file: path, sizeBytes, checksum }, () => `Wrote ${printable(path)}, ${formatBytes(sizeBytes)}.`)
     return exitCodes.done
   })
 }
 
+const alreadyExists = (path: string): UsageError =>
+  new UsageError(`${path} exists; use --force to replace it`, 'EEXIST')
+
+/** Looks before the download has taken its time. A device or a directory is never replaced. */
+async function checkTarget (path: string, replace: boolean): Promise<void> {
+  const existing = await stat(path).catch(() => undefined)
+  if (existing === undefined) return
+  if (!existing.isFile()) throw new UsageError(`${path} is no regular file; name another, or - for the standard output`)
+  if (!replace) throw alreadyExists(path)
+}
+
 /** A reader that has read enough, such as head, is no failure. */
-async function writeToOutput ({ host: { stdout, interrupted } }: Call, stream: Readable): Promise<number> {
+async function writeToOutput ({ host: { stdout, interrupted } }: Call, download: Download): Promise<number> {
   try {
-    await pipeline(stream, stdout, { signal: interrupted, end: false })
+    await copyDownload(download, stdout, { signal: interrupted, end: false })
   } catch (error) {
     if (codeOf(error) !== 'EPIPE') throw error
   }

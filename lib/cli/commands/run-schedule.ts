@@ -38,6 +38,7 @@ const schedule: Command = {
   options: [],
   example: 'fastify-backup schedule --schedule-cron "0 */6 * * *"',
   usesService: true,
+  printsRuns: true,
   shows: ['schedule.'],
   implies: { 'schedule.enabled': true },
   async run ({ ui, host, withService }) {
