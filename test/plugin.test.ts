@@ -2,7 +2,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import autoload from '@fastify/autoload'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions
+} from 'fastify'
 import postgres from 'postgres'
 import t from 'tap'
 import backup, * as library from '../lib/index.ts'
@@ -204,4 +206,30 @@ t.test('@fastify/autoload registers the plugin from a file, with the options tha
   await app.register(autoload, { dir: join(dir, 'plugins') })
   await app.ready()
   t.equal((await app.inject('/admin/backup/x')).statusCode, 400)
+})
+
+t.test('a requestTimeout of the app is reported once, since Node.js ends slow imports with it', async (t) => {
+  const lines: string[] = []
+  const stream = new Writable({
+    write (chunk, encoding, done) {
+      lines.push(String(chunk))
+      done()
+    }
+  })
+  const warnings = async (server: FastifyServerOptions, given: object): Promise<string[]> => {
+    lines.length = 0
+    const app = Fastify({ logger: { level: 'warn', stream }, ...server })
+    await app.register(backup, { ...options, ...given, storagePath: await useDirectory(t) })
+    await app.register(async (child) => {
+      await child.register(backup, { ...options, ...given, storagePath: await useDirectory(t) })
+    }, { prefix: '/other' })
+    await app.ready()
+    await app.close()
+    return lines.filter((line) => line.includes('requestTimeout'))
+  }
+  const [warning = '{}', ...others] = await warnings({ requestTimeout: 90_000 }, {})
+  t.match(JSON.parse(warning), { level: 40, requestTimeout: 90_000, msg: /^an import fails/ })
+  t.strictSame(others, [])
+  t.strictSame(await warnings({}, {}), [])
+  t.strictSame(await warnings({ requestTimeout: 90_000 }, { routes: false }), [])
 })

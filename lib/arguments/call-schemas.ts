@@ -19,8 +19,11 @@ const SchemaName = Type.String({ minLength: 1, maxLength: limits.schemaName, pat
 const TableName = Type.String({
   minLength: 1, maxLength: limits.name, pattern: withoutNul, description: '`name` or `schema.name`'
 })
-/** A time without a zone would mean another instant on each machine. `Date` does not read the leap second 60. */
-const Instant = (description: string) => Type.String({ format: 'date-time', pattern: '^.{17}[0-5]', description })
+export const anInstant = 'an instant in ISO 8601 with a time zone, such as 2026-11-22T17:45:00Z'
+/** `Date` does not read the leap second 60. */
+export const withoutLeapSecond = '^.{17}[0-5]'
+/** A time without a zone would mean another instant on each machine. */
+const Instant = (description: string) => Type.String({ format: 'date-time', pattern: withoutLeapSecond, description })
 const Page = Type.Integer({ minimum: 1, maximum: limits.page, description: 'The default is 100' })
 export const NoteSchema = Type.String({ maxLength: limits.note, pattern: withoutNul })
 export const ActorSchema = Type.String({ maxLength: limits.actor, pattern: withoutNul })

@@ -4,8 +4,8 @@ import { ArgumentInvalid } from '../errors.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
 import { BackupIdSchema, BackupStatusSchema, BackupTriggerSchema } from '../../types/index.ts'
 import {
-  ActorSchema, CreateArguments, limits, ListArguments, NoteSchema, PlanArguments, RestoreArguments, StatusArguments,
-  UpdateArguments
+  ActorSchema, anInstant, CreateArguments, limits, ListArguments, NoteSchema, PlanArguments, RestoreArguments,
+  StatusArguments, UpdateArguments
 } from './call-schemas.ts'
 
 /** Arguments that only calls by code have. */
@@ -30,7 +30,6 @@ const calls = {
 }
 
 const aFlag = 'true or false'
-const anInstant = 'an instant in ISO 8601 with a time zone, such as 2026-11-22T17:45:00Z'
 
 /** The expected values, for error messages. */
 const expectations: Record<string, string> = {

@@ -26,6 +26,7 @@ import { statusRoute } from './routes/status.ts'
 import { updateRoute } from './routes/update.ts'
 import { verifyRoute } from './routes/verify.ts'
 import type { StreamLimits } from './event-stream.ts'
+import { warnOfRequestTimeout } from './warn-of-request-timeout.ts'
 import { compileValidator, describeInvalid, type TypeBoxTypeProvider } from './validation.ts'
 
 const routes = [
@@ -95,6 +96,7 @@ export async function backupRoutes (
   isolateScope(scope)
   await protectScope(scope, options)
   describeRoutes(scope, options.openapi.security)
+  warnOfRequestTimeout(scope)
 
   const context: RouteContext = {
     engineFor: (request) => engine.forCaller((schema) => options.isSchemaAllowed(schema, request)),

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifySchemaCompiler, FastifyTypeProvider } from
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { BackupIdSchema } from '../../types/index.ts'
-import { withoutNul } from '../arguments/call-schemas.ts'
+import { anInstant, withoutLeapSecond, withoutNul } from '../arguments/call-schemas.ts'
 
 /** Infers the types of a handler's request and reply from the schemas. */
 export interface TypeBoxTypeProvider extends FastifyTypeProvider {
@@ -34,10 +34,12 @@ type Failure = Parameters<Parameters<FastifyInstance['setSchemaErrorFormatter']>
 /** What the values that a pattern accepts have in common, because few readers want to read the pattern. */
 const patternWords = new Map<unknown, string>([
   [Reflect.get(BackupIdSchema, 'pattern'), 'must be the id of a backup: a UUID in lower case'],
-  [withoutNul, 'must not contain the character NUL']
+  [withoutNul, 'must not contain the character NUL'],
+  [withoutLeapSecond, `must be ${anInstant}`]
 ])
 
 function describe ({ keyword, message = '', params }: Failure): string {
+  if (keyword === 'format' && params.format === 'date-time') return `must be ${anInstant}`
   if (keyword === 'pattern') return patternWords.get(params.pattern) ?? message
   if (Array.isArray(params.allowedValues)) return `must be one of ${params.allowedValues.join(', ')}`
   const keys = Array.isArray(params.additionalProperties) ? `: ${params.additionalProperties.join(', ')}` : ''
@@ -51,5 +53,6 @@ export const describeInvalid: Parameters<FastifyInstance['setSchemaErrorFormatte
     // reported three times, by both alternatives and by their union
     .filter(({ keyword, params }) => keyword !== 'boolean' && keyword !== 'anyOf' && params.type !== 'null')
     .map((error) => `${part}${error.instancePath} ${describe(error)}`)
-  return new Error(problems.join('; '))
+  // A text that is no instant has neither the format nor the pattern of one
+  return new Error([...new Set(problems)].join('; '))
 }

@@ -184,12 +184,16 @@ t.test('a malformed id is 400, an unknown one 404', async (t) => {
 t.test('the message of an error says plainly what is wrong', async (t) => {
   const { app, engine } = await buildApp(t, { options: { restoreAuth: [async () => {}], allowRestore: true } })
   const { id } = engine.put()
+  const anInstant = 'an instant in ISO 8601 with a time zone, such as 2026-11-22T17:45:00Z'
   const anId = 'params/id must be the id of a backup: a UUID in lower case'
   for (const [method, path, payload, message] of [
     ['GET', '/x', undefined, anId],
     ['GET', `/${id.replace(/^./, 'A')}`, undefined, anId],
     ['POST', '/X/restore', {}, anId],
     ['GET', '?status=done', undefined, 'querystring/status must be one of running, completed, failed, restored'],
+    ...['', '2026-11-22', '2026-11-22T17:45:00', '2026-11-22T17:45:60Z'].map((time) =>
+      ['GET', `?since=${time}`, undefined, `querystring/since must be ${anInstant}`] as const),
+    ['GET', '?until=x', undefined, `querystring/until must be ${anInstant}`],
     ['POST', '', { note: 'a\0' }, 'body/note must not contain the character NUL'],
     ['POST', '', { note: 5, schema: null }, 'body/schema must be string; body/note must be string'],
     ['PATCH', `/${id}`, { note: 5 }, 'body/note must be string'],
