@@ -105,8 +105,16 @@ t.test('other routes accept JSON only', async (t) => {
   t.equal((await app.inject({ method: 'POST', url: '/admin/backup', payload: { note: 'x' } })).statusCode, 201)
 })
 
+t.test('restoreAuth is required before anything is said about the body', async (t) => {
+  const { app } = await buildApp(t, { options: { restoreAuth: [async () => { throw new Error('no') }] } })
+  for (const headers of [
+    { 'content-type': 'application/json', 'content-encoding': 'gzip' }, { 'content-type': 'multipart/form-data' }
+  ]) t.equal((await app.inject({ method: 'POST', url, headers, payload: '{}' })).statusCode, 401)
+})
+
 t.test('an error response is sent while the client is still sending, and the connection is then closed', async (t) => {
-  const { app, engine } = await buildApp(t)
+  // Without the timeout of an idle connection, which would also close it
+  const { app, engine } = await buildApp(t, { server: { keepAliveTimeout: 0 } })
   engine.import = async (source) => {
     await once(source, 'readable')
     source.read()
@@ -128,7 +136,7 @@ t.test('an error response is sent while the client is still sending, and the con
   const [response] = await once(sending, 'response')
   t.equal(response.statusCode, 422)
   t.match(JSON.parse(await text(response)), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
-  await once(sending, 'close')
+  await once(sending, 'close', { signal: AbortSignal.timeout(30_000) })
 })
 
 t.test('a client that completes a refused upload keeps the connection, without accumulating listeners', async (t) => {
