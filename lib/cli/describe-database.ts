@@ -8,8 +8,8 @@ export function describeDatabase ({ sql, connection }: BackupServiceOptions, env
   const { PGHOST = 'localhost', PGPORT = '5432', PGDATABASE } = env
   if (sql !== undefined) return `database ${sql.options.database} of the pool in the configuration file`
   if (typeof connection === 'string') {
-    const [, address = '', path = '', query = ''] = urlParts.exec(connection) ?? []
-    const [, addressHost = '', addressPort] = /^(.*?)(?::(\d+))?$/s.exec(address) ?? []
+    const [, address = '', path = '', query = ''] = connection.split(urlParts)
+    const [addressHost = '', addressPort] = address.split(/:(?=\d+$)/)
     const parameters = new URLSearchParams(query)
     // As in libpq, the parameters have precedence
     const host = parameters.get('host') || addressHost.replaceAll(/%2f/gi, '/') || PGHOST

@@ -52,18 +52,16 @@ async function readJson (path: string, name: string): Promise<unknown> {
 
 async function importOptions (path: string, name: string): Promise<unknown> {
   const release = divertConsole()
-  try {
-    const { default: exported } = await import(pathToFileURL(path).href) as { default: unknown }
-    return await (typeof exported === 'function' ? exported() : exported)
-  } catch (cause) {
+  const importing = import(pathToFileURL(path).href)
+    .then(({ default: exported }: { default: unknown }) => typeof exported === 'function' ? exported() : exported)
+    .finally(release)
+  return await importing.catch((cause: unknown) => {
     if (codeOf(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && typeScript.includes(extname(path))) {
       throw new UsageError(`${name} needs Node.js 22.18 or newer, to read TypeScript. This is ${process.version}: ` +
         'use a .mjs or .json file, or a loader, such as NODE_OPTIONS=--import=tsx')
     }
     throw Object.assign(new UsageError(`${name} could not be loaded: ${reasonOf(cause)}`), { cause })
-  } finally {
-    release()
-  }
+  })
 }
 
 /** The standard output is the result of the command. What a configuration prints there goes to stderr. */

@@ -105,13 +105,9 @@ function createSharedReader (
   let reading: Promise<BackupMetrics | null> | undefined
 
   async function read (): Promise<BackupMetrics | null> {
-    try {
-      return await backup.metrics()
-    } catch {
-      return null
-    } finally {
-      reading = undefined
-    }
+    const metrics = await backup.metrics().catch(() => null)
+    reading = undefined
+    return metrics
   }
 
   return async () => {

@@ -124,8 +124,10 @@ function fractionOf ({ bytes, rows }: PhaseProgress, { bytesTotal, rowsTotal }: 
 /** Where the phase begins, in percent of the run, and its share. */
 function spanOf (shares: PhaseShares, phase: string): { start: number, share: number } {
   const entries = Object.entries(shares)
-  const index = entries.findIndex(([name]) => name === phase)
-  return { start: sumOf(entries.slice(0, index).map(([, share]) => share)), share: entries[index]?.[1] ?? 0 }
+  const end = entries.findIndex(([name]) => name === phase) + 1
+  const sumUntil = (end: number): number => sumOf(entries.slice(0, end).map(([, share]) => share))
+  const start = sumUntil(end - 1)
+  return { start, share: sumUntil(end) - start }
 }
 
 const sumOf = (numbers: number[]): number => numbers.reduce((sum, number) => sum + number, 0)

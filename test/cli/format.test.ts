@@ -1,13 +1,16 @@
+import { PassThrough } from 'node:stream'
+import postgres from 'postgres'
 import t from 'tap'
 import { describeDatabase } from '../../lib/cli/describe-database.ts'
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../lib/cli/format-values.ts'
+import type { Host } from '../../lib/cli/host.ts'
 import { printable, safeJson } from '../../lib/cli/printable.ts'
 import { renderBackup } from '../../lib/cli/render-backups.ts'
 import { renderStatus } from '../../lib/cli/render-status.ts'
 import { createStyle, hasColors } from '../../lib/cli/style.ts'
 import { renderRecord, renderTable, shorten } from '../../lib/cli/table.ts'
-import { describeEntry } from '../../lib/cli/ui.ts'
-import postgres from 'postgres'
+import { createUi, describeEntry, withoutRuns } from '../../lib/cli/ui.ts'
+import { createBackupService } from '../../lib/create-backup-service.ts'
 import type { Backup } from '../../types/index.ts'
 import { createBackup } from '../http/engine-double.ts'
 import { capture } from './run-here.ts'
@@ -51,6 +54,9 @@ t.test('a table leaves out and shortens columns until it fits', async (t) => {
   t.strictSame(noted(11), ['ID    NOTE', '1234  a lo…'], 'a column that may be left out is shortened first')
   t.strictSame(noted(9), ['ID', '1234'])
   t.strictSame(noted(9, 'held'), ['ID  REMARKS', '1…  held'], 'with 0 it is left out only if it is empty')
+  const equal = [{ title: 'A', drop: 1, shrinkTo: 2 }, { title: 'B', drop: 1, shrinkTo: 2 }]
+  t.strictSame(renderTable(equal, [['12345', '123']], 8, plain).split('\n'), ['A    B', '12…  123'],
+    'of two that are as important, the wider one is shortened')
   t.strictSame(at(10), ['ID  NAME', '1   a lon…', '2   b'])
   t.strictSame(at(1), ['ID  NAME', '1   a lo…', '2   b'], 'no column becomes narrower than it may')
 })
@@ -149,4 +155,37 @@ t.test('the database is named without user and password', async (t) => {
   t.equal(describeDatabase({}, {}), 'the default database on localhost:5432')
   const sql = postgres({ database: 'own' })
   t.equal(describeDatabase({ sql }, env), 'database own of the pool in the configuration file')
+})
+
+t.test('the log of a run is shown without the lines of its outcome, which the command shows', async (t) => {
+  const shown: unknown[] = []
+  const take = (details: object | string, message?: string): void => { shown.push(message ?? details) }
+  const logger = withoutRuns({ debug: take, info: take, warn: take, error: take })
+  for (const level of ['warn', 'error'] as const) {
+    logger[level]({}, 'restore completed')
+    logger[level]({}, `other ${level}`)
+    logger[level](`text ${level}`)
+  }
+  t.strictSame(shown, ['other warn', 'text warn', 'other error', 'text error'])
+})
+
+t.test('the log of the service becomes warnings on stderr, with or without details', async (t) => {
+  const [stdout, stderr] = [capture(), capture()]
+  const host: Host = {
+    args: [],
+    env: { NO_COLOR: '1' },
+    cwd: '/nowhere',
+    stdin: new PassThrough(),
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+    interrupted: new AbortController().signal,
+    user: 'ada',
+    createService: createBackupService
+  }
+  const { logger } = createUi(host, { json: undefined, progress: false })
+  logger.warn('the storage is slow')
+  logger.error({ schema: 'shop' }, 'no snapshot')
+  logger.info('started')
+  t.equal(stderr.text(), 'warning: the storage is slow\nwarning: no snapshot (schema: shop)\n')
+  t.equal(stdout.text(), '')
 })

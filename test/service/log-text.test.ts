@@ -176,6 +176,12 @@ t.test('an error that is unrelated to the text is passed on', async (t) => {
   await t.rejects(toStorable('ü'), { message: 'lost' })
 })
 
+t.test('text that no database can store is escaped, and a backslash is no escape', async (t) => {
+  const { toStorable, toStorableJson } = createStorableText(async () => { throw new Error('not asked') })
+  t.equal(await toStorable('ü\0'), '\\u00fc\\u0000')
+  t.equal(await toStorableJson({ path: 'C:\\ud800', half: '\ud800' }), '{"path":"C:\\\\ud800","half":"\\\\ud800"}')
+})
+
 t.test('a row that another replica has deleted is not deleted again', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
