@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { backupRoutes } from './http/backup-routes.ts'
+import { backupRoutes, publicPageRoutes } from './http/backup-routes.ts'
 import type { ResolvedPluginOptions, ResolvedWithoutRoutes } from './options/resolve-options.ts'
 import type { BackupEngine } from './service/backup-engine.ts'
 
@@ -12,5 +12,8 @@ export async function mountBackup (
   // onClose would be too late: it runs after the pending requests have ended, and those may wait for a run
   fastify.addHook('preClose', () => engine.stop())
   fastify.addHook('onClose', () => engine.close())
-  if (options.routes) await fastify.register(backupRoutes, { ...options.scopeOptions, engine, options })
+  if (options.routes) {
+    await fastify.register(backupRoutes, { ...options.scopeOptions, engine, options })
+    await fastify.register(publicPageRoutes, { ...options.scopeOptions, options })
+  }
 }

@@ -86,6 +86,25 @@ export interface OpenapiOptions {
   security?: SecurityRequirement[] | undefined
 }
 
+/** The admin page. Everything that it shows comes from the routes, which stay behind `auth`. */
+export interface UiOptions {
+  /**
+   * Whether the page itself, which contains no data, is served without `auth`. It then asks for a bearer token, and
+   * keeps it in memory only. `false`: `auth` also protects the page, which works with cookies and Basic credentials,
+   * because browsers send these by themselves. @defaultValue false
+   */
+  public?: boolean | undefined
+  /** The name of the page, up to 60 characters. @defaultValue 'Backups' */
+  title?: string | undefined
+  /**
+   * The color of buttons and links: `#rgb` or `#rrggbb`. Where its contrast would be too low (WCAG 2.2, 1.4.3), the
+   * page uses a lighter or darker shade of it. @defaultValue '#2f6f4f'
+   */
+  accent?: string | undefined
+  /** The path of an SVG, PNG, JPEG or WebP file of at most 256 KiB, read at registration. @defaultValue none */
+  logo?: string | undefined
+}
+
 /**
  * What the service logs to: pino, `fastify.log`, or any object with these methods, such as `console`. Entries never
  * contain row data.
@@ -171,6 +190,8 @@ export interface BackupOptions {
   worker?: boolean | undefined
   limits?: LimitOptions | undefined
   openapi?: OpenapiOptions | undefined
+  /** Whether to serve the admin page at `{basePath}/ui/`, and its settings. @defaultValue false */
+  ui?: boolean | UiOptions | undefined
   /** The storage of the snapshot files. @defaultValue the file system, below storagePath */
   storage?: SnapshotStorage | undefined
 }

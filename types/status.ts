@@ -34,11 +34,21 @@ export const ProblemSchema = Type.Object({
 }, { additionalProperties: false, title: 'Problem' })
 export type Problem = Static<typeof ProblemSchema>
 
+/** What the caller may do. By code everything is permitted that the options allow. */
+export const PermissionsSchema = Type.Object({
+  create: Type.Boolean(),
+  restore: Type.Boolean({ description: 'Also false without the option allowRestore' }),
+  import: Type.Boolean(),
+  remove: Type.Boolean({ description: 'Also to unpin a snapshot, and to change `accepted`' })
+}, { additionalProperties: false, title: 'Permissions' })
+export type Permissions = Static<typeof PermissionsSchema>
+
 /** The health of the service, its current runs and its newest backups. */
 export const StatusSchema = Type.Object({
   healthy: Type.Boolean({ description: 'True when there is no problem' }),
   problems: Type.Array(ProblemSchema, { description: 'At most one for each code; its message names the schemas' }),
   allowRestore: Type.Boolean(),
+  can: PermissionsSchema,
   nextRunAt: Type.Union([Type.String(), Type.Null()], {
     description: 'The next slot of the schedule; null without a schedule'
   }),

@@ -84,3 +84,30 @@ export function requireAll (scope: FastifyInstance, functions: AuthFunctions): o
   const wrapped = functions.map((entry) => Array.isArray(entry) ? entry.map(wrapAuthFunction) : wrapAuthFunction(entry))
   return scope.auth(wrapped, { relation: 'and' })
 }
+
+/** The methods of a reply that end it. */
+const ending = new Set<string | symbol>(['send', 'redirect', 'callNotFound', 'hijack'])
+
+/**
+ * Whether the hook would let the caller pass. It gets a reply that changes and sends nothing, because a function may
+ * reply by itself.
+ */
+export function wouldPass (
+  scope: FastifyInstance, hook: onRequestHookHandler, request: FastifyRequest, reply: FastifyReply
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const replaced = new Map<string | symbol, unknown>()
+    const silent: FastifyReply = new Proxy(reply, {
+      get (target, name) {
+        const value: unknown = replaced.has(name) ? replaced.get(name) : Reflect.get(target, name)
+        if (typeof value !== 'function' || replaced.has(name)) return value
+        return function silenced () {
+          if (ending.has(name)) resolve(false)
+          return silent
+        }
+      },
+      set: (target, name, value: unknown) => replaced.set(name, value) instanceof Map
+    })
+    Reflect.apply(hook, scope, [request, silent, (error?: Error | null) => { resolve(!error) }])
+  })
+}

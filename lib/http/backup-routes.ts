@@ -1,16 +1,17 @@
 import fastifyAuth from '@fastify/auth'
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
-import type { FastifyInstance, FastifySerializerCompiler } from 'fastify'
+import type { FastifyInstance, FastifySerializerCompiler, onRequestHookHandler } from 'fastify'
 import { RouteNotFound } from '../errors.ts'
 import type { ResolvedPluginOptions } from '../options/resolve-options.ts'
 import type { BackupEngine } from '../service/backup-engine.ts'
-import { requireAll } from './authentication.ts'
+import { requireAll, wouldPass } from './authentication.ts'
 import { refuseCrossSite } from './cross-site.ts'
 import { sendError, serializeError } from './error-response.ts'
 import { closeRefusedUpload } from './close-refused-upload.ts'
 import { acceptJson } from './accept-json.ts'
 import { routeExtension } from './extend-route.ts'
 import { describeRoutes } from './openapi/describe-route.ts'
+import { pageRoutes } from './page/page-routes.ts'
 import type { RouteContext } from './route-context.ts'
 import { createRoute } from './routes/create.ts'
 import { downloadRoute } from './routes/download.ts'
@@ -98,16 +99,28 @@ export async function backupRoutes (
   describeRoutes(scope, options.openapi.security)
   warnOfRequestTimeout(scope)
 
+  const extend = routeExtension(options.routeOptions)
+  const requireRestoreAuth: onRequestHookHandler = options.restoreAuth.length > 0
+    ? requireAll(scope, options.restoreAuth)
+    : (request, reply, done) => done()
   const context: RouteContext = {
     engineFor: (request) => engine.forCaller((schema) => options.isSchemaAllowed(schema, request)),
     options,
-    extend: routeExtension(options.routeOptions),
+    extend,
     stallTimeoutMs,
     streams,
-    requireRestoreAuth: options.restoreAuth.length > 0
-      ? requireAll(scope, options.restoreAuth)
-      : (request, reply, done) => done()
+    requireRestoreAuth,
+    passesRestoreAuth: (request, reply) => wouldPass(scope, requireRestoreAuth, request, reply)
   }
   const typed = scope.withTypeProvider<TypeBoxTypeProvider>()
   for (const route of routes) route(typed, context)
+  if (options.ui?.isPublic === false) pageRoutes(scope, extend, options.ui)
+}
+
+/** Adds the admin page if it is public, to a scope of its own without authentication. The prefix is the base path. */
+export async function publicPageRoutes (
+  scope: FastifyInstance, { options: { ui, routeOptions } }: Pick<BackupRoutesOptions, 'options'>
+): Promise<void> {
+  isolateScope(scope)
+  if (ui?.isPublic === true) pageRoutes(scope, routeExtension(routeOptions), ui)
 }

@@ -1,6 +1,6 @@
 import type {
-  FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression,
-  RawServerDefault, onRequestHookHandler
+  FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RawReplyDefaultExpression,
+  RawRequestDefaultExpression, RawServerDefault, onRequestHookHandler
 } from 'fastify'
 import { longestTimerMs } from '../clock.ts'
 import type { ExtendRoute } from './extend-route.ts'
@@ -24,6 +24,8 @@ export interface RouteContext {
   extend: ExtendRoute
   /** Requires the functions of `restoreAuth` to pass; accepts every request without them. */
   requireRestoreAuth: onRequestHookHandler
+  /** Whether `requireRestoreAuth` would accept the request. */
+  passesRestoreAuth: (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>
   /**
    * How long a download or an upload may make no progress, in milliseconds. A stalled download keeps the file open
    * and its backup in use.

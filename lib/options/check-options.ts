@@ -1,7 +1,8 @@
 import { Type, type TSchema } from 'typebox'
 import Value from 'typebox/value'
 import type {
-  BackupOptions, FixedRouteOption, GuardOptions, KeepRules, LimitOptions, OpenapiOptions, ScheduleOptions
+  BackupOptions, FixedRouteOption, GuardOptions, KeepRules, LimitOptions, OpenapiOptions, ScheduleOptions,
+  UiOptions
 } from '../../types/index.ts'
 import { OptionInvalid } from '../errors.ts'
 import { isPossibleName, isSystemSchema } from '../postgres/identifiers.ts'
@@ -128,6 +129,7 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   worker: expect('true or false', Type.Boolean()),
   limits: expect('an object', checkedBy(isPlainObject)),
   openapi: expect('an object', checkedBy(isPlainObject)),
+  ui: expect('true, false or an object', checkedBy((value) => typeof value === 'boolean' || isPlainObject(value))),
   storage: expect('an object with the functions publish, open, stat, remove and list', checkedBy(isStorage))
 }
 
@@ -162,9 +164,17 @@ const openapiChecks: Record<keyof OpenapiOptions, OptionCheck> = {
   security: expect('a list of security requirements, such as [{ bearer: [] }]', SecurityRequirements)
 }
 
+const uiChecks: Record<keyof UiOptions, OptionCheck> = {
+  public: expect('true or false', Type.Boolean()),
+  title: expect('a text of 1 to 60 characters', Type.String({ minLength: 1, maxLength: 60 })),
+  accent: expect("a color, '#rgb' or '#rrggbb'", Type.String({ pattern: '^#(?:[0-9a-fA-F]{3}){1,2}$' })),
+  logo: expect('the path of an SVG, PNG, JPEG or WebP file', Type.String({ pattern: '\\.(?:svg|png|jpe?g|webp)$' }))
+}
+
 /** Options that contain others, whose names a reader may take for options of their own. */
 const groups: Array<[string, Record<string, OptionCheck>]> = [
-  ['schedule', scheduleChecks], ['guard', guardChecks], ['retention', retentionChecks], ['limits', limitChecks]
+  ['schedule', scheduleChecks], ['guard', guardChecks], ['retention', retentionChecks], ['limits', limitChecks],
+  ['ui', uiChecks]
 ]
 
 function refuseUnknown (path: string, name: string, checks: Record<string, OptionCheck>): never {
@@ -190,11 +200,12 @@ function checkAll (options: object, checks: Record<string, OptionCheck>, path: s
  */
 export function assertOptions (options: object): asserts options is BackupOptions {
   checkAll(options, optionChecks, '')
-  const { connection, schedule, guard, retention, limits, openapi } = options as BackupOptions
+  const { connection, schedule, guard, retention, limits, openapi, ui } = options as BackupOptions
   if (typeof connection === 'object') assertDriverOptions(connection)
   if (schedule !== undefined) checkAll(schedule, scheduleChecks, 'schedule.')
   if (guard !== undefined && guard !== false) checkAll(guard, guardChecks, 'guard.')
   if (retention !== undefined) checkAll(retention, retentionChecks, 'retention.')
   if (limits !== undefined) checkAll(limits, limitChecks, 'limits.')
   if (openapi !== undefined) checkAll(openapi, openapiChecks, 'openapi.')
+  if (typeof ui === 'object') checkAll(ui, uiChecks, 'ui.')
 }

@@ -2,6 +2,7 @@ import type { FastifyRequest, RegisterOptions } from 'fastify'
 import type { AuthFunctions, BackupOptions, OpenapiOptions, RouteOptions } from '../../types/index.ts'
 import { AuthRequired } from '../errors.ts'
 import { resolveActor } from './actor.ts'
+import { type ResolvedUi, resolveUi } from './resolve-ui.ts'
 
 /** The options of the routes, with their defaults. */
 export interface ResolvedHttpOptions {
@@ -19,6 +20,8 @@ export interface ResolvedHttpOptions {
   /** The name of the caller, or null. Throws if the application's function returns no name. */
   readonly actor: (request: FastifyRequest) => string | null
   readonly openapi: OpenapiOptions
+  /** Null without the admin page. */
+  readonly ui: ResolvedUi | null
 }
 
 /** Copies the list and its inner lists, because @fastify/auth modifies its argument. */
@@ -40,7 +43,7 @@ function resolveAuth (
   return { auth: auth && copyFunctions(auth), restoreAuth: copyFunctions(restoreAuth) }
 }
 
-/** @throws FST_BACKUP_AUTH_REQUIRED */
+/** @throws FST_BACKUP_AUTH_REQUIRED, FST_BACKUP_OPTION_INVALID */
 export function resolveHttpOptions (options: BackupOptions): ResolvedHttpOptions {
   const { logLevel, logSerializers } = options
   const basePath = (options.basePath ?? '/admin/backup').replace(/\/$/, '')
@@ -53,6 +56,7 @@ export function resolveHttpOptions (options: BackupOptions): ResolvedHttpOptions
     },
     ...resolveAuth(options),
     actor: resolveActor(options.actor),
-    openapi: structuredClone(options.openapi ?? {})
+    openapi: structuredClone(options.openapi ?? {}),
+    ui: resolveUi(options.ui)
   }
 }

@@ -31,7 +31,7 @@ type IsVisible = (schema: string) => boolean
 
 /** Everything that the status reads before the log, which may be unavailable. */
 interface Inputs {
-  options: Pick<Status, 'allowRestore' | 'nextRunAt'>
+  options: Pick<Status, 'allowRestore' | 'can' | 'nextRunAt'>
   query: StatusQuery
   schedule: ScheduleView | undefined
   known: KnownSchemas | null
@@ -51,8 +51,10 @@ export async function readStatus (
   const stored = await storedNames(context)
   const known = await schedule?.knownSchemas() ?? null
   const isVisible: IsVisible = (schema) => isVisibleTo(context, schema)
+  const { allowRestore } = context.options
   const options = {
-    allowRestore: context.options.allowRestore,
+    allowRestore,
+    can: { create: true, restore: allowRestore, import: true, remove: true },
     nextRunAt: schedule?.nextRunAt()?.toISOString() ?? null
   }
   try {

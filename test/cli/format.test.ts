@@ -119,6 +119,7 @@ t.test('a status shows what runs, the next backup, and that there are more schem
       { code: 'storage_unavailable', message: 'no storage', since: null }
     ],
     allowRestore: true,
+    can: { create: true, restore: true, import: true, remove: true },
     nextRunAt: '2026-11-23T02:00:00.000Z',
     running: [backup],
     newest: [],

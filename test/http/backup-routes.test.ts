@@ -58,6 +58,7 @@ t.test('GET /status responds with the status of the service', async (t) => {
     healthy: true,
     problems: [],
     allowRestore: false,
+    can: { create: true, restore: false, import: true, remove: true },
     nextRunAt: null,
     running: [],
     newest: [backup],

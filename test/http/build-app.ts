@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { StreamLimits } from '../../lib/http/event-stream.ts'
-import { backupRoutes } from '../../lib/http/backup-routes.ts'
+import { backupRoutes, publicPageRoutes } from '../../lib/http/backup-routes.ts'
 import type { BackupOptions } from '../../types/index.ts'
 import type { TestScope } from '../support/database.ts'
 import { resolved } from '../support/engine.ts'
@@ -29,6 +29,7 @@ export async function buildApp (
   await app.register(backupRoutes, {
     prefix: settings.basePath, engine, options: settings, ...limits
   })
+  await app.register(publicPageRoutes, { prefix: settings.basePath, options: settings })
   await after?.(app)
   await app.ready()
   return { app, engine }

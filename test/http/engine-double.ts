@@ -236,6 +236,7 @@ export function createEngineDouble (): EngineDouble {
         problems: [],
         newestNext: null,
         allowRestore: false,
+        can: { create: true, restore: false, import: true, remove: true },
         nextRunAt: null,
         running: [],
         newest: [...backups.values()],

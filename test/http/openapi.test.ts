@@ -90,9 +90,9 @@ const documented = async (): Promise<Map<string, Operation>> => operationsOf(awa
 
 const componentNames = [
   'Backup', 'BackupList', 'BackupStatus', 'BackupTrigger', 'CreateArguments', 'Drift', 'Error', 'Manifest',
-  'ManifestColumn', 'ManifestSequence', 'ManifestTable', 'Origin', 'PlanArguments', 'Problem', 'ProblemCode',
-  'Progress', 'RestoreArguments', 'RestorePlan', 'RestoreRecord', 'RestoreResult', 'SequenceChange', 'Status',
-  'SuspectTable', 'UpdateArguments', 'Verification'
+  'ManifestColumn', 'ManifestSequence', 'ManifestTable', 'Origin', 'Permissions', 'PlanArguments', 'Problem',
+  'ProblemCode', 'Progress', 'RestoreArguments', 'RestorePlan', 'RestoreRecord', 'RestoreResult', 'SequenceChange',
+  'Status', 'SuspectTable', 'UpdateArguments', 'Verification'
 ]
 
 for (const [version, swagger, namedIn] of versions) {

@@ -49,6 +49,7 @@ t.test('every option has its default', async (t) => {
     worker: true,
     limits: { rowBytes: 256 * mebibyte, manifestBytes: 16 * mebibyte },
     openapi: {},
+    ui: null,
     storage: undefined
   })
   t.equal(isSchemaAllowed('any'), true)
@@ -91,6 +92,7 @@ t.test('options override the defaults', async (t) => {
     logLevel: 'warn',
     logSerializers,
     openapi: { security: [{ bearer: [] }] },
+    ui: { public: true, title: 'Shop', accent: '#123' },
     storage
   })
   t.strictSame({ ...options, sql: undefined, schedule }, {
@@ -119,6 +121,7 @@ t.test('options override the defaults', async (t) => {
     worker: false,
     limits: { rowBytes: 7, manifestBytes: 8 },
     openapi: { security: [{ bearer: [] }] },
+    ui: { isPublic: true, title: 'Shop', accent: '#112233', logo: null },
     storage
   })
   t.equal(options.sql, sql)

@@ -142,7 +142,10 @@ t.test('the status reports running, newest and failed backups', async (t) => {
       }
     })
   })
-  const healthy = { healthy: true, problems: [], allowRestore: true, nextRunAt: null, running: [], newestNext: null }
+  const can = { create: true, restore: true, import: true, remove: true }
+  const healthy = {
+    healthy: true, problems: [], allowRestore: true, can, nextRunAt: null, running: [], newestNext: null
+  }
   t.strictSame(await engine.status(), { ...healthy, newest: [], bytesHeld: 0 })
   const first = await engine.create()
   const second = await engine.create()

@@ -1,6 +1,7 @@
 // node test/support/build.js
 //
-// Type-checks everything and compiles the library and its tests to dist/, as far as they have changed.
+// Type-checks everything, compiles the library and its tests to dist/, as far as they have changed, and bundles the
+// admin page.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -10,7 +11,8 @@ import { projectRoot } from './project-root.js'
 
 // tap applies the plugins of .taprc to its own files in node_modules, where the types of its tests are, too
 if (isOlder('.tap/plugins/package.json', ['.taprc', 'node_modules/.package-lock.json'])) run('tap', 'build')
-run('typescript', '--build', '.', 'examples/service')
+run('typescript', '--build', '.', 'ui', 'examples/service')
+await import('../../ui/build.js')
 for (const folder of ['bench', 'examples', 'lib', 'test', 'types']) removeStale(folder)
 
 /**

@@ -58,6 +58,7 @@ export const examples: Record<string, unknown> = {
     healthy: true,
     problems: [],
     allowRestore: true,
+    can: { create: true, restore: true, import: true, remove: true },
     nextRunAt: '2026-11-23T00:00:00.000Z',
     running: [],
     newest: [backup],

@@ -14,6 +14,10 @@ const schema = {
   }
 }
 
-export function statusRoute (scope: Scope, { engineFor, extend }: RouteContext): void {
-  scope.get('/status', extend({ schema }), (request) => engineFor(request).status(request.query))
+export function statusRoute (scope: Scope, { engineFor, extend, passesRestoreAuth }: RouteContext): void {
+  scope.get('/status', extend({ schema }), async (request, reply) => {
+    const status = await engineFor(request).status(request.query)
+    if (await passesRestoreAuth(request, reply)) return status
+    return { ...status, can: { ...status.can, restore: false, import: false, remove: false } }
+  })
 }

@@ -1,0 +1,135 @@
+import type {
+  Backup, BackupList, Drift, Manifest, RestorePlan, RestoreResult, Status, Verification
+} from '../../../types/index.ts'
+
+/** The answer of a route that refused or failed. */
+export class ApiError extends Error {
+  /** 0 when there was no answer. */
+  readonly status: number
+  readonly code: string
+  readonly problems: string[]
+  readonly drift: Drift[]
+
+  constructor (status: number, body: { code?: string, message?: string, problems?: string[], drift?: Drift[] }) {
+    super(body.message ?? `The service answered with status ${status}`)
+    this.name = 'ApiError'
+    this.status = status
+    this.code = body.code ?? ''
+    this.problems = body.problems ?? []
+    this.drift = body.drift ?? []
+  }
+}
+
+export interface ListQuery {
+  schema?: string
+  status?: string
+  trigger?: string
+  since?: string
+  until?: string
+  before?: string
+  limit?: number
+}
+
+export interface PlanBody { schema?: string, tables?: string[] }
+export interface RestoreBody extends PlanBody { allowSchemaDrift?: boolean }
+export interface CreateBody { schema?: string, excludeTables?: string[], note?: string }
+export interface UpdateBody { pinned?: boolean, note?: string | null, accepted?: boolean }
+
+interface Call { body?: unknown, prefer?: string, signal?: AbortSignal }
+
+/** Calls the routes. Addresses are relative to the page, so that any prefix and proxy works. */
+export class Api {
+  /** In memory only. Null: the browser sends cookies or Basic credentials by itself. */
+  token: string | null = null
+  /** Called when a call was refused with 401. */
+  onUnauthorized: () => void = () => {}
+  readonly #base = new URL('../', document.baseURI)
+
+  status = (): Promise<Status> => this.#json('GET', 'status?limit=1000')
+  list = (query: ListQuery, signal?: AbortSignal): Promise<BackupList> =>
+    this.#json('GET', `?${toSearch(query)}`, signal === undefined ? {} : { signal })
+
+  get = (id: string): Promise<Backup> => this.#json('GET', id)
+  manifest = (id: string): Promise<Manifest> => this.#json('GET', `${id}/manifest`)
+  create = (body: CreateBody): Promise<Backup> => this.#json('POST', '', { body, prefer: 'respond-async' })
+  update = (id: string, body: UpdateBody): Promise<Backup> => this.#json('PATCH', id, { body })
+  remove = (id: string): Promise<void> => this.#json('DELETE', id)
+  verify = (id: string): Promise<Verification> => this.#json('POST', `${id}/verify`)
+  plan = (id: string, body: PlanBody, signal: AbortSignal): Promise<RestorePlan> =>
+    this.#json('POST', `${id}/plan`, { body, signal })
+
+  restore = (id: string, body: RestoreBody): Promise<Backup | RestoreResult> =>
+    this.#json('POST', `${id}/restore`, { body, prefer: 'respond-async' })
+
+  /** The body is for streaming. */
+  download = (id: string): Promise<Response> => this.#send('GET', `${id}/download`)
+
+  events (lastId: string, signal: AbortSignal): Promise<Response> {
+    return this.#send('GET', 'events', { signal, headers: lastId === '' ? {} : { 'last-event-id': lastId } })
+  }
+
+  /** By XMLHttpRequest, because fetch() does not report the progress of an upload. */
+  import (file: File, onProgress: (sent: number) => void, signal: AbortSignal): Promise<Backup> {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest()
+      request.open('POST', new URL('import', this.#base))
+      request.setRequestHeader('content-type', 'application/json')
+      for (const [name, value] of Object.entries(this.#credentials())) request.setRequestHeader(name, value)
+      request.upload.addEventListener('progress', ({ loaded }) => { onProgress(loaded) })
+      request.addEventListener('load', () => {
+        if (request.status === 201) resolve(JSON.parse(request.responseText))
+        else reject(new ApiError(request.status, parseBody(request.responseText)))
+      })
+      request.addEventListener('error', () => { reject(noAnswer()) })
+      request.addEventListener('abort', () => { reject(new DOMException('Aborted', 'AbortError')) })
+      signal.addEventListener('abort', () => { request.abort() })
+      request.send(file)
+    })
+  }
+
+  async #json<T> (method: string, path: string, { body, prefer, signal }: Call = {}): Promise<T> {
+    const headers = {
+      ...body !== undefined && { 'content-type': 'application/json' },
+      ...prefer !== undefined && { prefer }
+    }
+    const response = await this.#send(method, path, {
+      headers, ...body !== undefined && { body: JSON.stringify(body) }, ...signal !== undefined && { signal }
+    })
+    return response.status === 204 ? undefined as T : await response.json()
+  }
+
+  async #send (method: string, path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = { accept: 'application/json', ...init.headers, ...this.#credentials() }
+    const response = await fetch(new URL(path, this.#base), {
+      ...init, method, headers, cache: 'no-store', credentials: 'same-origin'
+    }).catch((error: unknown) => {
+      throw error instanceof DOMException && error.name === 'AbortError' ? error : noAnswer()
+    })
+    if (response.ok) return response
+    if (response.status === 401) this.onUnauthorized()
+    throw new ApiError(response.status, parseBody(await response.text()))
+  }
+
+  #credentials (): Record<string, string> {
+    return this.token === null ? {} : { authorization: `Bearer ${this.token}` }
+  }
+}
+
+const noAnswer = (): ApiError => new ApiError(0, { message: 'The service does not answer' })
+
+export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError'
+
+/** A proxy may answer with something else than JSON. */
+function parseBody (text: string): ConstructorParameters<typeof ApiError>[1] {
+  try {
+    const body: unknown = JSON.parse(text)
+    return typeof body === 'object' && body !== null ? body : {}
+  } catch {
+    return {}
+  }
+}
+
+function toSearch (query: ListQuery): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
+  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+}

@@ -1,0 +1,47 @@
+import type { Backup } from '../../../types/index.ts'
+import type { Api } from './api.ts'
+
+/**
+ * Downloads the file with the credentials of the page, which a link cannot send. Where the browser can, the bytes go to
+ * the disk as they arrive; elsewhere the browser keeps them until the file is complete.
+ */
+export async function saveSnapshot (
+  api: Api, { id, filename, sizeBytes }: Backup, onProgress: (share: number) => void
+): Promise<void> {
+  const picker: unknown = Reflect.get(window, 'showSaveFilePicker')
+  const target = typeof picker === 'function' && isSecureContext && (sizeBytes ?? 0) > 50_000_000
+    ? await pick(picker, filename)
+    : undefined
+  if (target === null) return
+  const response = await api.download(id)
+  let done = 0
+  const counted = response.body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
+    transform (chunk, controller) {
+      done += chunk.length
+      onProgress(sizeBytes === null ? 0 : done / sizeBytes)
+      controller.enqueue(chunk)
+    }
+  }))
+  if (counted === undefined) return
+  if (target !== undefined) {
+    await counted.pipeTo(await target.createWritable())
+    return
+  }
+  const address = URL.createObjectURL(await new Response(counted).blob())
+  const link = document.createElement('a')
+  link.href = address
+  link.download = filename
+  link.click()
+  setTimeout(() => { URL.revokeObjectURL(address) }, 60_000)
+}
+
+interface SaveTarget { createWritable: () => Promise<WritableStream> }
+
+/** Null when the reader cancels. */
+async function pick (picker: Function, suggestedName: string): Promise<SaveTarget | null> {
+  try {
+    return await Reflect.apply(picker, window, [{ suggestedName }])
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,52 @@
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { View } from './view.ts'
+
+/** A modal dialog that removes itself when it is closed, and then returns the focus to where it was. */
+export abstract class DialogView extends View {
+  abstract heading (): string
+  abstract body (): TemplateResult
+  /** The buttons. */
+  abstract footer (): TemplateResult
+  isWide = false
+  /** What went wrong; shown above the buttons. */
+  error: string | null = null
+  #opener: Element | null = null
+
+  get dialog (): HTMLDialogElement | null {
+    return this.querySelector('dialog')
+  }
+
+  override connectedCallback (): void {
+    this.#opener = document.activeElement
+    super.connectedCallback()
+    this.renderNow()
+    this.dialog?.showModal()
+  }
+
+  override disconnectedCallback (): void {
+    super.disconnectedCallback()
+    if (this.#opener instanceof HTMLElement && this.#opener.isConnected) this.#opener.focus()
+    else document.querySelector<HTMLElement>('main')?.focus()
+  }
+
+  close (): void {
+    this.dialog?.close()
+  }
+
+  template (): TemplateResult {
+    return html`<dialog class=${this.isWide ? 'wide' : ''} aria-labelledby="dialog-heading"
+        @close=${() => { this.remove() }}>
+      <header>
+        <h2 id="dialog-heading">${this.heading()}</h2>
+        <button type="button" class="icon" aria-label="Close" @click=${() => { this.close() }}>✕</button>
+      </header>
+      <div class="dialog-body">${this.body()}</div>
+      ${this.error === null ? nothing : html`<p class="message bad" role="alert">${this.error}</p>`}
+      <footer>${this.footer()}</footer>
+    </dialog>`
+  }
+}
+
+export function openDialog (dialog: DialogView): void {
+  document.querySelector('backup-app')?.append(dialog)
+}

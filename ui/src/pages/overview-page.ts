@@ -1,0 +1,155 @@
+import { html, nothing, type TemplateResult } from 'lit-html'
+import type { Backup, Problem, Status } from '../../../types/index.ts'
+import { isAbort } from '../client/api.ts'
+import { loadAll } from '../client/load-history.ts'
+import { store, View } from '../elements/view.ts'
+import * as format from '../format.ts'
+import { toPoints, type Point } from '../parts/history.ts'
+import '../parts/history-chart.ts'
+import { alert, errorText, loading } from '../parts/templates.ts'
+import { relative } from '../parts/time.ts'
+import { snapshotHref, snapshotsHref } from '../routes.ts'
+import { problemTitles } from '../words.ts'
+
+const days = 90
+/** A shorter history would stretch a few runs over the whole width. */
+const fewestDays = 14
+
+/** Health, the next run, and the runs of the last 90 days of one schema, or since its first run. */
+export class OverviewPage extends View {
+  /** The selected schema; empty for the first one. */
+  schema = ''
+  #points: Point[] | null = null
+  #days = days
+  #error: string | null = null
+  #loaded = ''
+  #loading = new AbortController()
+
+  override disconnectedCallback (): void {
+    super.disconnectedCallback()
+    this.#loading.abort()
+    this.#loaded = ''
+  }
+
+  template (): TemplateResult {
+    const { status, statusError } = store
+    if (status === null) return loading()
+    const schema = this.schema === '' ? status.newest[0]?.schema ?? '' : this.schema
+    this.#load(schema)
+    return html`
+      <h1>Overview</h1>
+      ${statusError === null ? nothing : alert(`${statusError.message}. What you see may be old.`)}
+      ${health(status)}
+      ${tiles(status)}
+      ${status.newest.length === 0 && this.#points?.length === 0 ? empty() : this.#history(status, schema)}
+      ${status.newest.length > 1 ? newestOfSchemas(status) : nothing}`
+  }
+
+  /** Loads again when the schema or the list has changed. */
+  #load (schema: string): void {
+    const wanted = `${store.revision} ${schema}`
+    if (wanted === this.#loaded) return
+    this.#loaded = wanted
+    this.#loading.abort()
+    this.#loading = new AbortController()
+    const now = new Date()
+    const from = new Date(now.getFullYear(), now.getMonth(), now.getDate() - days + 1)
+    this.#loadSince(schema, from, this.#loading.signal).catch((error: unknown) => {
+      if (!isAbort(error)) this.#error = errorText(error)
+    }).finally(() => { this.update() })
+  }
+
+  async #loadSince (schema: string, from: Date, signal: AbortSignal): Promise<void> {
+    const [backups, { backups: earlier }] = await Promise.all([
+      loadAll(store.api, { schema, since: from.toISOString() }, signal),
+      store.api.list({ schema, until: from.toISOString(), limit: 1 }, signal)
+    ])
+    this.#points = toPoints(backups)
+    this.#days = earlier.length > 0 ? days : daysSince(this.#points[0]?.time)
+    this.#error = null
+  }
+
+  #history (status: Status, schema: string): TemplateResult {
+    const content = this.#points === null
+      ? loading('Loading the history…')
+      : html`<history-chart .points=${this.#points} .days=${this.#days}></history-chart>`
+    return html`<section class="card history">
+      <header><h2>The last ${this.#days} days</h2>
+        ${status.newest.length > 1
+          ? html`<label>Schema <select @change=${(event: Event) => { selectSchema(event) }}>
+              ${status.newest.map(({ schema: name }) => html`<option ?selected=${name === schema}>${name}</option>`)}
+            </select></label>`
+          : nothing}
+      </header>
+      ${this.#error === null ? content : alert(this.#error)}
+    </section>`
+  }
+}
+
+/** Days from this time until today, both included, in the zone of the reader. */
+function daysSince (time = Date.now()): number {
+  const midnight = (date: Date): number => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime()
+  const between = Math.round((midnight(new Date()) - midnight(new Date(time))) / 86_400_000)
+  return Math.min(days, Math.max(fewestDays, between + 1))
+}
+
+function selectSchema ({ target }: Event): void {
+  if (!(target instanceof HTMLSelectElement)) return
+  location.hash = `#/?${new URLSearchParams({ schema: target.value }).toString()}`
+}
+
+function health ({ healthy, problems }: Status): TemplateResult {
+  if (healthy) {
+    return html`<section class="card health good">
+      <p><b>Healthy.</b> Snapshots are recent and their files are present.</p></section>`
+  }
+  return html`<section class="card health bad" aria-label="Problems">
+    <h2>${format.plural(problems.length, 'problem')}</h2>
+    <ul>${problems.map(problemItem)}</ul>
+  </section>`
+}
+
+const problemItem = ({ code, message, since }: Problem): TemplateResult => html`<li>
+  <b>${problemTitles[code]}</b>
+  ${since === null
+    ? nothing
+    : html`<span class="hint">since ${format.shortTime(since)} (${relative(since)})</span>`}
+  <p>${message}</p>
+  ${code === 'run_failed' ? html`<a href=${snapshotsHref({ status: 'failed' })}>Show failed runs</a>` : nothing}
+</li>`
+
+function tiles ({ newest, nextRunAt, bytesHeld }: Status): TemplateResult {
+  const good = newest.filter(({ available }) => available).sort((a, b) => b.startedAt.localeCompare(a.startedAt))[0]
+  const tile = (name: string, value: unknown, hint: unknown): TemplateResult =>
+    html`<div class="card tile"><dt>${name}</dt><dd>${value}</dd><dd class="hint">${hint}</dd></div>`
+  return html`<dl class="tiles">
+    ${good === undefined
+      ? tile('Newest snapshot', 'none', 'Create the first one')
+      : tile('Newest snapshot', relative(good.finishedAt ?? good.startedAt),
+        html`<a href=${snapshotHref(good.id)}>${good.schema}, ${format.plural(good.rowCount ?? 0, 'row')}</a>`)}
+    ${nextRunAt === null
+      ? tile('Next run', 'none', 'The schedule is off')
+      : tile('Next run', relative(nextRunAt), format.exactTime(nextRunAt))}
+    ${tile('Space used', format.bytes(bytesHeld),
+      bytesHeld === null ? 'The storage does not answer' : 'by all snapshots')}
+  </dl>`
+}
+
+const empty = (): TemplateResult => html`<section class="card empty">
+  <h2>There is no snapshot yet</h2>
+  <p>Create one, import a file, or switch the schedule on.</p>
+</section>`
+
+const newestOfSchemas = ({ newest }: Status): TemplateResult => html`<section class="card">
+  <h2>Newest snapshot of each schema</h2>
+  <div class="scroll"><table>
+    <thead><tr><th scope="col">Schema</th><th scope="col">Taken</th><th scope="col" class="number">Rows</th>
+      <th scope="col" class="number">Size</th></tr></thead>
+    <tbody>${newest.map((backup: Backup) => html`<tr>
+      <th scope="row"><a href=${snapshotHref(backup.id)} class="name">${backup.schema}</a></th>
+      <td>${relative(backup.startedAt)}</td><td class="number">${format.count(backup.rowCount)}</td>
+      <td class="number">${format.bytes(backup.sizeBytes)}</td></tr>`)}</tbody>
+  </table></div>
+</section>`
+
+customElements.define('overview-page', OverviewPage)

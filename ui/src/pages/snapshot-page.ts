@@ -1,0 +1,204 @@
+import { html, nothing, type TemplateResult } from 'lit-html'
+import type { Backup, Manifest, Verification } from '../../../types/index.ts'
+import type { ApiError } from '../client/api.ts'
+import { saveSnapshot } from '../client/save-snapshot.ts'
+import { ConfirmDialog } from '../dialogs/confirm-dialog.ts'
+import { NoteDialog } from '../dialogs/note-dialog.ts'
+import { RestoreDialog } from '../dialogs/restore-dialog.ts'
+import { openDialog } from '../elements/dialog-view.ts'
+import { store, View } from '../elements/view.ts'
+import * as format from '../format.ts'
+import { badges } from '../parts/badges.ts'
+import { facts } from '../parts/facts.ts'
+import { runProgress } from '../parts/run-progress.ts'
+import { contents } from '../parts/contents.ts'
+import { alert, button, errorText, list, loading, name } from '../parts/templates.ts'
+import { triggerNames } from '../words.ts'
+
+/** One backup: what it is, what it contains, and what can be done with it. */
+export class SnapshotPage extends View {
+  backupId = ''
+  #backup: Backup | null = null
+  #manifest: Manifest | null = null
+  /** The one before of the same schema, for the changes. */
+  #previous: Manifest | null = null
+  #verification: Verification | null = null
+  #error: ApiError | null = null
+  #contentsError: string | null = null
+  #busy: string | null = null
+  #loaded = ''
+
+  template (): TemplateResult {
+    void this.#load()
+    if (this.#error !== null) return this.#failure(this.#error)
+    if (this.#backup?.id !== this.backupId) return loading()
+    return this.#page(this.#backup)
+  }
+
+  #failure ({ status, message }: ApiError): TemplateResult {
+    return html`<p><a href="#/snapshots">All snapshots</a></p>
+      <div class="message bad" role="alert">
+        <h1>${status === 404 ? 'There is no such snapshot' : 'The snapshot cannot be shown'}</h1>
+        <p>${status === 404 ? 'It may have been pruned or deleted.' : message}</p></div>`
+  }
+
+  async #load (): Promise<void> {
+    const wanted = `${store.revision} ${this.backupId}`
+    if (wanted === this.#loaded) return
+    this.#loaded = wanted
+    const id = this.backupId
+    if (this.#backup?.id !== id) {
+      this.#manifest = this.#previous = this.#verification = this.#contentsError = null
+    }
+    try {
+      this.#backup = await store.api.get(id)
+      this.#error = null
+      this.update()
+      if (this.#backup.available && this.#manifest?.id === undefined) await this.#loadContents(this.#backup)
+    } catch (error) {
+      if (id === this.backupId) this.#error = error as ApiError
+    }
+    this.update()
+  }
+
+  async #loadContents ({ id, schema, startedAt }: Backup): Promise<void> {
+    try {
+      this.#manifest = await store.api.manifest(id)
+      this.update()
+      const { backups } = await store.api.list({ schema, until: startedAt, limit: 20 })
+      const previous = backups.find((other) => other.available && other.id !== id &&
+        (other.trigger === 'manual' || other.trigger === 'scheduled'))
+      this.#previous = previous === undefined ? null : await store.api.manifest(previous.id)
+    } catch (error) {
+      this.#contentsError = errorText(error)
+    }
+  }
+
+  #page (backup: Backup): TemplateResult {
+    const run = store.runOf('restore', backup.id) ?? store.runOf('backup', backup.id)
+    return html`
+      <p><a href="#/snapshots">All snapshots</a></p>
+      <h1><span class="name">${backup.schema}</span> ${format.exactTime(backup.startedAt)}</h1>
+      <div class="title-row">${badges(backup)}${this.#actions(backup)}</div>
+      ${this.#busy === null ? nothing : html`<p role="status" class="message">${this.#busy}</p>`}
+      ${run === undefined ? nothing : html`<section class="card">${runProgress(run)}</section>`}
+      ${failureOf(backup)}${this.#suspicion(backup)}${this.#result()}
+      <section class="card"><h2>About</h2>${facts(backup)}</section>
+      ${backup.available ? this.#contents() : nothing}`
+  }
+
+  #contents (): TemplateResult {
+    if (this.#contentsError !== null) return alert(this.#contentsError)
+    if (this.#manifest === null) return loading('Loading the contents…')
+    return contents(this.#manifest, this.#previous)
+  }
+
+  #actions (backup: Backup): TemplateResult {
+    const { id, available, pinned, status } = backup
+    const can = store.status?.can
+    const isBusy = this.#busy !== null || status === 'running'
+    const restoreHint = can?.restore === true
+      ? undefined
+      : store.status?.allowRestore === true ? 'You may not restore' : 'Restores are off: set the option allowRestore'
+    return html`<div class="actions">
+      ${available
+        ? html`
+          ${button('Restore…', {
+            tone: 'primary', title: restoreHint, onClick: () => { openDialog(new RestoreDialog(backup)) }
+          })}
+          ${button('Download', { disabled: isBusy, onClick: () => { void this.#download(backup) } })}
+          ${button('Verify', { disabled: isBusy, onClick: () => { void this.#verify(id) } })}
+          ${button(pinned ? 'Unpin' : 'Pin', {
+            disabled: isBusy || (pinned && can?.remove !== true),
+            onClick: () => {
+              void this.#do(pinned ? 'Unpinning…' : 'Pinning…', () => store.api.update(id, { pinned: !pinned }))
+            }
+          })}`
+        : nothing}
+      ${button('Note…', { disabled: isBusy, onClick: () => { openDialog(new NoteDialog(backup)) } })}
+      ${button('Delete…', {
+        tone: 'danger', disabled: isBusy || can?.remove !== true, onClick: () => { this.#confirmRemoval(backup) }
+      })}
+    </div>`
+  }
+
+  #suspicion ({ id, suspect, accepted, held }: Backup): TemplateResult | typeof nothing {
+    if (suspect === null) {
+      return held
+        ? html`<p class="message">This snapshot is held: it is not pruned until a later one is good or accepted.</p>`
+        : nothing
+    }
+    return html`<section class="message warn">
+      <h2>Much smaller than the ones before${accepted ? ', and accepted' : ''}</h2>
+      ${list(suspect.map(({ table, rowsBefore, rows }) => html`${table === null ? 'All tables' : name(table)}:
+        ${format.count(rowsBefore)} rows before, ${format.count(rows)} now`))}
+      ${accepted
+        ? nothing
+        : html`<p>The good snapshots before it are not pruned. If the rows were deleted on purpose, accept it: later
+            ones are then compared with it.</p>
+          ${button('Accept', {
+            disabled: store.status?.can.remove !== true,
+            onClick: () => { void this.#do('Accepting…', () => store.api.update(id, { accepted: true })) }
+          })}`}
+    </section>`
+  }
+
+  #result (): TemplateResult | typeof nothing {
+    if (this.#verification === null) return nothing
+    const { ok, problems } = this.#verification
+    return ok
+      ? html`<p class="message good" role="status">The file is complete and intact.</p>`
+      : html`<section class="message bad" role="alert"><h2>The file is damaged</h2>
+          ${list(problems)}</section>`
+  }
+
+  async #do (busy: string, act: () => Promise<unknown>): Promise<void> {
+    this.#busy = busy
+    this.update()
+    try {
+      await act()
+    } catch (error) {
+      store.notify('bad', errorText(error))
+    }
+    this.#busy = null
+    store.touch()
+    this.update()
+  }
+
+  async #verify (id: string): Promise<void> {
+    this.#verification = null
+    await this.#do('Reading the whole file…', async () => { this.#verification = await store.api.verify(id) })
+  }
+
+  async #download (backup: Backup): Promise<void> {
+    await this.#do('Downloading…', () => saveSnapshot(store.api, backup, (share) => {
+      this.#busy = `Downloading… ${format.percent(share)}`
+      this.update()
+    }))
+  }
+
+  #confirmRemoval ({ id, pinned, startedAt, status, trigger }: Backup): void {
+    openDialog(new ConfirmDialog({
+      heading: status === 'failed' ? 'Delete this failed run?' : 'Delete this snapshot?',
+      text: `The ${triggerNames[trigger]} snapshot of ${format.exactTime(startedAt)} is deleted with its file. ` +
+        `This cannot be undone.${pinned ? ' It is pinned.' : ''}`,
+      action: 'Delete',
+      async run () {
+        await store.api.remove(id)
+        store.notify('good', 'Deleted.')
+        store.touch()
+        location.hash = '#/snapshots'
+      }
+    }))
+  }
+}
+
+function failureOf ({ status, error, restore }: Backup): TemplateResult {
+  const failed = (heading: string, text: string | null): TemplateResult =>
+    html`<section class="message bad"><h2>${heading}</h2><p>${text}</p></section>`
+  return html`
+    ${status === 'failed' ? failed('The run failed', error) : nothing}
+    ${restore?.status === 'failed' ? failed('The last restore failed, and changed nothing', restore.error) : nothing}`
+}
+
+customElements.define('snapshot-page', SnapshotPage)

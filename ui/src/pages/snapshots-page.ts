@@ -1,0 +1,246 @@
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { repeat } from 'lit-html/directives/repeat.js'
+import type { Backup, BackupList } from '../../../types/index.ts'
+import { isAbort } from '../client/api.ts'
+import { ConfirmDialog } from '../dialogs/confirm-dialog.ts'
+import { openDialog } from '../elements/dialog-view.ts'
+import { store, View } from '../elements/view.ts'
+import * as format from '../format.ts'
+import { badges } from '../parts/badges.ts'
+import { button, errorText, loading, name } from '../parts/templates.ts'
+import { relative } from '../parts/time.ts'
+import { noFilter, snapshotHref, snapshotsHref, type SnapshotFilter } from '../routes.ts'
+import { triggerNames } from '../words.ts'
+
+const pageSize = 50
+
+/** The list of backups, with filters and pages. */
+export class SnapshotsPage extends View {
+  filter: SnapshotFilter = noFilter
+  #list: BackupList | null = null
+  #error: string | null = null
+  #loaded = ''
+  #loading = new AbortController()
+  /** The cursors of the pages up to the present one. */
+  #pages: string[] = ['']
+  #filterOfPages = ''
+  #selected = new Set<string>()
+  /** What is being done with the selected ones. */
+  #work: string | null = null
+
+  override disconnectedCallback (): void {
+    super.disconnectedCallback()
+    this.#loading.abort()
+    this.#loaded = ''
+  }
+
+  template (): TemplateResult {
+    this.#load()
+    return html`
+      <h1>Snapshots</h1>
+      ${this.#filters()}
+      ${this.#error === null
+        ? nothing
+        : html`<div class="message bad" role="alert"><p>${this.#error}</p>
+            ${button('Try again', { onClick: () => { this.#reload() } })}</div>`}
+      ${this.#list === null
+        ? this.#error === null ? loading() : nothing
+        : this.#table(this.#list)}`
+  }
+
+  #load (): void {
+    const filter = JSON.stringify(this.filter)
+    if (filter !== this.#filterOfPages) {
+      this.#filterOfPages = filter
+      this.#pages = ['']
+      this.#selected.clear()
+    }
+    const before = this.#pages.at(-1) ?? ''
+    const wanted = `${store.revision} ${filter} ${before}`
+    if (wanted === this.#loaded) return
+    this.#loaded = wanted
+    this.#loading.abort()
+    this.#loading = new AbortController()
+    const { schema, status, trigger, from, to } = this.filter
+    const query = { schema, status, trigger, since: startOf(from, 0), until: startOf(to, 1), before, limit: pageSize }
+    store.api.list(query, this.#loading.signal).then((list) => {
+      this.#list = list
+      this.#error = null
+      const present = new Set(list.backups.map(({ id }) => id))
+      this.#selected = new Set([...this.#selected].filter((id) => present.has(id)))
+    }, (error: unknown) => {
+      if (!isAbort(error)) this.#error = errorText(error)
+    }).finally(() => { this.update() })
+  }
+
+  #reload (): void {
+    this.#loaded = ''
+    this.update()
+  }
+
+  #filters (): TemplateResult {
+    const { schema, status, trigger, from, to } = this.filter
+    const option = (value: string, text: string, current: string): TemplateResult =>
+      html`<option value=${value} ?selected=${value === current}>${text}</option>`
+    const schemas = store.status?.newest.map(({ schema: name }) => name) ?? []
+    return html`<form class="filters" @change=${(event: Event) => { applyFilter(event) }} @submit=${applyFilter}>
+      <label>Schema <input name="schema" list="schemas" .value=${schema} maxlength="63" placeholder="any"></label>
+      <datalist id="schemas">${schemas.map((name) => html`<option value=${name}></option>`)}</datalist>
+      <label>Status <select name="status">${option('', 'any', status)}
+        ${['completed', 'restored', 'failed', 'running'].map((name) => option(name, name, status))}</select></label>
+      <label>Trigger <select name="trigger">${option('', 'any', trigger)}
+        ${Object.entries(triggerNames).map(([value, name]) => option(value, name, trigger))}</select></label>
+      <label>From <input type="date" name="from" .value=${from}></label>
+      <label>To <input type="date" name="to" .value=${to}></label>
+      ${JSON.stringify(this.filter) === JSON.stringify(noFilter)
+        ? nothing
+        : html`<a class="button" href=${snapshotsHref()}>Clear filters</a>`}
+    </form>`
+  }
+
+  #table ({ backups, next }: BackupList): TemplateResult {
+    if (backups.length === 0) {
+      const isFiltered = JSON.stringify(this.filter) !== JSON.stringify(noFilter)
+      return html`<section class="card empty">
+        <h2>${isFiltered ? 'Nothing matches the filters' : 'There is no snapshot yet'}</h2>
+        <p>${isFiltered ? 'Change or clear them.' : 'Create one, import a file, or switch the schedule on.'}</p>
+      </section>`
+    }
+    const selectable = backups.filter(({ status }) => status !== 'running')
+    const areAll = selectable.length > 0 && selectable.every(({ id }) => this.#selected.has(id))
+    return html`${this.#selection(backups)}
+      <div class="card scroll"><table class="snapshots">
+        <thead><tr>
+          <th class="check"><input type="checkbox" aria-label="Select all on this page" .checked=${areAll}
+            @change=${() => { this.#toggleAll(selectable, !areAll) }}></th>
+          <th scope="col">Time</th><th scope="col">Schema</th><th scope="col">Status</th><th scope="col">Trigger</th>
+          <th scope="col" class="number">Rows</th><th scope="col" class="number">Size</th>
+          <th scope="col" class="number">Duration</th><th scope="col">By</th><th scope="col">Note</th>
+        </tr></thead>
+        <tbody>${repeat(backups, ({ id }) => id, (backup) => this.#row(backup))}</tbody>
+      </table></div>
+      ${this.#paging(next)}`
+  }
+
+  #row (backup: Backup): TemplateResult {
+    const { id, schema, trigger, rowCount, sizeBytes, durationMs, createdBy, note, startedAt, error } = backup
+    const text = note ?? error
+    return html`<tr>
+      <td class="check"><input type="checkbox" aria-label=${`Select the snapshot of ${format.shortTime(startedAt)}`}
+        ?disabled=${backup.status === 'running'} .checked=${this.#selected.has(id)}
+        @change=${() => { this.#toggle(id) }}></td>
+      <th scope="row"><a href=${snapshotHref(id)}>${relative(startedAt)}</a></th>
+      <td data-label="Schema">${name(schema)}</td>
+      <td data-label="Status">${badges(backup)}</td>
+      <td data-label="Trigger">${triggerNames[trigger]}</td>
+      <td data-label="Rows" class="number ${rowCount === null ? 'none' : ''}">${format.count(rowCount)}</td>
+      <td data-label="Size" class="number ${sizeBytes === null ? 'none' : ''}">${format.bytes(sizeBytes)}</td>
+      <td data-label="Duration" class="number">${format.duration(durationMs)}</td>
+      <td data-label="By" class=${createdBy === null ? 'none' : ''}>${cut(createdBy)}</td>
+      <td data-label="Note" class=${text === null ? 'none' : ''}>${cut(text)}</td>
+    </tr>`
+  }
+
+  #selection (backups: Backup[]): TemplateResult | typeof nothing {
+    const chosen = backups.filter(({ id }) => this.#selected.has(id))
+    if (chosen.length === 0 && this.#work === null) return nothing
+    const can = store.status?.can
+    const isBusy = this.#work !== null
+    const withFile = chosen.filter(({ available }) => available)
+    return html`<div class="selection" role="group" aria-label="With the selected ones">
+      <span role="status">${this.#work ?? `${format.count(chosen.length)} selected`}</span>
+      ${button('Pin', {
+        disabled: isBusy || withFile.length === 0,
+        onClick: () => {
+          void this.#each('Pinning', withFile, async ({ id }) => { await store.api.update(id, { pinned: true }) })
+        }
+      })}
+      ${button('Verify', {
+        disabled: isBusy || withFile.length === 0,
+        onClick: () => { void this.#each('Verifying', withFile, verifyOne) }
+      })}
+      ${button('Delete…', {
+        tone: 'danger', disabled: isBusy || can?.remove !== true, onClick: () => { this.#confirmRemoval(chosen) }
+      })}
+    </div>`
+  }
+
+  #confirmRemoval (chosen: Backup[]): void {
+    const pinned = chosen.filter((backup) => backup.pinned).length
+    openDialog(new ConfirmDialog({
+      heading: `Delete ${format.plural(chosen.length, 'snapshot')}?`,
+      text: 'The files and their rows in the log are deleted. This cannot be undone.' +
+        (pinned > 0 ? ` ${format.count(pinned)} of them ${pinned === 1 ? 'is' : 'are'} pinned.` : ''),
+      action: 'Delete',
+      run: () => this.#each('Deleting', chosen, ({ id }) => store.api.remove(id))
+    }))
+  }
+
+  /** One after the other, and goes on after a failure. */
+  async #each (name: string, backups: Backup[], act: (backup: Backup) => Promise<void>): Promise<void> {
+    const failures: string[] = []
+    for (const [index, backup] of backups.entries()) {
+      this.#work = `${name} ${index + 1} of ${backups.length}…`
+      this.update()
+      await act(backup).catch((error: unknown) => {
+        failures.push(`${format.shortTime(backup.startedAt)}: ${errorText(error)}`)
+      })
+    }
+    this.#work = null
+    this.#selected.clear()
+    const done = backups.length - failures.length
+    if (done > 0) store.notify('good', `${name}: ${done} of ${backups.length} done.`)
+    for (const failure of failures.slice(0, 3)) store.notify('bad', failure)
+    if (failures.length > 3) store.notify('bad', `${failures.length - 3} more failed.`)
+    store.touch()
+  }
+
+  #toggle (id: string): void {
+    if (!this.#selected.delete(id)) this.#selected.add(id)
+    this.update()
+  }
+
+  #toggleAll (backups: Backup[], isSelected: boolean): void {
+    this.#selected = new Set(isSelected ? backups.map(({ id }) => id) : [])
+    this.update()
+  }
+
+  #paging (next: string | null): TemplateResult | typeof nothing {
+    if (next === null && this.#pages.length === 1) return nothing
+    const go = (pages: string[]): void => {
+      this.#pages = pages
+      this.#selected.clear()
+      this.update()
+      scrollTo(0, 0)
+    }
+    return html`<nav class="paging" aria-label="Pages of the list">
+      ${button('Newer', { disabled: this.#pages.length === 1, onClick: () => { go(this.#pages.slice(0, -1)) } })}
+      <span>Page ${format.count(this.#pages.length)}</span>
+      ${button('Older', { disabled: next === null, onClick: () => { go([...this.#pages, next ?? '']) } })}
+    </nav>`
+  }
+}
+
+const cut = (text: string | null): TemplateResult =>
+  html`<span class="cut" title=${text ?? nothing}>${text ?? '–'}</span>`
+
+async function verifyOne ({ id }: Backup): Promise<void> {
+  const { ok, problems } = await store.api.verify(id)
+  if (!ok) throw new Error(`damaged: ${problems[0] ?? ''}`)
+}
+
+function applyFilter (event: Event): void {
+  event.preventDefault()
+  if (!(event.currentTarget instanceof HTMLFormElement)) return
+  const given = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()])
+  location.hash = snapshotsHref(Object.fromEntries(given))
+}
+
+/** The start of a day in the zone of the reader, or of the day after; empty for no restriction. */
+function startOf (day: string, after: number): string {
+  const [year = 0, month = 1, date = 1] = day.split('-').map(Number)
+  const time = new Date(year, month - 1, date + after)
+  return day === '' || Number.isNaN(time.getTime()) ? '' : time.toISOString()
+}
+
+customElements.define('snapshots-page', SnapshotsPage)

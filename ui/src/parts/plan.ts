@@ -1,0 +1,63 @@
+import { html, nothing, svg, type TemplateResult } from 'lit-html'
+import { repeat } from 'lit-html/directives/repeat.js'
+import type { RestorePlan } from '../../../types/index.ts'
+import * as format from '../format.ts'
+import { drifts, list, name } from './templates.ts'
+
+/**
+ * The tables of a restore with their rows before and after.
+ * @param onToggle called with the table, or null for all of them
+ */
+export function planTables (
+  { tables }: RestorePlan, all: string[], chosen: Set<string>, onToggle: (name: string | null) => void
+): TemplateResult {
+  const known = new Map(tables.map((table) => [table.name, table]))
+  const most = Math.max(1, ...tables.flatMap(({ rowsNow, rowsAfter }) => [rowsNow, rowsAfter]))
+  return html`<div class="scroll plan"><table>
+    <thead><tr>
+      <th class="check"><input type="checkbox" aria-label="All tables" .checked=${chosen.size === all.length}
+        @change=${() => { onToggle(null) }}></th>
+      <th scope="col">Table</th><th scope="col" class="number">Rows now</th>
+      <th scope="col" class="number">Afterwards</th><th scope="col" class="number">Change</th>
+      <th scope="col"><span class="hidden">Bars</span></th>
+    </tr></thead>
+    <tbody>${repeat(all, (table) => table, (tableName) => {
+      const table = known.get(tableName)
+      const isChosen = chosen.has(tableName)
+      return html`<tr class=${isChosen ? '' : 'off'}>
+        <td class="check"><input type="checkbox" aria-label=${`Restore ${tableName}`} .checked=${isChosen}
+          @change=${() => { onToggle(tableName) }}></td>
+        <th scope="row" class="name">${tableName}</th>
+        <td class="number">${format.count(table?.rowsNow ?? null)}</td>
+        <td class="number">${format.count(table?.rowsAfter ?? null)}</td>
+        <td class="number">${table === undefined ? '–' : format.change(table.rowsAfter - table.rowsNow)}</td>
+        <td>${table === undefined ? nothing : bars(table, most)}</td>
+      </tr>`
+    })}</tbody>
+  </table></div>`
+}
+
+const barWidth = 140
+
+const bars = ({ rowsNow, rowsAfter }: { rowsNow: number, rowsAfter: number }, most: number): TemplateResult => {
+  const width = (rows: number): number => rows === 0 ? 0 : Math.max(1, Math.round(rows / most * barWidth))
+  return html`<svg class="bars" width=${barWidth} height="18" aria-hidden="true">
+    ${svg`<rect class="now" width=${width(rowsNow)} height="7" y="1" rx="1" />
+    <rect class="after" width=${width(rowsAfter)} height="7" y="10" rx="1" />`}</svg>`
+}
+
+/** What else a restore changes, may change, or does not. */
+export function planDetails ({ untouched, drift, sequences, warnings }: RestorePlan): TemplateResult {
+  const some = (items: unknown[], content: () => TemplateResult): TemplateResult | typeof nothing =>
+    items.length === 0 ? nothing : content()
+  return html`
+    ${some(drift, () => html`<section class="message bad"><h3>The schema has changed since the snapshot</h3>
+      ${drifts(drift)}</section>`)}
+    ${some(warnings, () => html`<section class="message warn"><h3>Warnings</h3>${list(warnings)}</section>`)}
+    ${some(untouched, () => html`<details>
+      <summary>${format.plural(untouched.length, 'table stays', 'tables stay')} untouched</summary>
+      ${list(untouched.map(name), 'columns')}</details>`)}
+    ${some(sequences, () => html`<details><summary>${format.plural(sequences.length, 'sequence')}</summary>
+      ${list(sequences.map((sequence) => html`${name(sequence.name)} ${sequence.now} → ${sequence.after}`), 'columns')}
+    </details>`)}`
+}

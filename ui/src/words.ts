@@ -1,0 +1,47 @@
+import type { Backup, BackupTrigger, ProblemCode, Progress } from '../../types/index.ts'
+
+export const triggerNames: Record<BackupTrigger, string> = {
+  manual: 'manual', scheduled: 'scheduled', pre_restore: 'before a restore', import: 'import'
+}
+
+/** The titles of the problems of the status, whose messages say what to do. */
+export const problemTitles: Record<ProblemCode, string> = {
+  database_unavailable: 'The database is not available',
+  log_unusable: 'The log of backups cannot be read',
+  clock_differs: 'The clocks of the service and the database differ',
+  storage_unavailable: 'The storage is not available',
+  storage_missing: 'The storage is not the one of this service',
+  storage_taken: 'The storage belongs to another service',
+  files_missing: 'Snapshot files are missing',
+  files_unknown: 'The storage has files that are not in the list',
+  run_failed: 'The last run failed',
+  schemas_unknown: 'The list of schemas to back up is not known',
+  schema_missing: 'A scheduled schema does not exist',
+  snapshot_too_old: 'The newest snapshot is too old',
+  suspect_snapshot: 'A snapshot is much smaller than the ones before',
+  file_undeletable: 'A file cannot be deleted',
+  snapshot_in_future: 'A snapshot is dated in the future'
+}
+
+export const phaseNames: Record<Progress['phase'], string> = {
+  verify: 'Checking the file', snapshot: 'Taking a snapshot', load: 'Loading rows'
+}
+
+/** What to do after a failure, where the message does not say it. */
+export const remedies: Record<string, string> = {
+  FST_BACKUP_ABORTED: 'The run was interrupted. Start it again.',
+  FST_BACKUP_BUSY: 'Another run holds this schema. Wait until it has ended, then try again.',
+  FST_BACKUP_DATABASE_UNAVAILABLE: 'Check that the database runs and accepts connections, then try again.',
+  FST_BACKUP_RESTORE_NOT_ALLOWED: 'Register the plugin with allowRestore: true.',
+  FST_BACKUP_SNAPSHOT_INVALID: 'The file is damaged. Restore another snapshot.',
+  FST_BACKUP_SHUTTING_DOWN: 'The service is restarting. Try again in a moment.'
+}
+
+/** The state of a backup in one word, and how it is colored. */
+export function stateOf (backup: Backup): { name: string, tone: 'good' | 'bad' | 'warn' | 'busy' | 'plain' } {
+  if (backup.status === 'running') return { name: 'running', tone: 'busy' }
+  if (backup.status === 'failed') return { name: 'failed', tone: 'bad' }
+  if (backup.restore?.status === 'running') return { name: 'being restored', tone: 'busy' }
+  if (!backup.available) return { name: 'file missing', tone: 'bad' }
+  return backup.status === 'restored' ? { name: 'restored', tone: 'good' } : { name: 'completed', tone: 'good' }
+}
