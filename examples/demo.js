@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { startPostgres } from '../test/support/embedded-postgres.js'
 import { createClient } from './demo/client.js'
+import { createHistory } from './demo/history.js'
 import { createOutput, formatBytes, formatCount } from './demo/output.js'
 import { createShopDatabase } from './demo/shop-database.js'
 import { createShopService } from './demo/shop-service.js'
@@ -77,6 +78,13 @@ async function run () {
   closers.unshift(() => app.close())
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
 
+  if (!endsAfterProof) {
+    await step('A month of nightly backups is made up', async (say) => {
+      await createHistory({ backup: app.backup, sql })
+      say('30 runs: one failed, one suspect, one pinned')
+    })
+  }
+
   const request = createClient({ origin, token, signal: interruption.signal })
   const backup = await runSteps({ step, request, sql })
   title('The data is back: the restore is proved by the hash of every table.')
@@ -94,9 +102,11 @@ async function run () {
 function explain (origin, token, id) {
   const curl = `curl -H "Authorization: Bearer ${token}"`
   const backups = `${origin}${adminPath}`
-  print(`The shop is running at ${origin} until Ctrl-C. Its routes can be called from a page:
+  print(`The shop is running at ${origin} until Ctrl-C.
 
-  ${origin}/docs   (authorize with ${token})
+  the admin page          ${backups}/ui/
+  its token               ${token}
+  all routes, described   ${origin}/docs   (authorize with the same token)
 
 Try these commands in another terminal:
 

@@ -8,12 +8,12 @@ import backup from 'fastify-backup'
 /** @import { Sql } from 'postgres' */
 
 /**
- * The service of the shop: a public route, the admin routes of the backups behind a bearer token, and a page at /docs
- * that describes all routes and can call them.
+ * The service of the shop: a public route, the admin routes of the backups behind a bearer token, the admin page, and a
+ * page at /docs that describes all routes and can call them.
  * @param {{ url: string, sql: Sql, token: string, storagePath: string }} options
  */
 export async function createShopService ({ url, sql, token, storagePath }) {
-  // Each restore is logged as a warning, and the demo reports it itself
+  // Restores and suspect snapshots are logged as warnings, and the demo reports them itself
   const app = Fastify({ logger: { level: 'error' } })
 
   await app.register(swagger, {
@@ -32,6 +32,8 @@ export async function createShopService ({ url, sql, token, storagePath }) {
     auth: [requireToken(token)],
     actor: () => 'demo',
     allowRestore: true,
+    schedule: { enabled: true, cron: '0 2 * * *', retentionDays: 60 },
+    ui: { public: true, title: 'Shop backups' },
     openapi: { security: [{ bearer: [] }] }
   })
 

@@ -33,9 +33,9 @@ export async function runSteps ({ step, request, sql }) {
   })
 
   await step('The backup is listed', async (say) => {
-    const list = await listBackups(request)
+    const list = await listBackups(request, 1)
     const lines = list.backups.map((found) => `${found.trigger}, ${found.status}, by ${found.createdBy}: ${found.note}`)
-    say(`GET ${adminPath} → 200, ${lines.join('; ')}`)
+    say(`GET ${adminPath}?limit=1 → 200, ${lines.join('; ')}`)
   })
 
   await step('The snapshot is downloaded: one JSON file, one row per line', async (say, quote) => {
@@ -120,9 +120,12 @@ export function prove ({ before, damaged, after, say }) {
   if (compareContent(before, damaged).length === 0) throw new Error('Nothing was damaged, so nothing is proved')
 }
 
-/** @param {Client} request */
-async function listBackups (request) {
-  return /** @type {BackupList} */ (await (await request('GET', adminPath)).json())
+/**
+ * @param {Client} request
+ * @param {number} limit
+ */
+async function listBackups (request, limit = 100) {
+  return /** @type {BackupList} */ (await (await request('GET', `${adminPath}?limit=${limit}`)).json())
 }
 
 /**

@@ -1,5 +1,6 @@
 import { chmod, readdir } from 'node:fs/promises'
 import t, { type Test } from 'tap'
+import type { Backup } from '../../types/index.ts'
 import { useDirectory } from '../support/directory.ts'
 import { startExample } from './start-example.ts'
 
@@ -55,6 +56,15 @@ t.test('npm run demo keeps running until Ctrl-C and then exits with 0', async (t
   t.match(await (await fetch(new URL('/', url))).json(), {
     customers: 4000, orders: 8000, reviews: 3000, revenue: /^\d+\.\d\d$/
   })
+  const page = /the admin page +(http\S+)\n/.exec(demo.output())?.[1] ?? ''
+  t.match(await (await fetch(page)).text(), '<title>Shop backups</title>')
+  const listed: any = await (await fetch(url, { headers })).json()
+  const history = (listed.backups as Backup[]).filter(({ trigger }) => trigger === 'scheduled')
+  t.strictSame(
+    [history, history.filter(({ status }) => status === 'failed'), history.filter(({ suspect }) => suspect !== null),
+      history.filter(({ pinned }) => pinned)].map(({ length }) => length),
+    [30, 1, 1, 1]
+  )
   const restore = /-X POST (http\S+\/restore)\n/.exec(demo.output())?.[1] ?? ''
   t.equal((await fetch(restore, { method: 'POST', headers })).status, 200, 'the printed command for a restore works')
 
