@@ -32,6 +32,7 @@ export const remedies: Record<string, string> = {
   FST_BACKUP_ABORTED: 'The run was interrupted. Start it again.',
   FST_BACKUP_BUSY: 'Another run holds this schema. Wait until it has ended, then try again.',
   FST_BACKUP_DATABASE_UNAVAILABLE: 'Check that the database runs and accepts connections, then try again.',
+  FST_BACKUP_RESTORE_UNCERTAIN: 'Compare the rows with the snapshot before you try again.',
   FST_BACKUP_RESTORE_NOT_ALLOWED: 'Register the plugin with allowRestore: true.',
   FST_BACKUP_SNAPSHOT_INVALID: 'The file is damaged. Restore another snapshot.',
   FST_BACKUP_SHUTTING_DOWN: 'The service is restarting. Try again in a moment.'

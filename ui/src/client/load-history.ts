@@ -4,8 +4,10 @@ import type { Api, ListQuery } from './api.ts'
 /** No page needs more, and a tab should not keep more. */
 const maxBackups = 10_000
 
-/** All backups that match, newest first, page by page. */
-export async function loadAll (api: Api, query: ListQuery, signal: AbortSignal): Promise<Backup[]> {
+/** The backups that match, newest first, page by page; the newest 10,000 if there are more. */
+export async function loadAll (
+  api: Api, query: ListQuery, signal: AbortSignal
+): Promise<{ backups: Backup[], isComplete: boolean }> {
   const backups: Backup[] = []
   let before: string | null = ''
   while (before !== null && backups.length < maxBackups) {
@@ -13,5 +15,5 @@ export async function loadAll (api: Api, query: ListQuery, signal: AbortSignal):
     backups.push(...page.backups)
     before = page.next
   }
-  return backups
+  return { backups, isComplete: before === null }
 }

@@ -30,6 +30,7 @@ export type Access = 'unknown' | 'granted' | 'needed' | 'refused'
 const pollMs = 2000
 const idlePollMs = 30_000
 const noticeMs = 8000
+const touchMs = 1000
 
 /** The state that several parts of the page share. Dispatches `change` after each change. */
 export class Store extends EventTarget {
@@ -48,6 +49,8 @@ export class Store extends EventTarget {
   #polling: ReturnType<typeof setTimeout> | undefined
   #following = new AbortController()
   #notice = 0
+  #touching: ReturnType<typeof setTimeout> | undefined
+  #touchedAt = -touchMs
 
   constructor () {
     super()
@@ -117,10 +120,16 @@ export class Store extends EventTarget {
     this.#changed()
   }
 
-  /** After the page has changed something. */
+  /** After something has changed. At most once a second, because a schedule may begin many runs at the same time. */
   touch (): void {
-    this.revision += 1
-    void this.refresh()
+    if (this.#touching !== undefined) return
+    const sinceLast = performance.now() - this.#touchedAt
+    this.#touching = setTimeout(() => {
+      this.#touching = undefined
+      this.#touchedAt = performance.now()
+      this.revision += 1
+      void this.refresh()
+    }, Math.max(0, touchMs - sinceLast))
   }
 
   /** A run that this page has begun, before the status has it. */

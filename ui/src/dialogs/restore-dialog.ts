@@ -220,10 +220,17 @@ function describeFailure ({ message, code, drift, problems }: ApiError): string 
   return [message, ...details, 'Nothing has changed.', remedies[code] ?? ''].join(' ').trim()
 }
 
-const failure = ({ message, code }: Extract<Outcome, { kind: 'failed' }>): TemplateResult => html`
-  <div class="message bad" role="alert"><h3>The restore failed, and nothing has changed</h3>
+/**
+ * After a connection that was lost during COMMIT the rows may be those of the snapshot. Without the event of the failure
+ * its code is not known, and the message alone says what happened.
+ */
+function failure ({ message, code }: Extract<Outcome, { kind: 'failed' }>): TemplateResult {
+  const isUnchanged = code !== '' && code !== 'FST_BACKUP_RESTORE_UNCERTAIN'
+  return html`<div class="message bad" role="alert">
+    <h3>The restore failed${isUnchanged ? ', and nothing has changed' : ''}</h3>
     <p>${message}</p>
-    <p>${remedies[code] ?? 'All rows are as they were before. Correct the cause, then try again.'}</p></div>`
+    <p>${remedies[code] ?? 'Correct the cause, then try again.'}</p></div>`
+}
 
 const steps = [
   ['verify', 'The file is checked'], ['snapshot', 'The present rows are saved'], ['load', 'The rows are replaced']

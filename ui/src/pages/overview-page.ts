@@ -60,12 +60,12 @@ export class OverviewPage extends View {
   }
 
   async #loadSince (schema: string, from: Date, signal: AbortSignal): Promise<void> {
-    const [backups, { backups: earlier }] = await Promise.all([
+    const [{ backups, isComplete }, { backups: earlier }] = await Promise.all([
       loadAll(store.api, { schema, since: from.toISOString() }, signal),
       store.api.list({ schema, until: from.toISOString(), limit: 1 }, signal)
     ])
     this.#points = toPoints(backups)
-    this.#days = earlier.length > 0 ? days : daysSince(this.#points[0]?.time)
+    this.#days = earlier.length > 0 && isComplete ? days : daysSince(this.#points[0]?.time)
     this.#error = null
   }
 

@@ -198,7 +198,7 @@ function failureOf ({ status, error, restore }: Backup): TemplateResult {
     html`<section class="message bad"><h2>${heading}</h2><p>${text}</p></section>`
   return html`
     ${status === 'failed' ? failed('The run failed', error) : nothing}
-    ${restore?.status === 'failed' ? failed('The last restore failed, and changed nothing', restore.error) : nothing}`
+    ${restore?.status === 'failed' ? failed('The last restore failed', restore.error) : nothing}`
 }
 
 customElements.define('snapshot-page', SnapshotPage)
