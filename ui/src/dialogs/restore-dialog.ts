@@ -215,14 +215,16 @@ export class RestoreDialog extends DialogView {
   }
 }
 
-function describeFailure ({ message, code, drift, problems }: ApiError): string {
+/** Of a restore that did not begin. */
+function describeFailure ({ status, message, code, drift, problems }: ApiError): string {
+  if (status === 0) return `${message}. The restore may have begun: load this page again to see it.`
   const details = [...drift.map((entry) => `${placeOf(entry)}: ${entry.problem}.`), ...problems].slice(0, 5)
   return [message, ...details, 'Nothing has changed.', remedies[code] ?? ''].join(' ').trim()
 }
 
 /**
- * After a connection that was lost during COMMIT the rows may be those of the snapshot. Without the event of the failure
- * its code is not known, and the message alone says what happened.
+ * After a connection that was lost during COMMIT the rows may be those of the snapshot. Without the event of the
+ * failure its code is not known, and the message alone says what happened.
  */
 function failure ({ message, code }: Extract<Outcome, { kind: 'failed' }>): TemplateResult {
   const isUnchanged = code !== '' && code !== 'FST_BACKUP_RESTORE_UNCERTAIN'
