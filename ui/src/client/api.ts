@@ -77,6 +77,7 @@ export class Api {
       for (const [name, value] of Object.entries(this.#credentials())) request.setRequestHeader(name, value)
       request.upload.addEventListener('progress', ({ loaded }) => { onProgress(loaded) })
       request.addEventListener('load', () => {
+        if (request.status === 401) this.onUnauthorized()
         if (request.status === 201) resolve(JSON.parse(request.responseText))
         else reject(new ApiError(request.status, parseBody(request.responseText)))
       })
@@ -99,6 +100,7 @@ export class Api {
   }
 
   async #send (method: string, path: string, init: RequestInit = {}): Promise<Response> {
+    const { token } = this
     const headers = { accept: 'application/json', ...init.headers, ...this.#credentials() }
     const response = await fetch(new URL(path, this.#base), {
       ...init, method, headers, cache: 'no-store', credentials: 'same-origin'
@@ -106,7 +108,8 @@ export class Api {
       throw error instanceof DOMException && error.name === 'AbortError' ? error : noAnswer()
     })
     if (response.ok) return response
-    if (response.status === 401) this.onUnauthorized()
+    // Not when the reader has signed in again meanwhile
+    if (response.status === 401 && token === this.token) this.onUnauthorized()
     throw new ApiError(response.status, parseBody(await response.text()))
   }
 

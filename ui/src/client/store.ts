@@ -47,69 +47,104 @@ export class Store extends EventTarget {
   revision = 0
   isConnected = false
   #polling: ReturnType<typeof setTimeout> | undefined
-  #following = new AbortController()
+  #following: AbortController | null = null
   #notice = 0
   #touching: ReturnType<typeof setTimeout> | undefined
   #touchedAt = -touchMs
+  #refreshing: Promise<void> | undefined
+  /** The status was asked for again while it was requested. */
+  #isStale = false
+  /** The runs that ended while the status was requested, which may still contain them. */
+  readonly #endedMeanwhile = new Set<string>()
 
   constructor () {
     super()
     this.api.onUnauthorized = () => { this.signOut(this.api.token === null ? null : 'The token was refused.') }
   }
 
-  /** Requests the status, and follows the events if that is allowed. */
-  async start (): Promise<void> {
-    await this.refresh()
-    if (this.access !== 'granted') return
-    this.#following.abort()
+  #follow (): void {
+    if (this.#following !== null) return
     this.#following = new AbortController()
     void followEvents(this.api, {
       onEvent: (name, data) => { this.#onEvent(name, data) },
       onConnection: (isConnected) => {
         this.isConnected = isConnected
-        void this.refresh()
+        if (this.access === 'granted') void this.refresh()
       }
     }, this.#following.signal)
   }
 
   signIn (token: string): Promise<void> {
     this.api.token = token
+    this.access = 'unknown'
     this.accessError = null
-    return this.start()
+    this.statusError = null
+    this.#changed()
+    return this.refresh()
   }
 
   signOut (reason: string | null): void {
-    this.#following.abort()
+    this.#following?.abort()
+    this.#following = null
     clearTimeout(this.#polling)
     this.api.token = null
     this.access = 'needed'
     this.accessError = reason
     this.status = null
     this.runs.clear()
+    this.outcomes.clear()
+    this.notices = []
     this.#changed()
   }
 
-  async refresh (): Promise<void> {
+  /**
+   * Requests the status, and follows the events once that is allowed. A call during a request leads to another request,
+   * so that no answer is older than the call.
+   */
+  refresh (): Promise<void> {
+    if (this.#refreshing === undefined) {
+      this.#refreshing = this.#requestStatus().finally(() => { this.#refreshing = undefined })
+    } else {
+      this.#isStale = true
+    }
+    return this.#refreshing
+  }
+
+  async #requestStatus (): Promise<void> {
     clearTimeout(this.#polling)
+    do {
+      this.#isStale = false
+      await this.#readStatus()
+    } while (this.#isStale)
+    clearTimeout(this.#polling)
+    if (this.access === 'needed') return
+    const pollAfterMs = this.runs.size > 0 && !this.isConnected ? pollMs : idlePollMs
+    this.#polling = setTimeout(() => { void this.refresh() }, pollAfterMs)
+  }
+
+  async #readStatus (): Promise<void> {
+    this.#endedMeanwhile.clear()
+    const { token } = this.api
     try {
-      this.status = await this.api.status()
+      const status = await this.api.status()
+      if (this.api.token !== token) return
+      this.status = status
       this.access = 'granted'
       this.statusError = null
-      this.#takeRuns(this.status.running)
+      this.#follow()
+      this.#takeRuns(status.running)
     } catch (error) {
+      if (this.api.token !== token) return
       this.statusError = error instanceof ApiError ? error : new ApiError(0, { message: String(error) })
       if (this.statusError.status === 401) return
       if (this.statusError.status === 403) this.access = 'refused'
     }
     this.#changed()
-    clearTimeout(this.#polling)
-    const pollAfterMs = this.runs.size > 0 && !this.isConnected ? pollMs : idlePollMs
-    this.#polling = setTimeout(() => { void this.refresh() }, pollAfterMs)
   }
 
   notify (tone: Notice['tone'], text: string): void {
     const notice = { id: ++this.#notice, tone, text }
-    this.notices = [...this.notices, notice].slice(-4)
+    this.notices = [...this.notices.filter((other) => other.text !== text), notice].slice(-4)
     // An error stays until it is closed
     if (tone === 'good') setTimeout(() => { this.dismiss(notice.id) }, noticeMs)
     this.#changed()
@@ -132,9 +167,14 @@ export class Store extends EventTarget {
     }, Math.max(0, touchMs - sinceLast))
   }
 
-  /** A run that this page has begun, before the status has it. */
+  /** Before this page begins a restore: forgets how an earlier one of the same snapshot has ended. */
+  forgetOutcome (kind: RunKind, id: string): void {
+    this.outcomes.delete(`${kind} ${id}`)
+  }
+
+  /** A run that this page has begun, before the status has it. A short one may have ended before the answer arrived. */
   begin (backup: Backup, kind: RunKind): void {
-    this.#addRun(kind, backup)
+    if (!this.outcomes.has(`${kind} ${backup.id}`)) this.#addRun(kind, backup)
     this.touch()
   }
 
@@ -162,24 +202,29 @@ export class Store extends EventTarget {
       const kind = backup.status === 'running' ? 'backup' : 'restore'
       // The snapshot before a restore is a part of it
       if (backup.trigger === 'pre_restore' && kind === 'backup') continue
-      present.add(`${kind} ${backup.id}`)
-      this.#addRun(kind, backup)
+      const key = `${kind} ${backup.id}`
+      present.add(key)
+      if (!this.#endedMeanwhile.has(key)) this.#addRun(kind, backup)
     }
     const ended = [...this.runs.values()].filter(({ kind, id }) => !present.has(`${kind} ${id}`))
     for (const run of ended) void this.#ended(run)
   }
 
-  /** A run that the status no longer contains, and whose event was missed. */
+  /** A run that the status does not contain: its event was missed, or it began after the status was read. */
   async #ended ({ kind, id, schema }: Run): Promise<void> {
     const key = `${kind} ${id}`
-    if (!this.runs.delete(key)) return
-    const backup = await this.api.get(id).catch(() => null)
-    if (backup === null || this.outcomes.has(key)) return
+    const backup = await this.api.get(id).catch((error: ApiError) => error)
+    if (!this.runs.has(key) || this.outcomes.has(key)) return
+    if (backup instanceof ApiError) {
+      // Without an answer, the next status leads here again
+      if (backup.status === 404) this.runs.delete(key)
+      this.#changed()
+      return
+    }
     const { restore } = backup
-    const [failed, error] = kind === 'restore'
-      ? [restore?.status === 'failed', restore?.error ?? null]
-      : [backup.status === 'failed', backup.error]
-    this.#finish(kind, id, schema, failed
+    const [status, error] = kind === 'restore' ? [restore?.status, restore?.error] : [backup.status, backup.error]
+    if (status === 'running') return
+    this.#finish(kind, id, schema, status === 'failed'
       ? { kind: 'failed', message: error ?? '', code: '', preRestoreId: restore?.preRestoreId ?? null }
       : { kind: 'completed', result: null, preRestoreId: restore?.preRestoreId ?? null })
   }
@@ -226,9 +271,10 @@ export class Store extends EventTarget {
   #finish (kind: RunKind, id: string, schema: string, outcome: Outcome): void {
     const key = `${kind} ${id}`
     this.runs.delete(key)
+    this.#endedMeanwhile.add(key)
     const known = this.outcomes.get(key)
     // Of the end that the status has shown, the event has the details
-    const hasDetails = outcome.kind === 'completed' && outcome.result !== null
+    const hasDetails = outcome.kind === 'completed' ? outcome.result !== null : outcome.code !== ''
     if (known === undefined || hasDetails) this.outcomes.set(key, outcome)
     if (known !== undefined) return
     const what = kind === 'restore' ? 'Restore' : 'Snapshot'

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Backup, RestorePlan, RestoreResult } from '../../../types/index.ts'
-import { type ApiError, isAbort } from '../client/api.ts'
+import { ApiError, isAbort } from '../client/api.ts'
 import type { Outcome } from '../client/store.ts'
 import { DialogView, openDialog } from '../elements/dialog-view.ts'
 import { store } from '../elements/view.ts'
@@ -138,7 +138,7 @@ export class RestoreDialog extends DialogView {
           this.update()
         }}></label>
       ${button('Cancel', { onClick: () => { this.close() } })}
-      ${button(`Replace the rows of ${format.plural(this.#chosen.size, 'table')}`, {
+      ${button(`Replace the rows of ${format.plural(this.#plan?.tables.length ?? 0, 'table')}`, {
         tone: 'danger',
         disabled: !isConfirmed || !isPossible || this.#isPlanning,
         onClick: () => { void this.#restore() }
@@ -172,6 +172,7 @@ export class RestoreDialog extends DialogView {
     const isAll = this.#chosen.size === this.#allTables.length
     this.error = null
     this.#step = 'running'
+    store.forgetOutcome('restore', this.#backup.id)
     this.update()
     try {
       const answer = await store.api.restore(this.#backup.id, {
@@ -182,7 +183,7 @@ export class RestoreDialog extends DialogView {
       if ('status' in answer) store.begin(answer, 'restore')
     } catch (error) {
       this.#step = 'plan'
-      this.error = describeFailure(error as ApiError)
+      this.error = describeFailure(error)
       this.update()
     }
   }
@@ -216,8 +217,13 @@ export class RestoreDialog extends DialogView {
 }
 
 /** Of a restore that did not begin. */
-function describeFailure ({ status, message, code, drift, problems }: ApiError): string {
-  if (status === 0) return `${message}. The restore may have begun: load this page again to see it.`
+function describeFailure (error: unknown): string {
+  if (!(error instanceof ApiError)) return errorText(error)
+  const { message, code, drift, problems } = error
+  // Without a code, it is not the service that answered
+  if (code === '' || code === 'FST_BACKUP_RESTORE_UNCERTAIN') {
+    return `${message}. The restore may have begun: load this page again to see it.`
+  }
   const details = [...drift.map((entry) => `${placeOf(entry)}: ${entry.problem}.`), ...problems].slice(0, 5)
   return [message, ...details, 'Nothing has changed.', remedies[code] ?? ''].join(' ').trim()
 }

@@ -27,7 +27,7 @@ export class BackupApp extends View {
       if (document.visibilityState === 'visible' && store.access === 'granted') void store.refresh()
     })
     if (this.hasAttribute('asks-for-token')) store.signOut(null)
-    else void store.start()
+    else void store.refresh()
   }
 
   #navigate (): void {
@@ -86,11 +86,14 @@ export class BackupApp extends View {
         ? loading()
         : html`<div class="message bad" role="alert">
             <h1>The status cannot be read</h1><p>${store.statusError.message}</p>
-            <button type="button" @click=${() => { void store.start() }}>Try again</button>
+            <button type="button" @click=${() => { void store.refresh() }}>Try again</button>
           </div>`
       case 'needed': return signIn(this.hasAttribute('asks-for-token'))
       case 'refused': return html`<div class="message bad" role="alert">
-          <h1>You may not see the backups</h1><p>${store.statusError?.message ?? ''}</p></div>`
+          <h1>You may not see the backups</h1><p>${store.statusError?.message ?? ''}</p>
+          ${this.hasAttribute('asks-for-token')
+            ? button('Use another token', { onClick: () => { store.signOut(null) } })
+            : nothing}</div>`
       case 'granted': return html`${runsPanel()}${this.#page()}`
     }
   }

@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { View } from './view.ts'
+import { store, View } from './view.ts'
 
 /** A modal dialog that removes itself when it is closed, and then returns the focus to where it was. */
 export abstract class DialogView extends View {
@@ -27,6 +27,12 @@ export abstract class DialogView extends View {
     super.disconnectedCallback()
     if (this.#opener instanceof HTMLElement && this.#opener.isConnected) this.#opener.focus()
     else document.querySelector<HTMLElement>('main')?.focus()
+  }
+
+  /** Nothing is asked, and no data is shown, after the reader was signed out. */
+  override update (): void {
+    if (store.access === 'granted') super.update()
+    else this.close()
   }
 
   close (): void {

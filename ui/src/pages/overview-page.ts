@@ -17,8 +17,7 @@ const fewestDays = 14
 
 /** Health, the next run, and the runs of the last 90 days of one schema, or since its first run. */
 export class OverviewPage extends View {
-  /** The selected schema; empty for the first one. */
-  schema = ''
+  #schema = ''
   #points: Point[] | null = null
   #days = days
   #error: string | null = null
@@ -31,10 +30,16 @@ export class OverviewPage extends View {
     this.#loaded = ''
   }
 
+  /** The selected schema; empty for the first one. */
+  set schema (schema: string) {
+    this.#schema = schema
+    this.update()
+  }
+
   template (): TemplateResult {
     const { status, statusError } = store
     if (status === null) return loading()
-    const schema = this.schema === '' ? status.newest[0]?.schema ?? '' : this.schema
+    const schema = this.#schema === '' ? status.newest[0]?.schema ?? '' : this.#schema
     this.#load(schema)
     return html`
       <h1>Overview</h1>
@@ -77,7 +82,7 @@ export class OverviewPage extends View {
       <header><h2>The last ${this.#days} days</h2>
         ${status.newest.length > 1
           ? html`<label>Schema <select @change=${(event: Event) => { selectSchema(event) }}>
-              ${status.newest.map(({ schema: name }) => html`<option ?selected=${name === schema}>${name}</option>`)}
+              ${status.newest.map(({ schema: name }) => html`<option .selected=${name === schema}>${name}</option>`)}
             </select></label>`
           : nothing}
       </header>
@@ -98,10 +103,12 @@ function selectSchema ({ target }: Event): void {
   location.hash = `#/?${new URLSearchParams({ schema: target.value }).toString()}`
 }
 
-function health ({ healthy, problems }: Status): TemplateResult {
+function health ({ healthy, problems, newest }: Status): TemplateResult {
   if (healthy) {
     return html`<section class="card health good">
-      <p><b>Healthy.</b> Snapshots are recent and their files are present.</p></section>`
+      <p><b>Healthy.</b> ${newest.length === 0
+        ? 'No problem is known, and there is no snapshot yet.'
+        : 'Snapshots are recent and their files are present.'}</p></section>`
   }
   return html`<section class="card health bad" aria-label="Problems">
     <h2>${format.plural(problems.length, 'problem')}</h2>

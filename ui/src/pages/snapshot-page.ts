@@ -10,14 +10,13 @@ import { store, View } from '../elements/view.ts'
 import * as format from '../format.ts'
 import { badges } from '../parts/badges.ts'
 import { facts } from '../parts/facts.ts'
-import { runProgress } from '../parts/run-progress.ts'
 import { contents } from '../parts/contents.ts'
 import { alert, button, errorText, list, loading, name } from '../parts/templates.ts'
 import { triggerNames } from '../words.ts'
 
 /** One backup: what it is, what it contains, and what can be done with it. */
 export class SnapshotPage extends View {
-  backupId = ''
+  #backupId = ''
   #backup: Backup | null = null
   #manifest: Manifest | null = null
   /** The one before of the same schema, for the changes. */
@@ -28,10 +27,17 @@ export class SnapshotPage extends View {
   #busy: string | null = null
   #loaded = ''
 
+  /** Of the backup to show. */
+  set backupId (id: string) {
+    this.#backupId = id
+    this.#backup = this.#manifest = this.#previous = this.#verification = this.#error = this.#contentsError = null
+    this.update()
+  }
+
   template (): TemplateResult {
     void this.#load()
     if (this.#error !== null) return this.#failure(this.#error)
-    if (this.#backup?.id !== this.backupId) return loading()
+    if (this.#backup === null) return loading()
     return this.#page(this.#backup)
   }
 
@@ -43,45 +49,47 @@ export class SnapshotPage extends View {
   }
 
   async #load (): Promise<void> {
-    const wanted = `${store.revision} ${this.backupId}`
+    const id = this.#backupId
+    const wanted = `${store.revision} ${id}`
     if (wanted === this.#loaded) return
     this.#loaded = wanted
-    const id = this.backupId
-    if (this.#backup?.id !== id) {
-      this.#manifest = this.#previous = this.#verification = this.#contentsError = null
-    }
     try {
-      this.#backup = await store.api.get(id)
+      const backup = await store.api.get(id)
+      if (wanted !== this.#loaded) return
+      this.#backup = backup
       this.#error = null
       this.update()
-      if (this.#backup.available && this.#manifest?.id === undefined) await this.#loadContents(this.#backup)
+      if (backup.available && this.#manifest === null) await this.#loadContents(backup)
     } catch (error) {
-      if (id === this.backupId) this.#error = error as ApiError
+      if (wanted === this.#loaded) this.#error = error as ApiError
     }
     this.update()
   }
 
   async #loadContents ({ id, schema, startedAt }: Backup): Promise<void> {
+    const isShown = (): boolean => id === this.#backupId
     try {
-      this.#manifest = await store.api.manifest(id)
+      const manifest = await store.api.manifest(id)
+      if (!isShown()) return
+      this.#manifest = manifest
+      this.#contentsError = null
       this.update()
       const { backups } = await store.api.list({ schema, until: startedAt, limit: 20 })
-      const previous = backups.find((other) => other.available && other.id !== id &&
+      const before = backups.find((other) => other.available && other.id !== id &&
         (other.trigger === 'manual' || other.trigger === 'scheduled'))
-      this.#previous = previous === undefined ? null : await store.api.manifest(previous.id)
+      const previous = before === undefined ? null : await store.api.manifest(before.id)
+      if (isShown()) this.#previous = previous
     } catch (error) {
-      this.#contentsError = errorText(error)
+      if (isShown()) this.#contentsError = errorText(error)
     }
   }
 
   #page (backup: Backup): TemplateResult {
-    const run = store.runOf('restore', backup.id) ?? store.runOf('backup', backup.id)
     return html`
       <p><a href="#/snapshots">All snapshots</a></p>
       <h1><span class="name">${backup.schema}</span> ${format.exactTime(backup.startedAt)}</h1>
       <div class="title-row">${badges(backup)}${this.#actions(backup)}</div>
       ${this.#busy === null ? nothing : html`<p role="status" class="message">${this.#busy}</p>`}
-      ${run === undefined ? nothing : html`<section class="card">${runProgress(run)}</section>`}
       ${failureOf(backup)}${this.#suspicion(backup)}${this.#result()}
       <section class="card"><h2>About</h2>${facts(backup)}</section>
       ${backup.available ? this.#contents() : nothing}`
@@ -186,8 +194,9 @@ export class SnapshotPage extends View {
       async run () {
         await store.api.remove(id)
         store.notify('good', 'Deleted.')
-        store.touch()
+        // First, so that this page does not request what is gone
         location.hash = '#/snapshots'
+        store.touch()
       }
     }))
   }

@@ -16,7 +16,7 @@ const pageSize = 50
 
 /** The list of backups, with filters and pages. */
 export class SnapshotsPage extends View {
-  filter: SnapshotFilter = noFilter
+  #filter: SnapshotFilter = noFilter
   #list: BackupList | null = null
   #error: string | null = null
   #loaded = ''
@@ -34,6 +34,11 @@ export class SnapshotsPage extends View {
     this.#loaded = ''
   }
 
+  set filter (filter: SnapshotFilter) {
+    this.#filter = filter
+    this.update()
+  }
+
   template (): TemplateResult {
     this.#load()
     return html`
@@ -49,7 +54,7 @@ export class SnapshotsPage extends View {
   }
 
   #load (): void {
-    const filter = JSON.stringify(this.filter)
+    const filter = JSON.stringify(this.#filter)
     if (filter !== this.#filterOfPages) {
       this.#filterOfPages = filter
       this.#pages = ['']
@@ -61,7 +66,7 @@ export class SnapshotsPage extends View {
     this.#loaded = wanted
     this.#loading.abort()
     this.#loading = new AbortController()
-    const { schema, status, trigger, from, to } = this.filter
+    const { schema, status, trigger, from, to } = this.#filter
     const query = { schema, status, trigger, since: startOf(from, 0), until: startOf(to, 1), before, limit: pageSize }
     store.api.list(query, this.#loading.signal).then((list) => {
       this.#list = list
@@ -79,9 +84,9 @@ export class SnapshotsPage extends View {
   }
 
   #filters (): TemplateResult {
-    const { schema, status, trigger, from, to } = this.filter
+    const { schema, status, trigger, from, to } = this.#filter
     const option = (value: string, text: string, current: string): TemplateResult =>
-      html`<option value=${value} ?selected=${value === current}>${text}</option>`
+      html`<option value=${value} .selected=${value === current}>${text}</option>`
     const schemas = store.status?.newest.map(({ schema: name }) => name) ?? []
     return html`<form class="filters" @change=${(event: Event) => { applyFilter(event) }} @submit=${applyFilter}>
       <label>Schema <input name="schema" list="schemas" .value=${schema} maxlength="63" placeholder="any"></label>
@@ -92,7 +97,7 @@ export class SnapshotsPage extends View {
         ${Object.entries(triggerNames).map(([value, name]) => option(value, name, trigger))}</select></label>
       <label>From <input type="date" name="from" .value=${from}></label>
       <label>To <input type="date" name="to" .value=${to}></label>
-      ${JSON.stringify(this.filter) === JSON.stringify(noFilter)
+      ${JSON.stringify(this.#filter) === JSON.stringify(noFilter)
         ? nothing
         : html`<a class="button" href=${snapshotsHref()}>Clear filters</a>`}
     </form>`
@@ -100,7 +105,7 @@ export class SnapshotsPage extends View {
 
   #table ({ backups, next }: BackupList): TemplateResult {
     if (backups.length === 0) {
-      const isFiltered = JSON.stringify(this.filter) !== JSON.stringify(noFilter)
+      const isFiltered = JSON.stringify(this.#filter) !== JSON.stringify(noFilter)
       return html`<section class="card empty">
         <h2>${isFiltered ? 'Nothing matches the filters' : 'There is no snapshot yet'}</h2>
         <p>${isFiltered ? 'Change or clear them.' : 'Create one, import a file, or switch the schedule on.'}</p>

@@ -21,15 +21,26 @@ const band = plot.top + plot.height
  * Arrow keys and the pointer select a run.
  */
 export class HistoryChart extends View {
-  points: Point[] = []
-  /** How many days to show, in the zone of the reader, with today. */
-  days = 1
+  #points: Point[] = []
+  #days = 1
   #selected: number | null = null
   #width = 700
   readonly #observer = new ResizeObserver(([entry]) => {
     this.#width = Math.max(280, Math.round(entry?.contentRect.width ?? 0))
     this.update()
   })
+
+  set points (points: Point[]) {
+    this.#points = points
+    this.#selected = null
+    this.update()
+  }
+
+  /** How many days to show, in the zone of the reader, with today. */
+  set days (days: number) {
+    this.#days = days
+    this.update()
+  }
 
   override connectedCallback (): void {
     super.connectedCallback()
@@ -44,8 +55,8 @@ export class HistoryChart extends View {
   template (): TemplateResult {
     const stripTop = measures.length * band + plot.top
     const height = stripTop + plot.strip + plot.axis
-    const selected = this.points[this.#selected ?? -1]
-    const days = toDays(this.points, this.days)
+    const selected = this.#points[this.#selected ?? -1]
+    const days = toDays(this.#points, this.#days)
     return html`
       <svg viewBox="0 0 ${this.#width} ${height}" width=${this.#width} height=${height} tabindex="0" role="application"
         aria-roledescription="chart" aria-label=${this.#label(days)}
@@ -66,13 +77,13 @@ export class HistoryChart extends View {
   }
 
   #label (days: Day[]): string {
-    return `Size, rows and duration of ${format.plural(this.points.length, 'run')}. ${goodDays(days)} ` +
+    return `Size, rows and duration of ${format.plural(this.#points.length, 'run')}. ${goodDays(days)} ` +
       'The arrow keys select a run, Enter opens it.'
   }
 
   get #from (): number {
     const now = new Date()
-    return new Date(now.getFullYear(), now.getMonth(), now.getDate() - this.days + 1).getTime()
+    return new Date(now.getFullYear(), now.getMonth(), now.getDate() - this.#days + 1).getTime()
   }
 
   get #to (): number {
@@ -86,7 +97,7 @@ export class HistoryChart extends View {
   }
 
   #band ({ name, of, show }: Measure, top: number): SVGTemplateResult {
-    const known = this.points.flatMap((point) => {
+    const known = this.#points.flatMap((point) => {
       const value = of(point.backup)
       return value === null || point.kind === 'failed' ? [] : [{ ...point, value }]
     })
@@ -94,7 +105,7 @@ export class HistoryChart extends View {
     const bottom = top + plot.top + plot.height
     const y = (value: number): number => Math.round((bottom - value / max * plot.height) * 10) / 10
     const line = known.map((point) => `${this.#x(point)},${y(point.value)}`).join(' ')
-    const failed = this.points.filter(({ kind }) => kind === 'failed')
+    const failed = this.#points.filter(({ kind }) => kind === 'failed')
     return svg`<g class="band">
       ${ticks.map((tick) => svg`
         <line class="grid" x1=${plot.left} x2=${this.#width - plot.right} y1=${y(tick)} y2=${y(tick)} />
@@ -135,7 +146,7 @@ export class HistoryChart extends View {
   }
 
   #selectAt ({ offsetX }: PointerEvent): void {
-    const distances = this.points.map((point) => Math.abs(this.#x(point) - offsetX))
+    const distances = this.#points.map((point) => Math.abs(this.#x(point) - offsetX))
     const nearest = distances.indexOf(Math.min(...distances))
     this.#select(nearest === -1 || (distances[nearest] ?? 0) > 30 ? null : nearest)
   }
@@ -147,7 +158,7 @@ export class HistoryChart extends View {
   }
 
   #onKey (event: KeyboardEvent): void {
-    const last = this.points.length - 1
+    const last = this.#points.length - 1
     const current = this.#selected ?? (event.key === 'ArrowRight' ? -1 : last + 1)
     const next = { ArrowLeft: current - 1, ArrowRight: current + 1, Home: 0, End: last }[event.key]
     if (next !== undefined && last >= 0) {
@@ -159,7 +170,7 @@ export class HistoryChart extends View {
   }
 
   #open (): void {
-    const selected = this.points[this.#selected ?? -1]
+    const selected = this.#points[this.#selected ?? -1]
     if (selected !== undefined) location.hash = snapshotHref(selected.backup.id)
   }
 }
