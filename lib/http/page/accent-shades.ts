@@ -3,7 +3,7 @@ const lightSurface = '#ffffff'
 const darkSurface = '#161a1d'
 
 /** WCAG 2.2, 1.4.3: contrast of text. The surfaces of the page differ a little from these two, hence the margin. */
-const minContrast = 5
+const minContrast = 5.2
 
 export interface AccentShades {
   /** For text and lines on a light surface. Also the color of buttons, with white text on it. */

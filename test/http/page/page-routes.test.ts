@@ -129,7 +129,7 @@ t.test('title, accent and logo are those of the service', async (t) => {
     ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"/>'])
   t.match(picture.headers['content-security-policy'], "default-src 'none'")
   t.equal((await app.inject(`${base}/ui/accent.css`)).body,
-    ':root { --accent-light: #cc0066; --accent-dark: #de5c9d; }\n')
+    ':root { --accent-light: #cc0066; --accent-dark: #df61a0; }\n')
 })
 
 t.test('a picture is not compressed again', async (t) => {

@@ -107,7 +107,7 @@ function health ({ healthy, problems, newest }: Status): TemplateResult {
   if (healthy) {
     return html`<section class="card health good">
       <p><b>Healthy.</b> ${newest.length === 0
-        ? 'No problem is known, and there is no snapshot yet.'
+        ? 'No problem is known.'
         : 'Snapshots are recent and their files are present.'}</p></section>`
   }
   return html`<section class="card health bad" aria-label="Problems">

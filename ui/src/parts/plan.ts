@@ -17,8 +17,8 @@ export function planTables (
     <thead><tr>
       <th class="check"><input type="checkbox" aria-label="All tables" .checked=${chosen.size === all.length}
         @change=${() => { onToggle(null) }}></th>
-      <th scope="col">Table</th><th scope="col" class="number">Rows now</th>
-      <th scope="col" class="number">Afterwards</th><th scope="col" class="number">Change</th>
+      <th scope="col">Table</th><th scope="col" class="number key now">Rows now</th>
+      <th scope="col" class="number key after">Afterwards</th><th scope="col" class="number">Change</th>
       <th scope="col"><span class="hidden">Bars</span></th>
     </tr></thead>
     <tbody>${repeat(all, (table) => table, (tableName) => {
