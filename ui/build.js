@@ -4,7 +4,7 @@
 // Bundles the admin page into dist/ui/: script, style and icon under names with a hash of their contents, each also
 // compressed, and files.json, which tells the library their names.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
@@ -29,8 +29,11 @@ const { outputFiles } = await build({
   logLevel: 'warning'
 })
 
-rmSync(output, { recursive: true, force: true })
 mkdirSync(output, { recursive: true })
+// The folder also has compiled sources that tests import
+for (const file of readdirSync(output, { withFileTypes: true })) {
+  if (file.isFile()) rmSync(new URL(file.name, output))
+}
 
 /**
  * @param {string} ending

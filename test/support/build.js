@@ -13,7 +13,7 @@ import { projectRoot } from './project-root.js'
 if (isOlder('.tap/plugins/package.json', ['.taprc', 'node_modules/.package-lock.json'])) run('tap', 'build')
 run('typescript', '--build', '.', 'ui', 'examples/service')
 await import('../../ui/build.js')
-for (const folder of ['bench', 'examples', 'lib', 'test', 'types']) removeStale(folder)
+for (const folder of ['bench', 'examples', 'lib', 'test', 'types', 'ui/src']) removeStale(folder)
 
 /**
  * A test whose source was renamed or removed must not run any more.

@@ -1,12 +1,16 @@
 const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
-const locale = typeof navigator === 'undefined' ? 'en' : [...navigator.languages]
+/** Cast, so that tests can compile this file without the types of a browser. */
+const { navigator } = globalThis as unknown as { navigator: { languages: readonly string[] } }
+const locale = [...navigator.languages]
 
 /** 1000 bytes are a kB, as in `ls --si`. */
 export function bytes (value: number | null): string {
   if (value === null) return '–'
-  const exponent = value < 1000 ? 0 : Math.min(Math.floor(Math.log10(value) / 3), units.length - 1)
+  const floor = value < 1000 ? 0 : Math.floor(Math.log10(value) / 3)
+  // 999,999 would be rounded to 1000 kB
+  const exponent = Math.min(value / 1000 ** floor >= 999.5 ? floor + 1 : floor, units.length - 1)
   const scaled = value / 1000 ** exponent
-  const digits = exponent === 0 || scaled >= 100 ? 0 : 1
+  const digits = exponent === 0 || scaled >= 99.95 ? 0 : 1
   return `${new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(scaled)} ${units[exponent]}`
 }
 
@@ -26,7 +30,7 @@ export const plural = (value: number, one: string, other = `${one}s`): string =>
 /** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration (ms: number | null): string {
   if (ms === null) return '–'
-  if (ms < 10_000) return `${new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }).format(ms / 1000)} s`
+  if (ms < 9950) return `${new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }).format(ms / 1000)} s`
   const seconds = Math.round(ms / 1000)
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)

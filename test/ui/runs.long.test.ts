@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import t from 'tap'
+import type { Page } from 'playwright-core'
+import { testSchema } from '../support/database.ts'
+import { until } from '../support/until.ts'
+import { openPage, openSnapshot, type SlowPlace, testPage, useService, useSlowPlace } from './admin-page.ts'
+
+const runsOf = (page: Page) => page.getByRole('region', { name: 'Running now' })
+
+/** The progress of a backup, whether its totals are known or not. */
+const someProgress = /users,\s+table 2 of\s+2 · /
+
+async function useReplicas (t: Parameters<typeof useService>[0], place: SlowPlace) {
+  const one = await useService(t, { place })
+  const other = await useService(t, { place: { ...place, url: place.directUrl } })
+  return { one, other }
+}
+
+testPage('a run that another tab began is seen with its progress, also after the page was reopened', async (t) => {
+  const place = await useSlowPlace(t)
+  const { address } = await useService(t, { place })
+  const watching = await openPage(t, address)
+  const tab = await openPage(t, address)
+  await tab.getByRole('button', { name: 'Create snapshot…' }).click()
+  await tab.getByRole('button', { name: 'Create', exact: true }).click()
+  await runsOf(watching).getByText(someProgress).waitFor()
+  await runsOf(tab).waitFor()
+  await tab.close()
+  const reopened = await openPage(t, address)
+  await runsOf(reopened).getByText(someProgress).waitFor()
+  place.hurry()
+  for (const page of [watching, reopened]) {
+    await page.getByText(`Snapshot of “${testSchema}” completed.`).waitFor()
+    await runsOf(page).waitFor({ state: 'detached' })
+    await openSnapshot(page)
+    await page.getByText('completed', { exact: true }).waitFor()
+  }
+})
+
+testPage('a restore on another replica is seen with its progress and its outcome', async (t) => {
+  const place = await useSlowPlace(t)
+  const { one, other } = await useReplicas(t, place)
+  const { id } = await other.app.backup.create()
+  await place.sql`DELETE FROM users WHERE id > 50000`
+  const page = await openPage(t, other.address, { hash: `#/snapshots/${id}` })
+  const restored = one.app.backup.restore(id)
+  await runsOf(page).getByText(`Restoring ${testSchema}`).waitFor()
+  await runsOf(page).getByText('Taking a snapshot').waitFor()
+  await page.getByRole('button', { name: 'Restore…' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByText('The restore is running.').waitFor()
+  place.hurry()
+  await restored
+  await dialog.getByText('60,005 rows in 2 tables, in').waitFor()
+})
+
+testPage('without the event stream, the same is seen by polling', async (t) => {
+  const place = await useSlowPlace(t)
+  const { app, address } = await useService(t, {
+    place,
+    before: (app) => app.addHook('onRequest', async ({ url }) => {
+      if (url.endsWith('/events')) throw Object.assign(new Error('Not here'), { statusCode: 404 })
+    })
+  })
+  const page = await openPage(t, address, { expected: /status of 404/ })
+  await page.getByRole('button', { name: 'Create snapshot…' }).click()
+  const started = once(app.backup as never, 'backup:started')
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await started
+  await runsOf(page).getByText(someProgress).waitFor()
+  place.hurry()
+  await page.getByText(`Snapshot of “${testSchema}” completed.`).waitFor()
+  await runsOf(page).waitFor({ state: 'detached' })
+
+  await openSnapshot(page)
+  await page.getByRole('button', { name: 'Restore…' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel(`Type ${testSchema} to confirm`).fill(testSchema)
+  await dialog.getByRole('button', { name: /^Replace the rows/ }).click()
+  await dialog.getByText('The rows are restored').waitFor()
+  await dialog.getByRole('button', { name: /^Undo/ }).waitFor()
+})
+
+testPage('the event stream is followed again after it was lost', async (t) => {
+  const place = await useSlowPlace(t)
+  let isLost = false
+  const streams: Array<{ destroy: () => void }> = []
+  const { app, address } = await useService(t, {
+    place: { ...place, url: place.directUrl },
+    before: (app) => app.addHook('onRequest', async ({ url, raw }) => {
+      if (!url.endsWith('/events')) return
+      if (isLost) throw Object.assign(new Error('Too many'), { statusCode: 429 })
+      streams.push(raw)
+    })
+  })
+  const page = await openPage(t, address, { expected: /status of 429|ERR_/ })
+  await until(() => streams.length === 1)
+  isLost = true
+  for (const stream of streams.splice(0)) stream.destroy()
+  const refused = page.waitForResponse((response) => response.url().endsWith('/events') && response.status() === 429)
+  await refused
+  isLost = false
+  await page.waitForResponse((response) => response.url().endsWith('/events') && response.ok())
+  await app.backup.create()
+  await page.getByText(`Snapshot of “${testSchema}” completed.`).waitFor()
+})
+
+t.end()
