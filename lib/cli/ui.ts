@@ -6,7 +6,7 @@ import { createProgressBar, hasUnicode } from './progress-bar.ts'
 import { createStyle, type Style } from './style.ts'
 
 /** The options of every command that determine what is shown. */
-export interface UiOptions {
+export interface OutputOptions {
   /** Undefined: JSON unless stdout is a terminal. */
   json?: boolean | undefined
   /** Undefined: a bar if stderr is a terminal. True without a terminal: JSON lines. */
@@ -63,7 +63,7 @@ function createReport (
   return { ...none, update (progress) { stderr.write(`${safeJson({ progress })}\n`) } }
 }
 
-export function createUi (host: Host, { json, progress }: UiOptions): Ui {
+export function createUi (host: Host, { json, progress }: OutputOptions): Ui {
   const { stdin, stdout, stderr, env } = host
   const isJson = json ?? stdout.isTTY !== true
   const style = createStyle(stdout, env)
