@@ -9,6 +9,11 @@ type ErrorBody = Static<typeof ErrorBodySchema>
 const property = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 
+function statusOf (error: unknown): number {
+  const status = property(error, 'statusCode')
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500
+}
+
 /**
  * The body for an error: the properties of Fastify's own error body, and the lists that the caller needs. Returns
  * `null` when the error must not be shown. Other plugins also throw objects that are no Error, such as those of the
@@ -17,8 +22,7 @@ const property = (value: unknown, name: string): unknown =>
 function errorBody (error: unknown): ErrorBody | null {
   const code = property(error, 'code')
   const message = property(error, 'message')
-  const status = property(error, 'statusCode')
-  const statusCode = typeof status === 'number' && status >= 400 && status < 600 ? status : 500
+  const statusCode = statusOf(error)
   const isOwn = typeof code === 'string' && code.startsWith('FST_')
   if (typeof message !== 'string' || !(isOwn || statusCode < 500)) return null
 
@@ -35,10 +39,14 @@ function errorBody (error: unknown): ErrorBody | null {
   }
 }
 
-const unexpected: ErrorBody = {
-  statusCode: 500,
-  error: 'Internal Server Error',
-  message: 'An unexpected error occurred; the log of the service contains its code'
+/** Of an error that must not be shown. Hooks of the app may have given it a status, such as 503. */
+function hiddenBody (error: unknown): ErrorBody {
+  const statusCode = statusOf(error)
+  return {
+    statusCode,
+    error: STATUS_CODES[statusCode] ?? 'Error',
+    message: 'An unexpected error occurred; the log of the service contains its code'
+  }
 }
 
 /**
@@ -46,9 +54,7 @@ const unexpected: ErrorBody = {
  * has failed in an error response. It has logged the error.
  */
 export function serializeError (body: unknown): string {
-  if (!(body instanceof Error)) return JSON.stringify(body)
-  const statusCode = Number(property(body, 'statusCode'))
-  return JSON.stringify({ ...unexpected, statusCode, error: STATUS_CODES[statusCode] ?? 'Error' })
+  return JSON.stringify(body instanceof Error ? hiddenBody(body) : body)
 }
 
 /**
@@ -65,6 +71,6 @@ export function sendError (error: unknown, request: FastifyRequest, reply: Fasti
     // The run has logged its failure, with its backup
     request.log[isLogged(error) ? 'debug' : level]({ code: shown.code }, shown.message)
   }
-  const body = shown ?? unexpected
+  const body = shown ?? hiddenBody(error)
   reply.code(body.statusCode).send(body)
 }

@@ -15,7 +15,7 @@ export async function verifySnapshot (job: RestoreJob, hooks: RestoreHooks): Pro
   const problems = job.allowModified
     ? findWrongId(manifest, job.expected.id)
     : findProblems(read, job.expected)
-  if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
+  if (problems.length > 0) throw Object.assign(new SnapshotInvalid(problems.join('; ')), { problems })
   if (!job.allowModified) return read
   return { ...read, manifest: { ...manifest, tables: read.tables.map(({ table, rows }) => ({ ...table, rows })) } }
 }

@@ -82,7 +82,7 @@ async function receive (
       signal
     }).catch((error: unknown) => { throw file.stream.errored ?? error })
     const problems = findImportProblems(read)
-    if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
+    if (problems.length > 0) throw Object.assign(new SnapshotInvalid(problems.join('; ')), { problems })
     const schema = requireAllowed(context, read.manifest.schema)
     if ((await context.log.possibleNames([schema])).length === 0) {
       throw new SnapshotInvalid(`the encoding of this database lacks a character of the name of its schema, ${schema}`)

@@ -29,7 +29,7 @@ export async function showManifest (context: Context, id: string): Promise<Manif
   try {
     const manifest = await readHeadOf(context, backup, stream)
     const problems = findWrongId(manifest, expectedOf(backup).id)
-    if (problems.length > 0) throw new SnapshotInvalid(problems.join('; '))
+    if (problems.length > 0) throw Object.assign(new SnapshotInvalid(problems.join('; ')), { problems })
     return manifest
   } finally {
     stream.destroy()

@@ -87,8 +87,8 @@ t.test('of an unexpected error, only code and name are reported, and only to the
 
 t.test('server errors of other libraries, and values that are not errors, are unexpected', async (t) => {
   t.match(await listFailing(t, Object.assign(new Error('secret'), { statusCode: 502 })), {
-    statusCode: 500, body: { statusCode: 500 }
-  })
+    statusCode: 502, body: { statusCode: 502, error: 'Bad Gateway', message: /^An unexpected error occurred/ }
+  }, 'the status is kept')
   t.match(await listFailing(t, 'secret'), { statusCode: 500, body: { statusCode: 500 } })
   t.match(await listFailing(t, Object.assign(new Error('secret'), { statusCode: 200 })), {
     statusCode: 500, body: { statusCode: 500 }

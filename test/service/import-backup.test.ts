@@ -150,6 +150,15 @@ t.test('an invalid snapshot is refused, and nothing is kept', async (t) => {
   await nothingKept(t, place)
 })
 
+t.test('the error of an invalid snapshot lists every problem', async (t) => {
+  const { bytes } = await snapshotFile(await usePlace(t))
+  const engine = useEngine(t, await usePlace(t))
+  const changed = bytes.toString().replace('Ada', 'Eve').replace('"totalRows":5', '"totalRows":6')
+  const error: any = await engine.import(Readable.from([Buffer.from(changed)])).catch((error: unknown) => error)
+  t.equal(error.problems.length, 2)
+  t.equal(error.message, `The snapshot file is damaged or was changed: ${error.problems.join('; ')}`)
+})
+
 t.test('no bit of the data may differ', async (t) => {
   const { bytes } = await snapshotFile(await usePlace(t))
   const place = await usePlace(t)

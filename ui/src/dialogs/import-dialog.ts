@@ -101,7 +101,9 @@ export class ImportDialog extends DialogView {
     } catch (error) {
       if (isAbort(error)) return
       this.error = errorText(error)
+      // The message would repeat them
       this.#problems = error instanceof ApiError ? error.problems : []
+      if (this.#problems.length > 0) this.error = 'The file is damaged or was changed, and nothing was kept.'
     } finally {
       this.#uploading = null
       this.update()
