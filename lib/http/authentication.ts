@@ -85,29 +85,57 @@ export function requireAll (scope: FastifyInstance, functions: AuthFunctions): o
   return scope.auth(wrapped, { relation: 'and' })
 }
 
-/** The methods of a reply that end it. */
-const ending = new Set<string | symbol>(['send', 'redirect', 'callNotFound', 'hijack'])
+/** The methods of a reply, and of Node's response below it, that end it. */
+const ending = new Set<string | symbol>(['send', 'redirect', 'callNotFound', 'hijack', 'write', 'writeHead', 'end'])
+
+/** Those that change it, with those of @fastify/cookie. */
+const changing = new Set<string | symbol>([
+  'code', 'status', 'header', 'headers', 'removeHeader', 'type', 'trailer', 'removeTrailer', 'writeEarlyHints',
+  'serializer', 'setCookie', 'cookie', 'clearCookie', 'setHeader', 'setHeaders', 'appendHeader', 'flushHeaders',
+  'destroy'
+])
 
 /**
  * Whether the hook would let the caller pass. It gets a reply that changes and sends nothing, because a function may
  * reply by itself.
+ * @param answerMs how long to wait for a function that neither passes nor refuses, in milliseconds
  */
-export function wouldPass (
-  scope: FastifyInstance, hook: onRequestHookHandler, request: FastifyRequest, reply: FastifyReply
+export async function wouldPass (
+  scope: FastifyInstance, hook: onRequestHookHandler, request: FastifyRequest, reply: FastifyReply, answerMs = 5000
 ): Promise<boolean> {
-  return new Promise((resolve) => {
-    const replaced = new Map<string | symbol, unknown>()
-    const silent: FastifyReply = new Proxy(reply, {
-      get (target, name) {
-        const value: unknown = replaced.has(name) ? replaced.get(name) : Reflect.get(target, name)
-        if (typeof value !== 'function' || replaced.has(name)) return value
-        return function silenced () {
-          if (ending.has(name)) resolve(false)
-          return silent
-        }
-      },
-      set: (target, name, value: unknown) => replaced.set(name, value) instanceof Map
-    })
-    Reflect.apply(hook, scope, [request, silent, (error?: Error | null) => { resolve(!error) }])
+  let timer: NodeJS.Timeout | undefined
+  const passes = await new Promise<boolean>((resolve) => {
+    const refuse = (): void => { resolve(false) }
+    timer = setTimeout(refuse, answerMs)
+    Reflect.apply(hook, scope, [request, silence(reply, refuse), (error?: Error | null) => { resolve(!error) }])
   })
+  clearTimeout(timer)
+  return passes
+}
+
+/**
+ * A reply or response that changes and sends nothing. Decorators of the app, such as reply.forbidden(), see the silent
+ * one as `this`. Calls `onEnd` when it would be sent.
+ */
+function silence<T extends object> (real: T, onEnd: () => void): T {
+  const replaced = new Map<string | symbol, unknown>()
+  const silent: T = new Proxy(real, {
+    get (target, name) {
+      if (replaced.has(name)) return replaced.get(name)
+      const value: unknown = Reflect.get(target, name)
+      if (name === 'raw') return silence(Object(value), onEnd)
+      // A reply is thenable, and waiting for this one would not end
+      if (name === 'then') return undefined
+      if (typeof value !== 'function') return value
+      return function silenced (...values: unknown[]): unknown {
+        if (ending.has(name)) onEnd()
+        return ending.has(name) || changing.has(name) ? silent : Reflect.apply(value, silent, values)
+      }
+    },
+    set (target, name, value: unknown) {
+      replaced.set(name, value)
+      return true
+    }
+  })
+  return silent
 }

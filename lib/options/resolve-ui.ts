@@ -16,9 +16,8 @@ export interface ResolvedUi {
 
 const maxLogoBytes = 262_144
 
-const contentTypes: Record<string, string> = {
-  '.svg': 'image/svg+xml', '.png': 'image/png', '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.webp': 'image/webp'
-}
+/** The subtypes that differ from the ending of the file. */
+const imageTypes: Record<string, string> = { svg: 'svg+xml', jpg: 'jpeg' }
 
 /**
  * Reads the logo, so that a wrong path fails the registration.
@@ -42,5 +41,6 @@ function readLogo (path: string): Logo {
     throw new OptionInvalid(`option 'ui.logo' is a file that cannot be read: ${String(error)}`)
   }
   if (bytes.length > maxLogoBytes) throw new OptionInvalid("option 'ui.logo' is a file of more than 256 KiB")
-  return { bytes, contentType: contentTypes[extname(path)] ?? 'application/octet-stream' }
+  const ending = extname(path).slice(1)
+  return { bytes, contentType: `image/${imageTypes[ending] ?? ending}` }
 }

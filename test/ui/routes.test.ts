@@ -7,8 +7,15 @@ t.test('the address selects the page', async (t) => {
   for (const hash of ['#/snapshots', '#/snapshots/']) {
     t.strictSame(parseRoute(hash), { page: 'snapshots', filter: noFilter })
   }
-  t.strictSame(parseRoute(snapshotHref('6a2f')), { page: 'snapshot', id: '6a2f' })
+  const id = '6a2f5c1e-0c1f-4c3a-9a51-6f5f3b1f2a77'
+  t.strictSame(parseRoute(snapshotHref(id)), { page: 'snapshot', id })
   for (const hash of ['#/other', '#/snapshots/a/b']) t.strictSame(parseRoute(hash), { page: 'unknown' })
+})
+
+t.test('an address never selects another route or another host', async (t) => {
+  for (const id of ['status', '..%2f..', '..\\..\\x', '\\\\evil.example', 'https:evil.example', '6a2f']) {
+    t.strictSame(parseRoute(`#/snapshots/${id}`), { page: 'unknown' }, id)
+  }
 })
 
 t.test('a filter comes back from its address, and the address has only what restricts', async (t) => {

@@ -16,7 +16,9 @@ export function parseRoute (hash: string): Route {
   if (path === '') return { page: 'overview', schema: query.get('schema') ?? '' }
   const [first, id, ...rest] = path.split('/')
   if (first !== 'snapshots' || rest.length > 0) return { page: 'unknown' }
-  if (id !== undefined && id !== '') return { page: 'snapshot', id }
+  // Anything else could make an address of another route, or of another host
+  if (id !== undefined && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return { page: 'snapshot', id }
+  if (id !== undefined && id !== '') return { page: 'unknown' }
   const names = Object.keys(noFilter) as Array<keyof SnapshotFilter>
   return {
     page: 'snapshots',

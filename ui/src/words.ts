@@ -43,6 +43,6 @@ export function stateOf (backup: Backup): { name: string, tone: 'good' | 'bad' |
   if (backup.status === 'running') return { name: 'running', tone: 'busy' }
   if (backup.status === 'failed') return { name: 'failed', tone: 'bad' }
   if (backup.restore?.status === 'running') return { name: 'being restored', tone: 'busy' }
-  if (!backup.available) return { name: 'file missing', tone: 'bad' }
+  if (!backup.available) return { name: 'file not available', tone: 'bad' }
   return backup.status === 'restored' ? { name: 'restored', tone: 'good' } : { name: 'completed', tone: 'good' }
 }

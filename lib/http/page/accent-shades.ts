@@ -18,16 +18,21 @@ export function accentShades (accent: string): AccentShades {
 }
 
 function untilReadable (color: string, towards: string, surface: string): string {
-  const shades = Array.from({ length: 51 }, (_, step) => mix(color, towards, step / 50))
-  return shades.find((shade) => contrast(shade, surface) >= minContrast) ?? towards
+  let shade = color
+  for (let step = 1; contrast(shade, surface) < minContrast; step++) shade = mix(color, towards, step / 50)
+  return shade
 }
 
-const channels = (color: string): number[] =>
-  [1, 3, 5].map((start) => Number.parseInt(color.slice(start, start + 2), 16))
+/** Of red, green and blue in `#rrggbb`. */
+const offsets = [1, 3, 5]
+
+const channel = (color: string, offset: number): number => Number.parseInt(color.slice(offset, offset + 2), 16)
 
 function mix (from: string, to: string, share: number): string {
-  const target = channels(to)
-  const mixed = channels(from).map((value, index) => Math.round(value + ((target[index] ?? 0) - value) * share))
+  const mixed = offsets.map((offset) => {
+    const value = channel(from, offset)
+    return Math.round(value + (channel(to, offset) - value) * share)
+  })
   return `#${mixed.map((value) => value.toString(16).padStart(2, '0')).join('')}`
 }
 
@@ -39,8 +44,8 @@ export function contrast (a: string, b: string): number {
 
 /** WCAG 2.2, "relative luminance", of a color in sRGB. */
 function luminance (color: string): number {
-  const [red = 0, green = 0, blue = 0] = channels(color).map((value) => {
-    const share = value / 255
+  const [red = 0, green = 0, blue = 0] = offsets.map((offset) => {
+    const share = channel(color, offset) / 255
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
   })
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -22,7 +22,7 @@ const headers = {
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
-  vary: 'Accept-Encoding'
+  'cross-origin-resource-policy': 'same-origin'
 }
 
 /** Keeps the page out of OpenAPI documents (@fastify/swagger). */
@@ -40,8 +40,7 @@ export function pageRoutes (scope: FastifyInstance, extend: ExtendRoute, ui: Res
   scope.register(async (pageScope) => {
     pageScope.get('/', { ...options, prefixTrailingSlash: 'both' }, (request, reply) => {
       // Addresses in the page are relative to /ui/. So is this one, because a proxy may have changed the prefix
-      const { pathname } = new URL(request.raw.url ?? '', 'http://localhost')
-      if (!pathname.endsWith('/')) return reply.redirect('ui/', 308)
+      if (!/^[^?]*\/(?:\?|$)/.test(request.url)) return reply.redirect('ui/', 308)
       return send(request, reply, shell, ui)
     })
     for (const [name, asset] of [...page.assets, ...own]) {
@@ -55,8 +54,14 @@ function send (
   { isPublic }: ResolvedUi
 ): FastifyReply {
   const scope = isPublic ? 'public' : 'private'
+  const kept = isImmutable ? 'max-age=31536000, immutable' : 'no-cache'
+  // Another plugin may have set it, as @fastify/cors does
+  const vary = [reply.getHeader('vary') ?? [], 'Accept-Encoding'].flat().join(', ')
   reply.headers({
-    ...headers, etag, 'cache-control': isImmutable ? `${scope}, max-age=31536000, immutable` : `${scope}, no-cache`
+    ...headers,
+    vary,
+    etag,
+    'cache-control': `${scope}, ${kept}`
   })
   if (fresh(given, { etag })) return reply.code(304).send()
   const accepted = new Negotiator({ headers: given }).encodings(Object.keys(encodings))

@@ -2,8 +2,7 @@ import type { ResolvedUi } from '../../options/resolve-ui.ts'
 import type { BuiltPage } from './load-assets.ts'
 import { accentShades } from './accent-shades.ts'
 
-const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => escapes[character] ?? '')
+const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 
 /** The HTML of the page. It contains no data: the script requests them. All addresses are relative. */
 export function renderShell ({ script, style, icon }: BuiltPage, { title, isPublic, logo }: ResolvedUi): string {

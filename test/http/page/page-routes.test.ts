@@ -66,6 +66,14 @@ t.test('files are compressed as the client accepts, and kept', async (t) => {
   t.equal((await get('identity')).headers['content-encoding'], undefined)
 })
 
+t.test('a Vary header of the app is kept', async (t) => {
+  const { app } = await buildApp(t, {
+    options: { ui: true },
+    before: (app) => app.addHook('onRequest', async (request, reply) => { reply.header('vary', 'Origin') })
+  })
+  t.equal((await app.inject(`${base}/ui/`)).headers.vary, 'Origin, Accept-Encoding')
+})
+
 t.test('the page and its files together are smaller than 60 kB', async (t) => {
   const { app } = await buildApp(t, { options: { ui: true } })
   const get = (url: string) => app.inject({ url: `${base}/ui/${url}`, headers: { 'accept-encoding': 'gzip' } })
@@ -121,7 +129,7 @@ t.test('title, accent and logo are those of the service', async (t) => {
   const title = '<script>alert("x")</script> & \'y\''
   const { app } = await buildApp(t, { options: { ui: { title, accent: '#C06', logo } } })
   const { body } = await app.inject(`${base}/ui/`)
-  const escaped = '&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#39;y&#39;'
+  const escaped = '&#60;script&#62;alert(&#34;x&#34;)&#60;/script&#62; &#38; &#39;y&#39;'
   t.match(body, `<title>${escaped}</title>`)
   t.match(body, `<backup-app page-title="${escaped}" has-logo></backup-app>`)
   const picture = await app.inject(`${base}/ui/logo`)

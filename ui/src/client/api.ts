@@ -35,6 +35,8 @@ export interface RestoreBody extends PlanBody { allowSchemaDrift?: boolean }
 export interface CreateBody { schema?: string, excludeTables?: string[], note?: string }
 export interface UpdateBody { pinned?: boolean, note?: string | null, accepted?: boolean }
 
+const statusMs = 60_000
+
 interface Call { body?: unknown, prefer?: string, signal?: AbortSignal }
 
 /** Calls the routes. Addresses are relative to the page, so that any prefix and proxy works. */
@@ -45,7 +47,8 @@ export class Api {
   onUnauthorized: () => void = () => {}
   readonly #base = new URL('../', document.baseURI)
 
-  status = (): Promise<Status> => this.#json('GET', 'status?limit=1000')
+  /** Ends after a while: a connection that was lost silently, in a sleeping computer for example, never answers. */
+  status = (): Promise<Status> => this.#json('GET', 'status?limit=1000', { signal: AbortSignal.timeout(statusMs) })
   list = (query: ListQuery, signal?: AbortSignal): Promise<BackupList> =>
     this.#json('GET', `?${toSearch(query)}`, signal === undefined ? {} : { signal })
 
@@ -103,14 +106,16 @@ export class Api {
     const { token } = this
     const headers = { accept: 'application/json', ...init.headers, ...this.#credentials() }
     const response = await fetch(new URL(path, this.#base), {
-      ...init, method, headers, cache: 'no-store', credentials: 'same-origin'
+      ...init, method, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'manual'
     }).catch((error: unknown) => {
       throw error instanceof DOMException && error.name === 'AbortError' ? error : noAnswer()
     })
     if (response.ok) return response
+    // The routes never redirect: it is an auth function that leads to a login
+    const status = response.type === 'opaqueredirect' ? 401 : response.status
     // Not when the reader has signed in again meanwhile
-    if (response.status === 401 && token === this.token) this.onUnauthorized()
-    throw new ApiError(response.status, parseBody(await response.text()))
+    if (status === 401 && token === this.token) this.onUnauthorized()
+    throw new ApiError(status, parseBody(await response.text()))
   }
 
   #credentials (): Record<string, string> {
@@ -122,11 +127,16 @@ const noAnswer = (): ApiError => new ApiError(0, { message: 'The service does no
 
 export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError'
 
-/** A proxy may answer with something else than JSON. */
+/** The body of an error of the service. A proxy may answer with something else than JSON, or with other JSON. */
 function parseBody (text: string): ConstructorParameters<typeof ApiError>[1] {
   try {
-    const body: unknown = JSON.parse(text)
-    return typeof body === 'object' && body !== null ? body : {}
+    const { code, message, problems, drift } = JSON.parse(text)
+    return {
+      ...typeof code === 'string' && code.startsWith('FST_') && { code },
+      ...typeof message === 'string' && { message },
+      ...Array.isArray(problems) && { problems },
+      ...Array.isArray(drift) && { drift }
+    }
   } catch {
     return {}
   }

@@ -25,14 +25,22 @@ export async function saveSnapshot (
   if (counted === undefined) return
   if (target !== undefined) {
     await counted.pipeTo(await target.createWritable())
+    requireAll(done, sizeBytes)
     return
   }
-  const address = URL.createObjectURL(await new Response(counted).blob())
+  const file = await new Response(counted).blob()
+  requireAll(done, sizeBytes)
+  const address = URL.createObjectURL(file)
   const link = document.createElement('a')
   link.href = address
   link.download = filename
   link.click()
   setTimeout(() => { URL.revokeObjectURL(address) }, 60_000)
+}
+
+/** What a proxy answers in place of the service is no snapshot. */
+function requireAll (received: number, sizeBytes: number | null): void {
+  if (received !== sizeBytes) throw new Error('The download is not complete. Download the snapshot again.')
 }
 
 interface SaveTarget { createWritable: () => Promise<WritableStream> }

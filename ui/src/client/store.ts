@@ -87,6 +87,8 @@ export class Store extends EventTarget {
     this.#following?.abort()
     this.#following = null
     clearTimeout(this.#polling)
+    clearTimeout(this.#touching)
+    this.#touching = undefined
     this.api.token = null
     this.access = 'needed'
     this.accessError = reason
@@ -178,6 +180,13 @@ export class Store extends EventTarget {
     this.touch()
   }
 
+  /** A restore whose result was the answer. */
+  finishRestore (result: RestoreResult): void {
+    const { id, schema, preRestoreId } = result
+    this.#finish('restore', id, schema, { kind: 'completed', result, preRestoreId })
+    this.#changed()
+  }
+
   runOf (kind: RunKind, id: string): Run | undefined {
     return this.runs.get(`${kind} ${id}`)
   }
@@ -224,6 +233,12 @@ export class Store extends EventTarget {
     const { restore } = backup
     const [status, error] = kind === 'restore' ? [restore?.status, restore?.error] : [backup.status, backup.error]
     if (status === 'running') return
+    if (status === undefined) {
+      // How a restore into a schema that the reader may not see has ended is not shown
+      this.runs.delete(key)
+      this.#changed()
+      return
+    }
     this.#finish(kind, id, schema, status === 'failed'
       ? { kind: 'failed', message: error ?? '', code: '', preRestoreId: restore?.preRestoreId ?? null }
       : { kind: 'completed', result: null, preRestoreId: restore?.preRestoreId ?? null })

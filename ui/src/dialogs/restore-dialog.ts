@@ -18,6 +18,7 @@ export class RestoreDialog extends DialogView {
   #plan: RestorePlan | null = null
   /** Every table of the snapshot; the plan has only the chosen ones. */
   #allTables: string[] = []
+  #inSnapshot = new Set<string>()
   #chosen = new Set<string>()
   #planning = new AbortController()
   #isPlanning = false
@@ -83,12 +84,13 @@ export class RestoreDialog extends DialogView {
       const plan = await store.api.plan(this.#backup.id, {
         schema: this.#schema, ...!isAll && { tables: [...this.#chosen] }
       }, signal)
-      this.#plan = plan
       if (this.#allTables.length === 0) {
-        const drifted = plan.drift.map(({ table }) => table)
-        this.#allTables = [...new Set([...plan.tables.map(({ name }) => name), ...drifted])]
+        this.#inSnapshot = new Set((await store.api.manifest(this.#backup.id)).tables.map((table) => table.name))
+        const drifted = plan.drift.map(({ table }) => table).filter((table) => this.#inSnapshot.has(table))
+        this.#allTables = [...new Set([...plan.tables.map((table) => table.name), ...drifted])]
         this.#chosen = new Set(this.#allTables)
       }
+      this.#plan = plan
     } catch (error) {
       if (isAbort(error)) return
       this.#plan = null
@@ -110,11 +112,11 @@ export class RestoreDialog extends DialogView {
         ${this.#isPlanning ? html`<span role="status">Counting rows…</span>` : nothing}
       </form>
       ${plan === null
-? nothing
+? (this.#isPlanning ? nothing : button('Try again', { onClick: () => { void this.#makePlan() } }))
 : html`
         ${planTables(plan, this.#allTables, this.#chosen, (name) => { this.#toggle(name) })}
         ${planDetails(plan)}
-        ${plan.drift.length === 0
+        ${plan.drift.length === 0 || !this.#isSkippable(plan)
 ? nothing
 : html`<label class="check-line"><input type="checkbox" .checked=${this.#skipsDrift}
           @change=${() => { this.#toggleDrift() }}>
@@ -130,7 +132,8 @@ export class RestoreDialog extends DialogView {
         ${button('Close', { onClick: () => { this.close() } })}`
     }
     const isConfirmed = this.#typed === this.#schema
-    const isPossible = this.#plan !== null && this.#chosen.size > 0 && (this.#plan.ok || this.#skipsDrift)
+    const isPossible = this.#plan !== null && this.#chosen.size > 0 &&
+      (this.#plan.ok || (this.#skipsDrift && this.#isSkippable(this.#plan)))
     return html`
       <label class="confirm"><span>Type <b class="name">${this.#schema}</b> to confirm</span>
         <input autocomplete="off" spellcheck="false" .value=${this.#typed} @input=${({ target }: Event) => {
@@ -153,10 +156,17 @@ export class RestoreDialog extends DialogView {
     if (schema === '' || schema === this.#schema) return
     this.#schema = schema
     this.#typed = ''
+    this.#skipsDrift = false
     void this.#makePlan()
   }
 
+  /** Not what is about the schema itself, such as a missing privilege. */
+  #isSkippable ({ drift }: RestorePlan): boolean {
+    return drift.every(({ table }) => this.#inSnapshot.has(table))
+  }
+
   #toggle (name: string | null): void {
+    this.#skipsDrift = false
     if (name === null) this.#chosen = new Set(this.#chosen.size === this.#allTables.length ? [] : this.#allTables)
     else if (!this.#chosen.delete(name)) this.#chosen.add(name)
     if (this.#chosen.size > 0) void this.#makePlan()
@@ -180,7 +190,9 @@ export class RestoreDialog extends DialogView {
         ...!isAll && { tables: [...this.#chosen] },
         ...this.#skipsDrift && { allowSchemaDrift: true }
       })
+      // A proxy may remove the header that asks for the early answer
       if ('status' in answer) store.begin(answer, 'restore')
+      else store.finishRestore(answer)
     } catch (error) {
       this.#step = 'plan'
       this.error = describeFailure(error)

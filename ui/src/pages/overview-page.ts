@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import type { Backup, Problem, Status } from '../../../types/index.ts'
+import type { Backup, Problem, ProblemCode, Status } from '../../../types/index.ts'
 import { isAbort } from '../client/api.ts'
 import { loadAll } from '../client/load-history.ts'
 import { store, View } from '../elements/view.ts'
@@ -32,6 +32,7 @@ export class OverviewPage extends View {
 
   /** The selected schema; empty for the first one. */
   set schema (schema: string) {
+    if (schema !== this.#schema) this.#points = null
     this.#schema = schema
     this.update()
   }
@@ -103,10 +104,10 @@ function selectSchema ({ target }: Event): void {
   location.hash = `#/?${new URLSearchParams({ schema: target.value }).toString()}`
 }
 
-function health ({ healthy, problems, newest }: Status): TemplateResult {
+function health ({ healthy, problems, newest, nextRunAt }: Status): TemplateResult {
   if (healthy) {
     return html`<section class="card health good">
-      <p><b>Healthy.</b> ${newest.length === 0
+      <p><b>Healthy.</b> ${newest.length === 0 || nextRunAt === null
         ? 'No problem is known.'
         : 'Snapshots are recent and their files are present.'}</p></section>`
   }
@@ -125,17 +126,22 @@ const problemItem = ({ code, message, since }: Problem): TemplateResult => html`
   ${code === 'run_failed' ? html`<a href=${snapshotsHref({ status: 'failed' })}>Show failed runs</a>` : nothing}
 </li>`
 
-function tiles ({ newest, nextRunAt, bytesHeld }: Status): TemplateResult {
-  const good = newest.filter(({ available }) => available).sort((a, b) => b.startedAt.localeCompare(a.startedAt))[0]
+/** With these, the status does not contain what exists. */
+const blinding: ProblemCode[] = ['database_unavailable', 'log_unusable', 'storage_unavailable']
+
+function tiles ({ newest, nextRunAt, bytesHeld, problems }: Status): TemplateResult {
+  const isKnown = !problems.some(({ code }) => blinding.includes(code))
+  const good = newest.filter(({ available, suspect, accepted }) => available && (suspect === null || accepted))
+    .sort((a, b) => b.startedAt.localeCompare(a.startedAt))[0]
   const tile = (name: string, value: unknown, hint: unknown): TemplateResult =>
     html`<div class="card tile"><dt>${name}</dt><dd>${value}</dd><dd class="hint">${hint}</dd></div>`
   return html`<dl class="tiles">
     ${good === undefined
-      ? tile('Newest snapshot', 'none', 'Create the first one')
-      : tile('Newest snapshot', relative(good.finishedAt ?? good.startedAt),
+      ? tile('Newest good snapshot', isKnown ? 'none' : 'not known', isKnown ? '' : 'See the problems')
+      : tile('Newest good snapshot', relative(good.finishedAt ?? good.startedAt),
         html`<a href=${snapshotHref(good.id)}>${good.schema}, ${format.plural(good.rowCount ?? 0, 'row')}</a>`)}
     ${nextRunAt === null
-      ? tile('Next run', 'none', 'The schedule is off')
+      ? tile('Next run', 'none', 'Nothing is scheduled')
       : tile('Next run', relative(nextRunAt), format.exactTime(nextRunAt))}
     ${tile('Space used', format.bytes(bytesHeld),
       bytesHeld === null ? 'The storage does not answer' : 'by all snapshots')}

@@ -31,6 +31,7 @@ export class SnapshotPage extends View {
   set backupId (id: string) {
     this.#backupId = id
     this.#backup = this.#manifest = this.#previous = this.#verification = this.#error = this.#contentsError = null
+    this.#busy = null
     this.update()
   }
 
@@ -160,28 +161,35 @@ export class SnapshotPage extends View {
           ${list(problems)}</section>`
   }
 
+  /** The reader may look at another snapshot before it has ended. */
   async #do (busy: string, act: () => Promise<unknown>): Promise<void> {
-    this.#busy = busy
-    this.update()
+    const id = this.#backupId
+    this.#showBusy(id, busy)
     try {
       await act()
     } catch (error) {
       store.notify('bad', errorText(error))
     }
-    this.#busy = null
+    this.#showBusy(id, null)
     store.touch()
+  }
+
+  #showBusy (id: string, busy: string | null): void {
+    if (id === this.#backupId) this.#busy = busy
     this.update()
   }
 
   async #verify (id: string): Promise<void> {
     this.#verification = null
-    await this.#do('Reading the whole file…', async () => { this.#verification = await store.api.verify(id) })
+    await this.#do('Reading the whole file…', async () => {
+      const verification = await store.api.verify(id)
+      if (id === this.#backupId) this.#verification = verification
+    })
   }
 
   async #download (backup: Backup): Promise<void> {
     await this.#do('Downloading…', () => saveSnapshot(store.api, backup, (share) => {
-      this.#busy = `Downloading… ${format.percent(share)}`
-      this.update()
+      this.#showBusy(backup.id, `Downloading… ${format.percent(share)}`)
     }))
   }
 

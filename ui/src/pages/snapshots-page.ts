@@ -58,6 +58,7 @@ export class SnapshotsPage extends View {
     if (filter !== this.#filterOfPages) {
       this.#filterOfPages = filter
       this.#pages = ['']
+      this.#list = null
       this.#selected.clear()
     }
     const before = this.#pages.at(-1) ?? ''
@@ -69,7 +70,9 @@ export class SnapshotsPage extends View {
     const { schema, status, trigger, from, to } = this.#filter
     const query = { schema, status, trigger, since: startOf(from, 0), until: startOf(to, 1), before, limit: pageSize }
     store.api.list(query, this.#loading.signal).then((list) => {
-      this.#list = list
+      // All backups of the last page were deleted
+      if (list.backups.length === 0 && this.#pages.length > 1) this.#pages.pop()
+      else this.#list = list
       this.#error = null
       const present = new Set(list.backups.map(({ id }) => id))
       this.#selected = new Set([...this.#selected].filter((id) => present.has(id)))
