@@ -22,6 +22,7 @@ export class OverviewPage extends View {
   #days = days
   #error: string | null = null
   #loaded = ''
+  #loadedSchema = ''
   #loading = new AbortController()
 
   override disconnectedCallback (): void {
@@ -32,7 +33,6 @@ export class OverviewPage extends View {
 
   /** The selected schema; empty for the first one. */
   set schema (schema: string) {
-    if (schema !== this.#schema) this.#points = null
     this.#schema = schema
     this.update()
   }
@@ -56,6 +56,9 @@ export class OverviewPage extends View {
     const wanted = `${store.revision} ${schema}`
     if (wanted === this.#loaded) return
     this.#loaded = wanted
+    // The runs of another schema must not be shown under this name
+    if (schema !== this.#loadedSchema) this.#points = null
+    this.#loadedSchema = schema
     this.#loading.abort()
     this.#loading = new AbortController()
     const now = new Date()
