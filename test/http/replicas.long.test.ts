@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { EventSource } from 'eventsource'
 import t, { type Test } from 'tap'
 import type { Backup } from '../../types/index.ts'
 import { useDatabase } from '../support/database.ts'
@@ -85,46 +86,52 @@ t.test('a stream on one replica has the events of another once each and in order
   }
 })
 
-type FollowBackups = (token: string, onEvent: (name: string, data: ReceivedEvent['data']) => void) => Promise<void>
+interface Surroundings { fetch: typeof fetch, EventSource: typeof EventSource, console: Pick<Console, 'log' | 'error'> }
 
-/** The function of the README for pages with a bearer token, with a fetch() that accepts paths, as that of a page. */
-async function followAsInReadme (fetchPath: typeof fetch): Promise<FollowBackups> {
-  const code = /^async function followBackups .*?^}$/ms.exec(readme)?.[0] ?? ''
-  const module = `export const create = (fetch) => { ${code}; return followBackups }`
+/** The function of the README for pages with a bearer token, with what is around it there. */
+async function followAsInReadme ({ fetch, EventSource, console }: Surroundings, token: string): Promise<EventSource> {
+  const code = /^function followBackups .*?^}$/ms.exec(readme)?.[0] ?? ''
+  const module = `export const create = (fetch, EventSource, console) => { ${code}; return followBackups }`
   const { create } = await import(`data:text/javascript,${encodeURIComponent(module)}`)
-  return create(fetchPath)
+  return create(fetch, EventSource, console)(token)
 }
+
+const followedNames = ['backup:started', 'backup:progress', 'backup:completed', 'restore:started', 'restore:progress',
+  'restore:completed']
 
 t.test('the browser code of the README misses nothing when its connection is lost', async (t) => {
   const replicas = await useReplicas(t)
   const { one, token } = replicas
   const requests: Headers[] = []
-  let connection = new AbortController()
-  let isOpen = false
-  let isOver = false
-  t.after(async () => {
-    isOver = true
-    connection.abort()
-  })
-  const follow = await followAsInReadme(async (path, init) => {
-    if (isOver) return await new Promise(() => {})
-    connection = new AbortController()
-    requests.push(new Headers(init?.headers))
-    const response = await fetch(new URL(String(path), one.origin), { ...init, signal: connection.signal })
-    isOpen = true
-    return response
-  })
+  let loseConnection = (): void => {}
+  const logged: unknown[] = []
+  const source = await followAsInReadme({
+    EventSource,
+    async fetch (url, init) {
+      requests.push(new Headers(init?.headers))
+      const { body, ...response } = await fetch(new URL(new URL(String(url)).pathname, one.origin), init)
+        .then(({ body, status, headers }) => ({ body, status, headers }))
+      const connection = new TransformStream<Uint8Array, Uint8Array>({
+        start (controller) { loseConnection = () => { controller.error(new TypeError('the connection was lost')) } }
+      })
+      return new Response(body?.pipeThrough(connection), response)
+    },
+    console: { log: (data) => { logged.push(data) }, error () {} }
+  }, String(token.authorization).slice('Bearer '.length))
+  t.after(() => { source.close() })
   const events: ReceivedEvent[] = []
-  follow(String(token.authorization).slice('Bearer '.length), (name, data) => { events.push({ id: '', name, data }) })
+  for (const name of followedNames) {
+    source.addEventListener(name, ({ data }) => { events.push({ id: '', name, data: JSON.parse(data) }) })
+  }
 
   const cut = new Set<string>()
-  await until(() => isOpen)
+  await until(() => source.readyState === source.OPEN)
   const expected = await createAndRestore(t, replicas, (name) => {
     const isSeen = events.some((event) => event.name === name)
     // In the middle of each run
     if (isSeen && !cut.has(name)) {
       cut.add(name)
-      connection.abort()
+      loseConnection()
     }
     return isSeen
   })
@@ -134,6 +141,7 @@ t.test('the browser code of the README misses nothing when its connection is los
   t.strictSame(different(), expected)
   t.equal(requests.length, 3)
   t.strictSame(requests.map((headers) => /^\d+$/.test(String(headers.get('last-event-id')))), [false, true, true])
+  t.equal((logged[0] as Backup).id, expected[0]?.[1], 'it logs completed backups')
 })
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0
