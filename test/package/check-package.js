@@ -27,8 +27,12 @@ const shipped = packed.files.map((/** @type {{ path: string }} */ { path }) => p
 check('ships the library, its types, its documents and the examples, and nothing else', () => {
   const documents = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']
   const missing = [...documents, 'dist/lib/index.js', 'dist/lib/index.d.ts'].filter((path) => !shipped.includes(path))
-  const known = /^(dist\/(lib|types)\/.*\.(js|d\.ts)|examples\/[\w-]+\.js|bench\/RESULTS\.md|[A-Z]+\.md)$/
-  const unexpected = shipped.filter((path) => !documents.includes(path) && !known.test(path))
+  const known = [
+    /^dist\/(lib|types)\/.*\.(js|d\.ts)$/,
+    /^dist\/ui\/(files\.json|(page|icon)-[\w-]{12}\.(js|css|svg)(\.(br|gz))?)$/,
+    /^(examples\/[\w-]+\.js|docs\/\w+\.png|bench\/RESULTS\.md|[A-Z]+\.md)$/
+  ]
+  const unexpected = shipped.filter((path) => !documents.includes(path) && !known.some((kind) => kind.test(path)))
   if (missing.length > 0 || unexpected.length > 0) {
     throw new Error(`missing: ${missing.join(', ')}; unexpected: ${unexpected.join(', ')}`)
   }
@@ -59,6 +63,21 @@ check('has a program that npx runs, which no module of the library loads', () =>
   if (!shipped.includes(bin['fastify-backup'])) throw new Error(`missing: ${bin['fastify-backup']}`)
   const help = npm(['exec', '--no', '--', 'fastify-backup', '--help'], directory)
   if (!help.startsWith('Usage: fastify-backup ')) throw new Error(help)
+})
+
+check('serves the admin page', () => {
+  node(['--input-type=module', '--eval', `
+    import Fastify from 'fastify'
+    import backup from 'fastify-backup'
+    const app = Fastify()
+    const auth = [async () => {}]
+    await app.register(backup, { enabled: true, connection: 'postgres://127.0.0.1:1/none', auth, ui: true })
+    const { body } = await app.inject('/admin/backup/ui/')
+    for (const [, file] of body.matchAll(/(?:href|src)="([^"]+)"/g)) {
+      const { statusCode } = await app.inject('/admin/backup/ui/' + file)
+      if (statusCode !== 200) throw new Error(file + ': ' + statusCode)
+    }
+    await app.close()`], directory)
 })
 
 check('backs up and restores in a worker, imported by an ES module', () => {
