@@ -30,9 +30,12 @@ export class HistoryChart extends View {
     this.update()
   })
 
+  /** The selected run stays selected when the history is loaded again. */
   set points (points: Point[]) {
+    const selected = this.#points[this.#selected ?? -1]?.backup.id
+    const index = points.findIndex(({ backup }) => backup.id === selected)
     this.#points = points
-    this.#selected = null
+    this.#selected = index === -1 ? null : index
     this.update()
   }
 
