@@ -66,7 +66,7 @@ testPage('a token that is refused leads back to the sign-in, also while the page
   await page.getByLabel('Bearer token').waitFor()
 })
 
-testPage('who may not see the backups is told so, and can use another token', async (t) => {
+testPage('a reader who may not see the backups sees the reason, and can use another token', async (t) => {
   const { address } = await useService(t, {
     before: (app) => app.addHook('onRequest', async ({ headers }) => {
       if (headers.authorization !== 'Bearer of-somebody') return

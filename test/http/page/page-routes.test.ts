@@ -84,7 +84,7 @@ t.test('the page and its files together are smaller than 60 kB', async (t) => {
   t.ok(sizes.reduce((sum, size) => sum + size, 0) < 60_000, String(sizes))
 })
 
-t.test('a client that has the page is told so', async (t) => {
+t.test('a client that has the page gets 304', async (t) => {
   const { app } = await buildApp(t, { options: { ui: true } })
   const { headers: { etag, 'cache-control': cache } } = await app.inject(`${base}/ui/`)
   t.equal(cache, 'private, no-cache')

@@ -111,16 +111,21 @@ export class RestoreDialog extends DialogView {
           spellcheck="false" @change=${(event: Event) => { this.#changeSchema(event) }}></label>
         ${this.#isPlanning ? html`<span role="status">Counting rows…</span>` : nothing}
       </form>
-      ${plan === null
-? (this.#isPlanning ? nothing : button('Try again', { onClick: () => { void this.#makePlan() } }))
-: html`
-        ${planTables(plan, this.#allTables, this.#chosen, (name) => { this.#toggle(name) })}
-        ${planDetails(plan)}
-        ${plan.drift.length === 0 || !this.#isSkippable(plan)
-? nothing
-: html`<label class="check-line"><input type="checkbox" .checked=${this.#skipsDrift}
-          @change=${() => { this.#toggleDrift() }}>
-          Skip what no longer exists, and restore the rest</label>`}`}`
+      ${plan === null ? this.#retry() : this.#details(plan)}`
+  }
+
+  #retry (): TemplateResult | typeof nothing {
+    return this.#isPlanning ? nothing : button('Try again', { onClick: () => { void this.#makePlan() } })
+  }
+
+  #details (plan: RestorePlan): TemplateResult {
+    return html`
+      ${planTables(plan, this.#allTables, this.#chosen, (table) => { this.#toggle(table) })}
+      ${planDetails(plan)}
+      ${plan.drift.length === 0 || !this.#isSkippable(plan)
+        ? nothing
+        : html`<label class="check-line"><input type="checkbox" .checked=${this.#skipsDrift}
+            @change=${() => { this.#toggleDrift() }}> Skip what no longer exists, and restore the rest</label>`}`
   }
 
   #planFooter (): TemplateResult {
@@ -259,16 +264,14 @@ const steps = [
 /** The steps, with the present one marked. */
 function phases (current: string | undefined): TemplateResult {
   const index = steps.findIndex(([phase]) => phase === current)
-  return html`<ol class="phases">${steps.map(([, text], step) => html`<li class=${step < index
-? 'done'
-: step === index
-    ? 'current'
-    : ''} aria-current=${step === index ? 'step' : nothing}>${text}</li>`)}</ol>`
+  return html`<ol class="phases">${steps.map(([, text], step) => step === index
+    ? html`<li class="current" aria-current="step">${text}</li>`
+    : html`<li class=${step < index ? 'done' : ''}>${text}</li>`)}</ol>`
 }
 
 const phaseLabels: Array<[keyof RestoreResult['phases'], string]> = [
-  ['startMs', 'start'], ['verifyMs', 'check the file'], ['lockMs', 'lock'], ['snapshotMs', 'save the rows before'],
-  ['loadMs', 'load'], ['finishMs', 'analyze']
+  ['startMs', 'start'], ['verifyMs', 'check the file'], ['planMs', 'plan'], ['lockMs', 'lock'],
+  ['snapshotMs', 'save the rows before'], ['loadMs', 'load'], ['finishMs', 'analyze']
 ]
 
 const resultDetails = ({ phases: spent, tables, drift }: RestoreResult): TemplateResult => html`
