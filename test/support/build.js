@@ -6,11 +6,13 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { bundleTypebox } from './bundle-typebox.js'
 import { findProgram } from './find-program.js'
 import { projectRoot } from './project-root.js'
 
 // tap applies the plugins of .taprc to its own files in node_modules, where the types of its tests are, too
 if (isOlder('.tap/plugins/package.json', ['.taprc', 'node_modules/.package-lock.json'])) run('tap', 'build')
+if (isOlder('dist/node_modules/typebox/package.json', ['node_modules/.package-lock.json'])) await bundleTypebox()
 run('typescript', '--build', '.', 'ui', 'examples/service')
 await import('../../ui/build.js')
 for (const folder of ['bench', 'examples', 'lib', 'test', 'types', 'ui/src']) removeStale(folder)
