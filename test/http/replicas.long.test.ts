@@ -105,6 +105,7 @@ t.test('the browser code of the README misses nothing when its connection is los
   const requests: Headers[] = []
   let loseConnection = (): void => {}
   const logged: unknown[] = []
+  const refused: unknown[] = []
   const source = await followAsInReadme({
     EventSource,
     async fetch (url, init) {
@@ -116,7 +117,10 @@ t.test('the browser code of the README misses nothing when its connection is los
       })
       return new Response(body?.pipeThrough(connection), response)
     },
-    console: { log: (data) => { logged.push(data) }, error () {} }
+    console: {
+      log: (data) => { logged.push(data) },
+      error (...refusal) { if (refusal[0] !== undefined) refused.push(refusal) }
+    }
   }, String(token.authorization).slice('Bearer '.length))
   t.after(() => { source.close() })
   const events: ReceivedEvent[] = []
@@ -125,7 +129,8 @@ t.test('the browser code of the README misses nothing when its connection is los
   }
 
   const cut = new Set<string>()
-  await until(() => source.readyState === source.OPEN)
+  await until(() => source.readyState === source.OPEN || refused.length > 0)
+  t.strictSame(refused, [])
   const expected = await createAndRestore(t, replicas, (name) => {
     const isSeen = events.some((event) => event.name === name)
     // In the middle of each run
@@ -158,7 +163,8 @@ t.test('the curl command of the README prints each event as it happens, until th
   let printed = ''
   curl.stdout.setEncoding('utf8').on('data', (chunk: string) => { printed += chunk })
   const ended = once(curl, 'close')
-  await until(() => printed.includes('\nid: '))
+  await Promise.race([until(() => printed.includes('\nid: ')), ended])
+  t.match(printed, '\nid: ')
   const { id } = await (await two.call('', { method: 'POST', headers: token })).json() as Backup
   await until(() => printed.includes('event: backup:completed'))
   await stop(t, one)
