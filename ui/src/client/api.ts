@@ -1,10 +1,11 @@
 import type {
   Backup, BackupList, Drift, Manifest, RestorePlan, RestoreResult, Status, Verification
 } from '../../../types/index.ts'
+import { isAbort } from './abort.ts'
 
 /** The answer of a route that refused or failed. */
 export class ApiError extends Error {
-  /** 0 when there was no answer. */
+  /** 0 when the service gave no answer. */
   readonly status: number
   readonly code: string
   readonly problems: string[]
@@ -50,14 +51,22 @@ export class Api {
   /** Ends after a while: a connection that was lost silently, in a sleeping computer for example, never answers. */
   status = (): Promise<Status> => this.#json('GET', 'status?limit=1000', { signal: AbortSignal.timeout(statusMs) })
   list = (query: ListQuery, signal?: AbortSignal): Promise<BackupList> =>
-    this.#json('GET', `?${toSearch(query)}`, signal === undefined ? {} : { signal })
+    this.#json('GET', `?${toSearch({ ...query })}`, given(signal))
 
-  get = (id: string): Promise<Backup> => this.#json('GET', id)
-  manifest = (id: string): Promise<Manifest> => this.#json('GET', `${id}/manifest`)
+  /** The newest backups of the schemas after this one: one page of the status. */
+  statusAfter = (after: string): Promise<Status> =>
+    this.#json('GET', `status?${toSearch({ limit: 1000, after })}`, { signal: AbortSignal.timeout(statusMs) })
+
+  get = (id: string, signal?: AbortSignal): Promise<Backup> => this.#json('GET', id, given(signal))
+  manifest = (id: string, signal?: AbortSignal): Promise<Manifest> =>
+    this.#json('GET', `${id}/manifest`, given(signal))
+
   create = (body: CreateBody): Promise<Backup> => this.#json('POST', '', { body, prefer: 'respond-async' })
   update = (id: string, body: UpdateBody): Promise<Backup> => this.#json('PATCH', id, { body })
   remove = (id: string): Promise<void> => this.#json('DELETE', id)
-  verify = (id: string): Promise<Verification> => this.#json('POST', `${id}/verify`)
+  verify = (id: string, signal?: AbortSignal): Promise<Verification> =>
+    this.#json('POST', `${id}/verify`, given(signal))
+
   plan = (id: string, body: PlanBody, signal: AbortSignal): Promise<RestorePlan> =>
     this.#json('POST', `${id}/plan`, { body, signal })
 
@@ -65,7 +74,7 @@ export class Api {
     this.#json('POST', `${id}/restore`, { body, prefer: 'respond-async' })
 
   /** The body is for streaming. */
-  download = (id: string): Promise<Response> => this.#send('GET', `${id}/download`)
+  download = (id: string, signal?: AbortSignal): Promise<Response> => this.#send('GET', `${id}/download`, given(signal))
 
   events (lastId: string, signal: AbortSignal): Promise<Response> {
     return this.#send('GET', 'events', { signal, headers: lastId === '' ? {} : { 'last-event-id': lastId } })
@@ -81,7 +90,9 @@ export class Api {
       request.upload.addEventListener('progress', ({ loaded }) => { onProgress(loaded) })
       request.addEventListener('load', () => {
         if (request.status === 401) this.onUnauthorized()
-        if (request.status === 201) resolve(JSON.parse(request.responseText))
+        const answer = request.status === 201 ? parseAnswer(request.responseText) : undefined
+        if (answer !== undefined) resolve(answer as Backup)
+        else if (request.status < 300) reject(notOfService())
         else reject(new ApiError(request.status, parseBody(request.responseText)))
       })
       request.addEventListener('error', () => { reject(noAnswer()) })
@@ -99,7 +110,10 @@ export class Api {
     const response = await this.#send(method, path, {
       headers, ...body !== undefined && { body: JSON.stringify(body) }, ...signal !== undefined && { signal }
     })
-    return response.status === 204 ? undefined as T : await response.json()
+    if (response.status === 204) return undefined as T
+    const answer = parseAnswer(await response.text().catch(throwNoAnswer))
+    if (answer === undefined) throw notOfService()
+    return answer as T
   }
 
   async #send (method: string, path: string, init: RequestInit = {}): Promise<Response> {
@@ -107,15 +121,13 @@ export class Api {
     const headers = { accept: 'application/json', ...init.headers, ...this.#credentials() }
     const response = await fetch(new URL(path, this.#base), {
       ...init, method, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'manual'
-    }).catch((error: unknown) => {
-      throw error instanceof DOMException && error.name === 'AbortError' ? error : noAnswer()
-    })
+    }).catch(throwNoAnswer)
     if (response.ok) return response
     // The routes never redirect: it is an auth function that leads to a login
     const status = response.type === 'opaqueredirect' ? 401 : response.status
     // Not when the reader has signed in again meanwhile
     if (status === 401 && token === this.token) this.onUnauthorized()
-    throw new ApiError(status, parseBody(await response.text()))
+    throw new ApiError(status, parseBody(await response.text().catch(() => '')))
   }
 
   #credentials (): Record<string, string> {
@@ -123,9 +135,30 @@ export class Api {
   }
 }
 
+const given = (signal: AbortSignal | undefined): Pick<Call, 'signal'> => signal === undefined ? {} : { signal }
+
 const noAnswer = (): ApiError => new ApiError(0, { message: 'The service does not answer' })
 
-export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError'
+/** Whether the service has done what was asked is not known either. */
+const notOfService = (): ApiError => new ApiError(0, {
+  message: 'The answer is not from the service. A proxy or a sign-in page may have answered: load this page again.'
+})
+
+function throwNoAnswer (error: unknown): never {
+  throw isAbort(error) ? error : noAnswer()
+}
+
+export { isAbort }
+
+/** The body of a success; undefined when it is not that of the service, which answers with objects only. */
+function parseAnswer (text: string): object | undefined {
+  try {
+    const answer: unknown = JSON.parse(text)
+    return typeof answer === 'object' && answer !== null ? answer : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /** The body of an error of the service. A proxy may answer with something else than JSON, or with other JSON. */
 function parseBody (text: string): ConstructorParameters<typeof ApiError>[1] {
@@ -142,7 +175,7 @@ function parseBody (text: string): ConstructorParameters<typeof ApiError>[1] {
   }
 }
 
-function toSearch (query: ListQuery): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
-  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+function toSearch (query: Record<string, unknown>): string {
+  const parts = Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
+  return new URLSearchParams(parts.map(([name, value]) => [name, String(value)])).toString()
 }

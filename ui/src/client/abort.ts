@@ -1,0 +1,1 @@
+export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError'
