@@ -1,6 +1,8 @@
 import type { Backup, Progress, RestoreResult, Status } from '../../../types/index.ts'
 import { Api, ApiError } from './api.ts'
 import { followEvents } from './follow-events.ts'
+import { oneAtATime, throttle } from './pace.ts'
+import { SchemaPages } from './schema-pages.ts'
 
 /** What the page does with a run. `restore` is of the snapshot with that id. */
 export type RunKind = 'backup' | 'restore'
@@ -27,10 +29,13 @@ export interface Notice { id: number, tone: 'good' | 'bad', text: string }
 
 export type Access = 'unknown' | 'granted' | 'needed' | 'refused'
 
+/** While a run is shown whose events do not arrive. Twice as long after each failure. */
 const pollMs = 2000
+/** Otherwise, and at most. */
 const idlePollMs = 30_000
 const noticeMs = 8000
-const touchMs = 1000
+/** The list changes often when a schedule begins many runs at the same time. */
+const reloadMs = 1000
 
 /** The state that several parts of the page share. Dispatches `change` after each change. */
 export class Store extends EventTarget {
@@ -46,105 +51,123 @@ export class Store extends EventTarget {
   /** Changes when the list of backups may have changed. */
   revision = 0
   isConnected = false
+  /** From a sign-in to the next sign-out. Its signal ends what belongs to it. */
+  #session = new AbortController()
   #polling: ReturnType<typeof setTimeout> | undefined
-  #following: AbortController | null = null
+  /** Answers of the status in a row that were errors. */
+  #failures = 0
   #notice = 0
-  #touching: ReturnType<typeof setTimeout> | undefined
-  #touchedAt = -touchMs
-  #refreshing: Promise<void> | undefined
-  /** The status was asked for again while it was requested. */
-  #isStale = false
-  /** The runs that ended while the status was requested, which may still contain them. */
-  readonly #endedMeanwhile = new Set<string>()
+  /** When each run ended. A status that was requested earlier may still contain it. */
+  readonly #endedAt = new Map<string, number>()
+  readonly #schemas = new SchemaPages(this.api.statusAfter)
+  readonly #reload = throttle(() => {
+    this.revision += 1
+    void this.refresh()
+  }, reloadMs)
 
   constructor () {
     super()
     this.api.onUnauthorized = () => { this.signOut(this.api.token === null ? null : 'The token was refused.') }
+    document.addEventListener('visibilitychange', () => {
+      clearTimeout(this.#polling)
+      // What has happened meanwhile may have been missed
+      if (!document.hidden && this.access !== 'needed') this.touch()
+    })
   }
 
   #follow (): void {
-    if (this.#following !== null) return
-    this.#following = new AbortController()
-    void followEvents(this.api, {
-      onEvent: (name, data) => { this.#onEvent(name, data) },
+    const { signal } = this.#session
+    void followEvents((lastId, attempt) => this.api.events(lastId, attempt), {
+      onEvent: (name, data) => { if (!signal.aborted) this.#onEvent(name, data) },
       onConnection: (isConnected) => {
         this.isConnected = isConnected
-        if (this.access === 'granted') void this.refresh()
+        if (isConnected) this.touch()
+        else void this.refresh()
       }
-    }, this.#following.signal)
+    }, signal)
   }
 
   signIn (token: string): Promise<void> {
+    this.#endSession()
     this.api.token = token
     this.access = 'unknown'
     this.accessError = null
-    this.statusError = null
     this.#changed()
     return this.refresh()
   }
 
   signOut (reason: string | null): void {
-    this.#following?.abort()
-    this.#following = null
-    clearTimeout(this.#polling)
-    clearTimeout(this.#touching)
-    this.#touching = undefined
-    this.api.token = null
+    this.#endSession()
     this.access = 'needed'
     this.accessError = reason
-    this.status = null
-    this.runs.clear()
-    this.outcomes.clear()
-    this.notices = []
     this.#changed()
   }
 
-  /**
-   * Requests the status, and follows the events once that is allowed. A call during a request leads to another request,
-   * so that no answer is older than the call.
-   */
-  refresh (): Promise<void> {
-    if (this.#refreshing === undefined) {
-      this.#refreshing = this.#requestStatus().finally(() => { this.#refreshing = undefined })
-    } else {
-      this.#isStale = true
-    }
-    return this.#refreshing
+  /** Forgets all data. */
+  #endSession (): void {
+    this.#session.abort()
+    this.#session = new AbortController()
+    clearTimeout(this.#polling)
+    this.#reload.cancel()
+    this.#schemas.forget()
+    this.api.token = null
+    this.status = this.statusError = null
+    this.isConnected = false
+    this.#failures = 0
+    this.runs.clear()
+    this.outcomes.clear()
+    this.#endedAt.clear()
+    this.notices = []
   }
 
-  async #requestStatus (): Promise<void> {
+  /** Requests the status, and follows the events once that is allowed. No answer is older than the call. */
+  readonly refresh = oneAtATime(async () => {
     clearTimeout(this.#polling)
-    do {
-      this.#isStale = false
-      await this.#readStatus()
-    } while (this.#isStale)
+    await this.#readStatus(this.#session.signal)
     clearTimeout(this.#polling)
-    if (this.access === 'needed') return
-    const pollAfterMs = this.runs.size > 0 && !this.isConnected ? pollMs : idlePollMs
-    this.#polling = setTimeout(() => { void this.refresh() }, pollAfterMs)
+    // Nobody sees a hidden page, and it reloads when it is shown
+    if (this.access === 'needed' || document.hidden) return
+    this.#polling = setTimeout(() => { this.#poll() }, this.#pollAfterMs())
+  })
+
+  #pollAfterMs (): number {
+    const isFollowing = this.isConnected || this.runs.size === 0
+    const ms = isFollowing ? idlePollMs : Math.min(pollMs * 2 ** this.#failures, idlePollMs)
+    return ms * (1 - Math.random() / 4)
   }
 
-  async #readStatus (): Promise<void> {
-    this.#endedMeanwhile.clear()
-    const { token } = this.api
+  #poll (): void {
+    // Without events, nothing else says that the list has changed
+    if (!this.isConnected && this.runs.size === 0) this.touch()
+    else void this.refresh()
+  }
+
+  async #readStatus (session: AbortSignal): Promise<void> {
+    const requestedAt = performance.now()
     try {
       const status = await this.api.status()
-      if (this.api.token !== token) return
-      this.status = status
-      this.access = 'granted'
+      const newest = await this.#schemas.complete(status)
+      if (session.aborted) return
+      this.status = { ...status, newest }
       this.statusError = null
-      this.#follow()
-      this.#takeRuns(status.running)
+      this.#failures = 0
+      const isFirst = this.access !== 'granted'
+      this.access = 'granted'
+      if (isFirst) this.#follow()
+      this.#takeRuns(status.running, requestedAt)
     } catch (error) {
-      if (this.api.token !== token) return
+      if (session.aborted) return
+      this.#failures += 1
       this.statusError = error instanceof ApiError ? error : new ApiError(0, { message: String(error) })
-      if (this.statusError.status === 401) return
-      if (this.statusError.status === 403) this.access = 'refused'
+      // Who has seen the backups may be refused for a moment only, by a proxy for example
+      if (this.statusError.status === 403 && this.access !== 'granted') this.access = 'refused'
     }
     this.#changed()
   }
 
   notify (tone: Notice['tone'], text: string): void {
+    // Of what ends after the reader has signed out, nothing is shown
+    if (this.access === 'needed') return
     const notice = { id: ++this.#notice, tone, text }
     this.notices = [...this.notices.filter((other) => other.text !== text), notice].slice(-4)
     // An error stays until it is closed
@@ -157,16 +180,9 @@ export class Store extends EventTarget {
     this.#changed()
   }
 
-  /** After something has changed. At most once a second, because a schedule may begin many runs at the same time. */
+  /** After something has changed: lists and status are loaded again. */
   touch (): void {
-    if (this.#touching !== undefined) return
-    const sinceLast = performance.now() - this.#touchedAt
-    this.#touching = setTimeout(() => {
-      this.#touching = undefined
-      this.#touchedAt = performance.now()
-      this.revision += 1
-      void this.refresh()
-    }, Math.max(0, touchMs - sinceLast))
+    if (this.access !== 'needed') this.#reload.call()
   }
 
   /** Before this page begins a restore: forgets how an earlier one of the same snapshot has ended. */
@@ -205,7 +221,7 @@ export class Store extends EventTarget {
     if (progress !== undefined) this.#takeProgress(key, progress)
   }
 
-  #takeRuns (running: Backup[]): void {
+  #takeRuns (running: Backup[], requestedAt: number): void {
     const present = new Set<string>()
     for (const backup of running) {
       const kind = backup.status === 'running' ? 'backup' : 'restore'
@@ -213,7 +229,7 @@ export class Store extends EventTarget {
       if (backup.trigger === 'pre_restore' && kind === 'backup') continue
       const key = `${kind} ${backup.id}`
       present.add(key)
-      if (!this.#endedMeanwhile.has(key)) this.#addRun(kind, backup)
+      if ((this.#endedAt.get(key) ?? -1) < requestedAt) this.#addRun(kind, backup)
     }
     const ended = [...this.runs.values()].filter(({ kind, id }) => !present.has(`${kind} ${id}`))
     for (const run of ended) void this.#ended(run)
@@ -286,7 +302,7 @@ export class Store extends EventTarget {
   #finish (kind: RunKind, id: string, schema: string, outcome: Outcome): void {
     const key = `${kind} ${id}`
     this.runs.delete(key)
-    this.#endedMeanwhile.add(key)
+    this.#endedAt.set(key, performance.now())
     const known = this.outcomes.get(key)
     // Of the end that the status has shown, the event has the details
     const hasDetails = outcome.kind === 'completed' ? outcome.result !== null : outcome.code !== ''

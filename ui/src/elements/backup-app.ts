@@ -7,7 +7,7 @@ import { ImportDialog } from '../dialogs/import-dialog.ts'
 import { runsPanel } from '../parts/runs-panel.ts'
 import { notices } from '../parts/notices.ts'
 import { signIn } from '../parts/sign-in.ts'
-import { button, loading } from '../parts/templates.ts'
+import { button, loading, notShown } from '../parts/templates.ts'
 import '../pages/overview-page.ts'
 import '../pages/snapshots-page.ts'
 import '../pages/snapshot-page.ts'
@@ -23,9 +23,6 @@ export class BackupApp extends View {
   override connectedCallback (): void {
     super.connectedCallback()
     addEventListener('hashchange', () => { this.#navigate() })
-    document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible' && store.access === 'granted') void store.refresh()
-    })
     if (this.hasAttribute('asks-for-token')) store.signOut(null)
     else void store.refresh()
   }
@@ -94,7 +91,11 @@ export class BackupApp extends View {
           ${this.hasAttribute('asks-for-token')
             ? button('Use another token', { onClick: () => { store.signOut(null) } })
             : nothing}</div>`
-      case 'granted': return html`${runsPanel()}${this.#page()}`
+      case 'granted': return html`${runsPanel()}
+        ${store.statusError === null
+          ? nothing
+          : notShown(`${store.statusError.message}. What you see may be old.`, () => { store.touch() })}
+        ${this.#page()}`
     }
   }
 

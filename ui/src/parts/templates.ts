@@ -28,6 +28,10 @@ export const placeOf = ({ table, column }: Drift): string => column === undefine
 /** Something that failed, announced to screen readers. */
 export const alert = (text: unknown): TemplateResult => html`<p class="message bad" role="alert">${text}</p>`
 
+/** Something that could not be loaded, with a button for another attempt. */
+export const notShown = (text: unknown, onRetry: () => void): TemplateResult =>
+  html`<div class="message bad" role="alert"><p>${text}</p>${button('Try again', { onClick: onRetry })}</div>`
+
 export const loading = (text = 'Loading…'): TemplateResult => html`<p class="loading" role="status">${text}</p>`
 
 export const errorText = (error: unknown): string => error instanceof Error ? error.message : String(error)
