@@ -1,12 +1,13 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Backup, Problem, ProblemCode, Status } from '../../../types/index.ts'
-import { isAbort } from '../client/api.ts'
 import { loadAll } from '../client/load-history.ts'
+import { Loader } from '../client/loader.ts'
 import { store, View } from '../elements/view.ts'
 import * as format from '../format.ts'
+import { toFreshness } from '../parts/freshness.ts'
 import { toPoints, type Point } from '../parts/history.ts'
 import '../parts/history-chart.ts'
-import { alert, errorText, loading } from '../parts/templates.ts'
+import { errorText, loading, notShown } from '../parts/templates.ts'
 import { relative } from '../parts/time.ts'
 import { snapshotHref, snapshotsHref } from '../routes.ts'
 import { problemTitles } from '../words.ts'
@@ -18,17 +19,11 @@ const fewestDays = 14
 /** Health, the next run, and the runs of the last 90 days of one schema, or since its first run. */
 export class OverviewPage extends View {
   #schema = ''
-  #points: Point[] | null = null
-  #days = days
-  #error: string | null = null
-  #loaded = ''
-  #loadedSchema = ''
-  #loading = new AbortController()
+  readonly #history = new Loader<History>(() => { this.update() })
 
   override disconnectedCallback (): void {
     super.disconnectedCallback()
-    this.#loading.abort()
-    this.#loaded = ''
+    this.#history.stop()
   }
 
   /** The selected schema; empty for the first one. */
@@ -38,61 +33,55 @@ export class OverviewPage extends View {
   }
 
   template (): TemplateResult {
-    const { status, statusError } = store
+    const { status } = store
     if (status === null) return loading()
     const schema = this.#schema === '' ? status.newest[0]?.schema ?? '' : this.#schema
-    this.#load(schema)
+    this.#history.want({
+      subject: schema, version: String(store.revision), load: (signal) => readHistory(schema, signal)
+    })
     return html`
       <h1>Overview</h1>
-      ${statusError === null ? nothing : alert(`${statusError.message}. What you see may be old.`)}
       ${health(status)}
       ${tiles(status)}
-      ${status.newest.length === 0 && this.#points?.length === 0 ? empty() : this.#history(status, schema)}
+      ${status.newest.length === 0 && this.#history.content?.points.length === 0
+        ? empty()
+        : this.#historyOf(schema, status)}
       ${status.newest.length > 1 ? newestOfSchemas(status) : nothing}`
   }
 
-  /** Loads again when the schema or the list has changed. */
-  #load (schema: string): void {
-    const wanted = `${store.revision} ${schema}`
-    if (wanted === this.#loaded) return
-    this.#loaded = wanted
-    // The runs of another schema must not be shown under this name
-    if (schema !== this.#loadedSchema) this.#points = null
-    this.#loadedSchema = schema
-    this.#loading.abort()
-    this.#loading = new AbortController()
-    const now = new Date()
-    const from = new Date(now.getFullYear(), now.getMonth(), now.getDate() - days + 1)
-    this.#loadSince(schema, from, this.#loading.signal).catch((error: unknown) => {
-      if (!isAbort(error)) this.#error = errorText(error)
-    }).finally(() => { this.update() })
-  }
-
-  async #loadSince (schema: string, from: Date, signal: AbortSignal): Promise<void> {
-    const [{ backups, isComplete }, { backups: earlier }] = await Promise.all([
-      loadAll(store.api, { schema, since: from.toISOString() }, signal),
-      store.api.list({ schema, until: from.toISOString(), limit: 1 }, signal)
-    ])
-    this.#points = toPoints(backups)
-    this.#days = earlier.length > 0 && isComplete ? days : daysSince(this.#points[0]?.time)
-    this.#error = null
-  }
-
-  #history (status: Status, schema: string): TemplateResult {
-    const content = this.#points === null
-      ? loading('Loading the history…')
-      : html`<history-chart .points=${this.#points} .days=${this.#days}></history-chart>`
+  #historyOf (schema: string, { newest }: Status): TemplateResult {
+    const { content, error } = this.#history
     return html`<section class="card history">
-      <header><h2>The last ${this.#days} days</h2>
-        ${status.newest.length > 1
-          ? html`<label>Schema <select @change=${(event: Event) => { selectSchema(event) }}>
-              ${status.newest.map(({ schema: name }) => html`<option .selected=${name === schema}>${name}</option>`)}
-            </select></label>`
-          : nothing}
+      <header><h2>The last ${content?.days ?? days} days</h2>${picker(schema, newest.map((backup) => backup.schema))}
       </header>
-      ${this.#error === null ? content : alert(this.#error)}
+      ${error === null ? nothing : notShown(errorText(error), () => { this.#history.retry() })}
+      ${content !== null
+        ? html`<history-chart .points=${content.points} .days=${content.days}></history-chart>`
+        : error === null ? loading('Loading the history…') : nothing}
     </section>`
   }
+}
+
+interface History { points: Point[], days: number }
+
+async function readHistory (schema: string, signal: AbortSignal): Promise<History> {
+  const now = new Date()
+  const from = new Date(now.getFullYear(), now.getMonth(), now.getDate() - days + 1).toISOString()
+  const [{ backups, isComplete }, { backups: earlier }] = await Promise.all([
+    loadAll(store.api, { schema, since: from }, signal),
+    store.api.list({ schema, until: from, limit: 1 }, signal)
+  ])
+  const points = toPoints(backups)
+  return { points, days: earlier.length > 0 && isComplete ? days : daysSince(points[0]?.time) }
+}
+
+function picker (schema: string, known: string[]): TemplateResult | typeof nothing {
+  // The address may name a schema without a snapshot, whose runs have failed
+  const schemas = schema === '' || known.includes(schema) ? known : [schema, ...known]
+  if (schemas.length < 2) return nothing
+  return html`<label>Schema <select @change=${(event: Event) => { selectSchema(event) }}>
+    ${schemas.map((name) => html`<option .selected=${name === schema}>${name}</option>`)}
+  </select></label>`
 }
 
 /** Days from this time until today, both included, in the zone of the reader. */
@@ -132,23 +121,39 @@ const problemItem = ({ code, message, since }: Problem): TemplateResult => html`
 /** With these, the status does not contain what exists. */
 const blinding: ProblemCode[] = ['database_unavailable', 'log_unusable', 'storage_unavailable']
 
-function tiles ({ newest, nextRunAt, bytesHeld, problems }: Status): TemplateResult {
-  const isKnown = !problems.some(({ code }) => blinding.includes(code))
-  const good = newest.filter(({ available, suspect, accepted }) => available && (suspect === null || accepted))
-    .sort((a, b) => b.startedAt.localeCompare(a.startedAt))[0]
-  const tile = (name: string, value: unknown, hint: unknown): TemplateResult =>
-    html`<div class="card tile"><dt>${name}</dt><dd>${value}</dd><dd class="hint">${hint}</dd></div>`
+const tile = (name: string, value: unknown, hint: unknown): TemplateResult =>
+  html`<div class="card tile"><dt>${name}</dt><dd>${value}</dd><dd class="hint">${hint}</dd></div>`
+
+function tiles (status: Status): TemplateResult {
+  const { nextRunAt, bytesHeld } = status
   return html`<dl class="tiles">
-    ${good === undefined
-      ? tile('Newest good snapshot', isKnown ? 'none' : 'not known', isKnown ? '' : 'See the problems')
-      : tile('Newest good snapshot', relative(good.finishedAt ?? good.startedAt),
-        html`<a href=${snapshotHref(good.id)}>${good.schema}, ${format.plural(good.rowCount ?? 0, 'row')}</a>`)}
+    ${freshnessTile(status)}
     ${nextRunAt === null
       ? tile('Next run', 'none', 'Nothing is scheduled')
       : tile('Next run', relative(nextRunAt), format.exactTime(nextRunAt))}
     ${tile('Space used', format.bytes(bytesHeld),
       bytesHeld === null ? 'The storage does not answer' : 'by all snapshots')}
   </dl>`
+}
+
+function freshnessTile (status: Status): TemplateResult {
+  const { schemas, withoutGood, stalest } = toFreshness(status)
+  const isKnown = !status.problems.some(({ code }) => blinding.includes(code))
+  if (schemas > 1 && withoutGood.length > 0 && isKnown) {
+    const [first = ''] = withoutGood
+    const others = withoutGood.length > 1 ? html` and ${format.count(withoutGood.length - 1)} more` : nothing
+    const share = `${format.count(withoutGood.length)} of ${format.plural(schemas, 'schema')}`
+    return tile('Newest snapshot not good', share,
+      html`<a href=${snapshotsHref({ schema: first })}>${first}</a>${others}`)
+  }
+  if (stalest === null) {
+    return tile('Newest good snapshot', isKnown ? 'none' : 'not known', isKnown ? '' : 'See the problems')
+  }
+  const { id, schema, rowCount, finishedAt, startedAt } = stalest
+  const text = `${schema}, ${schemas > 1
+    ? `the oldest of ${format.plural(schemas, 'schema')}`
+    : format.plural(rowCount ?? 0, 'row')}`
+  return tile('Newest good snapshot', relative(finishedAt ?? startedAt), html`<a href=${snapshotHref(id)}>${text}</a>`)
 }
 
 const empty = (): TemplateResult => html`<section class="card empty">

@@ -1,13 +1,15 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { repeat } from 'lit-html/directives/repeat.js'
 import type { Backup, BackupList } from '../../../types/index.ts'
-import { isAbort } from '../client/api.ts'
+import type { ListQuery } from '../client/api.ts'
+import { actOnEach, type BulkResult } from '../client/bulk-action.ts'
+import { Loader } from '../client/loader.ts'
 import { ConfirmDialog } from '../dialogs/confirm-dialog.ts'
 import { openDialog } from '../elements/dialog-view.ts'
 import { store, View } from '../elements/view.ts'
 import * as format from '../format.ts'
 import { badges } from '../parts/badges.ts'
-import { button, errorText, loading, name } from '../parts/templates.ts'
+import { button, errorText, loading, name, notShown } from '../parts/templates.ts'
 import { relative } from '../parts/time.ts'
 import { noFilter, snapshotHref, snapshotsHref, type SnapshotFilter } from '../routes.ts'
 import { triggerNames } from '../words.ts'
@@ -17,21 +19,18 @@ const pageSize = 50
 /** The list of backups, with filters and pages. */
 export class SnapshotsPage extends View {
   #filter: SnapshotFilter = noFilter
-  #list: BackupList | null = null
-  #error: string | null = null
-  #loaded = ''
-  #loading = new AbortController()
+  readonly #list = new Loader<BackupList>(() => { this.#onList() })
   /** The cursors of the pages up to the present one. */
   #pages: string[] = ['']
   #filterOfPages = ''
   #selected = new Set<string>()
   /** What is being done with the selected ones. */
-  #work: string | null = null
+  #work: { text: string, stopping: AbortController } | null = null
 
   override disconnectedCallback (): void {
     super.disconnectedCallback()
-    this.#loading.abort()
-    this.#loaded = ''
+    this.#list.stop()
+    this.#work?.stopping.abort()
   }
 
   set filter (filter: SnapshotFilter) {
@@ -41,16 +40,15 @@ export class SnapshotsPage extends View {
 
   template (): TemplateResult {
     this.#load()
+    const { content, error } = this.#list
     return html`
       <h1>Snapshots</h1>
       ${this.#filters()}
-      ${this.#error === null
-        ? nothing
-        : html`<div class="message bad" role="alert"><p>${this.#error}</p>
-            ${button('Try again', { onClick: () => { this.#reload() } })}</div>`}
-      ${this.#list === null
-        ? this.#error === null ? loading() : nothing
-        : this.#table(this.#list)}`
+      ${error === null ? nothing : notShown(errorText(error), () => { this.#list.retry() })}
+      ${this.#selection(content?.backups ?? [])}
+      ${content === null
+        ? error === null ? loading() : nothing
+        : this.#table(content)}`
   }
 
   #load (): void {
@@ -58,31 +56,34 @@ export class SnapshotsPage extends View {
     if (filter !== this.#filterOfPages) {
       this.#filterOfPages = filter
       this.#pages = ['']
-      this.#list = null
       this.#selected.clear()
     }
     const before = this.#pages.at(-1) ?? ''
-    const wanted = `${store.revision} ${filter} ${before}`
-    if (wanted === this.#loaded) return
-    this.#loaded = wanted
-    this.#loading.abort()
-    this.#loading = new AbortController()
     const { schema, status, trigger, from, to } = this.#filter
     const query = { schema, status, trigger, since: startOf(from, 0), until: startOf(to, 1), before, limit: pageSize }
-    store.api.list(query, this.#loading.signal).then((list) => {
-      // All backups of the last page were deleted
-      if (list.backups.length === 0 && this.#pages.length > 1) this.#pages.pop()
-      else this.#list = list
-      this.#error = null
-      const present = new Set(list.backups.map(({ id }) => id))
-      this.#selected = new Set([...this.#selected].filter((id) => present.has(id)))
-    }, (error: unknown) => {
-      if (!isAbort(error)) this.#error = errorText(error)
-    }).finally(() => { this.update() })
+    this.#list.want({
+      subject: filter,
+      version: `${store.revision} ${before}`,
+      load: (signal) => this.#readPage(query, signal)
+    })
   }
 
-  #reload (): void {
-    this.#loaded = ''
+  /** The page that the query asks for, or the last one before it that is not empty: others may have been deleted. */
+  async #readPage (query: ListQuery, signal: AbortSignal): Promise<BackupList> {
+    const pages = [...this.#pages]
+    while (true) {
+      const list = await store.api.list({ ...query, before: pages.at(-1) ?? '' }, signal)
+      if (list.backups.length > 0 || pages.length === 1) {
+        if (!signal.aborted) this.#pages = pages
+        return list
+      }
+      pages.pop()
+    }
+  }
+
+  #onList (): void {
+    const present = new Set(this.#list.content?.backups.map(({ id }) => id))
+    this.#selected = new Set([...this.#selected].filter((id) => present.has(id)))
     this.update()
   }
 
@@ -116,8 +117,7 @@ export class SnapshotsPage extends View {
     }
     const selectable = backups.filter(({ status }) => status !== 'running')
     const areAll = selectable.length > 0 && selectable.every(({ id }) => this.#selected.has(id))
-    return html`${this.#selection(backups)}
-      <div class="card scroll"><table class="snapshots">
+    return html`<div class="card scroll"><table class="snapshots">
         <thead><tr>
           <th class="check"><input type="checkbox" aria-label="Select all on this page" .checked=${areAll}
             @change=${() => { this.#toggleAll(selectable, !areAll) }}></th>
@@ -151,24 +151,30 @@ export class SnapshotsPage extends View {
 
   #selection (backups: Backup[]): TemplateResult | typeof nothing {
     const chosen = backups.filter(({ id }) => this.#selected.has(id))
-    if (chosen.length === 0 && this.#work === null) return nothing
+    if (this.#work !== null) {
+      const { text, stopping } = this.#work
+      return working(text, stopping.signal.aborted, () => {
+        stopping.abort()
+        this.update()
+      })
+    }
+    if (chosen.length === 0) return nothing
     const can = store.status?.can
-    const isBusy = this.#work !== null
     const withFile = chosen.filter(({ available }) => available)
     return html`<div class="selection" role="group" aria-label="With the selected ones">
-      <span role="status">${this.#work ?? `${format.count(chosen.length)} selected`}</span>
+      <span role="status">${format.count(chosen.length)} selected</span>
       ${button('Pin', {
-        disabled: isBusy || withFile.length === 0,
+        disabled: withFile.length === 0,
         onClick: () => {
           void this.#each('Pinning', withFile, async ({ id }) => { await store.api.update(id, { pinned: true }) })
         }
       })}
       ${button('Verify', {
-        disabled: isBusy || withFile.length === 0,
-        onClick: () => { void this.#each('Verifying', withFile, verifyOne) }
+        disabled: withFile.length === 0,
+        onClick: () => { void this.#each('Verifying', withFile, (backup) => verifyOne(backup, this.left)) }
       })}
       ${button('Delete…', {
-        tone: 'danger', disabled: isBusy || can?.remove !== true, onClick: () => { this.#confirmRemoval(chosen) }
+        tone: 'danger', disabled: can?.remove !== true, onClick: () => { this.#confirmRemoval(chosen) }
       })}
     </div>`
   }
@@ -180,26 +186,27 @@ export class SnapshotsPage extends View {
       text: 'The files and their rows in the log are deleted. This cannot be undone.' +
         (pinned > 0 ? ` ${format.count(pinned)} of them ${pinned === 1 ? 'is' : 'are'} pinned.` : ''),
       action: 'Delete',
-      run: () => this.#each('Deleting', chosen, ({ id }) => store.api.remove(id))
+      // The list shows how far it is, and can cancel it
+      run: async () => { void this.#each('Deleting', chosen, ({ id }) => store.api.remove(id)) }
     }))
   }
 
-  /** One after the other, and goes on after a failure. */
   async #each (name: string, backups: Backup[], act: (backup: Backup) => Promise<void>): Promise<void> {
-    const failures: string[] = []
-    for (const [index, backup] of backups.entries()) {
-      this.#work = `${name} ${index + 1} of ${backups.length}…`
-      this.update()
-      await act(backup).catch((error: unknown) => {
-        failures.push(`${format.shortTime(backup.startedAt)}: ${errorText(error)}`)
-      })
-    }
+    const stopping = new AbortController()
+    const result = await actOnEach(backups, {
+      act,
+      onItem: (number) => {
+        this.#work = { text: `${name} ${format.count(number)} of ${format.count(backups.length)}…`, stopping }
+        this.update()
+      },
+      signal: stopping.signal
+    })
     this.#work = null
-    this.#selected.clear()
-    const done = backups.length - failures.length
-    if (done > 0) store.notify('good', `${name}: ${done} of ${backups.length} done.`)
-    for (const failure of failures.slice(0, 3)) store.notify('bad', failure)
-    if (failures.length > 3) store.notify('bad', `${failures.length - 3} more failed.`)
+    // What was not done stays selected, for another attempt
+    this.#selected = new Set(result.left.map(({ id }) => id))
+    this.update()
+    if (store.access !== 'granted') return
+    reportEach(name, result)
     store.touch()
   }
 
@@ -232,8 +239,28 @@ export class SnapshotsPage extends View {
 const cut = (text: string | null): TemplateResult =>
   html`<span class="cut" title=${text ?? nothing}>${text ?? '–'}</span>`
 
-async function verifyOne ({ id }: Backup): Promise<void> {
-  const { ok, problems } = await store.api.verify(id)
+function working (text: string, isStopping: boolean, onCancel: () => void): TemplateResult {
+  return html`<div class="selection" role="group" aria-label="With the selected ones">
+    <span role="status">${isStopping ? 'Stopping after the present one…' : text}</span>
+    ${button('Cancel', { disabled: isStopping, onClick: onCancel })}
+  </div>`
+}
+
+function reportEach (name: string, { done, failed, left }: BulkResult<Backup>): void {
+  const total = format.count(done.length + failed.length + left.length)
+  const isStopped = left.length > 0
+  if (done.length > 0 || isStopped) {
+    store.notify('good', `${name}: ${format.count(done.length)} of ${total} done.` +
+      (isStopped ? ` Stopped: ${format.count(left.length)} not done.` : ''))
+  }
+  for (const { item, error } of failed.slice(0, 3)) {
+    store.notify('bad', `${format.shortTime(item.startedAt)}: ${errorText(error)}`)
+  }
+  if (failed.length > 3) store.notify('bad', `${format.count(failed.length - 3)} more failed.`)
+}
+
+async function verifyOne ({ id }: Backup, signal: AbortSignal): Promise<void> {
+  const { ok, problems } = await store.api.verify(id, signal)
   if (!ok) throw new Error(`damaged: ${problems[0] ?? ''}`)
 }
 
