@@ -6,14 +6,14 @@ import type { Api } from './api.ts'
  * the disk as they arrive; elsewhere the browser keeps them until the file is complete.
  */
 export async function saveSnapshot (
-  api: Api, { id, filename, sizeBytes }: Backup, onProgress: (share: number) => void
+  api: Api, { id, filename, sizeBytes }: Backup, onProgress: (share: number) => void, signal: AbortSignal
 ): Promise<void> {
   const picker: unknown = Reflect.get(window, 'showSaveFilePicker')
   const target = typeof picker === 'function' && isSecureContext && (sizeBytes ?? 0) > 50_000_000
     ? await pick(picker, filename)
     : undefined
   if (target === null) return
-  const response = await api.download(id)
+  const response = await api.download(id, signal)
   let done = 0
   const counted = response.body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
     transform (chunk, controller) {

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Backup, Manifest, Verification } from '../../../types/index.ts'
-import type { ApiError } from '../client/api.ts'
+import { isAbort, type ApiError } from '../client/api.ts'
 import { saveSnapshot } from '../client/save-snapshot.ts'
 import { ConfirmDialog } from '../dialogs/confirm-dialog.ts'
 import { NoteDialog } from '../dialogs/note-dialog.ts'
@@ -11,7 +11,7 @@ import * as format from '../format.ts'
 import { badges } from '../parts/badges.ts'
 import { facts } from '../parts/facts.ts'
 import { contents } from '../parts/contents.ts'
-import { alert, button, errorText, list, loading, name } from '../parts/templates.ts'
+import { alert, button, errorText, list, loading, name, notShown } from '../parts/templates.ts'
 import { triggerNames } from '../words.ts'
 
 /** One backup: what it is, what it contains, and what can be done with it. */
@@ -26,27 +26,37 @@ export class SnapshotPage extends View {
   #contentsError: string | null = null
   #busy: string | null = null
   #loaded = ''
+  /** Ends what was requested for this snapshot, also downloads. */
+  #shown = new AbortController()
+
+  override disconnectedCallback (): void {
+    super.disconnectedCallback()
+    this.#shown.abort()
+  }
 
   /** Of the backup to show. */
   set backupId (id: string) {
     this.#backupId = id
     this.#backup = this.#manifest = this.#previous = this.#verification = this.#error = this.#contentsError = null
     this.#busy = null
+    this.#shown.abort()
+    this.#shown = new AbortController()
     this.update()
   }
 
   template (): TemplateResult {
     void this.#load()
-    if (this.#error !== null) return this.#failure(this.#error)
-    if (this.#backup === null) return loading()
-    return this.#page(this.#backup)
+    if (this.#error?.status === 404) return missing()
+    const failure = this.#error === null ? nothing : notShown(errorText(this.#error), () => { this.#reload() })
+    if (this.#backup !== null) return html`${failure}${this.#page(this.#backup)}`
+    return this.#error === null
+      ? loading()
+      : html`<p><a href="#/snapshots">All snapshots</a></p><h1>The snapshot cannot be shown</h1>${failure}`
   }
 
-  #failure ({ status, message }: ApiError): TemplateResult {
-    return html`<p><a href="#/snapshots">All snapshots</a></p>
-      <div class="message bad" role="alert">
-        <h1>${status === 404 ? 'There is no such snapshot' : 'The snapshot cannot be shown'}</h1>
-        <p>${status === 404 ? 'It may have been pruned or deleted.' : message}</p></div>`
+  #reload (): void {
+    this.#loaded = ''
+    this.update()
   }
 
   async #load (): Promise<void> {
@@ -55,33 +65,31 @@ export class SnapshotPage extends View {
     if (wanted === this.#loaded) return
     this.#loaded = wanted
     try {
-      const backup = await store.api.get(id)
+      const backup = await store.api.get(id, this.#shown.signal)
       if (wanted !== this.#loaded) return
       this.#backup = backup
       this.#error = null
       this.update()
       if (backup.available && this.#manifest === null) await this.#loadContents(backup)
     } catch (error) {
-      if (wanted === this.#loaded) this.#error = error as ApiError
+      if (wanted === this.#loaded && !isAbort(error)) this.#error = error as ApiError
     }
     this.update()
   }
 
   async #loadContents ({ id, schema, startedAt }: Backup): Promise<void> {
-    const isShown = (): boolean => id === this.#backupId
+    const { signal } = this.#shown
     try {
-      const manifest = await store.api.manifest(id)
-      if (!isShown()) return
+      const manifest = await store.api.manifest(id, signal)
       this.#manifest = manifest
       this.#contentsError = null
       this.update()
-      const { backups } = await store.api.list({ schema, until: startedAt, limit: 20 })
+      const { backups } = await store.api.list({ schema, until: startedAt, limit: 20 }, signal)
       const before = backups.find((other) => other.available && other.id !== id &&
         (other.trigger === 'manual' || other.trigger === 'scheduled'))
-      const previous = before === undefined ? null : await store.api.manifest(before.id)
-      if (isShown()) this.#previous = previous
+      this.#previous = before === undefined ? null : await store.api.manifest(before.id, signal)
     } catch (error) {
-      if (isShown()) this.#contentsError = errorText(error)
+      if (!signal.aborted) this.#contentsError = errorText(error)
     }
   }
 
@@ -168,7 +176,7 @@ export class SnapshotPage extends View {
     try {
       await act()
     } catch (error) {
-      store.notify('bad', errorText(error))
+      if (!isAbort(error)) store.notify('bad', errorText(error))
     }
     this.#showBusy(id, null)
     store.touch()
@@ -182,15 +190,16 @@ export class SnapshotPage extends View {
   async #verify (id: string): Promise<void> {
     this.#verification = null
     await this.#do('Reading the whole file…', async () => {
-      const verification = await store.api.verify(id)
+      const verification = await store.api.verify(id, this.#shown.signal)
       if (id === this.#backupId) this.#verification = verification
     })
   }
 
   async #download (backup: Backup): Promise<void> {
+    const { signal } = this.#shown
     await this.#do('Downloading…', () => saveSnapshot(store.api, backup, (share) => {
-      this.#showBusy(backup.id, `Downloading… ${format.percent(share)}`)
-    }))
+      if (!signal.aborted) this.#showBusy(backup.id, `Downloading… ${format.percent(share)}`)
+    }, signal))
   }
 
   #confirmRemoval ({ id, pinned, startedAt, status, trigger }: Backup): void {
@@ -209,6 +218,11 @@ export class SnapshotPage extends View {
     }))
   }
 }
+
+const missing = (): TemplateResult => html`<p><a href="#/snapshots">All snapshots</a></p>
+  <div class="message bad" role="alert">
+    <h1>There is no such snapshot</h1>
+    <p>It may have been pruned or deleted.</p></div>`
 
 function failureOf ({ status, error, restore }: Backup): TemplateResult {
   const failed = (heading: string, text: string | null): TemplateResult =>
