@@ -4,7 +4,9 @@ import t from 'tap'
 import type { Page } from 'playwright-core'
 import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import { testSchema } from '../support/database.ts'
-import { openPage, openSnapshot, overflowOf, testPage, untilInPage, useService } from './admin-page.ts'
+import type { Place } from '../support/engine.ts'
+import { createGate } from '../support/storage-double.ts'
+import { openPage, openSnapshot, overflowOf, signIn, testPage, untilInPage, useService } from './admin-page.ts'
 
 const rowsOf = (page: Page) => page.locator('table.snapshots tbody tr')
 
@@ -93,6 +95,141 @@ testPage('several are pinned, verified and deleted, and a failure does not stop 
   t.strictSame((await app.backup.list()).backups, [])
 })
 
+/** Holds back the requests of a method, as a slow service would. */
+async function holdBack (page: Page, method: string) {
+  const gate = createGate()
+  const urls: string[] = []
+  await page.route('**/admin/backup/*-*-*-*-*', async (route) => {
+    if (route.request().method() === method) {
+      urls.push(route.request().url())
+      await gate.pass()
+    }
+    await route.continue()
+  })
+  return { ...gate, urls }
+}
+
+testPage('an action on several can be cancelled, and says what was not done', async (t) => {
+  const { app, address } = await useService(t)
+  for (let count = 0; count < 3; count++) await app.backup.create()
+  const page = await openPage(t, address)
+  await openList(page)
+  const held = await holdBack(page, 'PATCH')
+  await page.getByLabel('Select all on this page').check()
+  const group = page.getByRole('group', { name: 'With the selected ones' })
+  await group.getByRole('button', { name: 'Pin' }).click()
+  await held.reached
+  await group.getByText('Pinning 1 of 3…').waitFor()
+  await group.getByRole('button', { name: 'Cancel' }).click()
+  await group.getByText('Stopping after the present one…').waitFor()
+  held.open()
+  await page.getByText('Pinning: 1 of 3 done. Stopped: 2 not done.').waitFor()
+  await group.getByText('2 selected').waitFor()
+  t.equal(held.urls.length, 1)
+  t.equal((await app.backup.list()).backups.filter(({ pinned }) => pinned).length, 1)
+})
+
+for (const way of ['signs out', 'leaves the list']) {
+  testPage(`an action on several ends when the reader ${way}`, async (t) => {
+    const { app, address } = await useService(t)
+    for (let count = 0; count < 3; count++) await app.backup.create()
+    const page = await openPage(t, address)
+    await openList(page)
+    const held = await holdBack(page, 'DELETE')
+    await page.getByLabel('Select all on this page').check()
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await held.reached
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    if (way === 'signs out') await page.getByRole('button', { name: 'Sign out' }).click()
+    else await page.getByRole('link', { name: 'Overview' }).click()
+    const deleted = page.waitForResponse((response) => response.request().method() === 'DELETE')
+    held.open()
+    await deleted
+    if (way === 'signs out') {
+      t.equal(await page.locator('.notice').count(), 0, 'nothing is said to who has signed out')
+      await signIn(page)
+    } else {
+      await page.getByText('Deleting: 1 of 3 done. Stopped: 2 not done.').waitFor()
+    }
+    await openList(page)
+    await untilRows(page, 2)
+    t.equal(held.urls.length, 1)
+  })
+}
+
+testPage('when the last page of the list was emptied, the page before it is shown', async (t) => {
+  const { app, address, sql } = await useService(t)
+  await app.backup.create()
+  await multiply(sql, 50)
+  const page = await openPage(t, address)
+  await openList(page)
+  await page.getByRole('button', { name: 'Older' }).click()
+  await untilRows(page, 1)
+  await rowsOf(page).getByRole('checkbox').check()
+  await page.getByRole('button', { name: 'Delete…' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await untilRows(page, 50)
+  await page.getByRole('navigation', { name: 'Pages of the list' }).waitFor({ state: 'detached' })
+})
+
+testPage('a list that cannot be loaded again stays, and so does what was typed', async (t) => {
+  let isRefused = false
+  const { app, address } = await useService(t, {
+    before: (app) => app.addHook('onRequest', async ({ url, method }) => {
+      if (!isRefused || url.endsWith('/events') || !url.startsWith('/admin/backup')) return
+      throw Object.assign(new Error(`Not now: ${method}`), { statusCode: 403 })
+    })
+  })
+  const { id } = await app.backup.create()
+  const page = await openPage(t, address, { expected: /status of 403/ })
+  await page.locator('history-chart svg').waitFor()
+  isRefused = true
+  await app.backup.create()
+  await page.getByRole('alert').filter({ hasText: 'What you see may be old' }).waitFor()
+  await page.locator('.history').getByRole('alert').getByText('Not now: GET').waitFor()
+  t.equal(await page.locator('history-chart svg').count(), 1, 'the chart stays')
+  isRefused = false
+  await page.locator('.history').getByRole('button', { name: 'Try again' }).click()
+  await untilInPage(page, "document.querySelector('history-chart svg').ariaLabel.includes('of 2 runs.')")
+
+  await openList(page)
+  await untilRows(page, 2)
+  isRefused = true
+  await app.backup.create()
+  await page.getByRole('alert').getByText('Not now: GET', { exact: true }).waitFor()
+  t.equal(await rowsOf(page).count(), 2)
+  isRefused = false
+  await page.getByRole('alert').filter({ hasNotText: 'may be old' }).getByRole('button', { name: 'Try again' }).click()
+  await untilRows(page, 3)
+
+  await page.goto(`${address}#/snapshots/${id}`)
+  await page.getByRole('button', { name: 'Note…' }).click()
+  await page.getByRole('textbox', { name: 'Note' }).fill('a long text')
+  isRefused = true
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('dialog').getByRole('alert').getByText('Not now: PATCH').waitFor()
+  await app.backup.create()
+  await page.getByText('What you see may be old').waitFor()
+  t.equal(await page.getByRole('textbox', { name: 'Note' }).inputValue(), 'a long text')
+  isRefused = false
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  t.equal((await app.backup.get(id)).note, 'a long text')
+})
+
+testPage('each of many schemas can be chosen, and one with a snapshot hides none without', async (t) => {
+  const { app, address, sql } = await useService(t)
+  await app.backup.create()
+  await multiply(sql, 1100)
+  await sql`UPDATE backup_logs SET schema = filename WHERE filename LIKE 'no-%'`
+  const page = await openPage(t, address)
+  await page.getByText('1,100 of 1,101 schemas').waitFor()
+  await page.getByLabel('Schema').selectOption('no-999.json')
+  await untilInPage(page, "document.querySelector('history-chart svg')?.ariaLabel.includes('of 1 run.')")
+  t.match(page.url(), /schema=no-999\.json$/)
+})
+
 testPage('filters are in the address, and can be cleared', async (t) => {
   const { app, address, sql } = await useService(t)
   await sql`CREATE SCHEMA other CREATE TABLE things (id int)`
@@ -122,9 +259,8 @@ testPage('filters are in the address, and can be cleared', async (t) => {
   await page.getByText('Nothing matches the filters').waitFor()
 })
 
-testPage('a list of 10,000 is shown page by page', async (t) => {
-  const { app, address, sql } = await useService(t)
-  await app.backup.create()
+/** Adds rows to the log that are like the only one, and older. */
+async function multiply (sql: Place['sql'], count: number): Promise<void> {
   const columns = await sql`SELECT string_agg(quote_ident(column_name), ', ') AS names
     FROM information_schema.columns WHERE table_name = 'backup_logs' AND is_identity = 'NO' AND is_generated = 'NEVER'
       AND column_name NOT IN ('id', 'filename', 'started_at', 'finished_at', 'slot')`
@@ -132,7 +268,13 @@ testPage('a list of 10,000 is shown page by page', async (t) => {
   await sql.unsafe(`INSERT INTO backup_logs (id, filename, started_at, finished_at, ${names})
     SELECT gen_random_uuid(), 'no-' || n || '.json', now() - n * interval '10 minutes',
       now() - n * interval '10 minutes' + interval '3 s', ${names}
-    FROM backup_logs, generate_series(1, 9999) n`)
+    FROM backup_logs, generate_series(1, ${count}) n`)
+}
+
+testPage('a list of 10,000 is shown page by page', async (t) => {
+  const { app, address, sql } = await useService(t)
+  await app.backup.create()
+  await multiply(sql, 9999)
   const page = await openPage(t, address)
   await page.locator('history-chart svg').waitFor()
   const begun = performance.now()
@@ -185,6 +327,31 @@ testPage('whatever a schema, a table, a note or a caller is called, it is shown 
   t.equal(await overflowOf(page), 0, 'restore')
   t.equal(await page.evaluate('window.stolen'), undefined)
   t.equal(await page.locator('img, main b b, main script').count(), 0)
+})
+
+testPage('a verdict is not shown for another snapshot', async (t) => {
+  const { app, address } = await useService(t)
+  const other = await app.backup.create()
+  const { id } = await app.backup.create()
+  const page = await openPage(t, address, { hash: `#/snapshots/${id}`, expected: /ERR_/ })
+  const gate = createGate()
+  await page.route('**/verify', async (route) => {
+    await gate.pass()
+    await route.continue()
+  })
+  await page.getByRole('button', { name: 'Verify' }).click()
+  await gate.reached
+  const aborted = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/verify'))
+  await page.evaluate(`location.hash = '#/snapshots/${other.id}'`)
+  await page.getByText(other.id, { exact: true }).waitFor()
+  await aborted
+  gate.open()
+  t.equal(await page.getByText('The file is complete').count(), 0)
+  await page.getByRole('button', { name: 'Verify' }).click()
+  await page.getByText('The file is complete and intact.').waitFor()
+  await page.evaluate(`location.hash = '#/snapshots/${id}'`)
+  await page.getByText(id, { exact: true }).waitFor()
+  t.equal(await page.getByText('The file is complete').count(), 0)
 })
 
 testPage('an address that does not exist says so', async (t) => {

@@ -93,16 +93,54 @@ testPage('the event stream is followed again after it was lost', async (t) => {
       streams.push(raw)
     })
   })
-  const page = await openPage(t, address, { expected: /status of 429|ERR_/ })
+  await app.backup.create()
+  const page = await openPage(t, address, { expected: /status of 429|ERR_/, hash: '#/snapshots' })
+  const rows = page.locator('table.snapshots tbody tr')
+  await rows.first().waitFor()
   await until(() => streams.length === 1)
   isLost = true
   for (const stream of streams.splice(0)) stream.destroy()
   const refused = page.waitForResponse((response) => response.url().endsWith('/events') && response.status() === 429)
   await refused
+  // Its events are over when the stream comes back
+  await app.backup.create()
   isLost = false
   await page.waitForResponse((response) => response.url().endsWith('/events') && response.ok())
+  await rows.nth(1).waitFor()
   await app.backup.create()
   await page.getByText(`Snapshot of “${testSchema}” completed.`).waitFor()
+})
+
+testPage('a hidden page does not poll, and reloads when it is shown', async (t) => {
+  const { app, address } = await useService(t, {
+    before: (app) => app.addHook('onRequest', async ({ url }) => {
+      if (url.endsWith('/events')) throw Object.assign(new Error('Not here'), { statusCode: 404 })
+    })
+  })
+  await app.backup.create()
+  const page = await openPage(t, address, {
+    expected: /status of 404/, hash: '#/snapshots', prepare: (page) => page.clock.install()
+  })
+  const rows = page.locator('table.snapshots tbody tr')
+  await rows.first().waitFor()
+  const show = async (isHidden: boolean): Promise<void> => {
+    await page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))`)
+  }
+  await app.backup.create()
+  await page.clock.runFor(31_000)
+  await page.clock.runFor(1000)
+  await rows.nth(1).waitFor()
+
+  await show(true)
+  let requests = 0
+  page.on('request', (request) => { if (request.url().includes('/status')) requests++ })
+  await app.backup.create()
+  await page.clock.runFor(200_000)
+  t.equal(requests, 0)
+  await show(false)
+  await page.clock.runFor(1000)
+  await rows.nth(2).waitFor()
 })
 
 t.end()

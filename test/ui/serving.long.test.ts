@@ -118,6 +118,33 @@ testPage('a page behind a session of cookies needs no token', async (t) => {
   await page.locator('table.snapshots').waitFor()
 })
 
+testPage('a sign-in page in place of an answer is recognized', async (t) => {
+  let answer: 'the service' | 'a redirect' | 'a page' = 'the service'
+  const { app, address } = await useService(t, {
+    before: (app) => app.get('/login', async (_request, reply) => reply.type('text/html').send('<h1>Log in</h1>')),
+    options: {
+      ui: true,
+      auth: [async (_request, reply) => {
+        if (answer === 'a redirect') return await reply.redirect('/login')
+        if (answer === 'a page') return await reply.type('text/html').send('<h1>Log in</h1>')
+      }],
+      restoreAuth: [async () => {}]
+    }
+  })
+  await app.backup.create()
+  const page = await openPage(t, address, { token: null })
+  await page.locator('history-chart svg').waitFor()
+  answer = 'a page'
+  await page.getByRole('link', { name: 'Snapshots', exact: true }).click()
+  await page.getByRole('alert').getByText('The answer is not from the service.').first().waitFor()
+  answer = 'the service'
+  await page.getByRole('button', { name: 'Try again' }).last().click()
+  await page.locator('table.snapshots').waitFor()
+  answer = 'a redirect'
+  await page.getByRole('link', { name: 'Overview' }).click()
+  await page.getByRole('heading', { name: 'You are not signed in' }).waitFor()
+})
+
 testPage('a page behind Basic authentication works with the credentials of the browser', async (t) => {
   const basic = `Basic ${Buffer.from('ada:secret').toString('base64')}`
   const { address } = await useService(t, {
