@@ -8,6 +8,7 @@ export type RunKind = 'backup' | 'restore'
 export interface Run {
   id: string
   kind: RunKind
+  /** Of a restore, the one whose rows it replaces. */
   schema: string
   trigger: string
   startedAt: string
@@ -17,6 +18,10 @@ export interface Run {
   /** When `progress` arrived, for the rate. */
   at: number
 }
+
+/** One snapshot may be restored into several schemas at the same time. */
+const keyOf = (kind: RunKind, id: string, schema: string): string =>
+  kind === 'restore' ? `${kind} ${id} ${schema}` : `${kind} ${id}`
 
 /** The end of a run, kept for the dialog or the panel that shows it. */
 export type Outcome =
@@ -170,13 +175,13 @@ export class Store extends EventTarget {
   }
 
   /** Before this page begins a restore: forgets how an earlier one of the same snapshot has ended. */
-  forgetOutcome (kind: RunKind, id: string): void {
-    this.outcomes.delete(`${kind} ${id}`)
+  forgetOutcome (kind: RunKind, id: string, schema: string): void {
+    this.outcomes.delete(keyOf(kind, id, schema))
   }
 
   /** A run that this page has begun, before the status has it. A short one may have ended before the answer arrived. */
-  begin (backup: Backup, kind: RunKind): void {
-    if (!this.outcomes.has(`${kind} ${backup.id}`)) this.#addRun(kind, backup)
+  begin (backup: Backup, kind: RunKind, schema = backup.schema): void {
+    if (!this.outcomes.has(keyOf(kind, backup.id, schema))) this.#addRun(kind, backup, schema)
     this.touch()
   }
 
@@ -187,16 +192,19 @@ export class Store extends EventTarget {
     this.#changed()
   }
 
-  runOf (kind: RunKind, id: string): Run | undefined {
-    return this.runs.get(`${kind} ${id}`)
+  runOf (kind: RunKind, id: string, schema: string): Run | undefined {
+    return this.runs.get(keyOf(kind, id, schema))
   }
 
-  outcomeOf (kind: RunKind, id: string): Outcome | undefined {
-    return this.outcomes.get(`${kind} ${id}`)
+  outcomeOf (kind: RunKind, id: string, schema: string): Outcome | undefined {
+    return this.outcomes.get(keyOf(kind, id, schema))
   }
 
-  #addRun (kind: RunKind, { id, schema, trigger, startedAt, restore, progress }: Backup): void {
-    const key = `${kind} ${id}`
+  #addRun (kind: RunKind, backup: Backup, schema: string): void {
+    const { id, trigger, startedAt, restores } = backup
+    const key = keyOf(kind, id, schema)
+    const restore = restores.find((other) => other.schema === schema)
+    const progress = kind === 'restore' ? restore?.progress : backup.progress
     if (!this.runs.has(key)) {
       const since = kind === 'restore' ? restore?.startedAt ?? new Date().toISOString() : startedAt
       this.outcomes.delete(key)
@@ -211,17 +219,19 @@ export class Store extends EventTarget {
       const kind = backup.status === 'running' ? 'backup' : 'restore'
       // The snapshot before a restore is a part of it
       if (backup.trigger === 'pre_restore' && kind === 'backup') continue
-      const key = `${kind} ${backup.id}`
-      present.add(key)
-      if (!this.#endedMeanwhile.has(key)) this.#addRun(kind, backup)
+      const restoring = backup.restores.filter(({ status }) => status === 'running')
+      for (const { schema } of kind === 'backup' ? [backup] : restoring) {
+        const key = keyOf(kind, backup.id, schema)
+        present.add(key)
+        if (!this.#endedMeanwhile.has(key)) this.#addRun(kind, backup, schema)
+      }
     }
-    const ended = [...this.runs.values()].filter(({ kind, id }) => !present.has(`${kind} ${id}`))
-    for (const run of ended) void this.#ended(run)
+    for (const [key, run] of this.runs) if (!present.has(key)) void this.#ended(run)
   }
 
   /** A run that the status does not contain: its event was missed, or it began after the status was read. */
   async #ended ({ kind, id, schema }: Run): Promise<void> {
-    const key = `${kind} ${id}`
+    const key = keyOf(kind, id, schema)
     const backup = await this.api.get(id).catch((error: ApiError) => error)
     if (!this.runs.has(key) || this.outcomes.has(key)) return
     if (backup instanceof ApiError) {
@@ -230,18 +240,19 @@ export class Store extends EventTarget {
       this.#changed()
       return
     }
-    const { restore } = backup
-    const [status, error] = kind === 'restore' ? [restore?.status, restore?.error] : [backup.status, backup.error]
-    if (status === 'running') return
-    if (status === undefined) {
+    const restore = backup.restores.find((other) => other.schema === schema)
+    const ended = kind === 'restore' ? restore : backup
+    if (ended?.status === 'running') return
+    if (ended === undefined) {
       // How a restore into a schema that the reader may not see has ended is not shown
       this.runs.delete(key)
       this.#changed()
       return
     }
-    this.#finish(kind, id, schema, status === 'failed'
-      ? { kind: 'failed', message: error ?? '', code: '', preRestoreId: restore?.preRestoreId ?? null }
-      : { kind: 'completed', result: null, preRestoreId: restore?.preRestoreId ?? null })
+    const preRestoreId = restore?.preRestoreId ?? null
+    this.#finish(kind, id, schema, ended.status === 'failed'
+      ? { kind: 'failed', message: ended.error ?? '', code: ended.errorCode ?? '', preRestoreId }
+      : { kind: 'completed', result: null, preRestoreId })
   }
 
   #takeProgress (key: string, progress: Progress): void {
@@ -263,9 +274,9 @@ export class Store extends EventTarget {
   #onEvent (name: string, data: any): void {
     const kind: RunKind = name.startsWith('restore:') ? 'restore' : 'backup'
     switch (name.slice(name.indexOf(':') + 1)) {
-      case 'progress': this.#takeProgress(`${kind} ${data.id}`, data.progress); break
+      case 'progress': this.#takeProgress(keyOf(kind, data.id, data.schema), data.progress); break
       case 'started':
-        if (kind === 'backup') this.#addRun(kind, data)
+        if (kind === 'backup') this.#addRun(kind, data, data.schema)
         this.touch()
         break
       case 'completed':
@@ -284,7 +295,7 @@ export class Store extends EventTarget {
   }
 
   #finish (kind: RunKind, id: string, schema: string, outcome: Outcome): void {
-    const key = `${kind} ${id}`
+    const key = keyOf(kind, id, schema)
     this.runs.delete(key)
     this.#endedMeanwhile.add(key)
     const known = this.outcomes.get(key)

@@ -34,7 +34,7 @@ export class RestoreDialog extends DialogView {
 
   override connectedCallback (): void {
     super.connectedCallback()
-    if (store.runOf('restore', this.#backup.id) !== undefined) this.#step = 'running'
+    if (store.runOf('restore', this.#backup.id, this.#schema) !== undefined) this.#step = 'running'
     else void this.#makePlan()
   }
 
@@ -49,9 +49,9 @@ export class RestoreDialog extends DialogView {
 
   body (): TemplateResult {
     if (this.#step === 'plan') return this.#planBody()
-    const outcome = store.outcomeOf('restore', this.#backup.id)
+    const outcome = store.outcomeOf('restore', this.#backup.id, this.#schema)
     if (outcome !== undefined) return outcome.kind === 'failed' ? failure(outcome) : this.#success(outcome)
-    const run = store.runOf('restore', this.#backup.id)
+    const run = store.runOf('restore', this.#backup.id, this.#schema)
     return html`<p role="status"><b>The restore is running.</b> You may close this page: the service continues.</p>
       ${run === undefined ? html`<progress aria-label="Progress"></progress>` : runProgress(run)}
       ${phases(run?.progress?.phase)}`
@@ -59,7 +59,7 @@ export class RestoreDialog extends DialogView {
 
   footer (): TemplateResult {
     if (this.#step === 'plan') return this.#planFooter()
-    const outcome = store.outcomeOf('restore', this.#backup.id)
+    const outcome = store.outcomeOf('restore', this.#backup.id, this.#schema)
     return html`
       ${outcome?.kind === 'completed' && outcome.preRestoreId !== null
         ? button('Undo: restore the snapshot from before…', {
@@ -187,7 +187,7 @@ export class RestoreDialog extends DialogView {
     const isAll = this.#chosen.size === this.#allTables.length
     this.error = null
     this.#step = 'running'
-    store.forgetOutcome('restore', this.#backup.id)
+    store.forgetOutcome('restore', this.#backup.id, this.#schema)
     this.update()
     try {
       const answer = await store.api.restore(this.#backup.id, {
@@ -196,7 +196,7 @@ export class RestoreDialog extends DialogView {
         ...this.#skipsDrift && { allowSchemaDrift: true }
       })
       // A proxy may remove the header that asks for the early answer
-      if ('status' in answer) store.begin(answer, 'restore')
+      if ('status' in answer) store.begin(answer, 'restore', this.#schema)
       else store.finishRestore(answer)
     } catch (error) {
       this.#step = 'plan'
