@@ -37,18 +37,20 @@ export interface UpdateBody { pinned?: boolean, note?: string | null, accepted?:
 
 const statusMs = 60_000
 
-interface Call { body?: unknown, prefer?: string, signal?: AbortSignal }
+interface Call { body?: unknown, prefer?: string, signal?: AbortSignal, onRefused?: () => void }
 
 /** Calls the routes. Addresses are relative to the page, so that any prefix and proxy works. */
 export class Api {
   /** In memory only. Null: the browser sends cookies or Basic credentials by itself. */
   token: string | null = null
-  /** Called when a call was refused with 401. */
-  onUnauthorized: () => void = () => {}
+  /** Called when a call other than status() was refused with 401 or 403. */
+  onRefused: () => void = () => {}
   readonly #base = new URL('../', document.baseURI)
 
   /** Ends after a while: a connection that was lost silently, in a sleeping computer for example, never answers. */
-  status = (): Promise<Status> => this.#json('GET', 'status?limit=1000', { signal: AbortSignal.timeout(statusMs) })
+  status = (): Promise<Status> =>
+    this.#json('GET', 'status?limit=1000', { signal: AbortSignal.timeout(statusMs), onRefused: () => {} })
+
   list = (query: ListQuery, signal?: AbortSignal): Promise<BackupList> =>
     this.#json('GET', `?${toSearch(query)}`, signal === undefined ? {} : { signal })
 
@@ -80,7 +82,7 @@ export class Api {
       for (const [name, value] of Object.entries(this.#credentials())) request.setRequestHeader(name, value)
       request.upload.addEventListener('progress', ({ loaded }) => { onProgress(loaded) })
       request.addEventListener('load', () => {
-        if (request.status === 401) this.onUnauthorized()
+        if (isRefusal(request.status)) this.onRefused()
         if (request.status === 201) resolve(JSON.parse(request.responseText))
         else reject(new ApiError(request.status, parseBody(request.responseText)))
       })
@@ -91,18 +93,18 @@ export class Api {
     })
   }
 
-  async #json<T> (method: string, path: string, { body, prefer, signal }: Call = {}): Promise<T> {
+  async #json<T> (method: string, path: string, { body, prefer, signal, onRefused }: Call = {}): Promise<T> {
     const headers = {
       ...body !== undefined && { 'content-type': 'application/json' },
       ...prefer !== undefined && { prefer }
     }
     const response = await this.#send(method, path, {
       headers, ...body !== undefined && { body: JSON.stringify(body) }, ...signal !== undefined && { signal }
-    })
+    }, onRefused)
     return response.status === 204 ? undefined as T : await response.json()
   }
 
-  async #send (method: string, path: string, init: RequestInit = {}): Promise<Response> {
+  async #send (method: string, path: string, init: RequestInit = {}, onRefused = this.onRefused): Promise<Response> {
     const { token } = this
     const headers = { accept: 'application/json', ...init.headers, ...this.#credentials() }
     const response = await fetch(new URL(path, this.#base), {
@@ -114,7 +116,7 @@ export class Api {
     // The routes never redirect: it is an auth function that leads to a login
     const status = response.type === 'opaqueredirect' ? 401 : response.status
     // Not when the reader has signed in again meanwhile
-    if (status === 401 && token === this.token) this.onUnauthorized()
+    if (isRefusal(status) && token === this.token) onRefused()
     throw new ApiError(status, parseBody(await response.text()))
   }
 
@@ -122,6 +124,8 @@ export class Api {
     return this.token === null ? {} : { authorization: `Bearer ${this.token}` }
   }
 }
+
+const isRefusal = (status: number): boolean => status === 401 || status === 403
 
 const noAnswer = (): ApiError => new ApiError(0, { message: 'The service does not answer' })
 

@@ -57,6 +57,8 @@ export class Store extends EventTarget {
   #touching: ReturnType<typeof setTimeout> | undefined
   #touchedAt = -touchMs
   #refreshing: Promise<void> | undefined
+  /** The last status was refused. */
+  #isRefused = false
   /** The status was asked for again while it was requested. */
   #isStale = false
   /** The runs that ended while the status was requested, which may still contain them. */
@@ -64,7 +66,8 @@ export class Store extends EventTarget {
 
   constructor () {
     super()
-    this.api.onUnauthorized = () => { this.signOut(this.api.token === null ? null : 'The token was refused.') }
+    // One call may be refused by mistake, or for itself: the status shows whether the reader still has access
+    this.api.onRefused = () => { if (this.access === 'granted') void this.refresh() }
   }
 
   #follow (): void {
@@ -125,7 +128,8 @@ export class Store extends EventTarget {
     } while (this.#isStale)
     clearTimeout(this.#polling)
     if (this.access === 'needed') return
-    const pollAfterMs = this.runs.size > 0 && !this.isConnected ? pollMs : idlePollMs
+    const isSoon = this.#isRefused || (this.runs.size > 0 && !this.isConnected)
+    const pollAfterMs = isSoon ? pollMs : idlePollMs
     this.#polling = setTimeout(() => { void this.refresh() }, pollAfterMs)
   }
 
@@ -137,16 +141,26 @@ export class Store extends EventTarget {
       if (this.api.token !== token) return
       this.status = status
       this.access = 'granted'
+      this.#isRefused = false
       this.statusError = null
       this.#follow()
       this.#takeRuns(status.running)
     } catch (error) {
       if (this.api.token !== token) return
       this.statusError = error instanceof ApiError ? error : new ApiError(0, { message: String(error) })
-      if (this.statusError.status === 401) return
-      if (this.statusError.status === 403) this.access = 'refused'
+      this.#takeRefusal(this.statusError.status)
     }
     this.#changed()
+  }
+
+  /** A reader who has access loses it when the status is refused twice: a proxy may refuse a single call by mistake. */
+  #takeRefusal (status: number): void {
+    if (status !== 401 && status !== 403) return
+    const isFirst = this.access === 'granted' && !this.#isRefused
+    this.#isRefused = isFirst
+    if (isFirst) return
+    if (status === 403) this.access = 'refused'
+    else this.signOut(this.api.token === null ? null : 'The token was refused.')
   }
 
   notify (tone: Notice['tone'], text: string): void {
