@@ -15,12 +15,11 @@ export function toVisible (
   context: Context,
   { backup, restoredInto }: Pick<LoggedBackup, 'backup' | 'restoredInto'>
 ): LoggedBackup['backup'] {
-  if (!context.options.areCallersBounded) return backup
+  // A backup that is still running has no restores
+  if (!context.options.areCallersBounded || backup.status === 'running') return backup
   const { progress, ...others } = backup
   const restores = backup.restores.filter(({ schema }) => isVisible(context, schema))
-  const visible = {
-    ...others, ...describeRestores(restores), ...backup.status === 'running' && progress !== undefined && { progress }
-  }
+  const visible = { ...others, ...describeRestores(restores) }
   const isHidden = restoredInto === null || !isVisible(context, restoredInto)
   return backup.status === 'restored' && isHidden ? { ...visible, ...newestSuccess(restores) } : visible
 }
