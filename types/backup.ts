@@ -53,14 +53,17 @@ export const ProgressSchema = Type.Object({
 }, { additionalProperties: false, title: 'Progress' })
 export type Progress = Static<typeof ProgressSchema>
 
-/** The newest restore of a snapshot. */
+/** One restore of a snapshot. */
 export const RestoreRecordSchema = Type.Object({
   status: Type.Enum(['running', 'completed', 'failed'], { type: 'string' }),
+  schema: Type.String({ description: 'The schema whose rows it replaces' }),
   startedAt: Instant,
   finishedAt: Nullable(Instant),
   by: Nullable(Type.String()),
   preRestoreId: Nullable(BackupIdSchema),
-  error: Nullable(Type.String())
+  error: Nullable(Type.String({ description: 'Why it failed; never contains row data' })),
+  errorCode: Nullable(Type.String({ description: 'The code of that error; null if it is not known' })),
+  progress: Type.Optional(ProgressSchema)
 }, { additionalProperties: false, title: 'RestoreRecord' })
 export type RestoreRecord = Static<typeof RestoreRecordSchema>
 
@@ -95,6 +98,7 @@ export const BackupSchema = Type.Object({
   checksum: Nullable(Type.String({ description: '`sha256:` and the hexadecimal digest of the complete file' })),
   available: Type.Boolean({ description: 'Whether the snapshot file is in the storage' }),
   error: Nullable(Type.String({ description: 'Why the run failed; never contains row data' })),
+  errorCode: Nullable(Type.String({ description: 'The code of that error; null if it is not known' })),
   createdBy: Nullable(Type.String()),
   cron: Nullable(Type.String({ description: 'The cron expression of the schedule that started the run' })),
   note: Nullable(Type.String()),
@@ -116,6 +120,9 @@ export const BackupSchema = Type.Object({
   restoredAt: Nullable(Instant),
   restoredBy: Nullable(Type.String()),
   restore: Nullable(RestoreRecordSchema),
+  restores: Type.Array(RestoreRecordSchema, {
+    description: 'The newest 20 restores, and all that are running, newest first; `restore` is the first of them'
+  }),
   progress: Type.Optional(ProgressSchema)
 }, { additionalProperties: false, title: 'Backup' })
 export type Backup = Static<typeof BackupSchema>
@@ -130,6 +137,7 @@ export interface CompletedBackup extends Backup {
   finishedAt: string
   durationMs: number
   error: null
+  errorCode: null
 }
 
 export const BackupListSchema = Type.Object({

@@ -145,7 +145,8 @@ export interface BackupEvents {
   'backup:suspect': (backup: CompletedBackup) => void
   'backup:failed': (event: { id: string, schema: string, error: Error & { code: string } }) => void
   'restore:started': (event: { id: string, schema: string }) => void
-  'restore:progress': (event: { id: string, progress: Progress }) => void
+  /** `schema` is the one whose rows the restore replaces. */
+  'restore:progress': (event: { id: string, schema: string, progress: Progress }) => void
   'restore:completed': (result: RestoreResult) => void
   'restore:failed': (event: { id: string, schema: string, error: Error & { code: string } }) => void
   'backup:pruned': (pruned: PrunedBackup) => void

@@ -1,6 +1,6 @@
 import { FileGone, NotCompleted, NotFound } from '../errors.ts'
-import type { LoggedBackup } from '../log/log-row.ts'
-import type { Backup } from '../../types/index.ts'
+import { describeRestores, type LoggedBackup } from '../log/log-row.ts'
+import type { Backup, RestoreRecord } from '../../types/index.ts'
 import { checkId } from '../arguments/check-arguments.ts'
 import { isVisible } from './schema-access.ts'
 import { type Completed, hasSnapshot } from '../log/completed-backup.ts'
@@ -13,19 +13,23 @@ import { findHolds, toGuarded } from '../consistency/holds.ts'
  */
 export function toVisible (
   context: Context,
-  { backup, restoreSchema, restoredInto }: Pick<LoggedBackup, 'backup' | 'restoreSchema' | 'restoredInto'>
+  { backup, restoredInto }: Pick<LoggedBackup, 'backup' | 'restoredInto'>
 ): LoggedBackup['backup'] {
-  if (!context.options.areCallersBounded) return backup
-  const isHidden = (schema: string | null): boolean => schema === null || !isVisible(context, schema)
-  const visible = { ...backup }
-  if (backup.restore !== null && isHidden(restoreSchema)) {
-    visible.restore = null
-    if (backup.status !== 'running') delete visible.progress
-  }
-  if (backup.status === 'restored' && isHidden(restoredInto)) {
-    Object.assign(visible, { status: 'completed', restoredAt: null, restoredBy: null })
-  }
-  return visible
+  // A backup that is still running has no restores
+  if (!context.options.areCallersBounded || backup.status === 'running') return backup
+  const { progress, ...others } = backup
+  const restores = backup.restores.filter(({ schema }) => isVisible(context, schema))
+  const visible = { ...others, ...describeRestores(restores) }
+  const isHidden = restoredInto === null || !isVisible(context, restoredInto)
+  return backup.status === 'restored' && isHidden ? { ...visible, ...newestSuccess(restores) } : visible
+}
+
+/** What a caller sees who may not see the newest restore that succeeded. */
+function newestSuccess (restores: RestoreRecord[]): Pick<Backup, 'status' | 'restoredAt' | 'restoredBy'> {
+  const newest = restores.find(({ status }) => status === 'completed')
+  return newest === undefined
+    ? { status: 'completed', restoredAt: null, restoredBy: null }
+    : { status: 'restored', restoredAt: newest.finishedAt, restoredBy: newest.by }
 }
 
 async function withAvailability (context: Context, logged: LoggedBackup): Promise<Omit<Backup, 'held'>> {

@@ -1,4 +1,4 @@
-import type { Backup } from '../../types/index.ts'
+import type { Backup, RestoreRecord } from '../../types/index.ts'
 import { formatBytes, formatCount, formatDuration, formatTime } from './format-values.ts'
 import { type Column, renderRecord, renderTable } from './table.ts'
 import type { Style } from './style.ts'
@@ -59,9 +59,19 @@ function originOf ({ origin }: Backup): string | null {
   return `database ${database}, PostgreSQL ${postgres}, ${formatTime(createdAt)} UTC`
 }
 
+function describeRestore ({ status, schema, startedAt, finishedAt, by, preRestoreId, error }: RestoreRecord): string {
+  const when = finishedAt === null ? `since ${formatTime(startedAt)}` : `at ${formatTime(finishedAt)}`
+  const details = [
+    by !== null && `by ${by}`,
+    preRestoreId !== null && `the rows before are in ${preRestoreId}`,
+    error
+  ].filter(Boolean).join(', ')
+  return `into ${schema}: ${status} ${when} UTC${details === '' ? '' : ` (${details})`}`
+}
+
 /** Everything about one backup. */
 export function renderBackup (backup: Backup, style: Style): string {
-  const { restore, suspect } = backup
+  const { suspect } = backup
   return renderRecord([
     ['id', backup.id],
     ['schema', backup.schema],
@@ -85,9 +95,6 @@ export function renderBackup (backup: Backup, style: Style): string {
     ['warnings', list(backup.warnings)],
     ['restored', time(backup.restoredAt)],
     ['restored by', backup.restoredBy],
-    ['last restore', restore && (restore.finishedAt === null
-      ? `${restore.status} since ${formatTime(restore.startedAt)} UTC`
-      : `${restore.status} at ${formatTime(restore.finishedAt)} UTC`)],
-    ['restore error', restore?.error ?? null]
+    ['restores', list(backup.restores.map(describeRestore))]
   ], style)
 }

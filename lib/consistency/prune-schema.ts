@@ -1,4 +1,4 @@
-import type { FinishedBackup, LoggedBackup } from '../log/log-row.ts'
+import { type FinishedBackup, hasRunningRestore, type LoggedBackup } from '../log/log-row.ts'
 import { applyRetention, type RetainedSnapshot } from '../retention/apply-retention.ts'
 import { isUnaccepted } from '../retention/guarded-snapshot.ts'
 import type { BackupTrigger, PrunedBackup } from '../../types/index.ts'
@@ -25,8 +25,8 @@ interface Pruning {
   trigger: BackupTrigger
 }
 
-export const isInUse = ({ runs }: Context, { id, restore }: LoggedBackup['backup']): boolean =>
-  runs.isBeingRead(id) || restore?.status === 'running'
+export const isInUse = ({ runs }: Context, backup: LoggedBackup['backup']): boolean =>
+  runs.isBeingRead(backup.id) || hasRunningRestore(backup)
 
 function retained (context: Context, finished: FinishedBackup[], { stored, justMade }: Pruning): RetainedSnapshot[] {
   const hold = holdOf(context, finished.filter(({ backup }) => hasSnapshot(backup)))
@@ -42,7 +42,7 @@ function retained (context: Context, finished: FinishedBackup[], { stored, justM
       justMade: backup.id === justMade,
       unaccepted: isUnaccepted(backup),
       held: hold.isHeld(toGuarded(logged)),
-      preRestoreId: backup.restore?.preRestoreId ?? null
+      preRestoreId: backup.restores.find(({ schema }) => schema === backup.schema)?.preRestoreId ?? null
     }
   })
 }

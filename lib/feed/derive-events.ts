@@ -1,6 +1,6 @@
 import type { EventEntry, EventName, RecordedEvent, RestoreSummary } from '../log/event-records.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
-import type { Backup, BackupEvents, RestoreResult } from '../../types/index.ts'
+import type { Backup, BackupEvents, RestoreRecord, RestoreResult } from '../../types/index.ts'
 
 /** An event of any replica, as the log has it. */
 export interface FeedEvent {
@@ -52,7 +52,7 @@ function timesOf (
   return { durationMs: before + inThread, phases: { ...phases, startMs: before + phases.startMs } }
 }
 
-const notRestored = { restoredAt: null, restoredBy: null, restore: null, held: false } as const
+const notRestored = { restoredAt: null, restoredBy: null, restore: null, restores: [] as RestoreRecord[], held: false }
 
 /** The backup when it had begun, whatever has happened since. */
 function asStarted ({ progress, ...backup }: LoggedBackup['backup']): Backup {
@@ -65,6 +65,7 @@ function asStarted ({ progress, ...backup }: LoggedBackup['backup']): Backup {
     rowCount: null,
     checksum: null,
     error: null,
+    errorCode: null,
     suspect: null,
     warnings: [],
     finishedAt: null,

@@ -4,9 +4,9 @@ import { pause } from '../clock.ts'
 import { Aborted, ShuttingDown, TooManyStreams } from '../errors.ts'
 import type { Context } from '../runs/context.ts'
 import { errorText } from '../runs/public-error.ts'
-import type { BackupEvents } from '../../types/index.ts'
+import type { BackupEvents, Progress } from '../../types/index.ts'
 import type { FeedEvent } from './derive-events.ts'
-import { createFeedReader, type FeedReader, type Reading } from './feed-reader.ts'
+import { createFeedReader, type FeedReader, type Reading, type RunKey } from './feed-reader.ts'
 
 /** An event as the caller sees it: plain data, as over HTTP. */
 export interface ShownEvent { name: keyof BackupEvents, data: unknown }
@@ -59,13 +59,11 @@ export function createEventFeed (context: Context): EventFeed {
   const poller = createPoller(context, followers, reader)
 
   for (const name of wakingEvents) context.events.on(name, poller.wake)
-  for (const name of ['backup:progress', 'restore:progress'] as const) {
-    context.events.on(name, ({ id, progress }) => {
-      const event = reader.ownProgress(name, id, progress)
-      if (event === undefined) return
-      for (const follower of followers) passEvents(follower, [event], null)
-    })
-  }
+  onOwnProgress(context, (run, progress) => {
+    const event = reader.ownProgress(run, progress)
+    if (event === undefined) return
+    for (const follower of followers) passEvents(follower, [event], null)
+  })
 
   return {
     async follow (caller, follower) {
@@ -91,6 +89,14 @@ export function createEventFeed (context: Context): EventFeed {
       poller.wake()
     }
   }
+}
+
+/** Calls the function with the progress of the runs of this process. */
+function onOwnProgress ({ events }: Context, pass: (run: RunKey, progress: Progress) => void): void {
+  events.on('backup:progress', ({ id, progress }) => { pass({ name: 'backup:progress', id }, progress) })
+  events.on('restore:progress', ({ id, schema, progress }) => {
+    pass({ name: 'restore:progress', id, schema }, progress)
+  })
 }
 
 /** Reads the log for the followers while there are any. */

@@ -4,7 +4,10 @@ import type { LoggedBackup } from '../log/log-row.ts'
 import type { Progress } from '../../types/index.ts'
 import { type FeedEvent, toFeedEvents } from './derive-events.ts'
 
-export type ProgressName = 'backup:progress' | 'restore:progress'
+/** A run that reports progress. Several restores of one snapshot, into different schemas, may run at the same time. */
+export type RunKey = { name: 'backup:progress', id: string } | { name: 'restore:progress', id: string, schema: string }
+
+const textOf = (key: RunKey): string => JSON.stringify(key)
 
 export interface Reading {
   /** What no earlier reading contained; empty in the first one. */
@@ -20,20 +23,22 @@ export interface FeedReader {
   /** @param after a position to read again from, or null */
   read: (after: bigint | null) => Promise<Reading>
   /** The progress of a run of this process; undefined when the start of the run has not been read yet. */
-  ownProgress: (name: ProgressName, id: string, progress: Progress) => FeedEvent | undefined
+  ownProgress: (run: RunKey, progress: Progress) => FeedEvent | undefined
   /** Begins anew. */
   forget: () => void
 }
 
 interface RunInProgress {
+  key: RunKey
   schemas: string[]
+  progress: Progress | undefined
   /** The last progress in the log, as JSON. */
   logged: string
   /** The run is in this process, which reports progress more often than the log. */
   isOwn: boolean
 }
 
-/** By the name of the event and the id of the backup. */
+/** By the text of the key. */
 type RunsInProgress = Map<string, RunInProgress>
 
 export function createFeedReader (log: Pick<BackupLog, 'changes'>): FeedReader {
@@ -48,7 +53,7 @@ export function createFeedReader (log: Pick<BackupLog, 'changes'>): FeedReader {
       last = changes.snapshot
       const runningBefore = running
       running = new Map(changes.running.flatMap((logged) => runsOf(logged, runningBefore)))
-      const progress = changes.running.flatMap((logged) => loggedProgress(logged, running, runningBefore))
+      const progress = [...running].flatMap(([text, run]) => loggedProgress(run, runningBefore.get(text)))
       const select = (isWanted: (transaction: bigint) => boolean): FeedEvent[] =>
         changes.events.filter(({ entry }) => isWanted(BigInt(entry.in))).flatMap(toFeedEvents)
       return {
@@ -57,11 +62,11 @@ export function createFeedReader (log: Pick<BackupLog, 'changes'>): FeedReader {
         position: changes.snapshot.oldest
       }
     },
-    ownProgress (name, id, progress) {
-      const run = running.get(`${name} ${id}`)
+    ownProgress ({ name, id, ...target }, progress) {
+      const run = running.get(textOf({ name, id, ...target } as RunKey))
       if (run === undefined) return undefined
       run.isOwn = true
-      return progressEvent(name, id, run.schemas, progress)
+      return progressEvent(run, progress)
     },
     forget () {
       last = null
@@ -70,30 +75,27 @@ export function createFeedReader (log: Pick<BackupLog, 'changes'>): FeedReader {
   }
 }
 
-/** The run of a row that is running or being restored. A pre_restore snapshot is part of a restore. */
+/** The runs of a row that is running or being restored. A pre_restore snapshot is part of a restore. */
 function runsOf (
-  { backup: { id, schema, status, trigger, progress }, restoreSchema }: LoggedBackup, before: RunsInProgress
+  { backup: { id, schema, status, trigger, progress, restores } }: LoggedBackup, before: RunsInProgress
 ): Array<[string, RunInProgress]> {
-  const run = (name: ProgressName, schemas: string[]): [string, RunInProgress] => {
-    const key = `${name} ${id}`
-    return [key, { schemas, logged: JSON.stringify(progress ?? null), isOwn: before.get(key)?.isOwn === true }]
+  const run = (key: RunKey, schemas: string[], progress: Progress | undefined): [string, RunInProgress] => {
+    const text = textOf(key)
+    const logged = JSON.stringify(progress ?? null)
+    return [text, { key, schemas, progress, logged, isOwn: before.get(text)?.isOwn === true }]
   }
-  if (status === 'running') return trigger === 'pre_restore' ? [] : [run('backup:progress', [schema])]
-  const schemas = [schema, restoreSchema].filter((name) => name !== null)
-  return [run('restore:progress', schemas)]
+  if (status === 'running') {
+    return trigger === 'pre_restore' ? [] : [run({ name: 'backup:progress', id }, [schema], progress)]
+  }
+  return restores.filter((restore) => restore.status === 'running').map((restore) =>
+    run({ name: 'restore:progress', id, schema: restore.schema }, [schema, restore.schema], restore.progress))
 }
 
 /** The progress of a run of another process, if it has changed. */
-function loggedProgress (
-  { backup: { id, progress } }: LoggedBackup, running: RunsInProgress, before: RunsInProgress
-): FeedEvent[] {
-  if (progress === undefined) return []
-  return (['backup:progress', 'restore:progress'] as const).flatMap((name) => {
-    const run = running.get(`${name} ${id}`)
-    if (run === undefined || run.isOwn || run.logged === before.get(`${name} ${id}`)?.logged) return []
-    return [progressEvent(name, id, run.schemas, progress)]
-  })
+function loggedProgress (run: RunInProgress, before: RunInProgress | undefined): FeedEvent[] {
+  if (run.progress === undefined || run.isOwn || run.logged === before?.logged) return []
+  return [progressEvent(run, run.progress)]
 }
 
-const progressEvent = (name: ProgressName, id: string, schemas: string[], progress: Progress): FeedEvent =>
-  ({ name, schemas, data: () => ({ id, progress }) })
+const progressEvent = ({ key: { name, ...about }, schemas }: RunInProgress, progress: Progress): FeedEvent =>
+  ({ name, schemas, data: () => ({ ...about, progress }) })

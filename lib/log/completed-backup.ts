@@ -10,7 +10,8 @@ export const hasSnapshot = <B extends LoggedBackup['backup']>(backup: B): backup
 
 /** What the end of a run records. */
 type Outcome = Pick<
-  CompletedBackup, 'sizeBytes' | 'tableCount' | 'rowCount' | 'checksum' | 'finishedAt' | 'durationMs' | 'error'
+  CompletedBackup,
+  'sizeBytes' | 'tableCount' | 'rowCount' | 'checksum' | 'finishedAt' | 'durationMs' | 'error' | 'errorCode'
 >
 
 /** As hasSnapshot(), for a run of this process: one statement sets all of these columns. */

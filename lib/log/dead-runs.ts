@@ -1,6 +1,8 @@
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { backupKey, isLocked, schemaKey } from '../postgres/locks.ts'
 import { endOfRun, failedEvent, inList, type LogAccess, type LoggedError, withEvent } from './log-access.ts'
+import { isBeingRestored } from './log-row.ts'
+import { failedRestore } from './restore-records.ts'
 
 /**
  * A backup that the log has as running, or a restore. A restore has the time that distinguishes it from others of the
@@ -16,22 +18,20 @@ export function deadRuns ({ table, now, transact, query }: LogAccess) {
   async function running (): Promise<Running[]> {
     return await query<Running>(`SELECT id::text AS id, schema, trigger = 'import' AS "isImport",
         NULL AS "restoreStartedAt" FROM ${table} WHERE status = 'running'
-      UNION ALL SELECT id::text, restore_schema, false, restore ->> 'startedAt' FROM ${table}
-        WHERE restore ->> 'status' = 'running'`)
+      UNION ALL SELECT id::text, record ->> 'schema', false, record ->> 'startedAt'
+        FROM ${table}, jsonb_array_elements(restores) AS records (record)
+        WHERE ${isBeingRestored} AND record ->> 'status' = 'running'`)
   }
 
   async function fail (tx: Transaction, runs: Running[], { code, message }: LoggedError): Promise<void> {
-    const backups = runs.filter(({ restoreStartedAt }) => restoreStartedAt === null).map(({ id }) => id)
-    const restores = runs.filter(({ restoreStartedAt }) => restoreStartedAt !== null)
-      .map(({ id, restoreStartedAt }) => `${id} ${restoreStartedAt}`)
     const time = now().toISOString()
-    await tx.query(`WITH q AS (UPDATE ${table} SET progress = NULL, restore = restore ||
-        jsonb_build_object('status', 'failed', 'error', $2::text, 'finishedAt', $3::text),
-        ${withEvent(`jsonb_build_object('schema', restore_schema) || ${failedEvent('restore:failed', '$4', '$2')}`)}
-      WHERE id::text || ' ' || (restore ->> 'startedAt') ${inList('$1')} AND restore ->> 'status' = 'running'
-      RETURNING id)`, [JSON.stringify(restores), message, time, code])
-    await tx.query(`WITH q AS (UPDATE ${table} SET status = 'failed', error = $2::text, slot = NULL, ${endOfRun('$3')},
-        ${withEvent(failedEvent('backup:failed', '$4', '$2'))}
+    for (const { id, schema, restoreStartedAt } of runs) {
+      if (restoreStartedAt === null) continue
+      await tx.query(failedRestore(table), [id, schema, restoreStartedAt, message, time, code])
+    }
+    const backups = runs.filter(({ restoreStartedAt }) => restoreStartedAt === null).map(({ id }) => id)
+    await tx.query(`WITH q AS (UPDATE ${table} SET status = 'failed', error = $2::text, error_code = $4::text,
+        slot = NULL, ${endOfRun('$3')}, ${withEvent(failedEvent('backup:failed', '$4', '$2'))}
       WHERE id::text ${inList('$1')} AND status = 'running' RETURNING id)`,
     [JSON.stringify(backups), message, time, code])
   }

@@ -1,6 +1,6 @@
 import type { BackupEvents, RestoreResult } from '../../types/index.ts'
 import { isRecent, type LogAccess, type LoggedError } from './log-access.ts'
-import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
+import { isBeingRestored, type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 
 interface Stamp {
   /** The transaction that made the change, a 64-bit number. */
@@ -88,7 +88,7 @@ export function eventRecords ({ query, table }: LogAccess) {
             AND (changed_in >= $2::text::xid8 OR NOT pg_visible_in_snapshot(changed_in, $1::text::pg_snapshot))
         ) c WHERE events <> '[]') AS changed,
         (SELECT coalesce(json_agg(row_to_json(r)), '[]') FROM (SELECT ${logColumns} FROM ${table}
-          WHERE status = 'running' OR restore ->> 'status' = 'running') r) AS running`,
+          WHERE status = 'running' OR ${isBeingRestored}) r) AS running`,
       [since?.text ?? null, from === null ? null : String(from)])
       const { snapshot: text, changed, running } = read as NonNullable<typeof read>
       const snapshot = parseSnapshot(text)

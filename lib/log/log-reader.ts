@@ -2,16 +2,18 @@ import type { CountedSnapshot } from '../retention/guarded-snapshot.ts'
 import type { ListQuery } from '../../types/index.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { snapshotCondition, inList, fullCondition, type LogAccess } from './log-access.ts'
-import { type LoggedBackup, restoredInto } from './log-row.ts'
+import { isBeingRestored, type LoggedBackup } from './log-row.ts'
 
 export interface LogPage { backups: LoggedBackup[], next: string | null }
 
 /** A condition on a parameter: the row is of one of these schemas, or of any when the parameter is null. */
 const ofVisible = (parameter: string): string => `(${parameter}::text IS NULL OR schema ${inList(parameter)})`
-/** For callers who may not see a schema, a snapshot that was restored into it has the status completed. */
+/** For callers who may not see a schema, a snapshot that was restored only into it has the status completed. */
 const visibleStatus = (parameter: string): string =>
   `(CASE WHEN status = 'restored' AND ${parameter}::text IS NOT NULL
-    AND (${restoredInto} ${inList(parameter)}) IS NOT TRUE THEN 'completed' ELSE status END)`
+    AND (restored_into ${inList(parameter)}) IS NOT TRUE AND NOT EXISTS (
+      SELECT FROM jsonb_to_recordset(restores) AS r (status text, schema text)
+      WHERE r.status = 'completed' AND r.schema ${inList(parameter)}) THEN 'completed' ELSE status END)`
 /** As a number, since timestamptz does not read every year that JavaScript has. */
 const instant = (parameter: string): string => `to_timestamp(${parameter}::text::float8)`
 const epochOf = (time: string | undefined): string | null => time === undefined ? null : String(Date.parse(time) / 1000)
@@ -52,7 +54,7 @@ function backupReader ({ table, query: run, select, possibleNames }: LogAccess) 
 
     /** Backups that run, and snapshots that are being restored. */
     async running (): Promise<LoggedBackup[]> {
-      return await select("removed_at IS NULL AND (status = 'running' OR restore ->> 'status' = 'running')", [],
+      return await select(`removed_at IS NULL AND (status = 'running' OR ${isBeingRestored})`, [],
         'ORDER BY ordinal DESC')
     },
 
@@ -103,7 +105,9 @@ function guardReader ({ table, query, select }: LogAccess) {
     /** Every schema that has a row, or into which a snapshot was restored. */
     async schemas (): Promise<string[]> {
       return (await query<{ schema: string }>(`SELECT schema FROM ${table}
-        UNION SELECT ${restoredInto} FROM ${table} WHERE ${restoredInto} IS NOT NULL`)).map(({ schema: name }) => name)
+        UNION SELECT restored_into FROM ${table} WHERE restored_into IS NOT NULL
+        UNION SELECT r.schema FROM ${table}, jsonb_to_recordset(restores) AS r (status text, schema text)
+          WHERE r.status = 'completed'`)).map(({ schema: name }) => name)
     }
   }
 }

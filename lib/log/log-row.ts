@@ -18,6 +18,7 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   row_count: number | null
   checksum: string | null
   error: string | null
+  error_code: string | null
   created_by: string | null
   cron: string | null
   note: string | null
@@ -27,8 +28,7 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   duration_ms: number | null
   restored_at: string | null
   restored_by: string | null
-  restore: (RestoreRecord & { restoredInto?: string | null }) | null
-  restore_schema: string | null
+  restores: RestoreRecord[]
   restored_into: string | null
   progress: Progress | null
   has_file: boolean
@@ -43,18 +43,17 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   origin: Origin | null
 }
 
-/**
- * The target schema of the newest restore that succeeded. Each restore copies it from the record of the one before,
- * because it may fail. Rows of former releases have it only when the newest restore succeeded.
- */
-export const restoredInto =
-  "coalesce(restore ->> 'restoredInto', CASE WHEN restore ->> 'status' = 'completed' THEN restore_schema END)"
+/** A condition: at least one restore of the snapshot is running. */
+export const isBeingRestored = 'restores @> \'[{"status": "running"}]\''
+
+/** The same of a backup. */
+export const hasRunningRestore = ({ restores }: Pick<Backup, 'restores'>): boolean =>
+  restores.some(({ status }) => status === 'running')
 
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count,
-  checksum, error, created_by, cron, note, pinned, started_at, finished_at, duration_ms,
-  restored_at, restored_by, restore, progress, has_file, ordinal, suspect, accepted, warnings, partial, adopted,
-  sidecar, inserted_at, origin,
-  restore_schema, ${restoredInto} AS restored_into`
+  checksum, error, error_code, created_by, cron, note, pinned, started_at, finished_at, duration_ms,
+  restored_at, restored_by, restores, restored_into, progress, has_file, ordinal, suspect, accepted, warnings, partial,
+  adopted, sidecar, inserted_at, origin`
 
 /** The log's data of a backup. Only the storage can show whether its file exists. */
 export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
@@ -71,8 +70,6 @@ export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   sidecar: number | null
   /** By the database's clock; for an adopted row the time of the snapshot. ISO 8601. */
   insertedAt: string
-  /** The target schema of its newest restore, with any status. */
-  restoreSchema: string | null
   /**
    * The target schema of the newest successful restore, which `restoredAt` and `restoredBy` describe. Null without one,
    * or when it is unknown.
@@ -84,10 +81,10 @@ export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
 
 export type FinishedBackup = LoggedBackup<Exclude<BackupStatus, 'running'>>
 
-function toRestoreRecord (restore: LogRow['restore']): RestoreRecord | null {
-  if (restore === null) return null
-  const { restoredInto, ...record } = restore
-  return record
+/** What a backup shows of these restores, newest first. The progress is that of the newest one that is running. */
+export function describeRestores (restores: RestoreRecord[]): Pick<Backup, 'restore' | 'restores' | 'progress'> {
+  const progress = restores.find(({ status }) => status === 'running')?.progress
+  return { restore: restores[0] ?? null, restores, ...progress !== undefined && { progress } }
 }
 
 const iso = (time: string): string => new Date(time).toISOString()
@@ -113,6 +110,7 @@ function toBackup<S extends BackupStatus> (row: LogRow<S>): LoggedBackup<S>['bac
     rowCount: row.row_count,
     checksum: row.checksum,
     error: row.error,
+    errorCode: row.error_code,
     createdBy: row.created_by,
     cron: row.cron,
     note: row.note,
@@ -126,7 +124,7 @@ function toBackup<S extends BackupStatus> (row: LogRow<S>): LoggedBackup<S>['bac
     durationMs: row.duration_ms,
     restoredAt: isoOrNull(row.restored_at),
     restoredBy: row.restored_by,
-    restore: toRestoreRecord(row.restore),
+    ...describeRestores(row.restores),
     ...row.progress !== null && { progress: row.progress }
   }
 }
@@ -140,7 +138,6 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
     adopted: row.adopted,
     isRestored: areAllReplaced(row.suspect ?? []),
     sidecar: row.sidecar,
-    restoreSchema: row.restore_schema,
     restoredInto: row.restored_into,
     insertedAt: iso(row.inserted_at)
   }

@@ -3,6 +3,7 @@ import type { Sql } from '../postgres/driver/connection.ts'
 import { qualifiedName, quoteLiteral } from '../postgres/identifiers.ts'
 import { migrationKey, waitForLock } from '../postgres/locks.ts'
 import { pinSettings } from '../postgres/settings.ts'
+import { isBeingRestored } from './log-row.ts'
 import { inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 
 export const logTableName = 'backup_logs'
@@ -92,7 +93,21 @@ const migrations: Array<(table: string) => string> = [
     COMMENT ON COLUMN ${table}.counted IS 'The row is a run of this service, and not adopted';
     COMMENT ON COLUMN ${table}.carried IS
       'Numbers of runs, by trigger and result, whose rows of the same schema were deleted';
-    COMMENT ON COLUMN ${table}.verified_at IS 'When verify() last found the snapshot intact';`
+    COMMENT ON COLUMN ${table}.verified_at IS 'When verify() last found the snapshot intact';`,
+  // Entries with a row have the columns of the version before
+  (table) => `
+    ALTER TABLE ${table} ADD COLUMN restores jsonb NOT NULL DEFAULT '[]', ADD COLUMN restored_into text,
+      ADD COLUMN error_code text;
+    UPDATE ${table} SET restored_into = coalesce(restore ->> 'restoredInto',
+        CASE WHEN restore ->> 'status' = 'completed' THEN restore_schema END),
+      restores = CASE WHEN restore IS NULL THEN '[]' ELSE jsonb_build_array((restore - 'restoredInto') ||
+        jsonb_build_object('schema', restore_schema, 'errorCode', NULL)) END,
+      events = jsonb_path_query_array(events, '$[*] ? (!exists(@.row))');
+    ALTER TABLE ${table} DROP COLUMN restore, DROP COLUMN restore_schema;
+    ALTER TABLE ${table} ADD COLUMN restore jsonb GENERATED ALWAYS AS (restores -> 0) STORED;
+    CREATE INDEX ON ${table} (ordinal) WHERE status = 'running' OR ${isBeingRestored};
+    COMMENT ON COLUMN ${table}.restores IS 'Restores of this snapshot, newest first';
+    COMMENT ON COLUMN ${table}.restored_into IS 'The target schema of the newest restore that succeeded';`
 ]
 
 /**

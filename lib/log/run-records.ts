@@ -84,7 +84,8 @@ function stateChanges ({ table, now, query, change, changeAtOnce, toStorable, to
      * completed, or its row no longer exists.
      */
     async fail (id: string, error: LoggedError, releaseSlot: boolean): Promise<LoggedBackup | undefined> {
-      const set = `status = 'failed', error = $3::text, ${finish}${releaseSlot ? ', slot = NULL' : ''},
+      const set = `status = 'failed', error = $3::text, error_code = $4::text,
+        ${finish}${releaseSlot ? ', slot = NULL' : ''},
         ${withEvent(failedEvent('backup:failed', '$4', '$3'))}`
       const [failed] = await change(set, "id = $1::text::uuid AND status IN ('running', 'failed')",
         [id, now().toISOString(), await toStorable(error.message), error.code])
@@ -93,7 +94,7 @@ function stateChanges ({ table, now, query, change, changeAtOnce, toStorable, to
 
     async setProgress (id: string, progress: Progress): Promise<void> {
       await changeAtOnce(`progress = ${quoteLiteral(await toStorableJson(progress))}::jsonb`,
-        `id = ${quoteLiteral(id)}::uuid AND (status = 'running' OR restore ->> 'status' = 'running')`)
+        `id = ${quoteLiteral(id)}::uuid AND status = 'running'`)
     }
   }
 }
@@ -138,10 +139,10 @@ function claims ({ table, query }: LogAccess) {
 /** `$10` is the error, or null; `$11` the end of a run with an error, `$13` the origin, and `$14` the error's code. */
 const insertQuery = (table: string): string => `WITH q AS (
   INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, partial, origin,
-    status, error, finished_at, duration_ms, changed_in, events)
+    status, error, error_code, finished_at, duration_ms, changed_in, events)
   SELECT $1::text::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text::timestamptz,
     $9::text::timestamptz, $12::text::boolean, $13::text::json,
-    CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text,
+    CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text, $14::text,
     CASE WHEN $10::text IS NOT NULL THEN greatest($8::text::timestamptz, $11::text::timestamptz) END,
     CASE WHEN $10::text IS NOT NULL
       THEN greatest(0, round(extract(epoch FROM $11::text::timestamptz - $8::text::timestamptz) * 1000)) END,

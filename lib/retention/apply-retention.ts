@@ -27,7 +27,7 @@ export interface RetainedSnapshot {
   unaccepted: boolean
   /** See findHold(). */
   held: boolean
-  /** The pre_restore snapshot of its newest restore. */
+  /** The pre_restore snapshot of its newest restore into its own schema. */
   preRestoreId: string | null
 }
 

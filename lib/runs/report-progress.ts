@@ -1,5 +1,6 @@
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { Progress } from '../../types/index.ts'
+import type { RestoreKey } from '../log/restore-records.ts'
 import type { Context } from './context.ts'
 import { callSafely } from './event-hub.ts'
 import type { RunLog } from './log-run.ts'
@@ -65,15 +66,24 @@ export function createBackupProgress (
   context: Context, id: string, lastSnapshot: SnapshotSize | null, runLog: RunLog, onProgress?: OnProgress
 ): RunProgress {
   const totals = { shares: shares.backup, fileBytes: null, lastSnapshot }
-  return createRunProgress(context, totals, createProgressLog(context, id, 'backup:progress', runLog, onProgress))
+  const { log, events } = context
+  return createRunProgress(context, totals, createProgressLog(context, id, runLog, {
+    emit: (progress) => { events.emit('backup:progress', { id, progress }) },
+    record: async (progress) => { await log.setProgress(id, progress) }
+  }, onProgress))
 }
 
 /** @param fileBytes the size of the file that is restored */
 export function createRestoreProgress (
-  context: Context, id: string, fileBytes: number, runLog: RunLog, onProgress?: OnProgress
+  context: Context, key: RestoreKey, fileBytes: number, runLog: RunLog, onProgress?: OnProgress
 ): RunProgress {
   const totals = { shares: shares.restore, fileBytes, lastSnapshot: null }
-  return createRunProgress(context, totals, createProgressLog(context, id, 'restore:progress', runLog, onProgress))
+  const { log, events } = context
+  const { id, target: schema } = key
+  return createRunProgress(context, totals, createProgressLog(context, id, runLog, {
+    emit: (progress) => { events.emit('restore:progress', { id, schema, progress }) },
+    record: async (progress) => { await log.setRestoreProgress(key, progress) }
+  }, onProgress))
 }
 
 /** A callback of the caller: an error that it throws is logged. */
@@ -85,11 +95,18 @@ function withLoggedErrors (
   }
 }
 
+interface ProgressReceivers {
+  /** Tells the listeners. */
+  emit: OnProgress
+  /** Writes it to the log. */
+  record: (progress: Progress) => Promise<void>
+}
+
 /** Passes each report to the caller and to the listeners, and one every two seconds to the log. */
 function createProgressLog (
-  context: Context, id: string, event: 'backup:progress' | 'restore:progress', runLog: RunLog, onProgress?: OnProgress
+  context: Context, id: string, runLog: RunLog, { emit, record }: ProgressReceivers, onProgress?: OnProgress
 ): OnProgress {
-  const { log, events, clock } = context
+  const { clock } = context
   const report = withLoggedErrors(context, { id }, onProgress)
   let phase = ''
   let isUpdating = false
@@ -98,11 +115,11 @@ function createProgressLog (
     if (progress.phase !== phase) runLog.phase(progress.phase)
     phase = progress.phase
     report(progress)
-    events.emit(event, { id, progress })
+    emit(progress)
     const now = clock.now().getTime()
     if (isUpdating || now < nextUpdate) return
     isUpdating = true
     nextUpdate = now + updateInterval
-    log.setProgress(id, progress).catch(() => {}).finally(() => { isUpdating = false })
+    record(progress).catch(() => {}).finally(() => { isUpdating = false })
   }
 }

@@ -1,4 +1,4 @@
-import type { LoggedBackup } from '../log/log-row.ts'
+import { hasRunningRestore, type LoggedBackup } from '../log/log-row.ts'
 import type { Backup, Status, StatusQuery } from '../../types/index.ts'
 import { checkArguments } from '../arguments/check-arguments.ts'
 import { isVisible as isVisibleTo } from '../callers/schema-access.ts'
@@ -85,8 +85,7 @@ async function readFromLog (context: Context, inputs: Inputs): Promise<Status> {
   }
 }
 
-const isRunning = ({ status, restore }: LoggedBackup['backup']): boolean =>
-  status === 'running' || restore?.status === 'running'
+const isRunning = (backup: LoggedBackup['backup']): boolean => backup.status === 'running' || hasRunningRestore(backup)
 
 function bytesOf ({ files, stored }: Facts): number | null {
   if (stored === null) return null

@@ -4,12 +4,13 @@ import { isInUse } from '../consistency/prune-schema.ts'
 import { finishRemoval } from '../consistency/remove-files.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 import { Busy } from '../errors.ts'
+import { hasRunningRestore } from '../log/log-row.ts'
 import type { Context } from '../runs/context.ts'
 
 export async function removeBackup (context: Context, id: string): Promise<void> {
   const { log } = context
   let { backup } = await getLogged(context, id)
-  if (backup.status === 'running' || backup.restore?.status === 'running') {
+  if (backup.status === 'running' || hasRunningRestore(backup)) {
     // The replica that ran it may have ended
     await failDeadRuns(context)
     backup = (await getLogged(context, id)).backup

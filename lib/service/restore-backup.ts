@@ -50,7 +50,7 @@ export async function beginRestore (
   const snapshotRecord = createSnapshotRecord(context, preRestore)
   const key = { id, target: found.schema, startedAt: run.startedAt }
   const runLog = createRunLog(context, 'restore', { id, schema: found.schema }, 'warn')
-  const progress = createRestoreProgress(context, id, found.source.sizeBytes, runLog, request.onProgress)
+  const progress = createRestoreProgress(context, key, found.source.sizeBytes, runLog, request.onProgress)
   return await new Promise((resolve, reject) => {
     const onBegun = (backup: Backup): void => { resolve({ backup, finished }) }
     const restore: Restore = {

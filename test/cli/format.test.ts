@@ -11,7 +11,7 @@ import { createStyle, hasColors } from '../../lib/cli/style.ts'
 import { renderRecord, renderTable, shorten } from '../../lib/cli/table.ts'
 import { createUi, describeEntry, withoutRuns } from '../../lib/cli/ui.ts'
 import { createBackupService } from '../../lib/create-backup-service.ts'
-import type { Backup } from '../../types/index.ts'
+import type { Backup, RestoreRecord } from '../../types/index.ts'
 import { createBackup } from '../http/engine-double.ts'
 import { capture } from './run-here.ts'
 
@@ -92,11 +92,15 @@ t.test('an entry of the log becomes one line', async (t) => {
 
 t.test('a backup shows when its last restore began or ended', async (t) => {
   const startedAt = '2026-11-22T17:45:00.123Z'
-  const shown = (restore: Pick<NonNullable<Backup['restore']>, 'status' | 'startedAt' | 'finishedAt'>): string =>
-    renderBackup(createBackup({ restore: { by: null, preRestoreId: null, error: null, ...restore } }), plain)
-  t.match(shown({ status: 'running', startedAt, finishedAt: null }), 'running since 2026-11-22 17:45:00 UTC')
-  t.match(shown({ status: 'failed', startedAt, finishedAt: '2026-11-22T17:46:00.123Z' }),
-    'failed at 2026-11-22 17:46:00 UTC')
+  type Shown = Pick<RestoreRecord, 'status' | 'startedAt' | 'finishedAt'> & Partial<RestoreRecord>
+  const shown = (restore: Shown): string =>
+    renderBackup(createBackup({
+      restores: [{ schema: 'shop', by: null, preRestoreId: null, error: null, errorCode: null, ...restore }]
+    }), plain)
+  t.match(shown({ status: 'running', startedAt, finishedAt: null }), 'into shop: running since 2026-11-22 17:45:00 UTC')
+  t.match(shown({
+    status: 'failed', startedAt, finishedAt: '2026-11-22T17:46:00.123Z', by: 'ada', preRestoreId: '1', error: 'disk'
+  }), 'failed at 2026-11-22 17:46:00 UTC (by ada, the rows before are in 1, disk)')
 })
 
 t.test('a status shows what runs, the next backup, and that there are more schemas', async (t) => {

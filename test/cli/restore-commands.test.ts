@@ -74,7 +74,7 @@ t.test('--yes restores without a question', async (t) => {
   t.match(result, { id, schema: testSchema, rowCount: 5 })
   t.strictSame(await names(place), ['Ada', 'Bob'])
   t.equal((await runJson<Backup>(place, ['show', id])).restoredBy, 'cron')
-  t.match(await show(place, ['show', id]), { stdout: /restored by\S* +cron\n.*last restore\S* +completed at/ })
+  t.match(await show(place, ['show', id]), { stdout: /restored by\S* +cron\n.*restores\S* +into \S+: completed at/ })
 })
 
 t.test('a restore into another schema, with some of the tables', async (t) => {

@@ -99,15 +99,30 @@ t.test('a restore whose process died is marked as failed, and the snapshot can b
   const place = await usePlace(t)
   const before = useEngine(t, place)
   const { id } = await before.create()
-  await place.sql`UPDATE backup_logs SET restore_schema = ${testSchema}, progress = '{}',
-    restore = '{"status": "running", "startedAt": "2026-11-22T17:45:00.123Z", "finishedAt": null, "by": "ada",
-      "preRestoreId": null, "error": null}' WHERE id = ${id}`
+  await place.sql`UPDATE backup_logs SET restores = ${place.sql.json([{
+    status: 'running',
+    schema: testSchema,
+    startedAt: '2026-11-22T17:45:00.123Z',
+    finishedAt: null,
+    by: 'ada',
+    preRestoreId: null,
+    error: null,
+    errorCode: null,
+    progress: {}
+  }])} WHERE id = ${id}`
   const observer = useEngine(t, place)
   const engine = await startAndHeal(t, place, async () => (await observer.get(id)).restore?.status === 'failed')
-  t.match(await engine.get(id), {
-    status: 'completed',
-    restore: { status: 'failed', by: 'ada', error: /interrupted/, finishedAt: /^\d{4}-.*Z$/ }
+  const { status, restore, progress } = await engine.get(id)
+  t.equal(status, 'completed')
+  t.match(restore, {
+    status: 'failed',
+    by: 'ada',
+    error: /interrupted/,
+    errorCode: 'FST_BACKUP_ABORTED',
+    finishedAt: /^\d{4}-.*Z$/,
+    progress: undefined
   })
+  t.equal(progress, undefined)
   await engine.restore(id)
 })
 

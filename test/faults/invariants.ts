@@ -16,7 +16,7 @@ export async function violations ({ sql, directory }: Place): Promise<string[]> 
   const [log] = await sql`SELECT to_regclass(${`${testSchema}.backup_logs`}) IS NOT NULL AS exists`
   if (log?.exists !== true) return ['there is no log']
   const rows = await sql<Row[]>`
-    SELECT id, status, filename, coalesce(restore ->> 'status' = 'running', false) AS restoring,
+    SELECT id, status, filename, restores @> '[{"status": "running"}]' AS restoring,
       removed_at IS NOT NULL AS removing
     FROM ${sql(testSchema)}.backup_logs`
   const files = (await readdir(directory).catch(() => [])).filter((name) => parseMarker(name) === undefined)

@@ -148,8 +148,8 @@ t.test('a restore whose process ended is reported as failed when it is healed', 
   const { id } = await engine.create()
   const { replica, reads } = useReplica(t, place)
   const followed = await follow(replica)
-  await place.sql`UPDATE backup_logs SET restore_schema = 'elsewhere',
-    restore = '{"status": "running", "startedAt": "2026-11-27T10:00:00.000Z"}'`
+  await place.sql`UPDATE backup_logs SET
+    restores = '[{"status": "running", "schema": "elsewhere", "startedAt": "2026-11-27T10:00:00.000Z"}]'`
   await useEngine(t, place).create()
   await reads(() => names(followed).includes('restore:failed'))
   t.match(ofName(followed, 'restore:failed')[0], {
@@ -436,12 +436,13 @@ t.test('progress of a restore on another replica is that of the restored snapsho
   const restoring = engine.restore(id)
   await publishing.reached
   // The pre_restore snapshot has none of its own
-  await place.sql`UPDATE backup_logs SET progress = ${place.sql.json({ rows: 1 })}
-    WHERE status = 'running' OR restore ->> 'status' = 'running'`
+  await place.sql`UPDATE backup_logs SET progress = ${place.sql.json({ rows: 1 })} WHERE status = 'running'`
+  await place.sql`UPDATE backup_logs SET restores = jsonb_set(restores, '{0,progress}', ${place.sql.json({ rows: 1 })})
+    WHERE restore ->> 'status' = 'running'`
   const progress = (): unknown[] => followed.events.filter(([, data]) => data.progress?.rows === 1)
   await reads(() => progress().length > 0)
   await reads(() => true)
-  t.strictSame(progress(), [['restore:progress', { id, progress: { rows: 1 } }]])
+  t.strictSame(progress(), [['restore:progress', { id, schema: testSchema, progress: { rows: 1 } }]])
   publishing.open()
   await restoring
 })

@@ -109,7 +109,9 @@ t.test('GET /:id includes the newest restore', async (t) => {
     finishedAt: at,
     by: 'ada',
     preRestoreId: null,
-    error: 'the disk is full'
+    error: 'the disk is full',
+    schema: 'public',
+    errorCode: 'FST_BACKUP_STORAGE_FAILED'
   }
   const backup = engine.put('{}', {
     status: 'restored',
@@ -119,7 +121,8 @@ t.test('GET /:id includes the newest restore', async (t) => {
     cron: '0 2 * * *',
     note: 'x',
     pinned: true,
-    restore
+    restore,
+    restores: [restore]
   })
   const response = await app.inject(`${base}/${backup.id}`)
   t.strictSame(response.json(), backup)

@@ -38,6 +38,7 @@ export function createBackup (changes: Partial<Backup> = {}): CompletedBackup {
     checksum: `sha256:${'0'.repeat(64)}`,
     available: true,
     error: null,
+    errorCode: null,
     createdBy: null,
     cron: null,
     note: null,
@@ -52,7 +53,8 @@ export function createBackup (changes: Partial<Backup> = {}): CompletedBackup {
     durationMs: 1000,
     restoredAt: null,
     restoredBy: null,
-    restore: null
+    restore: null,
+    restores: []
   }, changes as Partial<CompletedBackup>)
 }
 

@@ -29,7 +29,7 @@ t.test('when several replicas start at once, the table is created once', async (
   const logs = Array.from({ length: 8 }, () => useLog(t, database))
   await Promise.all(logs.map(async (log) => { await log.prepare() }))
   t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`],
-    [{ comment: 'fastify-backup log, version 4' }])
+    [{ comment: 'fastify-backup log, version 5' }])
   for (const log of logs) t.strictSame(await log.list({}, null), { backups: [], next: null })
 })
 
@@ -68,7 +68,10 @@ t.test('a table of the first release is migrated, and its rows are numbered by t
   const database = await useDatabase(t)
   await useLog(t, database).prepare()
   await database.sql.unsafe(`
-    ALTER TABLE backup_logs DROP COLUMN ordinal, DROP COLUMN suspect, DROP COLUMN accepted, DROP COLUMN warnings,
+    ALTER TABLE backup_logs DROP COLUMN restore, DROP COLUMN restores, DROP COLUMN restored_into,
+      DROP COLUMN error_code, ADD COLUMN restore jsonb, ADD COLUMN restore_schema text,
+      DROP COLUMN ordinal, DROP COLUMN suspect,
+      DROP COLUMN accepted, DROP COLUMN warnings,
       DROP COLUMN row_counts, DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar,
       DROP COLUMN inserted_at, DROP COLUMN origin, DROP COLUMN events, DROP COLUMN changed_in, DROP COLUMN counted,
       DROP COLUMN carried, DROP COLUMN verified_at;
@@ -84,6 +87,36 @@ t.test('a table of the first release is migrated, and its rows are numbered by t
     ({ suspect: null, accepted: false, warnings: [], isRestored: false, partial: false, adopted: false })))
   const next = await log.insert({ ...run, schema: 'a', filename: 'c', startedAt: new Date('2025-01-01') })
   t.equal(next?.ordinal, 3)
+})
+
+t.test('the migration keeps the newest restore of each snapshot, and what is certain about its target', async (t) => {
+  const database = await useDatabase(t)
+  await useLog(t, database).prepare()
+  const startedAt = '2026-01-03T00:00:00.000Z'
+  const failed = { status: 'failed', startedAt, finishedAt: startedAt, by: 'ada', preRestoreId: null, error: 'disk' }
+  const completed = { ...failed, status: 'completed', error: null }
+  await database.sql.unsafe(`
+    ALTER TABLE backup_logs DROP COLUMN restore, DROP COLUMN restores, DROP COLUMN restored_into,
+      DROP COLUMN error_code, ADD COLUMN restore jsonb, ADD COLUMN restore_schema text;
+    COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 4'`)
+  const insert = async (filename: string, target: string | null, restore: object | null): Promise<void> => {
+    await database.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, restore_schema,
+      restore, events) VALUES (gen_random_uuid(), 'a', ${filename}, 'failed', 'manual', '2026-01-01', ${target},
+      ${restore === null ? null : database.sql.json(restore as never)}, '[{"name": "kept"}, {"row": "{}"}]')`
+  }
+  await insert('never', null, null)
+  await insert('completed', 'b', completed)
+  await insert('failed', 'b', failed)
+  await insert('failed later', 'b', { ...failed, restoredInto: 'c' })
+  const { backups } = await useLog(t, database).list({}, null)
+  t.strictSame(backups.map(({ backup, restoredInto }) => [backup.filename, restoredInto, backup.restores]), [
+    ['failed later', 'c', [{ ...failed, schema: 'b', errorCode: null }]],
+    ['failed', null, [{ ...failed, schema: 'b', errorCode: null }]],
+    ['completed', 'b', [{ ...completed, schema: 'b', errorCode: null }]],
+    ['never', null, []]
+  ])
+  t.strictSame((await database.sql`SELECT DISTINCT events FROM backup_logs`).map(({ events }) => events),
+    [[{ name: 'kept' }]])
 })
 
 t.test('a replica waits for another one that migrates the table', async (t) => {

@@ -157,8 +157,9 @@ t.test('a backup that a dead replica was restoring can be removed', async (t) =>
   const place = await usePlace(t)
   const engine = useEngine(t, place)
   const { id } = await engine.create()
-  await place.sql`UPDATE backup_logs SET restore_schema = ${testSchema},
-    restore = '{"status": "running", "startedAt": "2026-11-22T10:00:00.000Z"}' WHERE id = ${id}`
+  await place.sql`UPDATE backup_logs SET restores = ${place.sql.json([
+    { status: 'running', schema: testSchema, startedAt: '2026-11-22T10:00:00.000Z' }
+  ])} WHERE id = ${id}`
   await engine.remove(id)
   await t.rejects(engine.get(id), { code: 'FST_BACKUP_NOT_FOUND' })
 })
@@ -202,7 +203,7 @@ t.test('the source and the pre_restore snapshot of a restore in another replica 
     VALUES (gen_random_uuid(), ${testSchema}, ${newer}, 'completed', 'manual', now() + interval '1 hour', 0, '')`
   await writeFile(join(place.directory, newer), '')
   // Without this record, only the locks show the other replica that the restore is running
-  await place.sql`UPDATE backup_logs SET restore = NULL`
+  await place.sql`UPDATE backup_logs SET restores = '[]'`
 
   const other = useEngine(t, place, { maxBackups: 1 })
   t.strictSame(await other.prune(), [])

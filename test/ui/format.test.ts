@@ -4,6 +4,7 @@ import t from 'tap'
 const present = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
 Object.defineProperty(globalThis, 'navigator', { value: { languages: ['en-GB'] }, configurable: true })
 const format = await import('../../ui/src/format.ts')
+const { transferText } = await import('../../ui/src/parts/transfer.ts')
 if (present === undefined) Reflect.deleteProperty(globalThis, 'navigator')
 else Object.defineProperty(globalThis, 'navigator', present)
 
@@ -44,4 +45,12 @@ t.test('exact times name their zone', async (t) => {
   t.match(format.exactTime('2026-11-27T08:05:09Z'), /^2[678] Nov 2026, \d\d:\d5:09 (?:UTC|GMT|[A-Z]{2,5}|[+-]\d+)/)
   t.match(format.shortTime('2026-11-27T12:05:09Z'), /^2[78] Nov, \d\d:\d5$/)
   t.match(format.day(new Date(2026, 10, 27)), /^Fri,? 27 Nov 2026$/)
+})
+
+t.test('a transfer shows size and percent, and its rate and the time left after half a second', async (t) => {
+  const transfer = { done: 3_000_000, total: 12_000_000, startedAt: 1000 }
+  t.equal(transferText(transfer, 1400), '3 MB of 12 MB · 25%')
+  t.equal(transferText(transfer, 4000), '3 MB of 12 MB · 25% · 1 MB/s · 9 s left')
+  t.equal(transferText({ ...transfer, done: 0 }, 4000), '0 B of 12 MB · 0%')
+  t.equal(transferText({ ...transfer, total: null }, 4000), '3 MB · 1 MB/s')
 })

@@ -53,6 +53,11 @@ export const shortTime = (iso: string): string => new Intl.DateTimeFormat(locale
   month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit'
 }).format(new Date(iso))
 
+/** @param time by Date.now() */
+export const timeOfDay = (time: number): string => new Intl.DateTimeFormat(locale, {
+  hour: '2-digit', minute: '2-digit', second: '2-digit'
+}).format(new Date(time))
+
 export const day = (date: Date): string =>
   new Intl.DateTimeFormat(locale, { weekday: 'short', year: 'numeric', month: 'short', day: 'numeric' }).format(date)
 

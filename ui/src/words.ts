@@ -27,15 +27,28 @@ export const phaseNames: Record<Progress['phase'], string> = {
   verify: 'Checking the file', snapshot: 'Taking a snapshot', load: 'Loading rows'
 }
 
-/** What to do after a failure, where the message does not say it. */
+/** What to do after a failure, by the code of the error. */
 export const remedies: Record<string, string> = {
   FST_BACKUP_ABORTED: 'The run was interrupted. Start it again.',
   FST_BACKUP_BUSY: 'Another run holds this schema. Wait until it has ended, then try again.',
+  FST_BACKUP_CANNOT_RESTORE: 'Correct what the message names, then count the rows again.',
+  FST_BACKUP_CANNOT_SNAPSHOT: 'Correct what the message names, or leave these tables out.',
+  FST_BACKUP_CATALOG_UNSTABLE: 'Wait until the tables are no longer changed, then try again.',
+  FST_BACKUP_DATABASE_FAILED: 'Look up the SQLSTATE in the log of the database, correct the cause, then try again.',
   FST_BACKUP_DATABASE_UNAVAILABLE: 'Check that the database runs and accepts connections, then try again.',
-  FST_BACKUP_RESTORE_UNCERTAIN: 'Compare the rows with the snapshot before you try again.',
+  FST_BACKUP_FILE_GONE: 'Bring the file back into the storage, or use another snapshot.',
+  FST_BACKUP_LOCK_TIMEOUT: 'End the transactions that hold the tables, or try again when there is less traffic.',
+  FST_BACKUP_RESTORE_FAILED: 'Correct the rows or the constraint that the message names, then try again.',
   FST_BACKUP_RESTORE_NOT_ALLOWED: 'Register the plugin with allowRestore: true.',
+  FST_BACKUP_RESTORE_UNCERTAIN: 'Compare the rows with the snapshot before you try again.',
+  FST_BACKUP_SCHEMA_DRIFT: 'Change the schema back, or skip what no longer exists.',
+  FST_BACKUP_SHUTTING_DOWN: 'The service is restarting. Try again in a moment.',
   FST_BACKUP_SNAPSHOT_INVALID: 'The file is damaged. Restore another snapshot.',
-  FST_BACKUP_SHUTTING_DOWN: 'The service is restarting. Try again in a moment.'
+  FST_BACKUP_STORAGE_FAILED: 'Check that the storage can be reached and written to, then try again.',
+  FST_BACKUP_STORAGE_FULL: 'Free space in the storage, then try again.',
+  FST_BACKUP_STORAGE_MISSING: 'Mount the storage of this service, then try again.',
+  FST_BACKUP_UNEXPECTED: 'Look at the log of the service, and report the error.',
+  FST_BACKUP_WORKER_FAILED: 'Check the memory of the service, then try again.'
 }
 
 /** The state of a backup in one word, and how it is colored. */

@@ -3,11 +3,22 @@ const preRestoreId = '2f0e5a34-5a0e-4d8c-8a6e-0d7f3c1b9e10'
 const time = '2026-11-22T17:45:00.123Z'
 const checksum = 'sha256:3f1c8e0b6a5d4c2f9e7b1a0d8c6f5e4b3a29180716253443526170899fabcdef'
 
+const restore = {
+  status: 'completed',
+  schema: 'public',
+  startedAt: '2026-11-23T08:12:00.000Z',
+  finishedAt: '2026-11-23T08:12:00.240Z',
+  by: 'ada@example.com',
+  preRestoreId,
+  error: null,
+  errorCode: null
+}
+
 const backup = {
   id,
   schema: 'public',
   filename: 'public_2026-11-22T17-45-00-123Z.json',
-  status: 'completed',
+  status: 'restored',
   trigger: 'manual',
   compression: 'none',
   sizeBytes: 4096,
@@ -16,6 +27,7 @@ const backup = {
   checksum,
   available: true,
   error: null,
+  errorCode: null,
   createdBy: 'ada@example.com',
   cron: null,
   note: 'before the migration',
@@ -28,9 +40,10 @@ const backup = {
   startedAt: time,
   finishedAt: '2026-11-22T17:45:01.456Z',
   durationMs: 1333,
-  restoredAt: null,
-  restoredBy: null,
-  restore: null
+  restoredAt: restore.finishedAt,
+  restoredBy: restore.by,
+  restore,
+  restores: [restore]
 }
 
 /** An example of each body, by the title of its schema. None of an error: each status would need its own. */

@@ -38,18 +38,20 @@ export interface UpdateBody { pinned?: boolean, note?: string | null, accepted?:
 
 const statusMs = 60_000
 
-interface Call { body?: unknown, prefer?: string, signal?: AbortSignal }
+interface Call { body?: unknown, prefer?: string, signal?: AbortSignal, onRefused?: () => void }
 
 /** Calls the routes. Addresses are relative to the page, so that any prefix and proxy works. */
 export class Api {
   /** In memory only. Null: the browser sends cookies or Basic credentials by itself. */
   token: string | null = null
-  /** Called when a call was refused with 401. */
-  onUnauthorized: () => void = () => {}
+  /** Called when a call other than status() was refused with 401 or 403. */
+  onRefused: () => void = () => {}
   readonly #base = new URL('../', document.baseURI)
 
   /** Ends after a while: a connection that was lost silently, in a sleeping computer for example, never answers. */
-  status = (): Promise<Status> => this.#json('GET', 'status?limit=1000', { signal: AbortSignal.timeout(statusMs) })
+  status = (): Promise<Status> =>
+    this.#json('GET', 'status?limit=1000', { signal: AbortSignal.timeout(statusMs), onRefused: () => {} })
+
   list = (query: ListQuery, signal?: AbortSignal): Promise<BackupList> =>
     this.#json('GET', `?${toSearch({ ...query })}`, given(signal))
 
@@ -89,7 +91,7 @@ export class Api {
       for (const [name, value] of Object.entries(this.#credentials())) request.setRequestHeader(name, value)
       request.upload.addEventListener('progress', ({ loaded }) => { onProgress(loaded) })
       request.addEventListener('load', () => {
-        if (request.status === 401) this.onUnauthorized()
+        if (isRefusal(request.status)) this.onRefused()
         const answer = request.status === 201 ? parseAnswer(request.responseText) : undefined
         if (answer !== undefined) resolve(answer as Backup)
         else if (request.status < 300) reject(notOfService())
@@ -102,21 +104,21 @@ export class Api {
     })
   }
 
-  async #json<T> (method: string, path: string, { body, prefer, signal }: Call = {}): Promise<T> {
+  async #json<T> (method: string, path: string, { body, prefer, signal, onRefused }: Call = {}): Promise<T> {
     const headers = {
       ...body !== undefined && { 'content-type': 'application/json' },
       ...prefer !== undefined && { prefer }
     }
     const response = await this.#send(method, path, {
       headers, ...body !== undefined && { body: JSON.stringify(body) }, ...signal !== undefined && { signal }
-    })
+    }, onRefused)
     if (response.status === 204) return undefined as T
     const answer = parseAnswer(await response.text().catch(throwNoAnswer))
     if (answer === undefined) throw notOfService()
     return answer as T
   }
 
-  async #send (method: string, path: string, init: RequestInit = {}): Promise<Response> {
+  async #send (method: string, path: string, init: RequestInit = {}, onRefused = this.onRefused): Promise<Response> {
     const { token } = this
     const headers = { accept: 'application/json', ...init.headers, ...this.#credentials() }
     const response = await fetch(new URL(path, this.#base), {
@@ -126,7 +128,7 @@ export class Api {
     // The routes never redirect: it is an auth function that leads to a login
     const status = response.type === 'opaqueredirect' ? 401 : response.status
     // Not when the reader has signed in again meanwhile
-    if (status === 401 && token === this.token) this.onUnauthorized()
+    if (isRefusal(status) && token === this.token) onRefused()
     throw new ApiError(status, parseBody(await response.text().catch(() => '')))
   }
 
@@ -136,6 +138,8 @@ export class Api {
 }
 
 const given = (signal: AbortSignal | undefined): Pick<Call, 'signal'> => signal === undefined ? {} : { signal }
+
+const isRefusal = (status: number): boolean => status === 401 || status === 403
 
 const noAnswer = (): ApiError => new ApiError(0, { message: 'The service does not answer' })
 

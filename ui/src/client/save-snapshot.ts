@@ -6,7 +6,7 @@ import type { Api } from './api.ts'
  * the disk as they arrive; elsewhere the browser keeps them until the file is complete.
  */
 export async function saveSnapshot (
-  api: Api, { id, filename, sizeBytes }: Backup, onProgress: (share: number) => void, signal: AbortSignal
+  api: Api, { id, filename, sizeBytes }: Backup, onProgress: (received: number) => void, signal: AbortSignal
 ): Promise<void> {
   const picker: unknown = Reflect.get(window, 'showSaveFilePicker')
   const target = typeof picker === 'function' && isSecureContext && (sizeBytes ?? 0) > 50_000_000
@@ -18,7 +18,7 @@ export async function saveSnapshot (
   const counted = response.body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
     transform (chunk, controller) {
       done += chunk.length
-      onProgress(sizeBytes === null ? 0 : done / sizeBytes)
+      onProgress(done)
       controller.enqueue(chunk)
     }
   }))

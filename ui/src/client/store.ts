@@ -10,6 +10,7 @@ export type RunKind = 'backup' | 'restore'
 export interface Run {
   id: string
   kind: RunKind
+  /** Of a restore, the one whose rows it replaces. */
   schema: string
   trigger: string
   startedAt: string
@@ -19,6 +20,10 @@ export interface Run {
   /** When `progress` arrived, for the rate. */
   at: number
 }
+
+/** One snapshot may be restored into several schemas at the same time. */
+const keyOf = (kind: RunKind, id: string, schema: string): string =>
+  kind === 'restore' ? `${kind} ${id} ${schema}` : `${kind} ${id}`
 
 /** The end of a run, kept for the dialog or the panel that shows it. */
 export type Outcome =
@@ -57,6 +62,8 @@ export class Store extends EventTarget {
   /** Answers of the status in a row that were errors. */
   #failures = 0
   #notice = 0
+  /** The last status was refused. */
+  #isRefused = false
   /** When each run ended. A status that was requested earlier may still contain it. */
   readonly #endedAt = new Map<string, number>()
   readonly #schemas = new SchemaPages(this.api.statusAfter)
@@ -67,7 +74,8 @@ export class Store extends EventTarget {
 
   constructor () {
     super()
-    this.api.onUnauthorized = () => { this.signOut(this.api.token === null ? null : 'The token was refused.') }
+    // One call may be refused by mistake, or for itself: the status shows whether the reader still has access
+    this.api.onRefused = () => { if (this.access === 'granted') void this.refresh() }
     document.addEventListener('visibilitychange', () => {
       clearTimeout(this.#polling)
       // What has happened meanwhile may have been missed
@@ -112,7 +120,7 @@ export class Store extends EventTarget {
     this.#schemas.forget()
     this.api.token = null
     this.status = this.statusError = null
-    this.isConnected = false
+    this.isConnected = this.#isRefused = false
     this.#failures = 0
     this.runs.clear()
     this.outcomes.clear()
@@ -131,8 +139,8 @@ export class Store extends EventTarget {
   })
 
   #pollAfterMs (): number {
-    const isFollowing = this.isConnected || this.runs.size === 0
-    const ms = isFollowing ? idlePollMs : Math.min(pollMs * 2 ** this.#failures, idlePollMs)
+    const isSoon = this.#isRefused || (this.runs.size > 0 && !this.isConnected)
+    const ms = isSoon ? Math.min(pollMs * 2 ** this.#failures, idlePollMs) : idlePollMs
     return ms * (1 - Math.random() / 4)
   }
 
@@ -149,6 +157,7 @@ export class Store extends EventTarget {
       const newest = await this.#schemas.complete(status)
       if (session.aborted) return
       this.status = { ...status, newest }
+      this.#isRefused = false
       this.statusError = null
       this.#failures = 0
       const isFirst = this.access !== 'granted'
@@ -159,10 +168,19 @@ export class Store extends EventTarget {
       if (session.aborted) return
       this.#failures += 1
       this.statusError = error instanceof ApiError ? error : new ApiError(0, { message: String(error) })
-      // Who has seen the backups may be refused for a moment only, by a proxy for example
-      if (this.statusError.status === 403 && this.access !== 'granted') this.access = 'refused'
+      this.#takeRefusal(this.statusError.status)
     }
     this.#changed()
+  }
+
+  /** A reader who has access loses it when the status is refused twice: a proxy may refuse a single call by mistake. */
+  #takeRefusal (status: number): void {
+    if (status !== 401 && status !== 403) return
+    const isFirst = this.access === 'granted' && !this.#isRefused
+    this.#isRefused = isFirst
+    if (isFirst) return
+    if (status === 403) this.access = 'refused'
+    else this.signOut(this.api.token === null ? null : 'The token was refused.')
   }
 
   notify (tone: Notice['tone'], text: string): void {
@@ -186,13 +204,13 @@ export class Store extends EventTarget {
   }
 
   /** Before this page begins a restore: forgets how an earlier one of the same snapshot has ended. */
-  forgetOutcome (kind: RunKind, id: string): void {
-    this.outcomes.delete(`${kind} ${id}`)
+  forgetOutcome (kind: RunKind, id: string, schema: string): void {
+    this.outcomes.delete(keyOf(kind, id, schema))
   }
 
   /** A run that this page has begun, before the status has it. A short one may have ended before the answer arrived. */
-  begin (backup: Backup, kind: RunKind): void {
-    if (!this.outcomes.has(`${kind} ${backup.id}`)) this.#addRun(kind, backup)
+  begin (backup: Backup, kind: RunKind, schema = backup.schema): void {
+    if (!this.outcomes.has(keyOf(kind, backup.id, schema))) this.#addRun(kind, backup, schema)
     this.touch()
   }
 
@@ -203,16 +221,19 @@ export class Store extends EventTarget {
     this.#changed()
   }
 
-  runOf (kind: RunKind, id: string): Run | undefined {
-    return this.runs.get(`${kind} ${id}`)
+  runOf (kind: RunKind, id: string, schema: string): Run | undefined {
+    return this.runs.get(keyOf(kind, id, schema))
   }
 
-  outcomeOf (kind: RunKind, id: string): Outcome | undefined {
-    return this.outcomes.get(`${kind} ${id}`)
+  outcomeOf (kind: RunKind, id: string, schema: string): Outcome | undefined {
+    return this.outcomes.get(keyOf(kind, id, schema))
   }
 
-  #addRun (kind: RunKind, { id, schema, trigger, startedAt, restore, progress }: Backup): void {
-    const key = `${kind} ${id}`
+  #addRun (kind: RunKind, backup: Backup, schema: string): void {
+    const { id, trigger, startedAt, restores } = backup
+    const key = keyOf(kind, id, schema)
+    const restore = restores.find((other) => other.schema === schema)
+    const progress = kind === 'restore' ? restore?.progress : backup.progress
     if (!this.runs.has(key)) {
       const since = kind === 'restore' ? restore?.startedAt ?? new Date().toISOString() : startedAt
       this.outcomes.delete(key)
@@ -227,17 +248,19 @@ export class Store extends EventTarget {
       const kind = backup.status === 'running' ? 'backup' : 'restore'
       // The snapshot before a restore is a part of it
       if (backup.trigger === 'pre_restore' && kind === 'backup') continue
-      const key = `${kind} ${backup.id}`
-      present.add(key)
-      if ((this.#endedAt.get(key) ?? -1) < requestedAt) this.#addRun(kind, backup)
+      const restoring = backup.restores.filter(({ status }) => status === 'running')
+      for (const { schema } of kind === 'backup' ? [backup] : restoring) {
+        const key = keyOf(kind, backup.id, schema)
+        present.add(key)
+        if ((this.#endedAt.get(key) ?? -1) < requestedAt) this.#addRun(kind, backup, schema)
+      }
     }
-    const ended = [...this.runs.values()].filter(({ kind, id }) => !present.has(`${kind} ${id}`))
-    for (const run of ended) void this.#ended(run)
+    for (const [key, run] of this.runs) if (!present.has(key)) void this.#ended(run)
   }
 
   /** A run that the status does not contain: its event was missed, or it began after the status was read. */
   async #ended ({ kind, id, schema }: Run): Promise<void> {
-    const key = `${kind} ${id}`
+    const key = keyOf(kind, id, schema)
     const backup = await this.api.get(id).catch((error: ApiError) => error)
     if (!this.runs.has(key) || this.outcomes.has(key)) return
     if (backup instanceof ApiError) {
@@ -246,18 +269,19 @@ export class Store extends EventTarget {
       this.#changed()
       return
     }
-    const { restore } = backup
-    const [status, error] = kind === 'restore' ? [restore?.status, restore?.error] : [backup.status, backup.error]
-    if (status === 'running') return
-    if (status === undefined) {
+    const restore = backup.restores.find((other) => other.schema === schema)
+    const ended = kind === 'restore' ? restore : backup
+    if (ended?.status === 'running') return
+    if (ended === undefined) {
       // How a restore into a schema that the reader may not see has ended is not shown
       this.runs.delete(key)
       this.#changed()
       return
     }
-    this.#finish(kind, id, schema, status === 'failed'
-      ? { kind: 'failed', message: error ?? '', code: '', preRestoreId: restore?.preRestoreId ?? null }
-      : { kind: 'completed', result: null, preRestoreId: restore?.preRestoreId ?? null })
+    const preRestoreId = restore?.preRestoreId ?? null
+    this.#finish(kind, id, schema, ended.status === 'failed'
+      ? { kind: 'failed', message: ended.error ?? '', code: ended.errorCode ?? '', preRestoreId }
+      : { kind: 'completed', result: null, preRestoreId })
   }
 
   #takeProgress (key: string, progress: Progress): void {
@@ -279,9 +303,9 @@ export class Store extends EventTarget {
   #onEvent (name: string, data: any): void {
     const kind: RunKind = name.startsWith('restore:') ? 'restore' : 'backup'
     switch (name.slice(name.indexOf(':') + 1)) {
-      case 'progress': this.#takeProgress(`${kind} ${data.id}`, data.progress); break
+      case 'progress': this.#takeProgress(keyOf(kind, data.id, data.schema), data.progress); break
       case 'started':
-        if (kind === 'backup') this.#addRun(kind, data)
+        if (kind === 'backup') this.#addRun(kind, data, data.schema)
         this.touch()
         break
       case 'completed':
@@ -300,7 +324,7 @@ export class Store extends EventTarget {
   }
 
   #finish (kind: RunKind, id: string, schema: string, outcome: Outcome): void {
-    const key = `${kind} ${id}`
+    const key = keyOf(kind, id, schema)
     this.runs.delete(key)
     this.#endedAt.set(key, performance.now())
     const known = this.outcomes.get(key)

@@ -1,13 +1,14 @@
 import { html, type TemplateResult } from 'lit-html'
 import { DialogView } from '../elements/dialog-view.ts'
-import { button, errorText } from '../parts/templates.ts'
+import { button } from '../parts/templates.ts'
 
 interface Question { heading: string, text: string, action: string, run: () => Promise<void> }
+
+const unanswered = 'It may be done. Look at the list of snapshots before you try again.'
 
 /** Asks before something that cannot be undone. */
 export class ConfirmDialog extends DialogView {
   readonly #question: Question
-  #isBusy = false
 
   constructor (question: Question) {
     super()
@@ -19,23 +20,11 @@ export class ConfirmDialog extends DialogView {
   body (): TemplateResult { return html`<p>${this.#question.text}</p>` }
 
   footer (): TemplateResult {
+    const { action, run } = this.#question
     return html`<button type="button" autofocus @click=${() => { this.close() }}>Cancel</button>
-      ${button(this.#question.action, {
-        tone: 'danger', disabled: this.#isBusy, onClick: () => { void this.#run() }
+      ${button(action, {
+        tone: 'danger', disabled: this.isBusy, onClick: () => { void this.perform(run, unanswered) }
       })}`
-  }
-
-  async #run (): Promise<void> {
-    this.#isBusy = true
-    this.update()
-    try {
-      await this.#question.run()
-      this.close()
-    } catch (error) {
-      this.error = errorText(error)
-      this.#isBusy = false
-      this.update()
-    }
   }
 }
 

@@ -1,11 +1,9 @@
 import { html, type TemplateResult } from 'lit-html'
 import { DialogView } from '../elements/dialog-view.ts'
 import { store } from '../elements/view.ts'
-import { button, errorText } from '../parts/templates.ts'
+import { button } from '../parts/templates.ts'
 
 export class CreateDialog extends DialogView {
-  #isBusy = false
-
   heading (): string { return 'Create a snapshot' }
 
   body (): TemplateResult {
@@ -23,7 +21,7 @@ export class CreateDialog extends DialogView {
 
   footer (): TemplateResult {
     return html`${button('Cancel', { onClick: () => { this.close() } })}
-      <button type="submit" form="create-form" class="primary" ?disabled=${this.#isBusy}>Create</button>`
+      <button type="submit" form="create-form" class="primary" ?disabled=${this.isBusy}>Create</button>`
   }
 
   async #create (event: SubmitEvent): Promise<void> {
@@ -32,22 +30,14 @@ export class CreateDialog extends DialogView {
     const form = new FormData(event.target)
     const text = (name: string): string => String(form.get(name) ?? '').trim()
     const excludeTables = text('excluded').split('\n').map((line) => line.trim()).filter((line) => line !== '')
-    this.#isBusy = true
-    this.error = null
-    this.update()
-    try {
+    await this.perform(async () => {
       const backup = await store.api.create({
         ...text('schema') !== '' && { schema: text('schema') },
         ...text('note') !== '' && { note: text('note') },
         ...excludeTables.length > 0 && { excludeTables }
       })
       store.begin(backup, 'backup')
-      this.close()
-    } catch (error) {
-      this.error = errorText(error)
-      this.#isBusy = false
-      this.update()
-    }
+    }, 'The snapshot may have begun. Look at the list of snapshots before you create another one.')
   }
 }
 

@@ -1,62 +1,110 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
+import type { Backup } from '../../../types/index.ts'
 import { ApiError, isAbort } from '../client/api.ts'
 import { DialogView } from '../elements/dialog-view.ts'
 import { store } from '../elements/view.ts'
 import * as format from '../format.ts'
-import { button, errorText, list } from '../parts/templates.ts'
+import { isUnanswered, remedyOf } from '../parts/failures.ts'
+import { button, list, name } from '../parts/templates.ts'
+import { type Transfer, transferText } from '../parts/transfer.ts'
 import { snapshotHref } from '../routes.ts'
+
+/** An upload, from its beginning until it is known what has become of it. */
+interface Upload {
+  file: File
+  transfer: Transfer
+  abort: AbortController
+  /** The newest imports before it. */
+  former: Set<string>
+  /** After the last byte was sent, only the answer tells whether the service keeps the file. */
+  isSent: boolean
+  isCancelled: boolean
+}
 
 export class ImportDialog extends DialogView {
   #file: File | null = null
-  #sent = 0
-  #startedAt = 0
+  #upload: Upload | null = null
+  /** The answer was lost after the whole file was sent. */
+  #lost: Upload | null = null
+  /** The service has kept it, although the reader has cancelled, or the answer was lost. */
+  #kept: Backup | null = null
   #problems: string[] = []
-  #uploading: AbortController | null = null
   #isOver = false
 
   override disconnectedCallback (): void {
     super.disconnectedCallback()
-    this.#uploading?.abort()
+    if (this.#upload === null) return
+    const { file, isSent, abort } = this.#upload
+    if (isSent) {
+      store.notify('good', `The service is still checking “${file.name}”. If the file is intact, it is kept.`)
+      return
+    }
+    abort.abort()
+    store.notify('good', `The import of “${file.name}” was cancelled. Nothing was kept.`)
   }
 
   heading (): string { return 'Import a snapshot' }
 
   body (): TemplateResult {
+    if (this.#kept !== null) return this.#keptBody(this.#kept)
     return html`
       <div class="drop ${this.#isOver ? 'over' : ''}"
         @dragover=${(event: DragEvent) => { this.#drag(event, true) }}
         @dragleave=${(event: DragEvent) => { this.#drag(event, false) }}
         @drop=${(event: DragEvent) => { this.#drop(event) }}>
         <label>Snapshot file <input type="file" accept=".json,application/json" autofocus
-          ?disabled=${this.#uploading !== null} @change=${(event: Event) => { this.#choose(event) }}></label>
+          ?disabled=${this.#isOccupied} @change=${(event: Event) => { this.#choose(event) }}></label>
         <p class="hint">Choose a file, or drop it here.
           ${this.#file === null ? nothing : html`<b>${this.#file.name}</b>, ${format.bytes(this.#file.size)}`}</p>
       </div>
       <p class="hint">The file is checked completely and kept under a new id. Nothing is restored.</p>
-      ${this.#uploading === null || this.#file === null ? nothing : this.#progress(this.#file)}
+      ${this.#upload === null ? nothing : uploadProgress(this.#upload)}
       ${this.#problems.length === 0 ? nothing : list(this.#problems)}`
   }
 
   footer (): TemplateResult {
-    const disabled = this.#file === null || this.#uploading !== null
-    return html`${button('Cancel', { onClick: () => { this.close() } })}
+    const close = (): void => { this.close() }
+    if (this.#kept !== null) return this.#keptFooter(this.#kept)
+    if (this.#lost !== null) {
+      const lost = this.#lost
+      return html`${button('Close', { onClick: close })}
+        ${button('Look again', {
+          tone: 'primary', disabled: this.isBusy, onClick: () => { void this.#reconcile(lost) }
+        })}`
+    }
+    if (this.#upload?.isSent === true) {
+      const { isCancelled } = this.#upload
+      return html`${button('Cancel the import', { disabled: isCancelled, onClick: () => { this.#cancelSent() } })}
+        ${button('Close', { onClick: close })}`
+    }
+    const disabled = this.#file === null || this.#isOccupied
+    return html`${button('Cancel', { onClick: close })}
       ${button('Import', { tone: 'primary', disabled, onClick: () => { void this.#import() } })}`
   }
 
-  #progress ({ size }: File): TemplateResult {
-    const seconds = (performance.now() - this.#startedAt) / 1000
-    const rate = seconds > 0.5 ? this.#sent / seconds : null
-    const left = rate === null || rate === 0 ? null : (size - this.#sent) / rate * 1000
-    const parts = [
-      `${format.bytes(this.#sent)} of ${format.bytes(size)}`,
-      ...rate === null ? [] : [`${format.bytes(rate)}/s`],
-      ...left === null ? [] : [`${format.duration(left)} left`]
-    ]
-    return html`<progress aria-label="Upload" max=${size} value=${this.#sent}></progress>
-      <p class="hint" role="status">${this.#sent >= size
-        ? 'Checking the file…'
-        : parts.join(' · ')}</p>
-      <p class="hint">Keep this page open until the upload is complete.</p>`
+  get #isOccupied (): boolean {
+    return this.isBusy || this.#upload !== null || this.#lost !== null
+  }
+
+  #keptBody ({ schema, startedAt, rowCount, createdBy }: Backup): TemplateResult {
+    return html`<div class="message warn" role="alert"><h3>The service has kept the file</h3>
+      <p>The whole file had been sent, and it is intact: ${format.plural(rowCount ?? 0, 'row')} of the schema
+        ${name(schema)}, imported at ${format.exactTime(startedAt)}${createdBy === null ? '' : ` by ${createdBy}`}.
+        Keep the snapshot, or delete it.</p></div>`
+  }
+
+  #keptFooter ({ id }: Backup): TemplateResult {
+    const remove = async (): Promise<void> => {
+      await store.api.remove(id)
+      store.notify('good', 'The imported snapshot was deleted.')
+      store.touch()
+    }
+    return html`${button('Delete it', {
+        tone: 'danger',
+        disabled: this.isBusy || store.status?.can.remove !== true,
+        onClick: () => { void this.perform(remove, 'It may be deleted. Look at the list of snapshots.') }
+      })}
+      ${button('Keep it', { tone: 'primary', disabled: this.isBusy, onClick: () => { this.#show(id) } })}`
   }
 
   #drag (event: DragEvent, isOver: boolean): void {
@@ -67,7 +115,7 @@ export class ImportDialog extends DialogView {
 
   #drop (event: DragEvent): void {
     this.#drag(event, false)
-    if (this.#uploading === null) this.#take(event.dataTransfer?.files[0])
+    if (!this.#isOccupied && this.#kept === null) this.#take(event.dataTransfer?.files[0])
   }
 
   #choose ({ target }: Event): void {
@@ -81,34 +129,122 @@ export class ImportDialog extends DialogView {
     this.update()
   }
 
+  #show (id: string): void {
+    this.close()
+    location.hash = snapshotHref(id)
+  }
+
+  #cancelSent (): void {
+    if (this.#upload !== null) this.#upload.isCancelled = true
+    this.update()
+  }
+
   async #import (): Promise<void> {
     if (this.#file === null) return
-    const uploading = new AbortController()
-    this.#uploading = uploading
-    this.#startedAt = performance.now()
-    this.#sent = 0
-    this.error = null
-    this.#problems = []
+    this.isBusy = true
+    this.#take(this.#file)
+    const file = this.#file
+    let former: Backup[]
+    try {
+      ({ backups: former } = await newestImports())
+    } catch (error) {
+      this.fail(error, 'Nothing was sent. Try again.')
+      return
+    }
+    this.isBusy = false
+    if (!this.isConnected) return
+    await this.#send({
+      file,
+      transfer: { done: 0, total: file.size, startedAt: performance.now() },
+      abort: new AbortController(),
+      former: new Set(former.map(({ id }) => id)),
+      isSent: false,
+      isCancelled: false
+    })
+  }
+
+  async #send (upload: Upload): Promise<void> {
+    this.#upload = upload
     this.update()
     try {
-      const { id } = await store.api.import(this.#file, (sent) => {
-        this.#sent = sent
+      const backup = await store.api.import(upload.file, (sent) => {
+        upload.transfer.done = sent
+        upload.isSent = sent >= upload.file.size
         this.update()
-      }, uploading.signal)
+      }, upload.abort.signal)
+      this.#upload = null
       store.touch()
-      this.close()
-      location.hash = snapshotHref(id)
+      if (!this.isConnected) return
+      if (upload.isCancelled) this.#keep(backup)
+      else this.#show(backup.id)
     } catch (error) {
-      if (isAbort(error)) return
-      this.error = errorText(error)
+      this.#upload = null
+      if (!isAbort(error)) await this.#failed(upload, error)
+    }
+  }
+
+  async #failed (upload: Upload, error: unknown): Promise<void> {
+    if (!this.isConnected) {
+      store.notify('bad', `The import of “${upload.file.name}” failed, or its result is not known. Look at the list.`)
+    } else if (isUnanswered(error) && upload.isSent) {
+      await this.#reconcile(upload)
+    } else {
+      this.fail(error, 'The file was not sent completely, so nothing was kept. Import it again.')
       // The message would repeat them
       this.#problems = error instanceof ApiError ? error.problems : []
       if (this.#problems.length > 0) this.error = 'The file is damaged or was changed, and nothing was kept.'
-    } finally {
-      this.#uploading = null
       this.update()
     }
   }
+
+  /** Looks for the backup of an upload without an answer. */
+  async #reconcile (upload: Upload): Promise<void> {
+    this.#lost = upload
+    this.isBusy = true
+    this.error = null
+    this.update()
+    try {
+      const { backups } = await newestImports()
+      this.isBusy = false
+      this.#found(backups.find(({ id, status, sizeBytes }) => !upload.former.has(id) &&
+        (status !== 'completed' || sizeBytes === upload.file.size)))
+    } catch (error) {
+      this.fail(error, 'The whole file was sent, and it is not known whether the service has kept it. Look again.')
+    }
+  }
+
+  #found (backup: Backup | undefined): void {
+    if (backup?.status === 'completed') return this.#keep(backup)
+    this.error = backup === undefined
+      ? 'The connection was lost after the whole file was sent. The list has no new import yet, but the service may ' +
+        'still be checking the file. Look again in a moment, before you import it again.'
+      : backup.status === 'failed'
+        ? `The import failed: ${backup.error ?? ''}. ${remedyOf(backup.errorCode)}`
+        : 'The connection was lost, and the service is saving the file. Look again in a moment.'
+    if (backup?.status === 'failed') this.#lost = null
+    this.update()
+  }
+
+  #keep (backup: Backup): void {
+    this.#kept = backup
+    this.#lost = this.error = null
+    store.touch()
+    this.update()
+  }
+}
+
+const newestImports = async (): Promise<{ backups: Backup[] }> => await store.api.list({ trigger: 'import', limit: 20 })
+
+function uploadProgress ({ transfer, file, isSent, isCancelled }: Upload): TemplateResult {
+  if (!isSent) {
+    return html`<progress aria-label="Upload" max=${file.size} value=${transfer.done}></progress>
+      <p class="hint" role="status">${transferText(transfer)}</p>
+      <p class="hint">Keep this page open until the upload is complete.</p>`
+  }
+  return html`<progress aria-label="Check"></progress>
+    <p class="hint" role="status">${isCancelled
+      ? 'The whole file was sent, so the service checks it to the end. Then you can choose whether to delete it.'
+      : 'The file was sent, and the service is checking it. You may close this page: the service continues.'}</p>`
 }
 
 customElements.define('import-dialog', ImportDialog)

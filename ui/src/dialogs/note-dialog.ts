@@ -2,7 +2,7 @@ import { html, type TemplateResult } from 'lit-html'
 import type { Backup } from '../../../types/index.ts'
 import { DialogView } from '../elements/dialog-view.ts'
 import { store } from '../elements/view.ts'
-import { button, errorText } from '../parts/templates.ts'
+import { button } from '../parts/templates.ts'
 
 export class NoteDialog extends DialogView {
   readonly #backup: Backup
@@ -23,21 +23,17 @@ export class NoteDialog extends DialogView {
 
   footer (): TemplateResult {
     return html`${button('Cancel', { onClick: () => { this.close() } })}
-      <button type="submit" form="note-form" class="primary">Save</button>`
+      <button type="submit" form="note-form" class="primary" ?disabled=${this.isBusy}>Save</button>`
   }
 
   async #save (event: SubmitEvent): Promise<void> {
     event.preventDefault()
     if (!(event.target instanceof HTMLFormElement)) return
     const note = String(new FormData(event.target).get('note') ?? '').trim()
-    try {
+    await this.perform(async () => {
       await store.api.update(this.#backup.id, { note: note === '' ? null : note })
       store.touch()
-      this.close()
-    } catch (error) {
-      this.error = errorText(error)
-      this.update()
-    }
+    }, 'The note may be saved. Save it again: that does no harm.')
   }
 }
 

@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
+import { failureText } from '../parts/failures.ts'
 import { store, View } from './view.ts'
 
 /** A modal dialog that removes itself when it is closed, and then returns the focus to where it was. */
@@ -8,6 +9,8 @@ export abstract class DialogView extends View {
   /** The buttons. */
   abstract footer (): TemplateResult
   isWide = false
+  /** Whether a call of perform() is under way. */
+  isBusy = false
   /** What went wrong; shown above the buttons. */
   error: string | null = null
   #opener: Element | null = null
@@ -37,6 +40,32 @@ export abstract class DialogView extends View {
 
   close (): void {
     this.dialog?.close()
+  }
+
+  /**
+   * Calls the service, and then closes the dialog, or shows why the call failed.
+   * @param unanswered see fail()
+   */
+  async perform (call: () => Promise<unknown>, unanswered: string): Promise<void> {
+    this.isBusy = true
+    this.error = null
+    this.update()
+    try {
+      await call()
+      this.close()
+    } catch (error) {
+      this.fail(error, unanswered)
+    }
+  }
+
+  /**
+   * Shows why a call failed. What the reader has entered stays.
+   * @param unanswered without an answer: what is not known, and what to do
+   */
+  fail (error: unknown, unanswered: string): void {
+    this.isBusy = false
+    this.error = failureText(error, unanswered)
+    this.update()
   }
 
   template (): TemplateResult {

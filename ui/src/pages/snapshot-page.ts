@@ -11,7 +11,10 @@ import * as format from '../format.ts'
 import { badges } from '../parts/badges.ts'
 import { facts } from '../parts/facts.ts'
 import { contents } from '../parts/contents.ts'
-import { alert, button, errorText, list, loading, name, notShown } from '../parts/templates.ts'
+import { failureText, remedyOf } from '../parts/failures.ts'
+import { restoreHistory } from '../parts/restores.ts'
+import { alert, button, errorText, list, loading, name, notShown, restoresAreOff } from '../parts/templates.ts'
+import { transferText } from '../parts/transfer.ts'
 import { triggerNames } from '../words.ts'
 
 /** One backup: what it is, what it contains, and what can be done with it. */
@@ -24,7 +27,8 @@ export class SnapshotPage extends View {
   #verification: Verification | null = null
   #error: ApiError | null = null
   #contentsError: string | null = null
-  #busy: string | null = null
+  /** What is under way. */
+  #busy: TemplateResult | null = null
   #loaded = ''
   /** Ends what was requested for this snapshot, also downloads. */
   #shown = new AbortController()
@@ -98,9 +102,10 @@ export class SnapshotPage extends View {
       <p><a href="#/snapshots">All snapshots</a></p>
       <h1><span class="name">${backup.schema}</span> ${format.exactTime(backup.startedAt)}</h1>
       <div class="title-row">${badges(backup)}${this.#actions(backup)}</div>
-      ${this.#busy === null ? nothing : html`<p role="status" class="message">${this.#busy}</p>`}
+      ${this.#busy === null ? nothing : html`<div role="status" class="message">${this.#busy}</div>`}
       ${failureOf(backup)}${this.#suspicion(backup)}${this.#result()}
       <section class="card"><h2>About</h2>${facts(backup)}</section>
+      ${restoreHistory(backup.restores)}
       ${backup.available ? this.#contents() : nothing}`
   }
 
@@ -114,17 +119,15 @@ export class SnapshotPage extends View {
     const { id, available, pinned, status } = backup
     const can = store.status?.can
     const isBusy = this.#busy !== null || status === 'running'
-    const restoreHint = can?.restore === true
-      ? undefined
-      : store.status?.allowRestore === true ? 'You may not restore' : 'Restores are off: set the option allowRestore'
     return html`<div class="actions">
       ${available
         ? html`
-          ${button('Restore…', {
-            tone: 'primary', title: restoreHint, onClick: () => { openDialog(new RestoreDialog(backup)) }
+          ${button(can?.restore === true ? 'Restore…' : 'Plan a restore…', {
+            tone: can?.restore === true ? 'primary' : undefined,
+            onClick: () => { openDialog(new RestoreDialog(backup)) }
           })}
           ${button('Download', { disabled: isBusy, onClick: () => { void this.#download(backup) } })}
-          ${button('Verify', { disabled: isBusy, onClick: () => { void this.#verify(id) } })}
+          ${button('Verify', { disabled: isBusy, onClick: () => { void this.#verify(backup) } })}
           ${button(pinned ? 'Unpin' : 'Pin', {
             disabled: isBusy || (pinned && can?.remove !== true),
             onClick: () => {
@@ -136,6 +139,7 @@ export class SnapshotPage extends View {
       ${button('Delete…', {
         tone: 'danger', disabled: isBusy || can?.remove !== true, onClick: () => { this.#confirmRemoval(backup) }
       })}
+      ${available ? restoreHint() : nothing}
     </div>`
   }
 
@@ -170,36 +174,45 @@ export class SnapshotPage extends View {
   }
 
   /** The reader may look at another snapshot before it has ended. */
-  async #do (busy: string, act: () => Promise<unknown>): Promise<void> {
+  async #do (busy: unknown, act: () => Promise<unknown>): Promise<void> {
     const id = this.#backupId
-    this.#showBusy(id, busy)
+    this.#showBusy(id, html`<p>${busy}</p>`)
     try {
       await act()
     } catch (error) {
-      if (!isAbort(error)) store.notify('bad', errorText(error))
+      const unknown = 'It may be done. This page shows it when the service answers again.'
+      if (!isAbort(error)) store.notify('bad', failureText(error, unknown))
     }
     this.#showBusy(id, null)
     store.touch()
   }
 
-  #showBusy (id: string, busy: string | null): void {
+  #showBusy (id: string, busy: TemplateResult | null): void {
     if (id === this.#backupId) this.#busy = busy
     this.update()
   }
 
-  async #verify (id: string): Promise<void> {
+  async #verify ({ id, sizeBytes }: Backup): Promise<void> {
     this.#verification = null
-    await this.#do('Reading the whole file…', async () => {
+    const busy = html`Verifying… The service reads all ${format.bytes(sizeBytes)} of the file.
+      <progress aria-label="Verification"></progress>`
+    await this.#do(busy, async () => {
       const verification = await store.api.verify(id, this.#shown.signal)
       if (id === this.#backupId) this.#verification = verification
     })
   }
 
   async #download (backup: Backup): Promise<void> {
+    const { id, sizeBytes: total } = backup
     const { signal } = this.#shown
-    await this.#do('Downloading…', () => saveSnapshot(store.api, backup, (share) => {
-      if (!signal.aborted) this.#showBusy(backup.id, `Downloading… ${format.percent(share)}`)
-    }, signal))
+    await this.#do('Downloading…', async () => {
+      const startedAt = performance.now()
+      await saveSnapshot(store.api, backup, (done) => {
+        if (signal.aborted) return
+        this.#showBusy(id, html`<p>Downloading… ${transferText({ done, total, startedAt })}</p>
+          <progress aria-label="Download" max=${total ?? nothing} value=${done}></progress>`)
+      }, signal)
+    })
   }
 
   #confirmRemoval ({ id, pinned, startedAt, status, trigger }: Backup): void {
@@ -224,12 +237,21 @@ const missing = (): TemplateResult => html`<p><a href="#/snapshots">All snapshot
     <h1>There is no such snapshot</h1>
     <p>It may have been pruned or deleted.</p></div>`
 
-function failureOf ({ status, error, restore }: Backup): TemplateResult {
-  const failed = (heading: string, text: string | null): TemplateResult =>
-    html`<section class="message bad"><h2>${heading}</h2><p>${text}</p></section>`
+function failureOf ({ status, error, errorCode, restore }: Backup): TemplateResult {
+  const failed = (heading: unknown, text: string | null, code: string | null): TemplateResult =>
+    html`<section class="message bad"><h2>${heading}</h2><p>${text}</p><p>${remedyOf(code)}</p></section>`
   return html`
-    ${status === 'failed' ? failed('The run failed', error) : nothing}
-    ${restore?.status === 'failed' ? failed('The last restore failed', restore.error) : nothing}`
+    ${status === 'failed' ? failed('The run failed', error, errorCode) : nothing}
+    ${restore?.status === 'failed'
+      ? failed(html`The last restore failed, into ${name(restore.schema)}`, restore.error, restore.errorCode)
+      : nothing}`
+}
+
+/** Why the snapshot cannot be restored here. */
+function restoreHint (): TemplateResult | typeof nothing {
+  const { status } = store
+  if (status === null || status.can.restore) return nothing
+  return html`<p class="hint">${status.allowRestore ? 'You may not restore.' : restoresAreOff()}</p>`
 }
 
 customElements.define('snapshot-page', SnapshotPage)

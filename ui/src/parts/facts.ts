@@ -1,14 +1,13 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import type { Backup, Origin, RestoreRecord } from '../../../types/index.ts'
+import type { Backup, Origin } from '../../../types/index.ts'
 import * as format from '../format.ts'
-import { snapshotHref } from '../routes.ts'
 import { triggerNames } from '../words.ts'
 import { list, name } from './templates.ts'
 import { relative } from './time.ts'
 
 /** What the log says about a backup. */
 export function facts (backup: Backup): TemplateResult {
-  const { restore, origin, warnings } = backup
+  const { origin, warnings } = backup
   const fact = (label: string, value: unknown): TemplateResult | typeof nothing =>
     value === null ? nothing : html`<div><dt>${label}</dt><dd>${value}</dd></div>`
   const code = (text: string | null): TemplateResult | null => text === null ? null : html`<code>${text}</code>`
@@ -25,7 +24,6 @@ export function facts (backup: Backup): TemplateResult {
     ${fact('Id', code(backup.id))}
     ${fact('Came from', origin === null ? null : originOf(origin))}
     ${fact('Warnings', warnings.length === 0 ? null : list(warnings))}
-    ${fact('Last restore', restore === null ? null : lastRestore(restore))}
   </dl>`
 }
 
@@ -37,8 +35,3 @@ const sizeOf = ({ sizeBytes }: Backup): string | null =>
 
 const originOf = ({ database, postgres, createdAt }: Origin): TemplateResult => html`database ${name(database)},
   PostgreSQL ${postgres}, taken ${format.exactTime(createdAt)}`
-
-const lastRestore = ({ status, finishedAt, startedAt, by, preRestoreId }: RestoreRecord): TemplateResult => html`
-  ${status}, ${relative(finishedAt ?? startedAt)}${by === null ? nothing : html` by ${by}`}${preRestoreId === null
-    ? nothing
-    : html`; <a href=${snapshotHref(preRestoreId)}>the snapshot from before it</a>`}`

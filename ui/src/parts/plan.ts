@@ -1,6 +1,6 @@
 import { html, nothing, svg, type TemplateResult } from 'lit-html'
 import { repeat } from 'lit-html/directives/repeat.js'
-import type { RestorePlan } from '../../../types/index.ts'
+import type { Drift, RestorePlan } from '../../../types/index.ts'
 import * as format from '../format.ts'
 import { drifts, list, name } from './templates.ts'
 
@@ -46,13 +46,21 @@ const bars = ({ rowsNow, rowsAfter }: { rowsNow: number, rowsAfter: number }, mo
     <rect class="after" width=${width(rowsAfter)} height="7" y="10" rx="1" />`}</svg>`
 }
 
-/** What else a restore changes, may change, or does not. */
-export function planDetails ({ untouched, drift, sequences, warnings }: RestorePlan): TemplateResult {
+/**
+ * What else a restore changes, may change, or does not.
+ * @param isOfTable whether a difference is about a table of the snapshot; others are about the schema or the role
+ */
+export function planDetails (
+  { untouched, drift, sequences, warnings }: RestorePlan, isOfTable: (difference: Drift) => boolean
+): TemplateResult {
+  const problems = drift.filter((difference) => !isOfTable(difference))
   const some = (items: unknown[], content: () => TemplateResult): TemplateResult | typeof nothing =>
     items.length === 0 ? nothing : content()
   return html`
-    ${some(drift, () => html`<section class="message bad"><h3>The schema has changed since the snapshot</h3>
-      ${drifts(drift)}</section>`)}
+    ${some(problems, () => html`<section class="message bad"><h3>The snapshot cannot be restored now</h3>
+      ${list(problems.map(({ problem }) => problem))}<p>Correct this, then count again.</p></section>`)}
+    ${some(drift.filter(isOfTable), () => html`<section class="message bad">
+      <h3>The schema has changed since the snapshot</h3>${drifts(drift.filter(isOfTable))}</section>`)}
     ${some(warnings, () => html`<section class="message warn"><h3>Warnings</h3>${list(warnings)}</section>`)}
     ${some(untouched, () => html`<details>
       <summary>${format.plural(untouched.length, 'table stays', 'tables stay')} untouched</summary>

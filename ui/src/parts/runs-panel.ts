@@ -14,7 +14,7 @@ export function runsPanel (): TemplateResult | typeof nothing {
   const runs = [...store.runs.values()]
   if (runs.length === 0) return nothing
   return html`<section class="card runs" aria-label="Running now">
-    ${repeat(runs, ({ kind, id }) => `${kind} ${id}`, (run) => html`<div class="run">
+    ${repeat(runs, ({ kind, id, schema }) => `${kind} ${id} ${schema}`, (run) => html`<div class="run">
       <p><b>${titleOf(run)} <span class="name">${run.schema}</span></b>
         <span class="hint">since ${format.shortTime(run.startedAt)}</span>
         <a href=${snapshotHref(run.id)}>Details</a></p>

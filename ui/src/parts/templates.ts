@@ -9,7 +9,7 @@ export const list = (items: unknown[], className: 'columns' | '' = ''): Template
 
 interface ButtonOptions {
   onClick: () => void
-  tone?: 'primary' | 'danger'
+  tone?: 'primary' | 'danger' | undefined
   disabled?: boolean
   /** Why it is disabled. */
   title?: string | undefined
@@ -24,6 +24,9 @@ export const drifts = (drift: Drift[]): TemplateResult =>
   list(drift.map((entry) => html`${name(placeOf(entry))}: ${entry.problem}`))
 
 export const placeOf = ({ table, column }: Drift): string => column === undefined ? table : `${table}.${column}`
+
+export const restoresAreOff = (): TemplateResult =>
+  html`Restores are off. The option <code>allowRestore: true</code> of the plugin switches them on.`
 
 /** Something that failed, announced to screen readers. */
 export const alert = (text: unknown): TemplateResult => html`<p class="message bad" role="alert">${text}</p>`
