@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import type { Page } from 'playwright-core'
 import { testSchema } from '../support/database.ts'
+import { createGate } from '../support/storage-double.ts'
 import { until } from '../support/until.ts'
 import { openPage, openSnapshot, type SlowPlace, testPage, useService, useSlowPlace } from './admin-page.ts'
 
@@ -132,7 +133,18 @@ testPage('a hidden page does not poll, and reloads when it is shown', async (t) 
   await page.clock.runFor(1000)
   await rows.nth(1).waitFor()
 
+  // Hidden while the status is requested, whose answer must not lead to another poll
+  const gate = createGate()
+  await page.route('**/status?*', async (route) => {
+    await gate.pass()
+    await route.continue()
+  })
+  await page.clock.runFor(32_000)
+  await gate.reached
   await show(true)
+  const answered = page.waitForResponse(/\/status\?/)
+  gate.open()
+  await (await answered).finished()
   let requests = 0
   page.on('request', (request) => { if (request.url().includes('/status')) requests++ })
   await app.backup.create()
