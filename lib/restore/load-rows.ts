@@ -18,16 +18,22 @@ import { truncate } from './truncate.ts'
 /** For each table with generated columns, their values in the snapshot. */
 export type LoadedValues = Map<TableToRestore, GeneratedValues>
 
+/** The two steps of a load. */
+export interface Load {
+  /** Loads the tables whose rows run no user code. */
+  loadPlain: (tx: Transaction) => Promise<void>
+  /** Loads the others, and reads the file again for them: their code may read any of the other tables. */
+  loadWithUserCode: (tx: Transaction) => Promise<void>
+  values: LoadedValues
+}
+
 /**
  * Copies the rows of the file into the emptied tables. The file must be the one that was verified, and each table must
  * receive the number of rows that was counted then.
- *
- * Tables that run user code for each row are loaded last, and the file is read again for them: such code may read any
- * of the other tables.
  */
-export async function loadRows (
-  tx: Transaction, { tables, withUserCode }: RestoreScope, verified: ReadSnapshot, context: RestoreContext
-): Promise<LoadedValues> {
+export function prepareLoad (
+  { tables, withUserCode }: RestoreScope, verified: ReadSnapshot, context: RestoreContext
+): Load {
   const values: LoadedValues = new Map()
   const hooks = { ...context.hooks, onProgress: neverDecreasing(context.hooks.onProgress) }
   const load: OrderedLoad['load'] = async (inner, together, loadHooks) => {
@@ -41,10 +47,14 @@ export async function loadRows (
   const first = tables.filter(({ table }) => !runsUserCode(table, withUserCode))
   const last = tables.filter(({ table }) => runsUserCode(table, withUserCode))
   const unordered: LoadHooks = { onBegun () {}, async onLoaded () {} }
-  if (first.length > 0) await load(tx, first, unordered)
-  if (last.length === 1) await load(tx, last, unordered)
-  else if (last.length > 1) await loadInOrder(tx, last, { load, empty })
-  return values
+  return {
+    async loadPlain (tx) { if (first.length > 0) await load(tx, first, unordered) },
+    async loadWithUserCode (tx) {
+      if (last.length === 1) await load(tx, last, unordered)
+      else if (last.length > 1) await loadInOrder(tx, last, { load, empty })
+    },
+    values
+  }
 }
 
 async function loadTables (

@@ -12,7 +12,8 @@ import { disableTriggers, enableTriggers } from '../postgres/catalog/triggers.ts
 import { findLossyTable, describeLossyText } from '../backup/lossy-text.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findChangedColumns } from './generated-values.ts'
-import { type LoadedValues, loadRows } from './load-rows.ts'
+import { type LoadedValues, prepareLoad } from './load-rows.ts'
+import { recreateIndexes, suspendIndexes } from './rebuild-indexes.ts'
 import type { RestoreContext } from './restore-job.ts'
 import type { RestoreScope } from './restore-scope.ts'
 import { truncate } from './truncate.ts'
@@ -31,13 +32,18 @@ export async function replaceRows (
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
   // Before the load: the default of a column that the snapshot lacks may call nextval()
   await setSequences(tx, scope.sequences.filter(({ changes }) => changes))
-  let values: LoadedValues = new Map()
+  const { loadPlain, loadWithUserCode, values } = prepareLoad(scope, verified, context)
   await withRoleSettings(tx, server.roleSettings, async () => {
     await disableTriggers(tx, scope.triggers)
     await dropForeignKeys(tx, scope.foreignKeys)
     await dropChecks(tx, scope.checks)
     await truncate(tx, scope.relations, scope.withUserCode)
-    values = await loadRows(tx, scope, verified, context)
+  })
+  const indexes = await suspendIndexes(tx, scope)
+  await withRoleSettings(tx, server.roleSettings, async () => { await loadPlain(tx) })
+  await recreateIndexes(tx, indexes, server.roleSettings)
+  await withRoleSettings(tx, server.roleSettings, async () => {
+    await loadWithUserCode(tx)
     // ALTER TABLE fails while a table has pending trigger events
     await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
   })

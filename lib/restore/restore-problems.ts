@@ -87,6 +87,13 @@ async function orderProblems (tx: Transaction, { tables, withUserCode }: Restore
     'turn it on']
 }
 
+/** How many more locks than those of a restore the server has room for; negative if not even these fit. */
+export async function countSpareLocks (
+  tx: Transaction, { relations }: Pick<RestoreScope, 'relations'>
+): Promise<number> {
+  return await lockCapacity(tx) - relations.length * locksPerRelation
+}
+
 async function findLockProblems (tx: Transaction, { relations }: RestoreScope): Promise<string[]> {
   const needed = relations.length * locksPerRelation
   const available = await lockCapacity(tx)

@@ -24,5 +24,7 @@ export async function truncate (
     .map(({ schema, name }) => `SELECT FROM ONLY ${qualifiedName(schema, name)} LIMIT 0;`)
   const names = stored.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`)
   const noWorkers = setLocal('max_parallel_maintenance_workers', '0')
-  await tx.run(`${noWorkers}${plans.join('')}TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT`)
+  const workersAgain = 'SET LOCAL max_parallel_maintenance_workers TO DEFAULT'
+  await tx.run(
+    `${noWorkers}${plans.join('')}TRUNCATE ${names.join(', ')} CONTINUE IDENTITY RESTRICT;${workersAgain}`)
 }

@@ -53,7 +53,8 @@ const catalogQuery = `
   ), fact AS (
     SELECT 'relation ' || full_name AS subject,
       to_jsonb(r) - '{oid,relfilenode,relpages,reltuples,relallvisible,relallfrozen,relfrozenxid,relminmxid}'::text[]
-        - '{reltoastrelid,reltype,reloftype,relowner,relnamespace}'::text[] AS facts
+        - '{reltoastrelid,reltype,reloftype,relowner,relnamespace}'::text[]
+        || jsonb_build_object('owner', relowner::regrole) AS facts
     FROM relation r
     UNION ALL
     SELECT format('column %s.%I', r.full_name, a.attname), to_jsonb(a) - '{attrelid,attcacheoff}'::text[]

@@ -58,8 +58,11 @@ const constraintLines = `
 /** Indexes, triggers, policies and rules. */
 const codeLines = `
   SELECT concat_ws(' | ', 'index', pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisclustered,
-    i.indisreplident, obj_description(i.indexrelid, 'pg_class'))
-  FROM relation r JOIN pg_index i ON i.indrelid = r.oid
+    i.indisreplident, c.relowner::regrole, c.reltablespace, c.relpersistence,
+    obj_description(i.indexrelid, 'pg_class'),
+    (SELECT string_agg(concat_ws(' ', a.attname, a.attstorage, a.attcompression, a.attstattarget), ', '
+      ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = i.indexrelid))
+  FROM relation r JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class c ON c.oid = i.indexrelid
   UNION ALL
   SELECT concat_ws(' | ', 'trigger', pg_get_triggerdef(t.oid), t.tgenabled, obj_description(t.oid, 'pg_trigger'))
   FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
