@@ -111,3 +111,20 @@ for (const worker of [true, false]) {
     t.strictSame((await violations(place)).filter((problem) => !problem.startsWith('a lock')), [])
   })
 }
+
+t.test('indexes are rebuilt through PgBouncer in transaction mode', {
+  skip: program === undefined && 'pgbouncer is not installed'
+}, async (t) => {
+  if (program === undefined) return
+  const place = await usePlace(t)
+  await place.sql.unsafe(`CREATE TABLE large (a int); CREATE INDEX by_a ON large (a);
+    INSERT INTO large SELECT generate_series(1, 5000)`)
+  const engine = useEngine(t, { ...place, url: await useBouncer(t, place, program) })
+  const { id } = await engine.create()
+  const oid = async (): Promise<unknown> => (await place.sql`SELECT 'by_a'::regclass::oid`)[0]?.oid
+  const before = await oid()
+  await place.sql`DELETE FROM large`
+  await engine.restore(id)
+  t.not(await oid(), before)
+  t.equal((await place.sql`SELECT FROM large`).length, 5000)
+})
