@@ -3,7 +3,7 @@ import type { Sql } from '../postgres/driver/connection.ts'
 import { isDenied, isVanished, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import type { Parameter } from '../postgres/driver/query.ts'
-import { pinnedSettings, pinSettings, requireDurableCommit } from '../postgres/settings.ts'
+import { pinDurableSettings, pinnedSettings } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, runInOneTrip, type Transaction } from '../postgres/driver/transaction.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 import { explainDenied } from './log-privileges.ts'
@@ -84,8 +84,7 @@ function createPreparedLog (sql: Sql, schema: string): Pick<LogAccess, 'prepare'
     await prepare()
     try {
       return await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
-        await pinSettings(tx)
-        await requireDurableCommit(tx)
+        await pinDurableSettings(tx)
         return await work(tx)
       })
     } catch (error) {

@@ -47,8 +47,11 @@ export function setLocal (name: string, value: string): string {
  * short transaction
  */
 export async function pinSettings (tx: Transaction, serverVersion = 0): Promise<void> {
-  await tx.run(pinnedSettings + (serverVersion >= 170000 ? setLocal('transaction_timeout', '0') : ''))
+  await tx.run(pinnedFor(serverVersion))
 }
+
+const pinnedFor = (serverVersion: number): string =>
+  pinnedSettings + (serverVersion >= 170000 ? setLocal('transaction_timeout', '0') : '')
 
 /**
  * The role's own values of settings on which expressions in the database may depend: expressions of a CHECK, an index,
@@ -98,11 +101,11 @@ export function withCatalogFirst (settings: RoleSettings): RoleSettings {
 }
 
 /**
- * Makes the commit of this transaction survive a crash of the server, even if the database has synchronous_commit = off
- * (manual, 28.4): a row of the log is written before its file and deleted after it, and a restore that was reported as
- * completed must be. All other values wait at least for the server's own disk.
+ * Like pinSettings(), and makes the commit of this transaction survive a crash of the server, even if the database has
+ * synchronous_commit = off (manual, 28.4): a row of the log is written before its file and deleted after it, and a
+ * restore that was reported as completed must be. All other values wait at least for the server's own disk.
  */
-export async function requireDurableCommit (tx: Transaction): Promise<void> {
-  await tx.run(`SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
+export async function pinDurableSettings (tx: Transaction, serverVersion = 0): Promise<void> {
+  await tx.run(`${pinnedFor(serverVersion)}SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
     WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`)
 }

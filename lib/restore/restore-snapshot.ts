@@ -7,7 +7,7 @@ import {
 } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
 import { backupKey, lockTimeoutMs, lockSchema, tryLockShared } from '../postgres/locks.ts'
-import { pinSettings, requireDurableCommit, setLocal, withRoleSettings } from '../postgres/settings.ts'
+import { pinDurableSettings, setLocal, withRoleSettings } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import { describeSequences, unreadSequences } from '../backup/describe-sequences.ts'
 import { outsideChildWarnings, outsidePartitionWarnings } from '../backup/rows-outside.ts'
@@ -84,8 +84,7 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
  */
 async function begin (tx: Transaction, { id, schema, preRestore }: RestoreJob): Promise<ServerFacts> {
   const server = await readServer(tx)
-  await pinSettings(tx, server.versionNumber)
-  await requireDurableCommit(tx)
+  await pinDurableSettings(tx, server.versionNumber)
   await lockSchema(tx, schema)
   if (!await tryLockShared(tx, backupKey(id))) throw new Busy(`The backup ${id} is being deleted`)
   // Prevents retention from removing the pre_restore snapshot before the rows that it saves are replaced
