@@ -1,7 +1,7 @@
 // node test/support/build.js
 //
-// Type-checks everything, compiles the library and its tests to dist/, as far as they have changed, and bundles the
-// admin page.
+// Type-checks everything, compiles wasm/ into lib/, and the library and its tests to dist/, as far as they have
+// changed, and bundles the admin page.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -13,7 +13,8 @@ import { projectRoot } from './project-root.js'
 // tap applies the plugins of .taprc to its own files in node_modules, where the types of its tests are, too
 if (isOlder('.tap/plugins/package.json', ['.taprc', 'node_modules/.package-lock.json'])) run('tap', 'build')
 if (isOlder('dist/node_modules/typebox/package.json', ['node_modules/.package-lock.json'])) await bundleTypebox()
-run('typescript', '--build', '.', 'ui', 'examples/service')
+await import('../../wasm/build.js')
+run('typescript', '--build', '.', 'ui', 'wasm', 'examples/service')
 await import('../../ui/build.js')
 for (const folder of ['bench', 'examples', 'lib', 'test', 'types', 'ui/src']) removeStale(folder)
 

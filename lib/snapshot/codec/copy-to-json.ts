@@ -48,6 +48,9 @@ function fieldOf ({ name, encoding, delimiter }: EncodedColumn): Field {
   }
 }
 
+export const malformedLine = (): Error =>
+  new Error('a line of COPY text has more or fewer fields than its table has columns')
+
 /** Creates the transcoder of a table. It throws for a line that does not have exactly one field for each column. */
 export function createCopyToJson (columns: EncodedColumn[]): CopyToJson {
   const fields = columns.map(fieldOf)
@@ -76,7 +79,7 @@ export function createCopyToJson (columns: EncodedColumn[]): CopyToJson {
         position = writeField(input, position, end, field, out) + 1
       }
     }
-    if (position !== end) throw new Error('a line of COPY text has more or fewer fields than its table has columns')
+    if (position !== end) throw malformedLine()
     out.appendByte(CLOSE_BRACE)
   }
 }

@@ -1,0 +1,56 @@
+import { BACKSLASH, CLOSE_BRACE, QUOTE, SPACE } from './characters'
+
+/** Bytes in a vector. */
+export const WIDTH: usize = 16
+
+export function controls (bytes: v128): v128 {
+  return i8x16.lt_u(bytes, i8x16.splat(<i8>SPACE))
+}
+
+function equal (bytes: v128, byte: u32): v128 {
+  return i8x16.eq(bytes, i8x16.splat(<i8>byte))
+}
+
+export function controlsAndBackslashes (bytes: v128): v128 {
+  return v128.or(controls(bytes), equal(bytes, BACKSLASH))
+}
+
+/** Bytes that are not copied unchanged into a JSON string. */
+export function escapes (bytes: v128): v128 {
+  return v128.or(controlsAndBackslashes(bytes), equal(bytes, QUOTE))
+}
+
+/** Bytes that end an element without quotes, or are not copied unchanged. */
+export function elementEnds (bytes: v128, delimiter: u32): v128 {
+  return v128.or(escapes(bytes), v128.or(equal(bytes, CLOSE_BRACE), equal(bytes, delimiter)))
+}
+
+/** The number of bytes before the first marked one, and before `end`, of the vector that was loaded from `from`. */
+export function plainBytes (marks: v128, from: usize, end: usize): usize {
+  let bits: u32 = i8x16.bitmask(marks) | 1 << <u32>WIDTH
+  if (from + WIDTH > end) bits |= 1 << <u32>(end - from)
+  return ctz(bits)
+}
+
+/**
+ * Copies plain text, 64 bytes at a time, while it contains nothing to escape and there is room, and returns how many
+ * bytes that were.
+ */
+export function copyPlain (from: usize, to: usize, end: usize, limit: usize): usize {
+  const start = from
+  while (from + 4 * WIDTH <= end && to + 4 * WIDTH <= limit) {
+    const first = v128.load(from)
+    const second = v128.load(from, 16)
+    const third = v128.load(from, 32)
+    const fourth = v128.load(from, 48)
+    const found = v128.or(v128.or(escapes(first), escapes(second)), v128.or(escapes(third), escapes(fourth)))
+    if (v128.any_true(found)) break
+    v128.store(to, first)
+    v128.store(to, second, 16)
+    v128.store(to, third, 32)
+    v128.store(to, fourth, 48)
+    from += 4 * WIDTH
+    to += 4 * WIDTH
+  }
+  return from - start
+}
