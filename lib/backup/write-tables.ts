@@ -2,7 +2,7 @@ import { CannotSnapshot } from '../errors.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import type { CatalogRelation, CatalogTable } from '../postgres/catalog/tables.ts'
 import type { ServerFacts } from '../postgres/catalog/server.ts'
-import type { CopyReader } from '../postgres/driver/copy-out.ts'
+import type { CopyReader, MessageReader } from '../postgres/driver/copy-out.ts'
 import { copyQueryOut } from '../postgres/copy-query.ts'
 import { describeWithoutMessage, duringCopyOf, isTooLarge, isUntranslatable } from '../postgres/database-error.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
@@ -12,7 +12,9 @@ import { findLossyTable, describeLossyText } from './lossy-text.ts'
 import { formatVersion } from '../snapshot/file-format.ts'
 import { relativeName } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
-import { openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
+import {
+  type MessageWriter, openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot
+} from '../snapshot/snapshot-writer.ts'
 
 /** Plain data: the properties of a snapshot, and where its file is written. */
 export interface SnapshotIdentity {
@@ -54,7 +56,7 @@ export async function writeSnapshot (
   const writer = await openSnapshotWriter(identity.spoolPath, manifest)
   try {
     const progress = createProgress(tables, onProgress)
-    await copyTables(tx, tables, { manifest, server, writer, onRow: progress.row })
+    await copyTables(tx, tables, { manifest, server, writer, onRows: progress.rows })
     manifest.totalRows = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
     const written = await writer.finish(manifest)
     progress.end(written)
@@ -99,53 +101,89 @@ interface CopyTarget {
   manifest: Pick<Manifest, 'schema' | 'tables'>
   server: ServerFacts
   writer: SnapshotWriter
-  onRow: (table: string, tablesDone: number, bytes: number) => void
+  onRows: (table: string, tablesDone: number, rows: number, bytes: number) => void
 }
 
 /** Copies many tables in one round trip, which takes longer than reading a small table. */
-async function copyTables (
-  tx: Transaction, tables: CatalogTable[], { manifest, server, writer, onRow }: CopyTarget
-): Promise<void> {
-  /** The index of the table that is written; -1 before the first. */
-  let current = -1
-  /** The relation whose COPY has begun, until its first row arrives. */
-  let partition: string | undefined
-  /**
-   * Ends the current table and starts the following ones up to `index`: a root without partitions is not read, but
-   * written.
-   */
-  function advance (index: number): void {
-    while (current < index) {
-      const ended = manifest.tables[current]
-      if (ended !== undefined) ended.rows = writer.endTable()
-      const next = manifest.tables[++current]
-      if (next !== undefined) writer.startTable(next)
-    }
-  }
-  const filled = new Set<string>()
+async function copyTables (tx: Transaction, tables: CatalogTable[], target: CopyTarget): Promise<void> {
+  const { manifest, server } = target
+  const copy = new TableCopy(tables, target)
   for (const trip of inRoundTrips(tables)) {
-    const reader: CopyReader = {
-      begin (statement) {
-        const { index, relation } = trip[statement] as RelationToCopy
-        advance(index)
-        partition = relativeName(relation, manifest.schema)
-      },
-      row (bytes, start, end) {
-        if (partition !== undefined) filled.add(partition)
-        partition = undefined
-        onRow((tables[current] as CatalogTable).name, current, writer.bytes)
-        return writer.writeRow(bytes, start, end)
-      }
-    }
-    await copyOut(tx, trip, server, reader).catch((error: unknown) => {
-      const table = tables[current]
+    await copyOut(tx, trip, server, copy.readerOf(trip)).catch((error: unknown) => {
+      const table = tables[copy.current]
       if (table === undefined) throw error
       throw unreadable(error, table, server) ?? duringCopyOf({ schema: manifest.schema, name: table.name }, error)
     })
   }
-  advance(tables.length)
+  copy.advance(tables.length)
   for (const table of manifest.tables) {
-    if (table.partitions !== undefined) table.partitions = table.partitions.filter((name) => filled.has(name))
+    if (table.partitions !== undefined) table.partitions = table.partitions.filter((name) => copy.filled.has(name))
+  }
+}
+
+/** Writes the rows of all tables, in the order of the manifest. */
+class TableCopy {
+  /** The index of the table that is written; -1 before the first. */
+  current = -1
+  /** Relations with rows. */
+  readonly filled = new Set<string>()
+  /** The relation whose COPY has begun, until its first row arrives. */
+  #partition: string | undefined
+  readonly #tables: CatalogTable[]
+  readonly #target: CopyTarget
+
+  constructor (tables: CatalogTable[], target: CopyTarget) {
+    this.#tables = tables
+    this.#target = target
+  }
+
+  /**
+   * Ends the current table and starts the following ones up to `index`: a root without partitions is not read, but
+   * written.
+   */
+  advance (index: number): void {
+    const { manifest, writer } = this.#target
+    while (this.current < index) {
+      const ended = manifest.tables[this.current]
+      if (ended !== undefined) ended.rows = writer.endTable()
+      const next = manifest.tables[++this.current]
+      if (next !== undefined) writer.startTable(next)
+    }
+  }
+
+  readerOf (trip: RelationToCopy[]): CopyReader {
+    const { manifest, writer } = this.#target
+    return {
+      begin: (statement) => {
+        const { index, relation } = trip[statement] as RelationToCopy
+        this.advance(index)
+        this.#partition = relativeName(relation, manifest.schema)
+      },
+      row: (bytes, start, end) => {
+        this.#note(1)
+        return writer.writeRow(bytes, start, end)
+      },
+      messages: writer.messages && this.#messagesOf(writer.messages)
+    }
+  }
+
+  #messagesOf (messages: MessageWriter): MessageReader {
+    return {
+      take: (bytes, start, end) => {
+        const { position, rows, written } = messages.write(bytes, start, end)
+        if (rows > 0) this.#note(rows)
+        return { position, taken: written }
+      },
+      drop: messages.drop
+    }
+  }
+
+  /** Notes rows of the relation whose COPY has begun. */
+  #note (rows: number): void {
+    if (this.#partition !== undefined) this.filled.add(this.#partition)
+    this.#partition = undefined
+    const { name } = this.#tables[this.current] as CatalogTable
+    this.#target.onRows(name, this.current, rows, this.#target.writer.bytes)
   }
 }
 
@@ -198,7 +236,7 @@ function unreadable (error: unknown, { name }: CatalogTable, { encoding }: Serve
   return undefined
 }
 
-interface ProgressReports { row: CopyTarget['onRow'], end: (written: WrittenSnapshot) => void }
+interface ProgressReports { rows: CopyTarget['onRows'], end: (written: WrittenSnapshot) => void }
 
 /** The sum of the estimates; null if there is none for one of the relations. */
 function estimateRows (tables: CatalogTable[]): number | null {
@@ -213,9 +251,11 @@ function createProgress (from: CatalogTable[], report: OnPhaseProgress): Progres
   let rows = 0
   let next = 0
   return {
-    row (table, tablesDone, bytes) {
+    rows (table, tablesDone, count, bytes) {
+      const before = rows
+      rows += count
       // Reading the clock for every row would take noticeable time
-      if ((++rows & 255) !== 0 || Date.now() < next) return
+      if (Math.floor(before / 256) === Math.floor(rows / 256) || Date.now() < next) return
       next = Date.now() + progressInterval
       report({ phase: 'snapshot', table, tables, tablesDone, rows, rowsTotal, bytes, estimated: true })
     },

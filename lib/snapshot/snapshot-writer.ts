@@ -1,11 +1,12 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
 import { encodedColumn } from './codec/column-encoding.ts'
-import { createCopyToJson } from './codec/copy-to-json.ts'
+import { malformedLine } from './codec/copy-to-json.ts'
+import { createMessagesToJson, type MessagesToJson } from './codec/messages-to-json.ts'
+import { createRowsToJson } from './codec/rows-to-json.ts'
 import { encodeHead, fileEnd, largestManifest } from './file-format.ts'
 import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from '../storage/spool-file.ts'
-import { toWords } from './codec/four-byte-words.ts'
-import { createDataWriter } from './data-writer.ts'
+import { createDataWriter, type DataWriter } from './data-writer.ts'
 import { fileChecksum } from './file-checksum.ts'
 
 export interface WrittenSnapshot {
@@ -19,6 +20,22 @@ export interface WrittenSnapshot {
   excludedTables?: string[]
 }
 
+export interface WrittenMessages {
+  /** The position of the first byte that is not part of a row, or of a header that is incomplete. */
+  position: number
+  /** Rows that were completed. */
+  rows: number
+  /** As that of writeRow(). Rejects also if a row is malformed; what follows is then dropped. */
+  written: Promise<void> | undefined
+}
+
+export interface MessageWriter {
+  /** Writes messages that may begin and end anywhere in a row. */
+  write: (bytes: Buffer, start: number, end: number) => WrittenMessages
+  /** From now on, write() writes nothing. */
+  drop: () => void
+}
+
 /** Writes one snapshot file, table by table. */
 export interface SnapshotWriter {
   /** Bytes written so far. */
@@ -30,6 +47,8 @@ export interface SnapshotWriter {
    * slower than the rows.
    */
   writeRow: (bytes: Buffer, start: number, end: number) => Promise<void> | undefined
+  /** Writes the rows of CopyData messages. Undefined where WebAssembly, which this needs, is missing. */
+  messages: MessageWriter | undefined
   /** Ends the table and returns its number of rows. */
   endTable: () => number
   /** Writes the manifest, syncs and closes the file, which is then complete. */
@@ -37,9 +56,6 @@ export interface SnapshotWriter {
   /** Closes and deletes the file. May be called at any time, and more than once. */
   discard: () => Promise<void>
 }
-
-const newLine = toWords('\n')
-const commaNewLine = toWords(',\n')
 
 /**
  * Opens the spool file of a snapshot. `manifest` must already contain all tables and sequences, since its size decides
@@ -50,8 +66,8 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
   const file = await createSpoolFile(path)
   const data = createDataWriter(file, headSize)
   const { queue } = data
-  let transcode = createCopyToJson([])
-  let rows = 0
+  const messagesToJson = createMessagesToJson()
+  const transcoder = messagesToJson ?? createRowsToJson()
   let tables = 0
   let endBytes = 0
   const write = (text: string): void => { queue.append(Buffer.from(text)) }
@@ -61,17 +77,17 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
     get bytes () { return data.position + endBytes },
     startTable ({ name, columns }) {
       write(`${tables++ === 0 ? '' : ',\n'}${JSON.stringify(name)}:[`)
-      transcode = createCopyToJson(columns.map(encodedColumn))
-      rows = 0
+      transcoder.startTable(columns.map(encodedColumn))
     },
     writeRow (bytes, start, end) {
-      queue.appendWords(rows++ === 0 ? newLine : commaNewLine)
-      transcode(bytes, start, end, queue)
+      transcoder.takeRow(bytes, start, end, queue)
       return queue.full ? data.startFlush() : undefined
     },
+    messages: messagesToJson && createMessageWriter(messagesToJson, data),
     endTable () {
+      transcoder.flush(queue)
       write('\n]')
-      return rows
+      return transcoder.rows
     },
     async finish (counted) {
       write('\n}')
@@ -83,6 +99,27 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
     async discard () {
       await data.idle()
       await discardSpoolFile(file, path)
+    }
+  }
+}
+
+function createMessageWriter (transcoder: MessagesToJson, data: DataWriter): MessageWriter {
+  let isDropping = false
+  /** See WrittenMessages. */
+  function written (): Promise<void> | undefined {
+    if (isDropping) return undefined
+    if (transcoder.isMalformed) return Promise.reject(malformedLine())
+    return data.queue.full ? data.startFlush() : undefined
+  }
+  return {
+    write (bytes, start, end) {
+      const before = transcoder.rows
+      const position = transcoder.takeMessages(bytes, start, end, data.queue)
+      return { position, rows: transcoder.rows - before, written: written() }
+    },
+    drop () {
+      isDropping = true
+      transcoder.dropRows()
     }
   }
 }

@@ -198,19 +198,20 @@ t.test('engines that share a pool of two connections do not deadlock', async (t)
 
 t.test('the totals of the progress are those of the catalog, and then those of the last snapshot', async (t) => {
   const place = await usePlace(t)
-  await place.sql`CREATE TABLE events AS SELECT id FROM generate_series(1, 300) id`
+  // A read of the socket contains few of these rows
+  await place.sql`CREATE TABLE events AS SELECT id, repeat('x', 30000) AS text FROM generate_series(1, 300) id`
   await place.sql`ANALYZE`
   const engine = useEngine(t, place)
   const firstReport = async (): Promise<unknown> => {
     const reports: Progress[] = []
     await engine.create({ onProgress: (progress) => reports.push(progress) })
-    const [{ table, rows, rowsTotal, bytesTotal, estimated } = {}] = reports
-    return { table, rows, rowsTotal, bytesTotal, estimated }
+    const [{ table, rows = 0, rowsTotal, bytesTotal, estimated } = {}] = reports
+    return { table, isSoon: rows >= 256 && rows < 300, rowsTotal, bytesTotal, estimated }
   }
-  const first = { table: 'events', rows: 256, rowsTotal: 305, bytesTotal: null, estimated: true }
+  const first = { table: 'events', isSoon: true, rowsTotal: 305, bytesTotal: null, estimated: true }
   t.strictSame(await firstReport(), first)
   const [{ sizeBytes } = {}] = (await engine.list()).backups
-  await place.sql`INSERT INTO events SELECT id FROM generate_series(1, 300) id`
+  await place.sql`INSERT INTO events SELECT * FROM events`
   await place.sql`ANALYZE`
   t.strictSame(await firstReport(), { ...first, bytesTotal: sizeBytes })
 })

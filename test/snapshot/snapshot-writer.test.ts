@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } 
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { pieceSize } from '../../lib/snapshot/codec/byte-queue.ts'
-import { openSnapshotWriter, type SnapshotWriter } from '../../lib/snapshot/snapshot-writer.ts'
+import { type MessageWriter, openSnapshotWriter, type SnapshotWriter } from '../../lib/snapshot/snapshot-writer.ts'
 import type { Manifest } from '../../types/index.ts'
 import { systemError } from '../storage/file-system-double.ts'
 import { useDirectory } from '../support/directory.ts'
@@ -163,7 +163,85 @@ t.test('writeRow() returns a promise only while the previous piece is being writ
 t.test('a row with other columns than its table is refused', async (t) => {
   const { writer } = await useWriter(t)
   writer.startTable(users)
-  t.throws(() => writeLine(writer, '1\tAda\n'), { message: /more or fewer fields than its table has columns/ })
+  const refused = { message: /more or fewer fields than its table has columns/ }
+  t.throws(() => {
+    writeLine(writer, '1\tAda\n')
+    writer.endTable()
+  }, refused)
+  const { writer: other } = await useWriter(t)
+  other.startTable(users)
+  const bytes = message('1\tAda\n')
+  const { position, rows, written } = messagesOf(other).write(bytes, 0, bytes.length)
+  t.equal(position, bytes.length)
+  t.equal(rows, 0)
+  await t.rejects(Promise.resolve(written), refused)
+})
+
+function messagesOf ({ messages }: SnapshotWriter): MessageWriter {
+  if (messages === undefined) throw new Error('this Node.js has no WebAssembly with SIMD')
+  return messages
+}
+
+/** CopyData messages, one for each line. */
+function message (...lines: string[]): Buffer {
+  return Buffer.concat(lines.map((line) => {
+    const header = Buffer.alloc(5, 'd')
+    header.writeUInt32BE(Buffer.byteLength(line) + 4, 1)
+    return Buffer.concat([header, Buffer.from(line)])
+  }))
+}
+
+const rowsOf = async (path: string): Promise<unknown> =>
+  (JSON.parse(await readFile(path, 'utf8')) as { data: { users: unknown } }).data.users
+
+t.test('messages are written as their rows are, in any parts', async (t) => {
+  const { path, writer } = await useWriter(t)
+  const messages = messagesOf(writer)
+  writer.startTable(users)
+  const bytes = message('1\tAda\t{x}\t{"a": 1}\n', '2\tBob\t\\N\t\\N\n')
+  const part = bytes.length - 9
+  t.strictSame(messages.write(bytes, 0, part), { position: part, rows: 1, written: undefined })
+  t.strictSame(messages.write(bytes, part, bytes.length), { position: bytes.length, rows: 1, written: undefined })
+  t.equal(writer.endTable(), 2)
+  await writer.finish(manifestOf([{ ...users, rows: 2 }]))
+  t.strictSame(await rowsOf(path), [
+    { id: '1', name: 'Ada', tags: ['x'], profile: { a: 1 } },
+    { id: '2', name: 'Bob', tags: null }
+  ])
+})
+
+t.test('write() of messages returns a promise only while the previous piece is being written', async (t) => {
+  const { writer } = await useWriter(t)
+  const messages = messagesOf(writer)
+  writer.startTable(users)
+  const bytes = message(`1\t${'x'.repeat(pieceSize)}\t{}\t1\n`)
+  t.equal(messages.write(bytes, 0, bytes.length).written, undefined)
+  const { written } = messages.write(bytes, 0, bytes.length)
+  t.ok(written instanceof Promise)
+  await written
+  messages.drop()
+  t.strictSame(messages.write(bytes, 0, bytes.length), { position: bytes.length, rows: 0, written: undefined })
+  t.equal(writer.endTable(), 2)
+})
+
+t.test('without WebAssembly the file is the same', async (t) => {
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'WebAssembly') as PropertyDescriptor
+  const written: unknown[] = []
+  for (const value of [own.value, undefined]) {
+    const path = join(await useDirectory(t), 'snapshot')
+    Object.defineProperty(globalThis, 'WebAssembly', { ...own, value })
+    const opening = openSnapshotWriter(path, manifestOf([users]))
+    const writer = await opening.finally(() => { Object.defineProperty(globalThis, 'WebAssembly', own) })
+    t.after(async () => { await writer.discard() })
+    t.equal(writer.messages === undefined, value === undefined)
+    writer.startTable(users)
+    writeLine(writer, '1\tA"d\\na\t{x}\t{"a": 1}\n')
+    writeLine(writer, '2\tBob\t\\N\t\\N\n')
+    t.equal(writer.endTable(), 2)
+    await writer.finish(manifestOf([{ ...users, rows: 2 }]))
+    written.push(await readFile(path))
+  }
+  t.strictSame(written[0], written[1])
 })
 
 t.test('all bytes are written when each write() is short', async (t) => {

@@ -4,6 +4,13 @@
  */
 export type TakeRow = (bytes: Buffer, start: number, end: number) => boolean
 
+/**
+ * Gets messages with rows, of which the first and the last one need not be complete: what arrives next continues the
+ * last one. Returns the position of the first byte that it has not taken: that of another message, or of an incomplete
+ * header. `proceed: false` pauses the socket.
+ */
+export type TakeMessages = (bytes: Buffer, start: number, end: number) => { position: number, proceed: boolean }
+
 const noBytes = Buffer.alloc(0)
 const copyData = 0x64
 /** A type and a length. The length includes itself and not the type (manual, 55.7). */
@@ -15,6 +22,8 @@ const smallest = 4
 export class CopyMessages {
   /** Gets each row while it is set. The memory of the row is reused after it has returned. */
   take: TakeRow | undefined
+  /** While it is set, gets messages instead. Their memory is reused after it has returned. */
+  takeMessages: TakeMessages | undefined
   readonly #forward: (chunk: Buffer) => void
   readonly #pause: () => void
   /** Bytes that are missing of a message that is forwarded. */
@@ -24,12 +33,14 @@ export class CopyMessages {
   /** A row that has not arrived completely, and how many of its bytes have. */
   #row: Buffer | undefined
   #filled = 0
+  /** takeMessages() has taken all that has arrived, and may have ended in a row. */
+  #isInMessages = false
   /** The other side does not send messages of PostgreSQL, for example at a wrong port. */
   #isOtherProtocol = false
 
   /**
    * @param forward gets everything except the rows, in chunks that it may keep
-   * @param pause is called when `take` returns false
+   * @param pause is called when `take` returns false, or `takeMessages` returns `proceed: false`
    */
   constructor (forward: (chunk: Buffer) => void, pause: () => void) {
     this.#forward = forward
@@ -43,7 +54,7 @@ export class CopyMessages {
       : Buffer.concat([this.#beginning, arrived.subarray(0, count)])
     const length = this.#beginning.length + count
     this.#beginning = noBytes
-    let position = this.#row === undefined ? this.#missing : this.#fillRow(this.#row, chunk, 0, length)
+    let position = this.#continue(chunk, length)
     // Bytes between the two are forwarded
     let from = this.#missing > 0 ? 0 : position
     while (position + headerSize <= length && !this.#isOtherProtocol) {
@@ -57,14 +68,41 @@ export class CopyMessages {
         // It may contain the message that begins the COPY
         this.#pass(chunk, from, position)
         from = position
-        if (this.take !== undefined) from = this.#takeRow(chunk, position + headerSize, end, length)
+        position = this.#takeData(chunk, position, end, length)
+        if (this.#isTaking) from = position
+      } else {
+        position = end
       }
-      position = end
     }
     if (this.#isOtherProtocol) position = length
     if (position < length) this.#beginning = Buffer.from(chunk.subarray(position, length))
     this.#missing = this.#row === undefined ? Math.max(0, position - length) : 0
     this.#pass(chunk, from, Math.min(position, length))
+  }
+
+  get #isTaking (): boolean {
+    return this.take !== undefined || this.takeMessages !== undefined
+  }
+
+  /** Continues the message that was not complete, and returns the position of the next one. */
+  #continue (chunk: Buffer, length: number): number {
+    const { takeMessages } = this
+    if (this.#isInMessages && takeMessages !== undefined) return this.#passMessages(takeMessages, chunk, 0, length)
+    return this.#row === undefined ? this.#missing : this.#fillRow(this.#row, chunk, 0, length)
+  }
+
+  /** Takes a row, or several. Returns the position after them, or after the part that has arrived. */
+  #takeData (chunk: Buffer, position: number, end: number, length: number): number {
+    const { takeMessages } = this
+    if (takeMessages !== undefined) return this.#passMessages(takeMessages, chunk, position, length)
+    return this.take === undefined ? end : this.#takeRow(chunk, position + headerSize, end, length)
+  }
+
+  #passMessages (takeMessages: TakeMessages, chunk: Buffer, start: number, length: number): number {
+    const { position, proceed } = takeMessages(chunk, start, length)
+    this.#isInMessages = position === length
+    if (!proceed) this.#pause()
+    return position
   }
 
   /** Forwards a copy, because the memory is reused. */

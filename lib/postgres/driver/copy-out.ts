@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { TakeMessages } from './copy-messages.ts'
 import { copySocketOf, type CopySocket } from './copy-socket.ts'
 import { startCopy } from './copy-stream.ts'
 import { resumeSocket, takePushedRows } from './internals.ts'
@@ -15,6 +16,20 @@ export interface CopyReader {
    * promise is pending, no more is read from the server; rows that had arrived before are still passed.
    */
   row: (bytes: Buffer, start: number, end: number) => Promise<void> | undefined
+  /** Gets rows instead of `row`, where they can be taken from the socket. */
+  messages?: MessageReader | undefined
+}
+
+/** Reads CopyData messages, many at once, and finds the rows in them itself. */
+export interface MessageReader {
+  /**
+   * Gets what has arrived: messages of which the first and the last one need not be complete, since the next call
+   * continues the last one. Returns the position of the first byte that is not taken, which belongs to another message
+   * or to an incomplete header, and a promise as that of `row`. If it throws, the connection is closed.
+   */
+  take: (bytes: Buffer, start: number, end: number) => { position: number, taken: Promise<void> | undefined }
+  /** From now on, take() only finds where the rows end. */
+  drop: () => void
 }
 
 /**
@@ -75,14 +90,15 @@ class CopyReading {
     // For connections whose socket does not pass the rows itself, as under TLS
     takePushedRows(stream, take)
     this.#socket = copySocketOf(stream)
-    this.#socket?.takeRows(take)
+    const takeMessages = this.#reader.messages && this.#takeMessages.bind(this, this.#reader.messages)
+    this.#socket?.takeRows(takeMessages === undefined ? { take } : { takeMessages })
     // The first cancel request may have arrived too early
     if (this.ended.readerError !== undefined) this.#cancel()
     else this.#begin()
   }
 
   async close (): Promise<void> {
-    this.#socket?.takeRows()
+    this.#socket?.takeRows({})
     await this.#processed
   }
 
@@ -97,19 +113,35 @@ class CopyReading {
   #take (bytes: Buffer, start: number, end: number): boolean {
     if (this.ended.readerError !== undefined) return true
     try {
-      const taken = this.#reader.row(bytes, start, end)
-      if (taken === undefined) return true
-      // Most rows that arrive while reading is paused return the same promise
-      if (taken !== this.#awaited) {
-        const settled = taken.then(() => { this.#resume() }, (error: unknown) => { this.#fail(error) })
-        this.#processed = Promise.all([this.#processed, settled]).then(() => {})
-      }
-      this.#awaited = taken
-      return false
+      return this.#await(this.#reader.row(bytes, start, end))
     } catch (error) {
       this.#fail(error)
       return true
     }
+  }
+
+  #takeMessages (reader: MessageReader, bytes: Buffer, start: number, end: number): ReturnType<TakeMessages> {
+    try {
+      const { position, taken } = reader.take(bytes, start, end)
+      return { position, proceed: this.#await(taken) }
+    } catch (error) {
+      this.#fail(error)
+      // Where the next message begins is not known
+      this.#socket?.destroy()
+      return { position: end, proceed: true }
+    }
+  }
+
+  /** Returns false while a promise of the reader is pending. */
+  #await (taken: Promise<void> | undefined): boolean {
+    if (taken === undefined) return true
+    // Most rows that arrive while reading is paused return the same promise
+    if (taken !== this.#awaited) {
+      const settled = taken.then(() => { this.#resume() }, (error: unknown) => { this.#fail(error) })
+      this.#processed = Promise.all([this.#processed, settled]).then(() => {})
+    }
+    this.#awaited = taken
+    return false
   }
 
   #resume (): void {
@@ -126,6 +158,7 @@ class CopyReading {
     // A single request: each one takes a connection
     if (this.ended.readerError !== undefined) return
     this.ended.readerError = { error }
+    this.#reader.messages?.drop()
     this.#cancel()
   }
 }

@@ -1,6 +1,6 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net'
 import type { Readable } from 'node:stream'
-import { CopyMessages, type TakeRow } from './copy-messages.ts'
+import { CopyMessages, type TakeMessages, type TakeRow } from './copy-messages.ts'
 import { resumeSocket } from './internals.ts'
 
 /** A fixed buffer: new memory for each chunk would keep the garbage collector busy. */
@@ -28,9 +28,10 @@ export class CopySocket extends Socket {
     this.#messages = new CopyMessages((chunk) => { this.emit('data', chunk) }, () => { this.pause() })
   }
 
-  /** Passes each row to `take` from now on; without `take`, rows go to postgres.js. */
-  takeRows (take?: TakeRow): void {
+  /** Passes rows to one of the functions from now on; without one, they go to postgres.js. */
+  takeRows ({ take, takeMessages }: { take?: TakeRow, takeMessages?: TakeMessages | undefined }): void {
     this.#messages.take = take
+    this.#messages.takeMessages = takeMessages
   }
 
   override resume (): this {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
-import { CopyMessages } from '../../../lib/postgres/driver/copy-messages.ts'
+import { CopyMessages, type TakeMessages } from '../../../lib/postgres/driver/copy-messages.ts'
 import fc from '../../support/fast-check.ts'
 
 const message = (type: string, body: Uint8Array | string): Buffer => {
@@ -66,6 +66,59 @@ t.test('any stream, in chunks of any sizes', async (t) => {
     return isDeepStrictEqual(rows, expected) && others.equals(Buffer.concat(copies.flatMap(() => [begin, end])))
   })
   t.doesNotThrow(() => { fc.assert(property) })
+})
+
+/** Collects the rows of messages that arrive in parts, as takeMessages() gets them. */
+function createMessageTaker (rows: string[]): TakeMessages {
+  let part = Buffer.alloc(0)
+  return (bytes, start, end) => {
+    let position = start
+    while (position < end) {
+      if (part.length === 0 && (end - position < 5 || bytes[position] !== 0x64)) break
+      const missing = part.length === 0
+        ? 1 + bytes.readUInt32BE(position + 1)
+        : 1 + part.readUInt32BE(1) - part.length
+      const stop = Math.min(end, position + missing)
+      part = Buffer.concat([part, bytes.subarray(position, stop)])
+      position = stop
+      if (part.length === 1 + part.readUInt32BE(1)) {
+        rows.push(part.toString('latin1', 5))
+        part = Buffer.alloc(0)
+      }
+    }
+    return { position, proceed: true }
+  }
+}
+
+t.test('takeMessages() gets the rows in any parts, and everything else is forwarded unchanged', async (t) => {
+  const others = Buffer.concat([before, after, before, after])
+  const twice = Buffer.concat([stream, stream])
+  for (const size of [...Array.from({ length: 64 }, (_, index) => index + 1), 300, 350, twice.length]) {
+    const taken: string[] = []
+    const take = createMessageTaker(taken)
+    let forwarded = Buffer.alloc(0)
+    const messages: CopyMessages = new CopyMessages((chunk) => {
+      forwarded = Buffer.concat([forwarded, chunk])
+      const text = forwarded.toString('latin1')
+      const isCopying = text.lastIndexOf('H\0\0\0\x04') > text.lastIndexOf('c\0\0\0\x04')
+      messages.takeMessages = isCopying ? take : undefined
+    }, () => {})
+    for (let position = 0; position < twice.length; position += size) {
+      const chunk = Buffer.from(twice.subarray(position, position + size))
+      messages.receive(chunk, chunk.length)
+      chunk.fill(0xff)
+    }
+    t.strictSame({ taken, forwarded }, { taken: [...rows, ...rows], forwarded: others })
+  }
+})
+
+t.test('takeMessages() that does not proceed pauses', async (t) => {
+  let held = 0
+  const messages = new CopyMessages(() => {}, () => { held++ })
+  messages.takeMessages = (_bytes, _start, end) => ({ position: end, proceed: false })
+  const bytes = Buffer.concat(['a', 'b', 'c'].map((row) => message('d', row)))
+  messages.receive(bytes, bytes.length)
+  t.equal(held, 1)
 })
 
 t.test('take() that returns false pauses once, and still gets the rows that have arrived', async (t) => {

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../../../lib/postgres/driver/connection.ts'
-import { type CopyReader, readCopyOut } from '../../../lib/postgres/driver/copy-out.ts'
+import { type CopyReader, type MessageReader, readCopyOut } from '../../../lib/postgres/driver/copy-out.ts'
 import { inTransaction, type Transaction } from '../../../lib/postgres/driver/transaction.ts'
 import { connectionOf } from '../../support/engine.ts'
 import { useDatabase } from '../../support/database.ts'
@@ -110,6 +110,86 @@ for (const options of [{}, { ssl: 'prefer' as const }]) {
     await usable()
   })
 }
+
+/** A reader of messages that finds the rows in them, and calls `onRows` with the number that each call completed. */
+function readMessages (onRows: (rows: number) => Promise<void> | undefined): MessageReader & { drops: number } {
+  /** Bytes of the current row that have not arrived. */
+  let missing = 0
+  return {
+    drops: 0,
+    take (bytes, start, end) {
+      let position = start
+      let rows = 0
+      while (position < end) {
+        if (missing === 0) {
+          if (end - position < 5 || bytes[position] !== 0x64) break
+          missing = 1 + bytes.readUInt32BE(position + 1)
+        }
+        const size = Math.min(missing, end - position)
+        position += size
+        missing -= size
+        if (missing === 0) rows++
+      }
+      return { position, taken: onRows(rows) }
+    },
+    drop () { this.drops++ }
+  }
+}
+
+const noRow = (): undefined => { throw new Error('rows are taken from the socket') }
+
+t.test('a reader of messages gets all rows of several statements, and may pause', async (t) => {
+  const { pool, usable } = await usePool(t)
+  const counts: number[] = []
+  let calls = 0
+  await inTransaction(pool, mode, async (tx) => {
+    await tx.copyOut([copy, 'COPY (SELECT WHERE false) TO STDOUT', copy], {
+      begin () { counts.push(0) },
+      row: noRow,
+      messages: readMessages((rows) => {
+        counts.push((counts.pop() ?? 0) + rows)
+        return ++calls % 10 === 0 ? new Promise((resolve) => { setImmediate(resolve) }) : undefined
+      })
+    })
+    t.strictSame(await tx.query('SELECT count(*) AS rows FROM item'), [{ rows: manyRows }])
+  })
+  t.strictSame(counts, [manyRows, 0, manyRows])
+  await usable()
+})
+
+t.test('when a reader of messages fails, the rest is dropped, and the statement is cancelled once', async (t) => {
+  const { pool, usable } = await usePool(t)
+  let cancels = 0
+  const messages = readMessages(async () => { throw new Error('disk full') })
+  const reader: CopyReader = { begin () {}, row: noRow, messages }
+  const { readerError, failure } = await pool.begin(async (raw) =>
+    await readCopyOut(raw, [copy], reader, () => { cancels++ }))
+  t.match(readerError, { error: { message: 'disk full' } })
+  t.equal(failure, undefined)
+  t.equal(messages.drops, 1)
+  t.equal(cancels, 1)
+  await usable()
+})
+
+t.test('a reader of messages that throws ends the connection, since its place in the stream is unknown', async (t) => {
+  const { pool, usable } = await usePool(t)
+  const full = new Error('out of memory')
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    await tx.copyOut([copy], { begin () {}, row: noRow, messages: readMessages(() => { throw full }) })
+  }, never), full)
+  await usable()
+})
+
+t.test('a statement that fails in the middle rejects also for a reader of messages', async (t) => {
+  const { pool, usable } = await usePool(t, 100)
+  let rows = 0
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const messages = readMessages((count) => { rows += count; return undefined })
+    await tx.copyOut(['COPY (SELECT text, 1 / (id - 50) FROM item) TO STDOUT'], { begin () {}, row: noRow, messages })
+  }), { code: '22012' })
+  t.equal(rows, 49)
+  await usable()
+})
 
 // postgres.js 3.4.9 would leave its socket paused, and never read the answer of the next statement
 t.test('the next statement gets its answer after a COPY that was paused at its end', async (t) => {
