@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { createPool } from '../../lib/postgres/driver/connection.ts'
 import { createTextCheck, containsLossyText } from '../../lib/postgres/catalog/encodings.ts'
 import { inTransaction } from '../../lib/postgres/driver/transaction.ts'
+import { copyLog } from '../support/copy-log.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { damageEverything, readState, sameDatabase } from './database-state.ts'
@@ -45,7 +46,7 @@ t.test('a restore of text that the encoding of the database lacks fails, and cha
   const { id } = await from.create()
   const { engine: to } = await useEngineWithFiles(t, { connection: url, storagePath })
   await to.list()
-  for (const row of await source.sql`SELECT * FROM backup_logs`) await sql`INSERT INTO backup_logs ${sql(row)}`
+  await copyLog(source.sql, sql)
   const before = await readState(sql)
   await t.rejects(to.restore(id), { code: 'FST_BACKUP_RESTORE_FAILED', message: /SQLSTATE 22P05/ })
   await sameDatabase(t, sql, before)
@@ -181,7 +182,7 @@ t.test('a restore of text that EUC_TW accepts and returns as other text fails', 
   const { id } = await from.create()
   const { engine: to } = await useEngineWithFiles(t, { connection: url, storagePath })
   await to.list()
-  for (const row of await source.sql`SELECT * FROM backup_logs`) await sql`INSERT INTO backup_logs ${sql(row)}`
+  await copyLog(source.sql, sql)
   const before = await readState(sql)
   const { message } = await rejectionOf(t, to.restore(id), 'FST_BACKUP_RESTORE_FAILED')
   t.match(message, /table words would contain text that the conversion to UTF-8 and back changes/)

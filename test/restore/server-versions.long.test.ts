@@ -1,5 +1,6 @@
 import postgres from 'postgres'
 import t from 'tap'
+import { copyLog } from '../support/copy-log.ts'
 import { testSchema, useDatabase } from '../support/database.ts'
 import { dataPart, useEngineWithFiles } from '../support/engine.ts'
 import { startPostgres } from '../support/embedded-postgres.js'
@@ -26,7 +27,7 @@ t.test('a snapshot from the oldest or newest supported PostgreSQL version is res
 
   await damageEverything(otherSql, keptRelations)
   t.same((await otherEngine.list()).backups, [])
-  for (const row of await sql`SELECT * FROM backup_logs`) await otherSql`INSERT INTO backup_logs ${otherSql(row)}`
+  await copyLog(sql, otherSql)
   const { rowCount, drift } = await otherEngine.restore(first.id)
   t.strictSame({ rowCount, drift }, { rowCount: first.rowCount, drift: [] })
   const restored = await readState(otherSql)

@@ -39,7 +39,7 @@ t.test('a backup and a restore in workers have the same results and report their
   t.strictSame([...new Set(reports.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
   t.strictSame(
     engine.events.filter(([name]) => name === 'restore:progress').map(([, event]) => event),
-    reports.map((progress) => ({ id: backup.id, progress }))
+    reports.map((progress) => ({ id: backup.id, schema: 'public', progress }))
   )
   t.match(await engine.get(result.preRestoreId), { trigger: 'pre_restore', status: 'completed', rowCount: 2 })
 })
