@@ -32,6 +32,12 @@ export function excludedNames (
   return names.filter((name) => isExcluded({ schema, name }) && !isLog(name))
 }
 
+/** Those of `names` that are none of these relations, and not the log table. */
+export function unknownNames (names: string[], relations: TableRef[], logTable: TableRef): string[] {
+  const known = new Set([...relations, logTable].flatMap(({ schema, name }) => [name, `${schema}.${name}`]))
+  return names.filter((name) => !known.has(name))
+}
+
 /** What the role needs to read a table or a sequence that it cannot read. A part of messages. */
 export const missingPrivilege = (
   { schema, reachable }: { schema: string, reachable: boolean }, name: string

@@ -1,4 +1,4 @@
-import { CannotSnapshot, SchemaNotFound } from '../errors.ts'
+import { ArgumentInvalid, CannotSnapshot, SchemaNotFound } from '../errors.ts'
 import { type CatalogTable, readTables } from '../postgres/catalog/tables.ts'
 import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog/server.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
@@ -11,13 +11,18 @@ import { describeSequences, unreadSequences } from './describe-sequences.ts'
 import { nameProblems } from './lossy-text.ts'
 import { managedRowsProblems, outsideChildWarnings, outsidePartitionWarnings } from './rows-outside.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
-import { createExclusion, excludedNames, selectTables, tableProblems } from './select-tables.ts'
+import { createExclusion, excludedNames, selectTables, tableProblems, unknownNames } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import { type SnapshotIdentity, writeSnapshot } from './write-tables.ts'
 
 /** Plain data, which can be passed to another thread. */
-export interface SnapshotJob extends SnapshotIdentity { excludeTables: string[], logTable: TableRef }
+export interface SnapshotJob extends SnapshotIdentity {
+  excludeTables: string[]
+  /** Those of `excludeTables` that must exist, since the caller named them. */
+  excludedByCall: string[]
+  logTable: TableRef
+}
 
 /** Called while a snapshot is taken; the schema is locked during all of these calls. */
 export interface SnapshotHooks {
@@ -90,12 +95,17 @@ async function listTables (
   if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
   // Fails early while a restore runs, which keeps the tables locked for long
   await lockSchema(tx, job.schema)
-  return { server, tables: (await selectReadable(tx, job, server)).tables }
+  const { existing, tables } = await selectReadable(tx, job, server)
+  const unknown = unknownNames(job.excludedByCall, existing.flatMap(({ relations }) => relations), job.logTable)
+  if (unknown.length > 0) {
+    throw new ArgumentInvalid(`excludeTables names no table of the schema ${job.schema}: ${unknown.join(', ')}`)
+  }
+  return { server, tables }
 }
 
 async function selectReadable (
   tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, server: ServerFacts
-): Promise<{ tables: CatalogTable[], excludedTables: string[] }> {
+): Promise<{ existing: CatalogTable[], tables: CatalogTable[], excludedTables: string[] }> {
   const isExcluded = createExclusion(excludeTables, logTable)
   const existing = await readTables(tx, schema)
   const tables = selectTables(existing, schema, isExcluded)
@@ -106,7 +116,7 @@ async function selectReadable (
   ]
   if (problems.length > 0) throw Object.assign(new CannotSnapshot(problems.join('; ')), { problems })
   const names = existing.map(({ name }) => name)
-  return { tables, excludedTables: excludedNames(names, schema, isExcluded, logTable) }
+  return { existing, tables, excludedTables: excludedNames(names, schema, isExcluded, logTable) }
 }
 
 async function readWarnings (

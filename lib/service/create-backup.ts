@@ -128,6 +128,7 @@ async function writeBackup (context: Context, creation: Creation): Promise<Compl
 
 function snapshotJob (context: Context, { request, newRun }: Creation): SnapshotRun[0] {
   const { id, schema, trigger, note, startedAt, partial } = newRun
+  const excludedByCall = request.excludeTables ?? []
   return {
     id,
     schema,
@@ -136,7 +137,8 @@ function snapshotJob (context: Context, { request, newRun }: Creation): Snapshot
     createdAt: startedAt.toISOString(),
     partial,
     spoolPath: spoolPath(context, id),
-    excludeTables: [...context.options.excludeTables, ...request.excludeTables ?? []],
+    excludeTables: [...context.options.excludeTables, ...excludedByCall],
+    excludedByCall,
     logTable: logTable(context)
   }
 }
@@ -170,6 +172,7 @@ async function lastSnapshot ({ log }: Context, { schema, partial }: NewRun): Pro
 
 /** A refused call leaves no row in the log, unlike a run that failed before it could begin. */
 const refusals: ErrorCode[] = [
-  'BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE', 'DATABASE_INSECURE'
+  'ARGUMENT_INVALID', 'BUSY', 'SCHEMA_NOT_FOUND', 'SHUTTING_DOWN', 'ABORTED', 'DATABASE_UNAVAILABLE',
+  'DATABASE_INSECURE'
 ]
 const isRefusal = (failure: Error): boolean => refusals.some((code) => isOwnError(failure, code))

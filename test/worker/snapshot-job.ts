@@ -14,5 +14,6 @@ export const snapshotJob = ({ directory }: Place, id: string = randomUUID()): Sn
   createdAt: '2026-11-22T17:45:00.123Z',
   spoolPath: join(directory, id),
   excludeTables: [],
+  excludedByCall: [],
   logTable: { schema: testSchema, name: 'backup_logs' }
 })
