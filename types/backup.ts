@@ -67,6 +67,14 @@ export const RestoreRecordSchema = Type.Object({
 }, { additionalProperties: false, title: 'RestoreRecord' })
 export type RestoreRecord = Static<typeof RestoreRecordSchema>
 
+/** The last check of a complete snapshot file, by a verification or by a restore that found it damaged. */
+export const VerificationRecordSchema = Type.Object({
+  ok: Type.Boolean({ description: 'False for a damaged file' }),
+  at: Instant,
+  problems: Type.Array(Type.String(), { description: 'The first five' })
+}, { additionalProperties: false, title: 'VerificationRecord' })
+export type VerificationRecord = Static<typeof VerificationRecordSchema>
+
 /** A table that lost more rows than the option `guard` allows. */
 export const SuspectTableSchema = Type.Object({
   table: Nullable(Type.String({ description: 'Null for the total of all tables' })),
@@ -103,6 +111,11 @@ export const BackupSchema = Type.Object({
   cron: Nullable(Type.String({ description: 'The cron expression of the schedule that started the run' })),
   note: Nullable(Type.String()),
   origin: Nullable(OriginSchema),
+  partial: Type.Boolean({ description: 'Whether the call that made it left tables out' }),
+  excludedTables: Type.Array(Type.String(), {
+    description: 'Tables that a partial snapshot leaves out, because of the call or of the option excludeTables. ' +
+      'Empty for other snapshots, and for files that were imported or adopted'
+  }),
   pinned: Type.Boolean(),
   suspect: Nullable(Type.Array(SuspectTableSchema, {
     description: 'Tables that lost too many rows; null if there are none'
@@ -114,6 +127,7 @@ export const BackupSchema = Type.Object({
     description: 'Not pruned, because a later snapshot is suspect, or because it was adopted and is not yet accepted'
   }),
   warnings: Type.Array(Type.String(), { description: 'What the snapshot does not contain and users may expect' }),
+  verification: Nullable(VerificationRecordSchema),
   startedAt: Instant,
   finishedAt: Nullable(Instant),
   durationMs: Nullable(Type.Integer()),

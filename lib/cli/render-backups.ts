@@ -24,11 +24,13 @@ const backupColumns: Column[] = [
 /** The first characters of an id, which commands accept in its place. */
 export const shortId = (id: string): string => id.slice(0, 8)
 
-function remarksOf ({ suspect, accepted, pinned, held, available, status }: Backup): string {
+function remarksOf ({ suspect, accepted, partial, pinned, held, available, status, verification }: Backup): string {
   const hasFile = status === 'completed' || status === 'restored'
   return [
     hasFile && !available && 'file missing',
+    verification?.ok === false && 'damaged',
     suspect !== null && !accepted && 'suspect',
+    partial && 'partial',
     held && 'held',
     pinned && 'pinned'
   ].filter(Boolean).join(', ')
@@ -69,6 +71,12 @@ function describeRestore ({ status, schema, startedAt, finishedAt, by, preRestor
   return `into ${schema}: ${status} ${when} UTC${details === '' ? '' : ` (${details})`}`
 }
 
+function verificationOf ({ verification }: Backup): string | null {
+  if (verification === null) return null
+  const { ok, at, problems } = verification
+  return `${ok ? 'intact' : 'damaged'} at ${formatTime(at)} UTC${ok ? '' : `: ${problems.join('; ')}`}`
+}
+
 /** Everything about one backup. */
 export function renderBackup (backup: Backup, style: Style): string {
   const { suspect } = backup
@@ -92,7 +100,9 @@ export function renderBackup (backup: Backup, style: Style): string {
     ['note', backup.note],
     ['suspect', suspect && list(suspect.map(({ table, rowsBefore, rows }) =>
       `${table ?? 'all tables'}: ${formatCount(rowsBefore)} rows before, ${formatCount(rows)} now`))],
+    ['left out', list(backup.excludedTables)],
     ['warnings', list(backup.warnings)],
+    ['verified', verificationOf(backup)],
     ['restored', time(backup.restoredAt)],
     ['restored by', backup.restoredBy],
     ['restores', list(backup.restores.map(describeRestore))]

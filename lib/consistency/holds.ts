@@ -6,8 +6,10 @@ import type { GuardedSnapshot } from '../retention/guarded-snapshot.ts'
 import type { Manifest, SuspectTable } from '../../types/index.ts'
 import type { Context } from '../runs/context.ts'
 
-export const toGuarded = ({ backup: { trigger, suspect, accepted }, ...logged }: LoggedBackup): GuardedSnapshot =>
-  ({ ...logged, trigger, suspect, accepted })
+export const toGuarded = ({ backup, ...logged }: LoggedBackup): GuardedSnapshot => {
+  const { trigger, partial, suspect, accepted } = backup
+  return { ...logged, trigger, partial, suspect, accepted }
+}
 
 /** The number of rows of each table; null for a table that exists and was left out. */
 export function countRows ({ tables }: Manifest, excludedTables: string[]): Record<string, number | null> {

@@ -31,15 +31,15 @@ export const isInUse = ({ runs }: Context, backup: LoggedBackup['backup']): bool
 function retained (context: Context, finished: FinishedBackup[], { stored, justMade }: Pruning): RetainedSnapshot[] {
   const hold = holdOf(context, finished.filter(({ backup }) => hasSnapshot(backup)))
   return finished.map((logged) => {
-    const { backup, ordinal, insertedAt, partial } = logged
+    const { backup, ordinal, insertedAt } = logged
     return {
       ...backup,
       ordinal,
       insertedAt,
-      partial,
       available: stored.has(backup.filename),
       inUse: isInUse(context, backup),
       justMade: backup.id === justMade,
+      damaged: backup.verification?.ok === false,
       unaccepted: isUnaccepted(backup),
       held: hold.isHeld(toGuarded(logged)),
       preRestoreId: backup.restores.find(({ schema }) => schema === backup.schema)?.preRestoreId ?? null

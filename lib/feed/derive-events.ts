@@ -52,13 +52,15 @@ function timesOf (
   return { durationMs: before + inThread, phases: { ...phases, startMs: before + phases.startMs } }
 }
 
-const notRestored = { restoredAt: null, restoredBy: null, restore: null, restores: [] as RestoreRecord[], held: false }
+const notYetUsed = {
+  restoredAt: null, restoredBy: null, restore: null, restores: [] as RestoreRecord[], held: false, verification: null
+}
 
 /** The backup when it had begun, whatever has happened since. */
 function asStarted ({ progress, ...backup }: LoggedBackup['backup']): Backup {
   return {
     ...backup,
-    ...notRestored,
+    ...notYetUsed,
     status: 'running',
     sizeBytes: null,
     tableCount: null,
@@ -68,6 +70,7 @@ function asStarted ({ progress, ...backup }: LoggedBackup['backup']): Backup {
     errorCode: null,
     suspect: null,
     warnings: [],
+    excludedTables: [],
     finishedAt: null,
     durationMs: null,
     available: false
@@ -76,5 +79,5 @@ function asStarted ({ progress, ...backup }: LoggedBackup['backup']): Backup {
 
 /** The backup when it was completed. */
 function asCompleted ({ progress, ...backup }: LoggedBackup['backup']): Backup {
-  return { ...backup, ...notRestored, status: 'completed', available: true }
+  return { ...backup, ...notYetUsed, status: 'completed', available: true }
 }

@@ -1,6 +1,7 @@
 import type { Problem } from '../../types/index.ts'
 import type { Facts, ScheduleFacts } from './facts.ts'
-import { earliest, named, problem } from './problem.ts'
+import { newestGood } from './good-snapshots.ts'
+import { about, earliest, named, problem } from './problem.ts'
 import { checkAge } from './snapshot-age.ts'
 
 export type Check = (facts: Facts) => Problem[]
@@ -33,8 +34,9 @@ export function checkStorage (
     problems.push(problem(
       'storage_missing',
       'The storage contains neither the marker nor any of the snapshots that this backup log has left there, and ' +
-      'nothing is written to it; mount it again, or call fastify.backup.rescan() to accept it as it is',
-      storageMissingSince
+      'nothing is written to it; mount it again, or accept it as it is by a rescan ' +
+      '(fastify-backup rescan, or fastify.backup.rescan())',
+      { since: storageMissingSince }
     ))
   }
   if (storageTaken !== null) problems.push(problem('storage_taken', storageTaken))
@@ -49,8 +51,9 @@ function checkFiles ({ files, stored, storageMissingSince }: Facts): Problem[] {
   const names = named(missing.map(({ filename }) => filename))
   return [problem(
     'files_missing',
-    `Completed backups have no file in the storage: ${names}; put the files back, delete the backups, or call ` +
-    'fastify.backup.rescan() to accept the loss'
+    `Completed backups have no file in the storage: ${names}; put the files back, delete the backups, or accept the ` +
+    'loss by a rescan (fastify-backup rescan, or fastify.backup.rescan())',
+    about(missing)
   )]
 }
 
@@ -58,8 +61,8 @@ function checkUnknown ({ unknown }: Facts): Problem[] {
   if (unknown.length === 0) return []
   return [problem(
     'files_unknown',
-    `Files in the storage have no row in the log: ${named(unknown)}; call fastify.backup.rescan() to adopt those ` +
-    'that are snapshots, and move the others elsewhere'
+    `Files in the storage have no row in the log: ${named(unknown)}; adopt those that are snapshots by a rescan ` +
+    '(fastify-backup rescan, or fastify.backup.rescan()), and move the others elsewhere'
   )]
 }
 
@@ -72,13 +75,28 @@ function checkRuns ({ failing }: Facts): Problem[] {
     'run_failed',
     `The last run of ${schemas} failed: ${reason}; remove the cause and make a backup, or wait for the next run of ` +
     'the schedule',
-    earliest(failing.map(({ since }) => new Date(since)))
+    { since: earliest(failing.map(({ since }) => new Date(since))), ...about(failing) }
   )]
 }
 
-function checkSuspects ({ suspects }: Facts): Problem[] {
+function checkDamaged ({ files, stored }: Facts): Problem[] {
+  const damaged = files.filter(({ filename, damagedAt }) => damagedAt !== null && (stored?.has(filename) ?? true))
+  if (damaged.length === 0) return []
+  const names = named(damaged.map(({ filename }) => filename))
+  return [problem(
+    'snapshot_damaged',
+    `The last verification found snapshots damaged: ${names}; delete them, or put the files back and verify again`,
+    { since: earliest(damaged.map(({ damagedAt }) => new Date(String(damagedAt)))), ...about(damaged) }
+  )]
+}
+
+function checkSuspects ({ suspects, files, stored }: Facts): Problem[] {
   const [first] = suspects
   if (first === undefined) return []
+  const good = newestGood(files, stored).get(first.schema)
+  const held = good === undefined
+    ? 'no good snapshot before it is available: accept the loss'
+    : `the snapshots before it are held: restore that of ${good.startedAt} (${good.id}), or accept the loss`
   const lost = first.suspect
     .map(({ table, rowsBefore, rows }) => `${table ?? 'all tables together'} from ${rowsBefore} to ${rows} rows`)
     .join(', ')
@@ -86,9 +104,9 @@ function checkSuspects ({ suspects }: Facts): Problem[] {
   const ids = suspects.length > 1 ? named(suspects.map(({ schema, id }) => `${id} (${schema})`)) : first.id
   return [problem(
     'suspect_snapshot',
-    `The newest snapshot of ${first.schema} lost many rows: ${lost}${others}; the snapshots before it are held: ` +
-    `restore one of them, or accept the loss (accepted: true) of ${ids}`,
-    earliest(suspects.map(({ since }) => new Date(since)))
+    `The newest snapshot of ${first.schema} lost many rows: ${lost}${others}; ${held} of ${ids} ` +
+    '(Accept on its page, or fastify-backup accept)',
+    { since: earliest(suspects.map(({ since }) => new Date(since))), ...about(suspects) }
   )]
 }
 
@@ -98,18 +116,19 @@ function checkUndeletable ({ undeletable }: Facts): Problem[] {
   return [problem(
     'file_undeletable',
     `Files of removed backups cannot be deleted: ${names}; delete them by hand, or make them deletable`,
-    earliest(undeletable.map(({ since }) => new Date(since)))
+    { since: earliest(undeletable.map(({ since }) => new Date(since))), ...about(undeletable) }
   )]
 }
 
 function checkFuture ({ files, databaseNow }: Facts): Problem[] {
   const latest = databaseNow.getTime() + clockToleranceMs
-  const ahead = files.filter(({ startedAt }) => Date.parse(startedAt) > latest).map(({ filename }) => filename)
+  const ahead = files.filter(({ startedAt }) => Date.parse(startedAt) > latest)
   if (ahead.length === 0) return []
   return [problem(
     'snapshot_in_future',
-    `Snapshots are dated later than the database's clock: ${named(ahead)}; correct the clock of the service that ` +
-    'made them, and delete them when newer ones exist'
+    `Snapshots are dated later than the database's clock: ${named(ahead.map(({ filename }) => filename))}; correct ` +
+    'the clock of the service that made them, and delete them when newer ones exist',
+    about(ahead)
   )]
 }
 
@@ -121,7 +140,7 @@ export function checkSchemaList ({ schedule }: { schedule: Pick<ScheduleFacts, '
     'schemas_unknown',
     `The function schedule.schemas did not return the schemas to back up (${failure.reason}), so none is backed up; ` +
     'see why it fails',
-    failure.since
+    { since: failure.since }
   )]
 }
 
@@ -131,12 +150,13 @@ function checkSchemas ({ schedule }: Facts): Problem[] {
   return [problem(
     'schema_missing',
     `The schedule names schemas that do not exist in the database: ${named(missing)}; create them, or remove them ` +
-    'from schedule.schemas'
+    'from schedule.schemas',
+    { schemas: missing }
   )]
 }
 
 /** In the order in which the status lists the problems. */
 export const checks: Check[] = [
-  checkClock, checkStorage, checkFiles, checkUnknown, checkRuns, checkSchemaList, checkSchemas, checkAge, checkSuspects,
-  checkUndeletable, checkFuture
+  checkClock, checkStorage, checkFiles, checkUnknown, checkRuns, checkSchemaList, checkSchemas, checkAge, checkDamaged,
+  checkSuspects, checkUndeletable, checkFuture
 ]

@@ -1,13 +1,14 @@
 import type { LoggedFile } from '../log/health-records.ts'
 import type { Problem } from '../../types/index.ts'
 import type { Facts, ScheduleFacts } from './facts.ts'
+import { isGood } from './good-snapshots.ts'
 import { earliest, named, problem } from './problem.ts'
 
 const minuteMs = 60_000
 
 export function checkAge ({ schedule, files, stored, now }: Facts): Problem[] {
   if (schedule === null || stored === null) return []
-  const newest = newestOf(files.filter(({ filename, isFull }) => isFull && stored.has(filename)))
+  const newest = newestOf(files.filter((file) => isGood(file, stored)))
   const late = schedule.schemas.flatMap((schema) => {
     const due = dueAt(schedule, schema, newest.get(schema), now)
     return schedule.existing.has(schema) && due.getTime() < now.getTime() ? [{ schema, due }] : []
@@ -16,9 +17,9 @@ export function checkAge ({ schedule, files, stored, now }: Facts): Problem[] {
   const schemas = named(late.map(({ schema }) => schema))
   return [problem(
     'snapshot_too_old',
-    `Scheduled schemas have no available snapshot that is new enough: ${schemas}; see their newest failed backups ` +
-    'and the log of the service',
-    earliest(late.map(({ due }) => due))
+    `Scheduled schemas have no good snapshot that is new enough: ${schemas} (partial, suspect and damaged snapshots ` +
+    'do not count); see their newest backups and the log of the service, or create one',
+    { since: earliest(late.map(({ due }) => due)), schemas: late.map(({ schema }) => schema) }
   )]
 }
 

@@ -3,6 +3,7 @@ import type { LoggedBackup } from './log-row.ts'
 
 /** A completed backup, as the health checks need it. */
 export interface LoggedFile {
+  id: string
   schema: string
   filename: string
   sizeBytes: number
@@ -12,13 +13,17 @@ export interface LoggedFile {
   isExpected: boolean
   /** A complete snapshot of the schema, taken by this service. */
   isFull: boolean
+  /** Suspect and not accepted. */
+  isSuspect: boolean
+  /** When the last check of the file found it damaged; null if it did not. ISO 8601. */
+  damagedAt: string | null
 }
 
 /** The time since which the runs of a schema fail, and the error of the last one. */
-export interface FailingSchema { schema: string, since: string, error: string }
+export interface FailingSchema { id: string, schema: string, since: string, error: string }
 
 /** A file that should be deleted, and the time since which it should. */
-export interface UndeletableFile { schema: string, filename: string, since: string }
+export interface UndeletableFile { id: string, schema: string, filename: string, since: string }
 
 /** Which schemas newestPage() reads. */
 export interface NewestQuery {
@@ -64,15 +69,18 @@ function fileRecords ({ table, query, change, possibleNames }: LogAccess) {
       return [...rows.map(({ name }) => name), ...names.filter((name) => !isPossible.has(name))]
     },
 
+    /** In the order of insertion. */
     async loggedFiles (): Promise<LoggedFile[]> {
-      return await query<LoggedFile>(`SELECT schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt",
-        coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected", ${fullCondition} AS "isFull"
-        FROM ${table} WHERE ${snapshotCondition}`)
+      return await query<LoggedFile>(`SELECT id, schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt",
+        coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected", ${fullCondition} AS "isFull",
+        suspect IS NOT NULL AND NOT accepted AS "isSuspect",
+        CASE WHEN verification -> 'ok' = 'false' THEN verification ->> 'at' END AS "damagedAt"
+        FROM ${table} WHERE ${snapshotCondition} ORDER BY ordinal, id`)
     },
 
     /** Files whose removal began more than a minute ago. */
     async undeletableFiles (): Promise<UndeletableFile[]> {
-      return await query<UndeletableFile>(`SELECT schema, filename, coalesce(removed_at, finished_at) AS since
+      return await query<UndeletableFile>(`SELECT id, schema, filename, coalesce(removed_at, finished_at) AS since
         FROM ${table} WHERE has_file AND (removed_at IS NOT NULL OR status = 'failed')
           AND coalesce(removed_at, finished_at) < clock_timestamp() - interval '1 minute' ORDER BY since`)
     }
@@ -99,9 +107,15 @@ function schemaRecords ({ table, query, select, toStorable, possibleNames }: Log
       `ORDER BY schema COLLATE "C" LIMIT ${limit}`)
     },
 
+    /** Those of these backups that still exist. */
+    async snapshotsById (ids: string[]): Promise<LoggedBackup[]> {
+      return await select(`id::text ${inList('$1')} AND ${snapshotCondition}`, [JSON.stringify(ids)])
+    },
+
     /** Schemas whose last finished run failed. Imports are not runs of a schema. */
     async failingSchemas (): Promise<FailingSchema[]> {
       return await query<FailingSchema>(`SELECT schema, min(started_at) AS since,
+          (array_agg(id ORDER BY ordinal DESC))[1] AS id,
           (array_agg(coalesce(error, '') ORDER BY ordinal DESC))[1] AS error
         FROM (SELECT *, max(ordinal) FILTER (WHERE status <> 'failed') OVER (PARTITION BY schema) AS succeeded
           FROM ${table} WHERE status <> 'running' AND trigger <> 'import' AND removed_at IS NULL) runs

@@ -1,5 +1,5 @@
 import type {
-  Backup, BackupStatus, BackupTrigger, Origin, Progress, RestoreRecord, SuspectTable
+  Backup, BackupStatus, BackupTrigger, Origin, Progress, RestoreRecord, SuspectTable, VerificationRecord
 } from '../../types/index.ts'
 
 /** A restore sets this mark on a table of a suspect row. It stays after the pre_restore snapshot is removed. */
@@ -37,10 +37,12 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   accepted: boolean
   warnings: string[]
   partial: boolean
+  excluded_tables: string[]
   adopted: boolean
   sidecar: number | null
   inserted_at: string
   origin: Origin | null
+  verification: VerificationRecord | null
 }
 
 /** A condition: at least one restore of the snapshot is running. */
@@ -50,18 +52,21 @@ export const isBeingRestored = 'restores @> \'[{"status": "running"}]\''
 export const hasRunningRestore = ({ restores }: Pick<Backup, 'restores'>): boolean =>
   restores.some(({ status }) => status === 'running')
 
+/** Only of a partial snapshot, since the row counts of a list of snapshots are long. */
+const excludedTables = `CASE WHEN partial AND row_counts IS NOT NULL THEN
+  (SELECT coalesce(jsonb_agg(name ORDER BY name COLLATE "C"), '[]') FROM jsonb_each(row_counts) AS c (name, rows)
+    WHERE rows = 'null') ELSE '[]' END`
+
 export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count,
   checksum, error, error_code, created_by, cron, note, pinned, started_at, finished_at, duration_ms,
   restored_at, restored_by, restores, restored_into, progress, has_file, ordinal, suspect, accepted, warnings, partial,
-  adopted, sidecar, inserted_at, origin`
+  adopted, sidecar, inserted_at, origin, verification, ${excludedTables} AS excluded_tables`
 
 /** The log's data of a backup. Only the storage can show whether its file exists. */
 export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
   backup: Omit<Backup, 'available' | 'held' | 'status'> & { status: S }
   /** Position in the order of insertion. Adopted rows precede all rows that the log had when they were adopted. */
   ordinal: number
-  /** The call itself left tables out. */
-  partial: boolean
   /** The row was created from a file in the storage, and since then neither accepted nor followed by a restore. */
   adopted: boolean
   /** The row is suspect, and restores have replaced all of its suspect tables. */
@@ -115,10 +120,13 @@ function toBackup<S extends BackupStatus> (row: LogRow<S>): LoggedBackup<S>['bac
     cron: row.cron,
     note: row.note,
     origin: row.origin,
+    partial: row.partial,
+    excludedTables: row.excluded_tables,
     pinned: row.pinned,
     suspect: row.suspect?.map(({ replaced, ...table }) => table) ?? null,
     accepted: row.accepted,
     warnings: row.warnings,
+    verification: row.verification && { ...row.verification, at: iso(row.verification.at) },
     startedAt: iso(row.started_at),
     finishedAt: isoOrNull(row.finished_at),
     durationMs: row.duration_ms,
@@ -134,7 +142,6 @@ export function toLoggedBackup<S extends BackupStatus> (row: LogRow<S>): LoggedB
     backup: toBackup(row),
     hasFile: row.has_file,
     ordinal: row.ordinal,
-    partial: row.partial,
     adopted: row.adopted,
     isRestored: areAllReplaced(row.suspect ?? []),
     sidecar: row.sidecar,

@@ -97,7 +97,7 @@ const migrations: Array<(table: string) => string> = [
   // Entries with a row have the columns of the version before
   (table) => `
     ALTER TABLE ${table} ADD COLUMN restores jsonb NOT NULL DEFAULT '[]', ADD COLUMN restored_into text,
-      ADD COLUMN error_code text;
+      ADD COLUMN error_code text, ADD COLUMN verification jsonb;
     UPDATE ${table} SET restored_into = coalesce(restore ->> 'restoredInto',
         CASE WHEN restore ->> 'status' = 'completed' THEN restore_schema END),
       restores = CASE WHEN restore IS NULL THEN '[]' ELSE jsonb_build_array((restore - 'restoredInto') ||
@@ -107,7 +107,8 @@ const migrations: Array<(table: string) => string> = [
     ALTER TABLE ${table} ADD COLUMN restore jsonb GENERATED ALWAYS AS (restores -> 0) STORED;
     CREATE INDEX ON ${table} (ordinal) WHERE status = 'running' OR ${isBeingRestored};
     COMMENT ON COLUMN ${table}.restores IS 'Restores of this snapshot, newest first';
-    COMMENT ON COLUMN ${table}.restored_into IS 'The target schema of the newest restore that succeeded';`
+    COMMENT ON COLUMN ${table}.restored_into IS 'The target schema of the newest restore that succeeded';
+    COMMENT ON COLUMN ${table}.verification IS 'The result of the last check of the complete file';`
 ]
 
 /**

@@ -1,13 +1,20 @@
-import type { BackupChanges } from '../../types/index.ts'
+import type { BackupChanges, Verification } from '../../types/index.ts'
 import type { LogAccess } from './log-access.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 
+/** A damaged file may have a problem in each of its tables, and a problem contains names of the file. */
+const recordedProblems = 5
+const recordedLength = 500
+
 /** Changes by users to finished backups. */
-export function updates ({ table, transact, change, toStorable }: LogAccess) {
+export function updates ({ table, transact, change, toStorable, toStorableJson }: LogAccess) {
   return {
-    /** Records that the snapshot has been found intact now. */
-    async recordVerified (id: string): Promise<void> {
-      await change('verified_at = clock_timestamp()', 'id = $1::text::uuid', [id])
+    /** Records that the complete file has been checked now, with the first of the problems. */
+    async recordVerification (id: string, { ok, problems }: Verification): Promise<void> {
+      const shown = problems.slice(0, recordedProblems).map((text) => text.slice(0, recordedLength))
+      await change(`verification = $2::text::jsonb || jsonb_build_object('at', clock_timestamp()),
+        verified_at = CASE WHEN $3::text::boolean THEN clock_timestamp() ELSE verified_at END`,
+      'id = $1::text::uuid', [id, await toStorableJson({ ok, problems: shown }), String(ok)])
     },
 
     /**

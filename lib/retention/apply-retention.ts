@@ -23,6 +23,8 @@ export interface RetainedSnapshot {
   justMade: boolean
   /** The caller left tables out. */
   partial: boolean
+  /** The last check of its file found it damaged. */
+  damaged: boolean
   /** It is suspect and not accepted. */
   unaccepted: boolean
   /** See findHold(). */
@@ -56,12 +58,13 @@ const dayMs = 24 * 60 * 60 * 1000
  * that it keeps, it keeps all of them. Only the age of scheduled snapshots depends on the time.
  *
  * Of each schema, keeps the newest `maxBackups` snapshots, and removes scheduled ones that are more than
- * `retentionDays` days old. Held snapshots stay and do not count. Suspect snapshots are counted separately, and so are
- * partial ones.
+ * `retentionDays` days old. Held snapshots stay and do not count. Suspect, partial and damaged snapshots are counted
+ * separately.
  *
- * Never removes the newest snapshot of a schema, its newest one that is neither partial nor pre_restore, its newest
- * full one that is not suspect, its newest pre_restore one and the source of that restore, the newest one of a period
- * of `keep`, a pinned row, one in use, and one that was just created.
+ * Never removes the newest snapshot of a schema, its newest one that is not known to be damaged, and of those that are
+ * not: the newest one that is neither partial nor pre_restore, the newest full one that is not suspect, and the newest
+ * one of a period of `keep`. Neither the newest pre_restore one and the source of that restore, a pinned row, one in
+ * use, and one that was just created.
  *
  * Failed runs and rows without a file do not count as snapshots: failed runs must not cause good snapshots to be
  * removed. The newest `maxBackups` of each stay as history.
@@ -88,7 +91,7 @@ function decideSnapshots (
   policy: RetentionPolicy
 ): void {
   const reasons = reasonsToKeep(snapshots, schema, policy)
-  const counts = { suspect: 0, partial: 0, good: 0 }
+  const counts = { damaged: 0, suspect: 0, partial: 0, good: 0 }
   for (const snapshot of snapshots) {
     const kind = kindOf(snapshot)
     const what = kind === 'good' ? `of schema ${schema}` : `${kind} ones of schema ${schema}`
@@ -99,9 +102,9 @@ function decideSnapshots (
   }
 }
 
-/** Each kind is counted separately, so that suspect snapshots never replace the good ones before them. */
-const kindOf = ({ unaccepted, partial }: RetainedSnapshot): 'suspect' | 'partial' | 'good' =>
-  unaccepted ? 'suspect' : partial ? 'partial' : 'good'
+/** Each kind is counted separately, so that damaged and suspect snapshots never replace the good ones before them. */
+const kindOf = ({ damaged, unaccepted, partial }: RetainedSnapshot): 'damaged' | 'suspect' | 'partial' | 'good' =>
+  damaged ? 'damaged' : unaccepted ? 'suspect' : partial ? 'partial' : 'good'
 
 function reasonsToKeep (
   snapshots: RetainedSnapshot[],
@@ -113,11 +116,14 @@ function reasonsToKeep (
     if (snapshot !== undefined) reasons.set(snapshot, [...reasons.get(snapshot) ?? [], reason])
   }
   const [newest] = snapshots
-  const complete = snapshots.find(isComplete)
-  const good = snapshots.find((snapshot) => isFull(snapshot) && !snapshot.unaccepted)
+  const intact = snapshots.filter(({ damaged }) => !damaged)
+  const [newestIntact] = intact
+  const complete = intact.find(isComplete)
+  const good = intact.find((snapshot) => isFull(snapshot) && !snapshot.unaccepted)
   const preRestore = snapshots.find(({ trigger }) => trigger === 'pre_restore')
   add(newest, `the newest snapshot of schema ${schema}`)
-  if (complete !== newest) {
+  if (newestIntact !== newest) add(newestIntact, `the newest snapshot of schema ${schema} that is not damaged`)
+  if (complete !== newestIntact) {
     add(complete, `the newest snapshot of schema ${schema} that is not pre_restore and not partial`)
   }
   add(good, `the newest full snapshot of schema ${schema} that is not suspect`)
@@ -125,7 +131,7 @@ function reasonsToKeep (
   if (preRestore !== undefined) {
     add(snapshots.find(({ preRestoreId }) => preRestoreId === preRestore.id), 'the source of the newest restore')
   }
-  for (const [snapshot, periods] of newestOfPeriods(snapshots, keep)) {
+  for (const [snapshot, periods] of newestOfPeriods(intact, keep)) {
     for (const period of periods) add(snapshot, period)
   }
   for (const snapshot of snapshots) {

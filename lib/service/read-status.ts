@@ -1,11 +1,12 @@
 import { hasRunningRestore, type LoggedBackup } from '../log/log-row.ts'
-import type { Backup, Status, StatusQuery } from '../../types/index.ts'
+import type { Backup, GoodSnapshot, Status, StatusQuery } from '../../types/index.ts'
 import { checkArguments } from '../arguments/check-arguments.ts'
 import { isVisible as isVisibleTo } from '../callers/schema-access.ts'
 import { hasSnapshot } from '../log/completed-backup.ts'
 import type { Context } from '../runs/context.ts'
 import { findHolds, findPendingSuspects, toGuarded } from '../consistency/holds.ts'
 import type { Facts, ScheduleFacts, Slots } from '../health/facts.ts'
+import { newestGood } from '../health/good-snapshots.ts'
 import { checkSchemaList, checkStorage, checks } from '../health/health-checks.ts'
 import { problem } from '../health/problem.ts'
 import { isOwnError } from '../own-error.ts'
@@ -65,9 +66,11 @@ export async function readStatus (
       ...checkStorage({ stored, storageMissingSince: context.presence.missingSince(), storageTaken: null }),
       ...checkSchemaList({ schedule: known })
     ]
-    return { healthy: false, problems, ...options, running: [], newest: [], newestNext: null, bytesHeld: null }
+    return { healthy: false, problems, ...options, ...unknown }
   }
 }
+
+const unknown = { running: [], newest: [], newestGood: [], newestNext: null, bytesHeld: null }
 
 async function readFromLog (context: Context, inputs: Inputs): Promise<Status> {
   const running = (await context.log.running()).filter((logged) => {
@@ -80,7 +83,7 @@ async function readFromLog (context: Context, inputs: Inputs): Promise<Status> {
     problems,
     ...inputs.options,
     running: await describeAll(context, running, facts.stored),
-    ...await newestPage(context, inputs.query, facts.stored),
+    ...await newestPage(context, inputs.query, facts),
     bytesHeld: bytesOf(facts)
   }
 }
@@ -111,13 +114,27 @@ async function describeAll (
 const defaultPage = 100
 
 async function newestPage (
-  context: Context, { schema, after, limit = defaultPage }: StatusQuery, stored: Set<string> | null
-): Promise<Pick<Status, 'newest' | 'newestNext'>> {
+  context: Context, { schema, after, limit = defaultPage }: StatusQuery, { files, stored }: Facts
+): Promise<Pick<Status, 'newest' | 'newestGood' | 'newestNext'>> {
   const visible = await visibleSchemas(context)
   const page = await context.log.newestPage({ schema, after, limit: limit + 1, visible })
   const newest = page.slice(0, limit)
   const last = page.length > limit ? newest.at(-1) : undefined
-  return { newest: await describeAll(context, newest, stored), newestNext: last?.backup.schema ?? null }
+  return {
+    newest: await describeAll(context, newest, stored),
+    newestGood: await describeGood(context, newest.map(({ backup }) => backup.schema), { files, stored }),
+    newestNext: last?.backup.schema ?? null
+  }
+}
+
+async function describeGood (
+  context: Context, schemas: string[], { files, stored }: Pick<Facts, 'files' | 'stored'>
+): Promise<GoodSnapshot[]> {
+  if (stored === null) return []
+  const good = newestGood(files, stored)
+  const logged = await context.log.snapshotsById(schemas.flatMap((name) => good.get(name)?.id ?? []))
+  const backups = new Map((await describeAll(context, logged, stored)).map((backup) => [backup.schema, backup]))
+  return schemas.map((name) => ({ schema: name, backup: backups.get(name) ?? null }))
 }
 
 async function gatherFacts (

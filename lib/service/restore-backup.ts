@@ -18,6 +18,8 @@ import { pruneAfterRun } from '../consistency/prune-schema.ts'
 import { createSnapshotRecord, type SnapshotRecord } from '../consistency/snapshot-record.ts'
 import type { Run } from '../runs/active-runs.ts'
 import { describeBackup } from '../callers/visible-backups.ts'
+import { recordVerification } from '../consistency/record-verification.ts'
+import { isOwnError } from '../own-error.ts'
 import { createSnapshotOpener, expectedOf, type SnapshotOpener } from '../runs/open-snapshot.ts'
 import { requireOwnStorage } from '../consistency/storage-ownership.ts'
 
@@ -103,6 +105,7 @@ async function performRestore (context: Context, restore: Restore): Promise<Rest
     return result
   } catch (error) {
     const failure = file.failureOf(error)
+    await recordDamage(context, restore, failure)
     if (loggedRestore.hasBegun()) {
       await loggedRestore.fail(failure)
       runLog.fail(failure)
@@ -110,6 +113,15 @@ async function performRestore (context: Context, restore: Restore): Promise<Rest
     }
     throw failure
   }
+}
+
+/** Marks the snapshot, so that it does not count as a good one. With `allowModified` the caller knows of a change. */
+async function recordDamage (
+  context: Context, { source: { id }, request }: Restore, failure: Error & { problems?: string[] }
+): Promise<void> {
+  if (request.allowModified === true || !isOwnError(failure, 'SNAPSHOT_INVALID')) return
+  const { problems = [failure.message] } = failure
+  await recordVerification(context, id, { ok: false, problems })
 }
 
 /** The record of the restore in the log, in the row of its backup. */

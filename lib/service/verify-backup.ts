@@ -8,6 +8,7 @@ import { traceRun } from '../runs/trace-run.ts'
 import { isOwnError } from '../own-error.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 import type { Run } from '../runs/active-runs.ts'
+import { recordVerification } from '../consistency/record-verification.ts'
 import { createSnapshotOpener, expectedOf } from '../runs/open-snapshot.ts'
 
 /** A damaged file may have a problem in each of its tables. */
@@ -28,8 +29,7 @@ export async function verifyBackup (context: Context, id: string, call: LongCall
     throw error
   }).finally(run.end)
   const ok = problems.length === 0
-  // Not awaited: the result does not depend on it
-  if (ok) context.log.recordVerified(id).catch(() => {})
+  await recordVerification(context, id, { ok, problems })
   runLog.end({ rows, bytes, ok, problems: problems.slice(0, loggedProblems) }, ok ? 'info' : 'error')
   return { ok, problems }
 }

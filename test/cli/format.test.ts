@@ -116,17 +116,19 @@ t.test('a status shows what runs, the next backup, and that there are more schem
     note: null
   } as unknown as Backup
   const since = '2026-11-22T17:00:00.000Z'
+  const subject = { backupIds: [], schemas: [] }
   const text = renderStatus({
     healthy: false,
     problems: [
-      { code: 'run_failed', message: 'The last run failed', since },
-      { code: 'storage_unavailable', message: 'no storage', since: null }
+      { code: 'run_failed', message: 'The last run failed', since, ...subject },
+      { code: 'storage_unavailable', message: 'no storage', since: null, ...subject }
     ],
     allowRestore: true,
     can: { create: true, restore: true, import: true, remove: true },
     nextRunAt: '2026-11-23T02:00:00.000Z',
     running: [backup],
     newest: [],
+    newestGood: [],
     newestNext: 'shop',
     bytesHeld: null
   }, 80, plain)

@@ -12,6 +12,7 @@ const hour = 60 * 60_000
 const ago = (ms: number): Date => new Date(now.getTime() - ms)
 
 const file = (changes: Partial<LoggedFile> = {}): LoggedFile => ({
+  id: 'x',
   schema: 'a',
   filename: 'a_1.json',
   sizeBytes: 1,
@@ -19,6 +20,8 @@ const file = (changes: Partial<LoggedFile> = {}): LoggedFile => ({
   durationMs: 0,
   isExpected: true,
   isFull: true,
+  isSuspect: false,
+  damagedAt: null,
   ...changes
 })
 const scheduled = (changes: Partial<ScheduleFacts> = {}): ScheduleFacts => ({
@@ -56,10 +59,11 @@ t.test('a healthy service has no problems', async (t) => {
 t.test('a message lists at most five names', async (t) => {
   const names = ['a.json', 'b.json', 'c.json', 'd.json', 'e.json']
   const [five] = problemsOf({ unknown: names })
-  const message = /: a\.json, b\.json, c\.json, d\.json, e\.json; call/
+  const message = /: a\.json, b\.json, c\.json, d\.json, e\.json; adopt/
   t.match(five, { code: 'files_unknown', message, since: null })
+  t.strictSame(five?.backupIds, [])
   const [six] = problemsOf({ unknown: [...names, 'f.json'] })
-  t.match(six, { message: /: a\.json, b\.json, c\.json, d\.json, e\.json and 1 more; call/ })
+  t.match(six, { message: /: a\.json, b\.json, c\.json, d\.json, e\.json and 1 more; adopt/ })
 })
 
 t.test('a message says what is wrong and what to do', async (t) => {
@@ -70,16 +74,17 @@ t.test('a message says what is wrong and what to do', async (t) => {
     unknown: ['b.json'],
     storageTaken: 'The storage belongs to another service',
     failing: [
-      { schema: 'a', since: ago(hour).toISOString(), error: 'x' }, { schema: 'b', since: now.toISOString(), error: 'y' }
+      { id: 'x', schema: 'a', since: ago(hour).toISOString(), error: 'x' },
+      { id: 'y', schema: 'b', since: now.toISOString(), error: 'y' }
     ],
     schedule: scheduled({ schemas: ['a', 'b'], failure, firstRuns: new Map([['a', ago(3 * hour)]]) })
   }).map(({ message }) => message), [
     "The clock of this service is 61 s behind the database's; synchronize both",
     'The storage belongs to another service',
-    'Completed backups have no file in the storage: gone.json; put the files back, delete the backups, or call ' +
-      'fastify.backup.rescan() to accept the loss',
-    'Files in the storage have no row in the log: b.json; call fastify.backup.rescan() to adopt those that are ' +
-      'snapshots, and move the others elsewhere',
+    'Completed backups have no file in the storage: gone.json; put the files back, delete the backups, or ' +
+      'accept the loss by a rescan (fastify-backup rescan, or fastify.backup.rescan())',
+    'Files in the storage have no row in the log: b.json; adopt those that are snapshots by a rescan ' +
+      '(fastify-backup rescan, or fastify.backup.rescan()), and move the others elsewhere',
     'The last run of a, b failed: see their newest failed backups; remove the cause and make a backup, or wait for ' +
       'the next run of the schedule',
     'The function schedule.schemas did not return the schemas to back up (TypeError), so none is backed up; see why ' +
@@ -93,12 +98,13 @@ t.test('a message says what is wrong and what to do', async (t) => {
     'The storage cannot be listed; check that it is reachable and that the service may read it, and see its errors ' +
       'in the log of the service',
     'The storage contains neither the marker nor any of the snapshots that this backup log has left there, and ' +
-      'nothing is written to it; mount it again, or call fastify.backup.rescan() to accept it as it is'
+      'nothing is written to it; mount it again, or accept it as it is by a rescan (fastify-backup rescan, or ' +
+      'fastify.backup.rescan())'
   ])
   const late = scheduled({ schemas: ['a', 'b'], existing: new Set(['a', 'b']) })
   t.strictSame(problemsOf({ schedule: late }).map(({ message }) => message), [
-    'Scheduled schemas have no available snapshot that is new enough: a, b; see their newest failed backups and the ' +
-      'log of the service'
+    'Scheduled schemas have no good snapshot that is new enough: a, b (partial, suspect and damaged snapshots do ' +
+      'not count); see their newest backups and the log of the service, or create one'
   ])
 })
 
@@ -139,15 +145,18 @@ t.test('files are missing, unless the complete storage is missing or the loss wa
 })
 
 t.test('failed runs are reported since the earliest one', async (t) => {
-  const one = { schema: 'a', since: ago(hour).toISOString(), error: 'the disk is full' }
+  const one = { id: 'x', schema: 'a', since: ago(hour).toISOString(), error: 'the disk is full' }
   const [problem] = problemsOf({ failing: [one] })
   t.strictSame(problem, {
     code: 'run_failed',
     message: 'The last run of a failed: the disk is full; remove the cause and make a backup, or wait for the next ' +
       'run of the schedule',
-    since: ago(hour).toISOString()
+    since: ago(hour).toISOString(),
+    backupIds: ['x'],
+    schemas: ['a']
   })
-  const [several] = problemsOf({ failing: [one, { schema: 'b', since: ago(2 * hour).toISOString(), error: 'x' }] })
+  const two = { id: 'y', schema: 'b', since: ago(2 * hour).toISOString(), error: 'x' }
+  const [several] = problemsOf({ failing: [one, two] })
   t.match(several, { message: /of a, b failed: see/, since: ago(2 * hour).toISOString() })
 })
 
@@ -165,9 +174,13 @@ t.test('the newest available snapshot is too old after an interval, a tolerance 
   }
   t.strictSame(codesOf(age(65)), [])
   t.strictSame(codesOf(age(67)), ['snapshot_too_old'])
-  t.match(problemsOf(age(67))[0], { since: ago(60_000).toISOString(), message: /: a;/ })
+  t.match(problemsOf(age(67))[0], { since: ago(60_000).toISOString(), message: /: a \(/ })
+  t.strictSame(problemsOf(age(67))[0]?.schemas, ['a'])
   t.strictSame(codesOf(age(67, { durationMs: 5 * 60_000 })), [])
   t.strictSame(codesOf(age(30, { isFull: false })), ['snapshot_too_old'], 'a partial snapshot does not count')
+  t.strictSame(codesOf(age(30, { isSuspect: true })), ['snapshot_too_old'], 'a suspect snapshot does not count')
+  t.strictSame(codesOf(age(30, { damagedAt: now.toISOString() })), ['snapshot_too_old', 'snapshot_damaged'],
+    'a damaged snapshot does not count')
   const gone = age(30, { filename: 'gone.json', isExpected: false })
   t.strictSame(codesOf(gone), ['snapshot_too_old'], 'a snapshot whose file is gone does not count')
   const old = (hours: number): LoggedFile => file({ startedAt: ago(hours * hour).toISOString() })
@@ -183,7 +196,7 @@ t.test('the tolerance is at least five minutes; the problem exists since the ear
   t.strictSame(codesOf({ files: [age(16)], schedule: scheduled({ slots }) }), ['snapshot_too_old'])
   const schedule = scheduled({ slots, schemas: ['a', 'b'], existing: new Set(['a', 'b']) })
   const [problem] = problemsOf({ files: [age(16), age(18, 'b')], schedule })
-  t.match(problem, { message: /: a, b;/, since: ago(3 * 60_000).toISOString() })
+  t.match(problem, { message: /: a, b \(/, since: ago(3 * 60_000).toISOString() })
 })
 
 t.test('a run in progress delays the due time by at most one interval', async (t) => {
@@ -212,29 +225,64 @@ t.test('an interval may span a weekend', async (t) => {
   t.equal(due('2026-11-24T02:00:00.000Z', '2026-11-25T03:00:00.000Z'), '2026-11-25T04:24:00.000Z', 'within the week')
 })
 
-t.test('suspect snapshots are reported with the loss and their ids', async (t) => {
+t.test('suspect snapshots are reported with the loss, their ids, and the good snapshot that is held', async (t) => {
   const suspect = [{ table: 'users', rowsBefore: 200, rows: 1 }, { table: null, rowsBefore: 300, rows: 2 }]
   const one = { id: 'x', schema: 'a', since: ago(hour).toISOString(), suspect }
+  const lost = 'The newest snapshot of a lost many rows: users from 200 to 1 rows, all tables together from 300 to ' +
+    '2 rows'
   t.strictSame(problemsOf({ suspects: [one] }), [{
     code: 'suspect_snapshot',
-    message: 'The newest snapshot of a lost many rows: users from 200 to 1 rows, all tables together from 300 to 2 ' +
-      'rows; the snapshots before it are held: restore one of them, or accept the loss (accepted: true) of x',
-    since: one.since
+    message: `${lost}; no good snapshot before it is available: accept the loss of x (Accept on its page, or ` +
+      'fastify-backup accept)',
+    since: one.since,
+    backupIds: ['x'],
+    schemas: ['a']
   }])
   const two = { ...one, id: 'y', schema: 'b', since: ago(2 * hour).toISOString() }
-  const [several] = problemsOf({ suspects: [one, two] })
-  t.equal(several?.since, two.since)
-  t.ok(several?.message.endsWith(
-    '; so have b; the snapshots before it are held: restore one of them, or accept the loss (accepted: true) of ' +
-    'x (a), y (b)'
-  ))
+  const startedAt = ago(3 * hour).toISOString()
+  const files = [
+    file({ id: 'older' }), file({ id: 'good', startedAt }), file({ id: 'x', isSuspect: true }),
+    file({ id: 'of another schema', schema: 'c' })
+  ]
+  const [several] = problemsOf({ suspects: [one, two], files })
+  t.strictSame(several, {
+    code: 'suspect_snapshot',
+    message: `${lost}; so have b; the snapshots before it are held: restore that of ${startedAt} (good), or accept ` +
+      'the loss of x (a), y (b) (Accept on its page, or fastify-backup accept)',
+    since: two.since,
+    backupIds: ['x', 'y'],
+    schemas: ['a', 'b']
+  })
+})
+
+t.test('damaged files are reported until they are removed, also while the storage cannot be listed', async (t) => {
+  const damagedAt = ago(hour).toISOString()
+  const files = [file({ id: 'y', damagedAt: now.toISOString() }), file({ damagedAt }), file({ id: 'z' })]
+  t.strictSame(problemsOf({ files }), [{
+    code: 'snapshot_damaged',
+    message: 'The last verification found snapshots damaged: a_1.json, a_1.json; delete them, or put the files back ' +
+      'and verify again',
+    since: damagedAt,
+    backupIds: ['y', 'x'],
+    schemas: ['a']
+  }])
+  t.strictSame(codesOf({ files, stored: null }), ['storage_unavailable', 'snapshot_damaged'])
+  t.strictSame(codesOf({ files, stored: new Set() }), ['files_missing'])
+})
+
+t.test('a problem names at most 100 backups and schemas', async (t) => {
+  const files = Array.from({ length: 101 }, (_, index) => file({ id: `${index}`, schema: `s${index}` }))
+  const [problem] = problemsOf({ files, stored: new Set() })
+  t.strictSame([problem?.backupIds.length, problem?.schemas.length], [100, 100])
 })
 
 t.test('files that cannot be deleted are listed', async (t) => {
   const since = ago(hour).toISOString()
-  t.strictSame(problemsOf({ undeletable: [{ schema: 'a', filename: 'a_0.json', since }] }), [{
+  t.strictSame(problemsOf({ undeletable: [{ id: 'x', schema: 'a', filename: 'a_0.json', since }] }), [{
     code: 'file_undeletable',
     message: 'Files of removed backups cannot be deleted: a_0.json; delete them by hand, or make them deletable',
-    since
+    since,
+    backupIds: ['x'],
+    schemas: ['a']
   }])
 })

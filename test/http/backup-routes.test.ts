@@ -62,6 +62,7 @@ t.test('GET /status responds with the status of the service', async (t) => {
     nextRunAt: null,
     running: [],
     newest: [backup],
+    newestGood: [],
     newestNext: null,
     bytesHeld: 0
   })

@@ -89,10 +89,10 @@ const defaultDocument = createDocument(t)
 const documented = async (): Promise<Map<string, Operation>> => operationsOf(await defaultDocument)
 
 const componentNames = [
-  'Backup', 'BackupList', 'BackupStatus', 'BackupTrigger', 'CreateArguments', 'Drift', 'Error', 'Manifest',
-  'ManifestColumn', 'ManifestSequence', 'ManifestTable', 'Origin', 'Permissions', 'PlanArguments', 'Problem',
-  'ProblemCode', 'Progress', 'RestoreArguments', 'RestorePlan', 'RestoreRecord', 'RestoreResult', 'SequenceChange',
-  'Status', 'SuspectTable', 'UpdateArguments', 'Verification'
+  'Backup', 'BackupList', 'BackupStatus', 'BackupTrigger', 'CreateArguments', 'Drift', 'Error', 'GoodSnapshot',
+  'Manifest', 'ManifestColumn', 'ManifestSequence', 'ManifestTable', 'Origin', 'Permissions', 'PlanArguments',
+  'Problem', 'ProblemCode', 'Progress', 'RestoreArguments', 'RestorePlan', 'RestoreRecord', 'RestoreResult',
+  'SequenceChange', 'Status', 'SuspectTable', 'UpdateArguments', 'Verification', 'VerificationRecord'
 ]
 
 for (const [version, swagger, namedIn] of versions) {

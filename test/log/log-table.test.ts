@@ -74,7 +74,7 @@ t.test('a table of the first release is migrated, and its rows are numbered by t
       DROP COLUMN accepted, DROP COLUMN warnings,
       DROP COLUMN row_counts, DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar,
       DROP COLUMN inserted_at, DROP COLUMN origin, DROP COLUMN events, DROP COLUMN changed_in, DROP COLUMN counted,
-      DROP COLUMN carried, DROP COLUMN verified_at;
+      DROP COLUMN carried, DROP COLUMN verified_at, DROP COLUMN verification;
     COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 1';
     INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES
       ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02'),
@@ -82,7 +82,7 @@ t.test('a table of the first release is migrated, and its rows are numbered by t
   const log = useLog(t, database)
   const { backups } = await log.list({}, null)
   t.strictSame(backups.map(({ backup, ordinal }) => [backup.filename, ordinal]), [['b', 2], ['a', 1]])
-  t.strictSame(backups.map(({ backup: { suspect, accepted, warnings }, isRestored, partial, adopted }) =>
+  t.strictSame(backups.map(({ backup: { suspect, accepted, warnings, partial }, isRestored, adopted }) =>
     ({ suspect, accepted, warnings, isRestored, partial, adopted })), Array.from({ length: 2 }, () =>
     ({ suspect: null, accepted: false, warnings: [], isRestored: false, partial: false, adopted: false })))
   const next = await log.insert({ ...run, schema: 'a', filename: 'c', startedAt: new Date('2025-01-01') })

@@ -24,6 +24,7 @@ const snapshot = (id: string, age: number, rest: Partial<RetainedSnapshot> = {})
   inUse: false,
   justMade: false,
   partial: false,
+  damaged: false,
   unaccepted: false,
   held: false,
   preRestoreId: null,
@@ -276,6 +277,43 @@ t.test('the newest full snapshot that is not suspect stays beyond any limit', as
   })
 })
 
+t.test('a damaged snapshot takes no place: the newest ones that are not damaged stay', async (t) => {
+  const rows = [
+    snapshot('d1', 1, { damaged: true }), snapshot('d2', 2, { damaged: true }), snapshot('d3', 3, { damaged: true }),
+    snapshot('partial', 4, { partial: true }), snapshot('good', 50, { trigger: 'scheduled' }),
+    snapshot('old', 51, { trigger: 'scheduled' })
+  ]
+  t.strictSame(applyRetention(rows, policy({ maxBackups: 1 })), {
+    keep: [
+      {
+        id: 'd1',
+        reasons: ['the newest snapshot of schema public', 'among the newest 1 damaged ones of schema public']
+      },
+      {
+        id: 'partial',
+        reasons: [
+          'the newest snapshot of schema public that is not damaged', 'among the newest 1 partial ones of schema public'
+        ]
+      },
+      {
+        id: 'good',
+        reasons: [
+          'the newest snapshot of schema public that is not pre_restore and not partial',
+          'the newest full snapshot of schema public that is not suspect'
+        ]
+      }
+    ],
+    remove: [
+      { id: 'd2', reason: 'beyond the newest 1 damaged ones of schema public' },
+      { id: 'd3', reason: 'beyond the newest 1 damaged ones of schema public' },
+      { id: 'old', reason: 'beyond the newest 1 of schema public; scheduled and older than 30 days' }
+    ]
+  })
+  const daily = [snapshot('damaged', 0.1, { damaged: true }), snapshot('first', 0.2), snapshot('second', 0.3)]
+  const { keep } = applyRetention(daily, policy({ maxBackups: 1, keep: { daily: 1 } }))
+  t.ok(keep.find(({ id }) => id === 'first')?.reasons.includes('the newest of day 2026-11-22'))
+})
+
 t.test('the source of the newest restore stays, but not that of an older one', async (t) => {
   const rows = [
     snapshot('a', 1),
@@ -353,6 +391,7 @@ const history = fc.uniqueArray(fc.record({
   inUse: fc.boolean(),
   justMade: fc.boolean(),
   partial: fc.boolean(),
+  damaged: fc.boolean(),
   unaccepted: fc.boolean(),
   held: fc.boolean(),
   preRestoreId: fc.constantFrom(null, 'a', 'b')
@@ -365,16 +404,20 @@ const policies = fc.record({
   now: fc.constant(now)
 })
 
+const goodKind = (unaccepted: boolean, partial: boolean): string =>
+  unaccepted ? 'suspect' : partial ? 'partial' : 'whole'
+
 t.test('for any history and policy', async (t) => {
   fc.assert(fc.property(history, policies, (rows, policy) => {
     const decision = applyRetention(rows, policy)
     const isKept = new Set(kept(decision))
     const isNewer = (a: RetainedSnapshot, b: RetainedSnapshot): boolean =>
       a.ordinal > b.ordinal || (a.ordinal === b.ordinal && a.id > b.id)
-    const kind = ({ status, available, partial, unaccepted }: RetainedSnapshot): string =>
-      status === 'failed' ? 'failed' : !available ? 'lost' : unaccepted ? 'suspect' : partial ? 'partial' : 'whole'
-    const isGood = (row: RetainedSnapshot): boolean => ['suspect', 'partial', 'whole'].includes(kind(row))
-    const isFull = (row: RetainedSnapshot): boolean => isGood(row) && !row.partial && row.trigger !== 'pre_restore'
+    const kind = ({ status, available, damaged, partial, unaccepted }: RetainedSnapshot): string =>
+      status === 'failed' ? 'failed' : !available ? 'lost' : damaged ? 'damaged' : goodKind(unaccepted, partial)
+    const isGood = (row: RetainedSnapshot): boolean => ['damaged', 'suspect', 'partial', 'whole'].includes(kind(row))
+    const isIntact = (row: RetainedSnapshot): boolean => isGood(row) && !row.damaged
+    const isFull = (row: RetainedSnapshot): boolean => isIntact(row) && !row.partial && row.trigger !== 'pre_restore'
     const isPeriodic = (row: RetainedSnapshot): boolean => isFull(row) && !row.unaccepted
     const monthOf = ({ insertedAt }: RetainedSnapshot): string => insertedAt.slice(0, 7)
 
@@ -399,6 +442,7 @@ t.test('for any history and policy', async (t) => {
         row.inUse ||
         (isGood(row) && (row.justMade || row.held)) ||
         isNewest(isGood) ||
+        isNewest(isIntact) ||
         isNewest(isFull) ||
         isNewest((other) => isPeriodic(other) && other.trigger !== 'import') ||
         isNewest((other) => isGood(other) && other.trigger === 'pre_restore')

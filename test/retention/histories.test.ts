@@ -165,6 +165,7 @@ function isSafe (
       available: true,
       inUse: false,
       justMade: row.id === madeId,
+      damaged: false,
       unaccepted: isUnaccepted(row),
       held: hold.isHeld(row)
     }))

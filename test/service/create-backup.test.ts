@@ -68,6 +68,27 @@ t.test('the log table is always excluded; a call adds tables to the option exclu
   const backup = await engine.create({ excludeTables: ['orders'] })
   const { manifest } = JSON.parse(String(await readFile(join(place.directory, backup.filename))))
   t.strictSame(manifest.tables.map(({ name }: { name: string }) => name), ['users'])
+  t.strictSame([backup.partial, backup.excludedTables], [true, ['audit', 'orders']], 'and not the log table')
+  t.strictSame(await engine.get(backup.id), backup)
+  t.strictSame((await engine.list()).backups, [backup])
+  const full = await engine.create()
+  t.strictSame([full.partial, full.excludedTables], [false, []], 'the configuration makes no snapshot partial')
+})
+
+t.test('a call that leaves out a table that does not exist is refused and leaves no row', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { excludeTables: ['no_such_table'] })
+  for (const name of ['ordrs', 'other.orders', `${testSchema}.ordrs`]) {
+    await t.rejects(engine.create({ excludeTables: ['orders', name] }), {
+      code: 'FST_BACKUP_ARGUMENT_INVALID',
+      statusCode: 400,
+      message: `excludeTables names no table of the schema ${testSchema}: ${name}`
+    })
+  }
+  t.strictSame((await engine.list()).backups, [])
+  t.strictSame(await readdir(place.directory), [])
+  const excludeTables = [`${testSchema}.orders`, 'backup_logs']
+  t.strictSame((await engine.create({ excludeTables })).excludedTables, ['orders'])
 })
 
 t.test('events are emitted in order, and beginCreate() resolves with the running backup', async (t) => {

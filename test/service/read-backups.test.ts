@@ -146,13 +146,14 @@ t.test('the status reports running, newest and failed backups', async (t) => {
   const healthy = {
     healthy: true, problems: [], allowRestore: true, can, nextRunAt: null, running: [], newestNext: null
   }
-  t.strictSame(await engine.status(), { ...healthy, newest: [], bytesHeld: 0 })
+  t.strictSame(await engine.status(), { ...healthy, newest: [], newestGood: [], bytesHeld: 0 })
   const first = await engine.create()
   const second = await engine.create()
   const tenant = await engine.create({ schema: 'tenant' })
   t.strictSame(await engine.status(), {
     ...healthy,
     newest: [second, tenant],
+    newestGood: [{ schema: testSchema, backup: second }, { schema: 'tenant', backup: tenant }],
     bytesHeld: (first.sizeBytes ?? 0) + (second.sizeBytes ?? 0) + (tenant.sizeBytes ?? 0)
   })
 

@@ -18,6 +18,7 @@ export const problemTitles: Record<ProblemCode, string> = {
   schemas_unknown: 'The list of schemas to back up is not known',
   schema_missing: 'A scheduled schema does not exist',
   snapshot_too_old: 'The newest snapshot is too old',
+  snapshot_damaged: 'A snapshot file is damaged',
   suspect_snapshot: 'A snapshot is much smaller than the ones before',
   file_undeletable: 'A file cannot be deleted',
   snapshot_in_future: 'A snapshot is dated in the future'

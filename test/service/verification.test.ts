@@ -1,0 +1,50 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { testSchema } from '../support/database.ts'
+import { problemCodes, useEngine, usePlace } from '../support/engine.ts'
+
+t.test('a damaged file leaves a mark until a later verification finds it intact', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place, { maxBackups: 1 })
+  const good = await engine.create()
+  t.equal(good.verification, null)
+  const intact = await engine.verify(good.id)
+  const verified = (await engine.get(good.id)).verification
+  t.strictSame(verified, { ...intact, at: verified?.at })
+  t.ok(Number.isFinite(Date.parse(verified?.at ?? '')))
+
+  await engine.update(good.id, { pinned: true })
+  const newest = await engine.create()
+  const path = join(place.directory, newest.filename)
+  const bytes = await readFile(path)
+  await writeFile(path, bytes.subarray(0, -10))
+  const { problems } = await engine.verify(newest.id)
+  t.strictSame((await engine.get(newest.id)).verification?.problems, problems)
+  const status = await engine.status()
+  const [problem] = status.problems
+  t.equal(problem?.code, 'snapshot_damaged')
+  t.strictSame([problem?.backupIds, problem?.schemas], [[newest.id], [testSchema]])
+  t.strictSame(status.newest.map(({ id }) => id), [newest.id])
+  t.strictSame(status.newestGood.map(({ schema, backup }) => [schema, backup?.id]), [[testSchema, good.id]])
+  await engine.update(good.id, { pinned: false })
+  t.strictSame(await engine.prune(), [], 'a damaged snapshot does not replace the good one')
+
+  await writeFile(path, bytes)
+  await engine.verify(newest.id)
+  t.strictSame(await problemCodes(engine), [])
+  t.strictSame((await engine.status()).newestGood.map(({ backup }) => backup?.id), [newest.id])
+})
+
+t.test('a restore that finds the file damaged marks it; a schema without a good snapshot is visible', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create()
+  const path = join(place.directory, filename)
+  await writeFile(path, (await readFile(path, 'utf8')).replaceAll('Ada', 'Eve'))
+  await t.rejects(engine.restore(id, { allowModified: true, tables: ['no_such_table'] }))
+  t.equal((await engine.get(id)).verification, null, 'the caller knows that the file was modified')
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_SNAPSHOT_INVALID' })
+  t.equal((await engine.get(id)).verification?.ok, false)
+  t.strictSame((await engine.status()).newestGood, [{ schema: testSchema, backup: null }])
+})
