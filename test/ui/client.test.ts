@@ -95,14 +95,22 @@ const backup = (schema: string, changes: Partial<Backup> = {}): Backup => {
 
 t.test('the newest backups of all pages of the status are listed, and kept for a while', async (t) => {
   const page = (schemas: string[], newestNext: string | null): Status =>
-    ({ newest: schemas.map((schema) => backup(schema)), newestNext }) as Status
+    ({
+      newest: schemas.map((schema) => backup(schema)),
+      newestGood: schemas.map((schema) => ({ schema, backup: null })),
+      newestNext
+    }) as Status
   const asked: string[] = []
   const pages = new SchemaPages(async (after) => {
     asked.push(after)
     return after === 'b' ? page(['c', 'd'], 'd') : page(['e'], null)
   })
-  const schemas = async (status: Status): Promise<string[]> =>
-    (await pages.complete(status)).map(({ schema }) => schema)
+  const schemas = async (status: Status): Promise<string[]> => {
+    const { newest, newestGood } = await pages.complete(status)
+    const names = newest.map(({ schema }) => schema)
+    t.strictSame(newestGood.map(({ schema }) => schema), names)
+    return names
+  }
   t.strictSame(await schemas(page(['a', 'b'], 'b')), ['a', 'b', 'c', 'd', 'e'])
   t.strictSame(await schemas(page(['a', 'b'], 'b')), ['a', 'b', 'c', 'd', 'e'])
   t.strictSame(asked, ['b', 'd'])
@@ -115,13 +123,18 @@ t.test('the newest backups of all pages of the status are listed, and kept for a
 t.test('a fresh schema does not hide a stale one', async (t) => {
   const stale = backup('stale', { startedAt: '2026-11-20T02:00:00.000Z' })
   const old = backup('once', { startedAt: '2020-01-01T00:00:00.000Z', trigger: 'manual' })
-  const newest = [backup('fresh'), old, stale]
-  t.strictSame(toFreshness({ newest }), { schemas: 2, withoutGood: [], stalest: stale })
-  t.strictSame(toFreshness({ newest: [old] }), { schemas: 1, withoutGood: [], stalest: old })
-  t.strictSame(toFreshness({ newest: [] }), { schemas: 0, withoutGood: [], stalest: null })
-  const suspect = [{ table: null, rowsBefore: 9, rows: 1 }]
-  const bad = [backup('gone', { available: false }), backup('shrunk', { suspect }), backup('fine', {
-    suspect, accepted: true
-  })]
-  t.strictSame(toFreshness({ newest: bad }), { schemas: 3, withoutGood: ['gone', 'shrunk'], stalest: bad[2] })
+  const good = (...backups: Backup[]): Pick<Status, 'newest' | 'newestGood'> =>
+    ({ newest: backups, newestGood: backups.map((backup) => ({ schema: backup.schema, backup })) })
+  const freshness = toFreshness(good(backup('fresh'), old, stale))
+  t.strictSame(freshness, { schemas: 2, withoutGood: [], stalest: stale })
+  t.strictSame(toFreshness(good(old)), { schemas: 1, withoutGood: [], stalest: old })
+  t.strictSame(toFreshness(good()), { schemas: 0, withoutGood: [], stalest: null })
+  const damaged = backup('damaged')
+  const cloned = backup('cloned', { trigger: 'manual' })
+  const status = {
+    newest: [damaged, cloned],
+    newestGood: [{ schema: 'damaged', backup: null }, { schema: 'cloned', backup: stale }]
+  }
+  t.strictSame(toFreshness(status), { schemas: 2, withoutGood: ['damaged'], stalest: stale })
+})
 })

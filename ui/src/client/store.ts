@@ -154,9 +154,9 @@ export class Store extends EventTarget {
     const requestedAt = performance.now()
     try {
       const status = await this.api.status()
-      const newest = await this.#schemas.complete(status)
+      const ofSchemas = await this.#schemas.complete(status)
       if (session.aborted) return
-      this.status = { ...status, newest }
+      this.status = { ...status, ...ofSchemas }
       this.#isRefused = false
       this.statusError = null
       this.#failures = 0

@@ -143,7 +143,7 @@ function freshnessTile (status: Status): TemplateResult {
     const [first = ''] = withoutGood
     const others = withoutGood.length > 1 ? html` and ${format.count(withoutGood.length - 1)} more` : nothing
     const share = `${format.count(withoutGood.length)} of ${format.plural(schemas, 'schema')}`
-    return tile('Newest snapshot not good', share,
+    return tile('Without a good snapshot', share,
       html`<a href=${snapshotsHref({ schema: first })}>${first}</a>${others}`)
   }
   if (stalest === null) {
@@ -153,7 +153,9 @@ function freshnessTile (status: Status): TemplateResult {
   const text = `${schema}, ${schemas > 1
     ? `the oldest of ${format.plural(schemas, 'schema')}`
     : format.plural(rowCount ?? 0, 'row')}`
-  return tile('Newest good snapshot', relative(finishedAt ?? startedAt), html`<a href=${snapshotHref(id)}>${text}</a>`)
+  const isNewest = status.newest.some((newest) => newest.id === id)
+  return tile('Newest good snapshot', relative(finishedAt ?? startedAt),
+    html`<a href=${snapshotHref(id)}>${text}</a>${isNewest ? nothing : '; not the newest one'}`)
 }
 
 const empty = (): TemplateResult => html`<section class="card empty">

@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import type { Backup, Origin } from '../../../types/index.ts'
+import type { Backup, Origin, VerificationRecord } from '../../../types/index.ts'
 import * as format from '../format.ts'
 import { triggerNames } from '../words.ts'
 import { list, name } from './templates.ts'
@@ -7,7 +7,7 @@ import { relative } from './time.ts'
 
 /** What the log says about a backup. */
 export function facts (backup: Backup): TemplateResult {
-  const { origin, warnings } = backup
+  const { origin, warnings, excludedTables, verification } = backup
   const fact = (label: string, value: unknown): TemplateResult | typeof nothing =>
     value === null ? nothing : html`<div><dt>${label}</dt><dd>${value}</dd></div>`
   const code = (text: string | null): TemplateResult | null => text === null ? null : html`<code>${text}</code>`
@@ -23,7 +23,9 @@ export function facts (backup: Backup): TemplateResult {
     ${fact('Checksum', code(backup.checksum))}
     ${fact('Id', code(backup.id))}
     ${fact('Came from', origin === null ? null : originOf(origin))}
+    ${fact('Left out', excludedTables.length === 0 ? null : list(excludedTables))}
     ${fact('Warnings', warnings.length === 0 ? null : list(warnings))}
+    ${fact('Verified', verification === null ? null : verified(verification))}
   </dl>`
 }
 
@@ -35,3 +37,6 @@ const sizeOf = ({ sizeBytes }: Backup): string | null =>
 
 const originOf = ({ database, postgres, createdAt }: Origin): TemplateResult => html`database ${name(database)},
   PostgreSQL ${postgres}, taken ${format.exactTime(createdAt)}`
+
+const verified = ({ ok, at, problems }: VerificationRecord): TemplateResult =>
+  html`${ok ? 'intact' : 'damaged'}, ${relative(at)}${ok ? nothing : list(problems)}`
