@@ -53,6 +53,9 @@ export const shortTime = (iso: string): string => new Intl.DateTimeFormat(locale
   month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit'
 }).format(new Date(iso))
 
+export const shortDay = (date: Date): string =>
+  new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' }).format(date)
+
 export const day = (date: Date): string =>
   new Intl.DateTimeFormat(locale, { weekday: 'short', year: 'numeric', month: 'short', day: 'numeric' }).format(date)
 
