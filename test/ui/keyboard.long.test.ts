@@ -57,7 +57,7 @@ testPage('without a mouse: sign in, create, restore', async (t) => {
   await dialog.getByRole('button', { name: 'Replace the rows of 1 table' }).waitFor()
   await tabTo(page, /^Type /)
   await page.keyboard.type(testSchema)
-  await untilInPage(page, '!document.querySelector("dialog footer button.danger").disabled')
+  await untilInPage(page, '!document.querySelector("dialog footer button.danger").ariaDisabled')
   await tabTo(page, 'Replace the rows of 1 table')
   await page.keyboard.press('Enter')
   await dialog.getByText('3 rows in 1 table, in').waitFor()

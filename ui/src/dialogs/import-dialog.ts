@@ -33,14 +33,24 @@ export class ImportDialog extends DialogView {
           ${this.#file === null ? nothing : html`<b>${this.#file.name}</b>, ${format.bytes(this.#file.size)}`}</p>
       </div>
       <p class="hint">The file is checked completely and kept under a new id. Nothing is restored.</p>
+      <p class="hidden" role="status">${this.#stage()}</p>
       ${this.#uploading === null || this.#file === null ? nothing : this.#progress(this.#file)}
       ${this.#problems.length === 0 ? nothing : list(this.#problems)}`
   }
 
   footer (): TemplateResult {
     const disabled = this.#file === null || this.#uploading !== null
+    const reason = this.#file === null && 'Choose a file first'
     return html`${button('Cancel', { onClick: () => { this.close() } })}
-      ${button('Import', { tone: 'primary', disabled, onClick: () => { void this.#import() } })}`
+      ${button('Import', {
+        tone: 'primary', disabled, reason, onClick: () => { void this.#import() }
+      })}`
+  }
+
+  /** For screen readers, which should not hear each percent. */
+  #stage (): string {
+    if (this.#uploading === null || this.#file === null) return ''
+    return this.#sent >= this.#file.size ? 'Checking the file…' : 'Uploading…'
   }
 
   #progress ({ size }: File): TemplateResult {
@@ -53,7 +63,7 @@ export class ImportDialog extends DialogView {
       ...left === null ? [] : [`${format.duration(left)} left`]
     ]
     return html`<progress aria-label="Upload" max=${size} value=${this.#sent}></progress>
-      <p class="hint" role="status">${this.#sent >= size
+      <p class="hint">${this.#sent >= size
         ? 'Checking the file…'
         : parts.join(' · ')}</p>
       <p class="hint">Keep this page open until the upload is complete.</p>`

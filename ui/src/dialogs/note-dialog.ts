@@ -23,7 +23,7 @@ export class NoteDialog extends DialogView {
 
   footer (): TemplateResult {
     return html`${button('Cancel', { onClick: () => { this.close() } })}
-      <button type="submit" form="note-form" class="primary">Save</button>`
+      ${button('Save', { form: 'note-form', tone: 'primary' })}`
   }
 
   async #save (event: SubmitEvent): Promise<void> {

@@ -7,7 +7,7 @@ import { store } from '../elements/view.ts'
 import * as format from '../format.ts'
 import { planDetails, planTables } from '../parts/plan.ts'
 import { runProgress } from '../parts/run-progress.ts'
-import { button, drifts, errorText, list, name, placeOf } from '../parts/templates.ts'
+import { button, drifts, errorText, list, live, name, placeOf } from '../parts/templates.ts'
 import { remedies } from '../words.ts'
 
 /** From the plan to the result of a restore. May be closed at any time: the service continues. */
@@ -43,6 +43,11 @@ export class RestoreDialog extends DialogView {
     this.#planning.abort()
   }
 
+  override get step (): string {
+    if (this.#step === 'plan') return 'plan'
+    return store.outcomeOf('restore', this.#backup.id)?.kind ?? 'running'
+  }
+
   heading (): string {
     return `Restore ${this.#backup.schema}, ${format.exactTime(this.#backup.startedAt)}`
   }
@@ -52,7 +57,8 @@ export class RestoreDialog extends DialogView {
     const outcome = store.outcomeOf('restore', this.#backup.id)
     if (outcome !== undefined) return outcome.kind === 'failed' ? failure(outcome) : this.#success(outcome)
     const run = store.runOf('restore', this.#backup.id)
-    return html`<p role="status"><b>The restore is running.</b> You may close this page: the service continues.</p>
+    return html`<p class="step-heading"><b>The restore is running.</b>
+        You may close this page: the service continues.</p>
       ${run === undefined ? html`<progress aria-label="Progress"></progress>` : runProgress(run)}
       ${phases(run?.progress?.phase)}`
   }
@@ -109,7 +115,7 @@ export class RestoreDialog extends DialogView {
       <form class="filters" @submit=${(event: SubmitEvent) => { this.#changeSchema(event) }}>
         <label>Into schema <input name="schema" .value=${this.#schema} maxlength="63" required autocomplete="off"
           spellcheck="false" @change=${(event: Event) => { this.#changeSchema(event) }}></label>
-        ${this.#isPlanning ? html`<span role="status">Counting rows…</span>` : nothing}
+        ${live('status', this.#isPlanning ? 'Counting rows…' : '')}
       </form>
       ${plan === null ? this.#retry() : this.#details(plan)}`
   }
@@ -137,6 +143,7 @@ export class RestoreDialog extends DialogView {
         ${button('Close', { onClick: () => { this.close() } })}`
     }
     const isConfirmed = this.#typed === this.#schema
+    const reason = this.#chosen.size === 0 ? 'Choose a table first' : 'Type the name of the schema first'
     const isPossible = this.#plan !== null && this.#chosen.size > 0 &&
       (this.#plan.ok || (this.#skipsDrift && this.#isSkippable(this.#plan)))
     return html`
@@ -149,6 +156,7 @@ export class RestoreDialog extends DialogView {
       ${button(`Replace the rows of ${format.plural(this.#plan?.tables.length ?? 0, 'table')}`, {
         tone: 'danger',
         disabled: !isConfirmed || !isPossible || this.#isPlanning,
+        reason: (this.#chosen.size === 0 || !isConfirmed) && reason,
         onClick: () => { void this.#restore() }
       })}`
   }
@@ -206,7 +214,7 @@ export class RestoreDialog extends DialogView {
   }
 
   #success ({ result }: Extract<Outcome, { kind: 'completed' }>): TemplateResult {
-    return html`<div role="status" class="message good"><h3>The rows are restored</h3>
+    return html`<div class="message good"><h3 class="step-heading">The rows are restored</h3>
       <p>${result === null
         ? 'The restore is complete.'
         : html`${format.plural(result.rowCount, 'row')} in ${format.plural(result.tables.length, 'table')}, in
@@ -251,8 +259,8 @@ function describeFailure (error: unknown): string {
  */
 function failure ({ message, code }: Extract<Outcome, { kind: 'failed' }>): TemplateResult {
   const isUnchanged = code !== '' && code !== 'FST_BACKUP_RESTORE_UNCERTAIN'
-  return html`<div class="message bad" role="alert">
-    <h3>The restore failed${isUnchanged ? ', and nothing has changed' : ''}</h3>
+  return html`<div class="message bad">
+    <h3 class="step-heading">The restore failed${isUnchanged ? ', and nothing has changed' : ''}</h3>
     <p>${message}</p>
     <p>${remedies[code] ?? 'Correct the cause, then try again.'}</p></div>`
 }

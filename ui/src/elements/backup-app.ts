@@ -6,8 +6,8 @@ import { CreateDialog } from '../dialogs/create-dialog.ts'
 import { ImportDialog } from '../dialogs/import-dialog.ts'
 import { runsPanel } from '../parts/runs-panel.ts'
 import { notices } from '../parts/notices.ts'
-import { signIn } from '../parts/sign-in.ts'
-import { button, loading } from '../parts/templates.ts'
+import { notSignedIn, signInForm } from '../parts/sign-in.ts'
+import { button, live, loading } from '../parts/templates.ts'
 import '../pages/overview-page.ts'
 import '../pages/snapshots-page.ts'
 import '../pages/snapshot-page.ts'
@@ -54,7 +54,7 @@ export class BackupApp extends View {
         ${access === 'granted' ? this.#navigation() : nothing}
       </header>
       <main id="main" tabindex="-1">${this.#content()}</main>
-      ${notices()}`
+      ${notices(document.querySelector('dialog[open]') === null)}`
   }
 
   #navigation (): TemplateResult {
@@ -68,11 +68,14 @@ export class BackupApp extends View {
       <div class="actions">
         ${button('Import…', {
           disabled: can?.import !== true,
-          title: can?.import === false ? 'You may not import' : undefined,
+          reason: can?.import === false && 'You may not import snapshots',
           onClick: () => { openDialog(new ImportDialog()) }
         })}
         ${button('Create snapshot…', {
-          tone: 'primary', disabled: can?.create !== true, onClick: () => { openDialog(new CreateDialog()) }
+          tone: 'primary',
+          disabled: can?.create !== true,
+          reason: can?.create === false && 'You may not create snapshots',
+          onClick: () => { openDialog(new CreateDialog()) }
         })}
       </div>
       ${store.api.token === null
@@ -81,20 +84,28 @@ export class BackupApp extends View {
   }
 
   #content (): TemplateResult {
-    switch (store.access) {
+    if (store.access === 'granted') return html`${runsPanel()}${this.#page()}`
+    const isLoading = store.access === 'unknown' && store.statusError === null
+    return html`${live('alert', this.#problem(store.access))}
+      ${isLoading ? loading() : nothing}
+      ${store.access === 'needed' && this.hasAttribute('asks-for-token') ? signInForm() : nothing}`
+  }
+
+  /** Why there is no content. */
+  #problem (access: Exclude<typeof store.access, 'granted'>): TemplateResult | typeof nothing {
+    switch (access) {
       case 'unknown': return store.statusError === null
-        ? loading()
-        : html`<div class="message bad" role="alert">
+        ? nothing
+        : html`<div class="message bad">
             <h1>The status cannot be read</h1><p>${store.statusError.message}</p>
             <button type="button" @click=${() => { void store.refresh() }}>Try again</button>
           </div>`
-      case 'needed': return signIn(this.hasAttribute('asks-for-token'))
-      case 'refused': return html`<div class="message bad" role="alert">
+      case 'needed': return this.hasAttribute('asks-for-token') ? nothing : notSignedIn()
+      case 'refused': return html`<div class="message bad">
           <h1>You may not see the backups</h1><p>${store.statusError?.message ?? ''}</p>
           ${this.hasAttribute('asks-for-token')
             ? button('Use another token', { onClick: () => { store.signOut(null) } })
             : nothing}</div>`
-      case 'granted': return html`${runsPanel()}${this.#page()}`
     }
   }
 

@@ -6,7 +6,7 @@ import { store, View } from '../elements/view.ts'
 import * as format from '../format.ts'
 import { toPoints, type Point } from '../parts/history.ts'
 import '../parts/history-chart.ts'
-import { alert, errorText, loading } from '../parts/templates.ts'
+import { errorText, failure, live, loading } from '../parts/templates.ts'
 import { relative } from '../parts/time.ts'
 import { snapshotHref, snapshotsHref } from '../routes.ts'
 import { problemTitles } from '../words.ts'
@@ -44,7 +44,7 @@ export class OverviewPage extends View {
     this.#load(schema)
     return html`
       <h1>Overview</h1>
-      ${statusError === null ? nothing : alert(`${statusError.message}. What you see may be old.`)}
+      ${live('alert', statusError === null ? nothing : failure(`${statusError.message}. What you see may be old.`))}
       ${health(status)}
       ${tiles(status)}
       ${status.newest.length === 0 && this.#points?.length === 0 ? empty() : this.#history(status, schema)}
@@ -80,7 +80,7 @@ export class OverviewPage extends View {
 
   #history (status: Status, schema: string): TemplateResult {
     const content = this.#points === null
-      ? loading('Loading the history…')
+      ? nothing
       : html`<history-chart .points=${this.#points} .days=${this.#days}></history-chart>`
     return html`<section class="card history">
       <header><h2>The last ${this.#days} days</h2>
@@ -90,7 +90,10 @@ export class OverviewPage extends View {
             </select></label>`
           : nothing}
       </header>
-      ${this.#error === null ? content : alert(this.#error)}
+      ${live('status', this.#error !== null
+        ? failure(this.#error)
+        : this.#points === null ? loading('Loading the history…') : nothing)}
+      ${this.#error === null ? content : nothing}
     </section>`
   }
 }

@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import type { Backup, Manifest, Verification } from '../../../types/index.ts'
+import type { Backup, Manifest, Status, Verification } from '../../../types/index.ts'
 import type { ApiError } from '../client/api.ts'
 import { saveSnapshot } from '../client/save-snapshot.ts'
 import { ConfirmDialog } from '../dialogs/confirm-dialog.ts'
@@ -11,7 +11,7 @@ import * as format from '../format.ts'
 import { badges } from '../parts/badges.ts'
 import { facts } from '../parts/facts.ts'
 import { contents } from '../parts/contents.ts'
-import { alert, button, errorText, list, loading, name } from '../parts/templates.ts'
+import { button, errorText, failure, list, live, loading, name } from '../parts/templates.ts'
 import { triggerNames } from '../words.ts'
 
 /** One backup: what it is, what it contains, and what can be done with it. */
@@ -37,14 +37,16 @@ export class SnapshotPage extends View {
 
   template (): TemplateResult {
     void this.#load()
-    if (this.#error !== null) return this.#failure(this.#error)
-    if (this.#backup === null) return loading()
-    return this.#page(this.#backup)
+    const backup = this.#error === null ? this.#backup : null
+    return html`<p><a class="back" href="#/snapshots">All snapshots</a></p>
+      ${backup === null ? nothing : this.#head(backup)}
+      ${live('alert', this.#error === null ? this.#damage() : this.#failure(this.#error))}
+      ${live('status', this.#busy === null ? this.#intactness() : html`<p class="message">${this.#busy}</p>`)}
+      ${backup !== null ? this.#page(backup) : this.#error === null ? loading() : nothing}`
   }
 
   #failure ({ status, message }: ApiError): TemplateResult {
-    return html`<p><a href="#/snapshots">All snapshots</a></p>
-      <div class="message bad" role="alert">
+    return html`<div class="message bad">
         <h1>${status === 404 ? 'There is no such snapshot' : 'The snapshot cannot be shown'}</h1>
         <p>${status === 404 ? 'It may have been pruned or deleted.' : message}</p></div>`
   }
@@ -85,19 +87,20 @@ export class SnapshotPage extends View {
     }
   }
 
-  #page (backup: Backup): TemplateResult {
-    return html`
-      <p><a href="#/snapshots">All snapshots</a></p>
-      <h1><span class="name">${backup.schema}</span> ${format.exactTime(backup.startedAt)}</h1>
+  #head (backup: Backup): TemplateResult {
+    return html`<h1><span class="name">${backup.schema}</span> ${format.exactTime(backup.startedAt)}</h1>
       <div class="title-row">${badges(backup)}${this.#actions(backup)}</div>
-      ${this.#busy === null ? nothing : html`<p role="status" class="message">${this.#busy}</p>`}
-      ${failureOf(backup)}${this.#suspicion(backup)}${this.#result()}
+      ${backup.available && store.status?.can.restore === false ? restoreHint(store.status) : nothing}`
+  }
+
+  #page (backup: Backup): TemplateResult {
+    return html`${failureOf(backup)}${this.#suspicion(backup)}
       <section class="card"><h2>About</h2>${facts(backup)}</section>
       ${backup.available ? this.#contents() : nothing}`
   }
 
   #contents (): TemplateResult {
-    if (this.#contentsError !== null) return alert(this.#contentsError)
+    if (this.#contentsError !== null) return failure(this.#contentsError)
     if (this.#manifest === null) return loading('Loading the contents…')
     return contents(this.#manifest, this.#previous)
   }
@@ -106,19 +109,17 @@ export class SnapshotPage extends View {
     const { id, available, pinned, status } = backup
     const can = store.status?.can
     const isBusy = this.#busy !== null || status === 'running'
-    const restoreHint = can?.restore === true
-      ? undefined
-      : store.status?.allowRestore === true ? 'You may not restore' : 'Restores are off: set the option allowRestore'
     return html`<div class="actions">
       ${available
         ? html`
           ${button('Restore…', {
-            tone: 'primary', title: restoreHint, onClick: () => { openDialog(new RestoreDialog(backup)) }
+            tone: 'primary', onClick: () => { openDialog(new RestoreDialog(backup)) }
           })}
           ${button('Download', { disabled: isBusy, onClick: () => { void this.#download(backup) } })}
           ${button('Verify', { disabled: isBusy, onClick: () => { void this.#verify(id) } })}
           ${button(pinned ? 'Unpin' : 'Pin', {
             disabled: isBusy || (pinned && can?.remove !== true),
+            reason: pinned && can?.remove === false && 'You may not unpin snapshots',
             onClick: () => {
               void this.#do(pinned ? 'Unpinning…' : 'Pinning…', () => store.api.update(id, { pinned: !pinned }))
             }
@@ -126,7 +127,10 @@ export class SnapshotPage extends View {
         : nothing}
       ${button('Note…', { disabled: isBusy, onClick: () => { openDialog(new NoteDialog(backup)) } })}
       ${button('Delete…', {
-        tone: 'danger', disabled: isBusy || can?.remove !== true, onClick: () => { this.#confirmRemoval(backup) }
+        tone: 'danger',
+        disabled: isBusy || can?.remove !== true,
+        reason: can?.remove === false && 'You may not delete snapshots',
+        onClick: () => { this.#confirmRemoval(backup) }
       })}
     </div>`
   }
@@ -147,18 +151,21 @@ export class SnapshotPage extends View {
             ones are then compared with it.</p>
           ${button('Accept', {
             disabled: store.status?.can.remove !== true,
+            reason: store.status?.can.remove === false && 'You may not accept snapshots',
             onClick: () => { void this.#do('Accepting…', () => store.api.update(id, { accepted: true })) }
           })}`}
     </section>`
   }
 
-  #result (): TemplateResult | typeof nothing {
-    if (this.#verification === null) return nothing
-    const { ok, problems } = this.#verification
-    return ok
-      ? html`<p class="message good" role="status">The file is complete and intact.</p>`
-      : html`<section class="message bad" role="alert"><h2>The file is damaged</h2>
-          ${list(problems)}</section>`
+  #intactness (): TemplateResult | typeof nothing {
+    return this.#verification?.ok === true
+      ? html`<p class="message good">The file is complete and intact.</p>`
+      : nothing
+  }
+
+  #damage (): TemplateResult | typeof nothing {
+    if (this.#verification === null || this.#verification.ok) return nothing
+    return html`<section class="message bad"><h2>The file is damaged</h2>${list(this.#verification.problems)}</section>`
   }
 
   /** The reader may look at another snapshot before it has ended. */
@@ -209,6 +216,10 @@ export class SnapshotPage extends View {
     }))
   }
 }
+
+const restoreHint = ({ allowRestore }: Status): TemplateResult => html`<p class="hint">${allowRestore
+  ? 'You may not restore. “Restore…” shows the plan.'
+  : html`Restores are off. The option <code>allowRestore: true</code> of the plugin switches them on.`}</p>`
 
 function failureOf ({ status, error, restore }: Backup): TemplateResult {
   const failed = (heading: string, text: string | null): TemplateResult =>
