@@ -67,8 +67,8 @@ export abstract class DialogView extends View {
       </header>
       <div class="dialog-body">${this.body()}</div>
       ${live('alert', this.error === null ? nothing : failure(this.error))}
-      <footer>${this.footer()}</footer>
       ${notices(true)}
+      <footer>${this.footer()}</footer>
     </dialog>`
   }
 }
