@@ -111,7 +111,7 @@ testPage('screen readers are told what happens: the text comes into a region tha
   await openSnapshot(page)
   await heard('status', 'The file is complete and intact.', () => page.getByRole('button', { name: 'Verify' }).click())
   await page.getByRole('button', { name: 'Create snapshot…' }).click()
-  await heard('alert', 'does not exist', async () => {
+  await heard('alert', 'has no schema', async () => {
     await page.getByRole('dialog').getByLabel('Schema').fill('missing')
     await page.getByRole('button', { name: 'Create', exact: true }).click()
   })

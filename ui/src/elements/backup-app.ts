@@ -7,7 +7,7 @@ import { ImportDialog } from '../dialogs/import-dialog.ts'
 import { runsPanel } from '../parts/runs-panel.ts'
 import { notices } from '../parts/notices.ts'
 import { notSignedIn, signInForm } from '../parts/sign-in.ts'
-import { button, live, loading } from '../parts/templates.ts'
+import { button, failure, live, loading } from '../parts/templates.ts'
 import '../pages/overview-page.ts'
 import '../pages/snapshots-page.ts'
 import '../pages/snapshot-page.ts'
@@ -86,9 +86,10 @@ export class BackupApp extends View {
   #content (): TemplateResult {
     if (store.access === 'granted') return html`${runsPanel()}${this.#page()}`
     const isLoading = store.access === 'unknown' && store.statusError === null
-    return html`${live('alert', this.#problem(store.access))}
+    return html`
       ${isLoading ? loading() : nothing}
-      ${store.access === 'needed' && this.hasAttribute('asks-for-token') ? signInForm() : nothing}`
+      ${store.access === 'needed' && this.hasAttribute('asks-for-token') ? signInForm() : nothing}
+      ${live('alert', this.#problem(store.access))}`
   }
 
   /** Why there is no content. */
@@ -100,13 +101,18 @@ export class BackupApp extends View {
             <h1>The status cannot be read</h1><p>${store.statusError.message}</p>
             <button type="button" @click=${() => { void store.refresh() }}>Try again</button>
           </div>`
-      case 'needed': return this.hasAttribute('asks-for-token') ? nothing : notSignedIn()
+      case 'needed': return this.hasAttribute('asks-for-token') ? this.#refusal() : notSignedIn()
       case 'refused': return html`<div class="message bad">
           <h1>You may not see the backups</h1><p>${store.statusError?.message ?? ''}</p>
           ${this.hasAttribute('asks-for-token')
             ? button('Use another token', { onClick: () => { store.signOut(null) } })
             : nothing}</div>`
     }
+  }
+
+  /** Outside of the form, which is not in the page while a token is tried. */
+  #refusal (): TemplateResult | typeof nothing {
+    return store.accessError === null ? nothing : failure(store.accessError)
   }
 
   #page (): TemplateResult {

@@ -1,6 +1,5 @@
-import { html, nothing, type TemplateResult } from 'lit-html'
+import { html, type TemplateResult } from 'lit-html'
 import { store } from '../elements/view.ts'
-import { failure, live } from './templates.ts'
 
 /** For a page that is not public: the service signs in. */
 export const notSignedIn = (): TemplateResult => html`<div class="message">
@@ -18,7 +17,6 @@ export function signInForm (): TemplateResult {
         aria-describedby="token-hint"></label>
     <p id="token-hint" class="hint">The token of an administrator. It stays in the memory of this tab until you close or
       reload it.</p>
-    ${live('alert', store.accessError === null ? nothing : failure(store.accessError))}
     <button type="submit" class="primary">Sign in</button>
   </form>`
 }
