@@ -54,9 +54,8 @@ export class OverviewPage extends View {
     return html`<section class="card history">
       <header><h2>The last ${content?.days ?? days} days</h2>${picker(schema, newest.map((backup) => backup.schema))}
       </header>
-      ${live('status', error !== null
-        ? notShown(errorText(error), () => { this.#history.retry() })
-        : content === null ? loading('Loading the history…') : nothing)}
+      ${live('alert', error === null ? nothing : notShown(errorText(error), () => { this.#history.retry() }))}
+      ${live('status', content === null && error === null ? loading('Loading the history…') : nothing)}
       ${content === null
         ? nothing
         : html`<history-chart .points=${content.points} .days=${content.days}></history-chart>`}
