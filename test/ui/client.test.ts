@@ -137,4 +137,3 @@ t.test('a fresh schema does not hide a stale one', async (t) => {
   }
   t.strictSame(toFreshness(status), { schemas: 2, withoutGood: ['damaged'], stalest: stale })
 })
-})

@@ -269,6 +269,6 @@ async function visitInterruptions (page: Page, visit: Visit): Promise<void> {
   await page.locator('history-chart svg').waitFor()
   isDown = true
   await page.evaluate("location.hash = '#/snapshots?status=failed'")
-  await page.getByRole('alert').waitFor()
+  await page.getByRole('main').getByRole('button', { name: 'Try again' }).first().waitFor()
   await visit(page, 'list-no-answer')
 }

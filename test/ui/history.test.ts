@@ -1,11 +1,11 @@
 import t from 'tap'
 import fc from '../support/fast-check.ts'
 import type { Backup } from '../../types/index.ts'
-import { niceScale, toDays, toPoints } from '../../ui/src/parts/history.ts'
+import { nearestIndex, niceScale, toDays, toPoints } from '../../ui/src/parts/history.ts'
 
 const suspect = [{ table: null, rowsBefore: 9, rows: 1 }]
 const backup = (startedAt: Date, changes: Partial<Backup> = {}): Backup => {
-  const common = { status: 'completed', trigger: 'scheduled', suspect: null, accepted: false } as const
+  const common = { status: 'completed', trigger: 'scheduled', suspect: null, accepted: false, available: true } as const
   return { ...common, startedAt: startedAt.toISOString(), ...changes } as Backup
 }
 
@@ -17,12 +17,13 @@ t.test('the history has finished runs of the schedule and of callers, oldest fir
     backup(at(4), { trigger: 'import' }),
     backup(at(3), { trigger: 'pre_restore' }),
     backup(at(2), { status: 'running' }),
-    backup(at(1), { status: 'failed' }),
+    backup(at(1), { status: 'failed', available: false }),
     backup(at(0), { suspect, accepted: true }),
-    backup(at(-1), { suspect })
+    backup(at(-1), { suspect }),
+    backup(at(-2), { suspect, available: false })
   ])
   t.strictSame(points.map(({ time, kind }) => [new Date(time).getMinutes(), kind]),
-    [[59, 'suspect'], [0, 'good'], [1, 'failed'], [5, 'good'], [6, 'good']])
+    [[58, 'missing'], [59, 'suspect'], [0, 'good'], [1, 'failed'], [5, 'good'], [6, 'good']])
 })
 
 t.test('the best run of a day counts, and days are those of the reader', async (t) => {
@@ -37,6 +38,35 @@ t.test('the best run of a day counts, and days are those of the reader', async (
   ])
   t.strictSame(toDays(points, 4, now).map(({ date, state, runs }) => [date.getDate(), state, runs]),
     [[24, 'none', 0], [25, 'suspect', 2], [26, 'good', 2], [27, 'failed', 1]])
+})
+
+t.test('a lost file, no record, and days before the oldest run are told apart', async (t) => {
+  const now = new Date(2026, 10, 27, 12)
+  const points = toPoints([
+    backup(new Date(2026, 10, 27, 2), { available: false }),
+    backup(new Date(2026, 10, 25, 2), { available: false }),
+    backup(new Date(2026, 10, 25, 3)),
+    backup(new Date(2026, 10, 24, 2), { available: false }),
+    backup(new Date(2026, 10, 24, 3), { suspect }),
+    backup(new Date(2026, 10, 23, 2), { available: false }),
+    backup(new Date(2026, 10, 23, 3), { status: 'failed', available: false })
+  ])
+  t.strictSame(toDays(points, 6, now).map(({ state }) => state),
+    ['before', 'missing', 'suspect', 'good', 'none', 'missing'])
+  t.strictSame(toDays([], 2, now).map(({ state }) => state), ['before', 'before'])
+})
+
+t.test('the nearest run within reach is the one of an exhaustive search', async (t) => {
+  t.equal(nearestIndex([], 5, 30), null)
+  t.equal(nearestIndex([10], 41, 30), null)
+  t.equal(nearestIndex([10, 20], 15, 30), 0)
+  const x = fc.integer({ min: 0, max: 300 })
+  fc.assert(fc.property(fc.array(x), x, fc.integer({ min: 0, max: 40 }), (values, x, reach) => {
+    const xs = values.sort((a, b) => a - b)
+    const index = nearestIndex(xs, x, reach)
+    const least = Math.min(...xs.map((value) => Math.abs(value - x)))
+    return index === null ? !(least <= reach) : Math.abs((xs[index] ?? Infinity) - x) === least && least <= reach
+  }))
 })
 
 t.test('90 days end today, whatever clocks are changed in between', async (t) => {
@@ -54,7 +84,7 @@ t.test('a scale begins at zero and ends at a round number', async (t) => {
 })
 
 t.test('a scale of any value contains it, without more space than a step', async () => {
-  fc.assert(fc.property(fc.array(fc.double({ min: 0, max: 1e15, noNaN: true }), { minLength: 1 }), (values) => {
+  fc.assert(fc.property(fc.array(fc.maxSafeNat(), { minLength: 1 }), (values) => {
     const { max, ticks } = niceScale(values)
     const largest = Math.max(...values)
     const step = ticks[1] ?? 1

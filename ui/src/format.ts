@@ -58,6 +58,9 @@ export const timeOfDay = (time: number): string => new Intl.DateTimeFormat(local
   hour: '2-digit', minute: '2-digit', second: '2-digit'
 }).format(new Date(time))
 
+export const shortDay = (date: Date): string =>
+  new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' }).format(date)
+
 export const day = (date: Date): string =>
   new Intl.DateTimeFormat(locale, { weekday: 'short', year: 'numeric', month: 'short', day: 'numeric' }).format(date)
 
@@ -65,10 +68,10 @@ const steps: Array<[unit: Intl.RelativeTimeFormatUnit, ms: number]> = [
   ['year', 31_536_000_000], ['month', 2_592_000_000], ['day', 86_400_000], ['hour', 3_600_000], ['minute', 60_000]
 ]
 
-/** `3 hours ago`, `in 2 days`, `just now`. */
+/** `3 hours ago`, `in 2 days`, `just now`. Not “yesterday” or “last month”, which are not lengths of time. */
 export function relativeTime (iso: string, now = Date.now()): string {
   const ms = new Date(iso).getTime() - now
   const [unit, size] = steps.find(([, size]) => Math.abs(ms) >= size) ?? []
   if (unit === undefined || size === undefined) return ms > 0 ? 'in less than a minute' : 'just now'
-  return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(Math.trunc(ms / size), unit)
+  return new Intl.RelativeTimeFormat(locale).format(Math.trunc(ms / size), unit)
 }

@@ -21,12 +21,12 @@ export class CreateDialog extends DialogView {
 
   footer (): TemplateResult {
     return html`${button('Cancel', { onClick: () => { this.close() } })}
-      <button type="submit" form="create-form" class="primary" ?disabled=${this.isBusy}>Create</button>`
+      ${button('Create', { form: 'create-form', tone: 'primary', disabled: this.isBusy })}`
   }
 
   async #create (event: SubmitEvent): Promise<void> {
     event.preventDefault()
-    if (!(event.target instanceof HTMLFormElement)) return
+    if (!(event.target instanceof HTMLFormElement) || this.isBusy) return
     const form = new FormData(event.target)
     const text = (name: string): string => String(form.get(name) ?? '').trim()
     const excludeTables = text('excluded').split('\n').map((line) => line.trim()).filter((line) => line !== '')

@@ -31,6 +31,10 @@ export class ImportDialog extends DialogView {
   #problems: string[] = []
   #isOver = false
 
+  override get step (): string {
+    return this.#kept === null ? 'file' : 'kept'
+  }
+
   override disconnectedCallback (): void {
     super.disconnectedCallback()
     if (this.#upload === null) return
@@ -58,6 +62,7 @@ export class ImportDialog extends DialogView {
           ${this.#file === null ? nothing : html`<b>${this.#file.name}</b>, ${format.bytes(this.#file.size)}`}</p>
       </div>
       <p class="hint">The file is checked completely and kept under a new id. Nothing is restored.</p>
+      <p class="hidden" role="status">${this.#stage()}</p>
       ${this.#upload === null ? nothing : uploadProgress(this.#upload)}
       ${this.#problems.length === 0 ? nothing : list(this.#problems)}`
   }
@@ -78,8 +83,15 @@ export class ImportDialog extends DialogView {
         ${button('Close', { onClick: close })}`
     }
     const disabled = this.#file === null || this.#isOccupied
+    const reason = this.#file === null && 'Choose a file first'
     return html`${button('Cancel', { onClick: close })}
-      ${button('Import', { tone: 'primary', disabled, onClick: () => { void this.#import() } })}`
+      ${button('Import', { tone: 'primary', disabled, reason, onClick: () => { void this.#import() } })}`
+  }
+
+  /** For screen readers, which should not hear each percent. */
+  #stage (): string {
+    if (this.#upload === null) return ''
+    return this.#upload.isSent ? 'Checking the file…' : 'Uploading…'
   }
 
   get #isOccupied (): boolean {
@@ -87,7 +99,7 @@ export class ImportDialog extends DialogView {
   }
 
   #keptBody ({ schema, startedAt, rowCount, createdBy }: Backup): TemplateResult {
-    return html`<div class="message warn" role="alert"><h3>The service has kept the file</h3>
+    return html`<div class="message warn"><h3 class="step-heading">The service has kept the file</h3>
       <p>The whole file had been sent, and it is intact: ${format.plural(rowCount ?? 0, 'row')} of the schema
         ${name(schema)}, imported at ${format.exactTime(startedAt)}${createdBy === null ? '' : ` by ${createdBy}`}.
         Keep the snapshot, or delete it.</p></div>`
@@ -102,6 +114,7 @@ export class ImportDialog extends DialogView {
     return html`${button('Delete it', {
         tone: 'danger',
         disabled: this.isBusy || store.status?.can.remove !== true,
+        reason: store.status?.can.remove === false && 'You may not delete snapshots',
         onClick: () => { void this.perform(remove, 'It may be deleted. Look at the list of snapshots.') }
       })}
       ${button('Keep it', { tone: 'primary', disabled: this.isBusy, onClick: () => { this.#show(id) } })}`
@@ -238,11 +251,11 @@ const newestImports = async (): Promise<{ backups: Backup[] }> => await store.ap
 function uploadProgress ({ transfer, file, isSent, isCancelled }: Upload): TemplateResult {
   if (!isSent) {
     return html`<progress aria-label="Upload" max=${file.size} value=${transfer.done}></progress>
-      <p class="hint" role="status">${transferText(transfer)}</p>
+      <p class="hint">${transferText(transfer)}</p>
       <p class="hint">Keep this page open until the upload is complete.</p>`
   }
   return html`<progress aria-label="Check"></progress>
-    <p class="hint" role="status">${isCancelled
+    <p class="hint">${isCancelled
       ? 'The whole file was sent, so the service checks it to the end. Then you can choose whether to delete it.'
       : 'The file was sent, and the service is checking it. You may close this page: the service continues.'}</p>`
 }

@@ -23,12 +23,12 @@ export class NoteDialog extends DialogView {
 
   footer (): TemplateResult {
     return html`${button('Cancel', { onClick: () => { this.close() } })}
-      <button type="submit" form="note-form" class="primary" ?disabled=${this.isBusy}>Save</button>`
+      ${button('Save', { form: 'note-form', tone: 'primary', disabled: this.isBusy })}`
   }
 
   async #save (event: SubmitEvent): Promise<void> {
     event.preventDefault()
-    if (!(event.target instanceof HTMLFormElement)) return
+    if (!(event.target instanceof HTMLFormElement) || this.isBusy) return
     const note = String(new FormData(event.target).get('note') ?? '').trim()
     await this.perform(async () => {
       await store.api.update(this.#backup.id, { note: note === '' ? null : note })

@@ -7,7 +7,7 @@ import * as format from '../format.ts'
 import { planDetails, planTables } from '../parts/plan.ts'
 import { restoreOutcome, restoreSteps } from '../parts/restore-outcome.ts'
 import { runProgress } from '../parts/run-progress.ts'
-import { button, restoresAreOff } from '../parts/templates.ts'
+import { button, live, restoresAreOff } from '../parts/templates.ts'
 import { PlanChoice } from './plan-choice.ts'
 
 /** From the plan to the result of a restore. May be closed at any time: the service continues. */
@@ -37,6 +37,11 @@ export class RestoreDialog extends DialogView {
     this.#choice.cancel()
   }
 
+  override get step (): string {
+    if (this.#step === 'plan') return 'plan'
+    return store.outcomeOf('restore', this.#backup.id, this.#choice.schema)?.kind ?? 'running'
+  }
+
   heading (): string {
     return `Restore ${this.#backup.schema}, ${format.exactTime(this.#backup.startedAt)}`
   }
@@ -46,7 +51,8 @@ export class RestoreDialog extends DialogView {
     const outcome = store.outcomeOf('restore', this.#backup.id, this.#choice.schema)
     if (outcome !== undefined) return restoreOutcome(outcome)
     const run = store.runOf('restore', this.#backup.id, this.#choice.schema)
-    return html`<p role="status"><b>The restore is running.</b> You may close this page: the service continues.</p>
+    return html`<p class="step-heading"><b>The restore is running.</b>
+        You may close this page: the service continues.</p>
       ${run === undefined ? html`<progress aria-label="Progress"></progress>` : runProgress(run)}
       ${restoreSteps(run?.progress?.phase)}`
   }
@@ -97,14 +103,14 @@ export class RestoreDialog extends DialogView {
           spellcheck="false" @change=${(event: Event) => { this.#changeSchema(event) }}></label>
         ${isCounting ? nothing : this.#counted()}
       </form>
-      ${isCounting
-        ? html`<div role="status"><progress aria-label="Counting rows"></progress>
-            <p class="hint">Counting the rows of all tables. The service does not tell how many are left.</p></div>`
-        : nothing}
-      ${this.#hasChanged
-        ? html`<p class="message warn" role="alert">The plan was old, so the rows were counted again, and the plan has
-            changed. Look at it, and then confirm it again.</p>`
-        : nothing}
+      ${isCounting ? html`<progress aria-label="Counting rows"></progress>` : nothing}
+      ${live('status', isCounting
+        ? html`<p class="hint">Counting the rows of all tables. The service does not tell how many are left.</p>`
+        : nothing)}
+      ${live('alert', this.#hasChanged
+        ? html`<p class="message warn">The plan was old, so the rows were counted again, and the plan has changed. Look
+            at it, and then confirm it again.</p>`
+        : nothing)}
       ${plan === null ? nothing : this.#details(plan)}`
   }
 
@@ -133,6 +139,8 @@ export class RestoreDialog extends DialogView {
         ${button('Close', { onClick: () => { this.close() } })}`
     }
     const { plan, schema, chosen, isCounting } = this.#choice
+    const isConfirmed = this.#typed === schema
+    const reason = chosen.size === 0 ? 'Choose a table first' : 'Type the name of the schema first'
     const isPossible = plan !== null && chosen.size > 0 &&
       (plan.ok || (this.#skipsDrift && this.#choice.isSkippable))
     return html`
@@ -144,7 +152,8 @@ export class RestoreDialog extends DialogView {
       ${button('Cancel', { onClick: () => { this.close() } })}
       ${button(`Replace the rows of ${format.plural(plan?.tables.length ?? 0, 'table')}`, {
         tone: 'danger',
-        disabled: this.#typed !== schema || !isPossible || isCounting,
+        disabled: !isConfirmed || !isPossible || isCounting,
+        reason: (chosen.size === 0 || !isConfirmed) && reason,
         onClick: () => { void this.#confirm() }
       })}`
   }

@@ -6,8 +6,8 @@ import { CreateDialog } from '../dialogs/create-dialog.ts'
 import { ImportDialog } from '../dialogs/import-dialog.ts'
 import { runsPanel } from '../parts/runs-panel.ts'
 import { notices } from '../parts/notices.ts'
-import { signIn } from '../parts/sign-in.ts'
-import { button, loading, notShown } from '../parts/templates.ts'
+import { notSignedIn, signInForm } from '../parts/sign-in.ts'
+import { button, failure, live, loading, notShown } from '../parts/templates.ts'
 import '../pages/overview-page.ts'
 import '../pages/snapshots-page.ts'
 import '../pages/snapshot-page.ts'
@@ -51,7 +51,7 @@ export class BackupApp extends View {
         ${access === 'granted' ? this.#navigation() : nothing}
       </header>
       <main id="main" tabindex="-1">${this.#content()}</main>
-      ${notices()}`
+      ${notices(document.querySelector('dialog[open]') === null)}`
   }
 
   #navigation (): TemplateResult {
@@ -65,11 +65,14 @@ export class BackupApp extends View {
       <div class="actions">
         ${button('Import…', {
           disabled: can?.import !== true,
-          title: can?.import === false ? 'You may not import' : undefined,
+          reason: can?.import === false && 'You may not import snapshots',
           onClick: () => { openDialog(new ImportDialog()) }
         })}
         ${button('Create snapshot…', {
-          tone: 'primary', disabled: can?.create !== true, onClick: () => { openDialog(new CreateDialog()) }
+          tone: 'primary',
+          disabled: can?.create !== true,
+          reason: can?.create === false && 'You may not create snapshots',
+          onClick: () => { openDialog(new CreateDialog()) }
         })}
       </div>
       ${store.api.token === null
@@ -78,25 +81,40 @@ export class BackupApp extends View {
   }
 
   #content (): TemplateResult {
-    switch (store.access) {
+    if (store.access === 'granted') return html`${runsPanel()}${live('alert', this.#oldness())}${this.#page()}`
+    const isLoading = store.access === 'unknown' && store.statusError === null
+    return html`
+      ${isLoading ? loading() : nothing}
+      ${store.access === 'needed' && this.hasAttribute('asks-for-token') ? signInForm() : nothing}
+      ${live('alert', this.#problem(store.access))}`
+  }
+
+  #oldness (): TemplateResult | typeof nothing {
+    if (store.statusError === null) return nothing
+    return notShown(`${store.statusError.message}. What you see may be old.`, () => { store.touch() })
+  }
+
+  /** Why there is no content. */
+  #problem (access: Exclude<typeof store.access, 'granted'>): TemplateResult | typeof nothing {
+    switch (access) {
       case 'unknown': return store.statusError === null
-        ? loading()
-        : html`<div class="message bad" role="alert">
+        ? nothing
+        : html`<div class="message bad">
             <h1>The status cannot be read</h1><p>${store.statusError.message}</p>
             <button type="button" @click=${() => { void store.refresh() }}>Try again</button>
           </div>`
-      case 'needed': return signIn(this.hasAttribute('asks-for-token'))
-      case 'refused': return html`<div class="message bad" role="alert">
+      case 'needed': return this.hasAttribute('asks-for-token') ? this.#refusal() : notSignedIn()
+      case 'refused': return html`<div class="message bad">
           <h1>You may not see the backups</h1><p>${store.statusError?.message ?? ''}</p>
           ${this.hasAttribute('asks-for-token')
             ? button('Use another token', { onClick: () => { store.signOut(null) } })
             : nothing}</div>`
-      case 'granted': return html`${runsPanel()}
-        ${store.statusError === null
-          ? nothing
-          : notShown(`${store.statusError.message}. What you see may be old.`, () => { store.touch() })}
-        ${this.#page()}`
     }
+  }
+
+  /** Outside of the form, which is not in the page while a token is tried. */
+  #refusal (): TemplateResult | typeof nothing {
+    return store.accessError === null ? nothing : failure(store.accessError)
   }
 
   #page (): TemplateResult {

@@ -1,5 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { failureText } from '../parts/failures.ts'
+import { notices } from '../parts/notices.ts'
+import { failure, live } from '../parts/templates.ts'
 import { store, View } from './view.ts'
 
 /** A modal dialog that removes itself when it is closed, and then returns the focus to where it was. */
@@ -14,6 +16,13 @@ export abstract class DialogView extends View {
   /** What went wrong; shown above the buttons. */
   error: string | null = null
   #opener: Element | null = null
+  #page: ParentNode | null = null
+  #shownStep: string | null = null
+
+  /** Changes when the dialog shows something else. The focus then moves to its heading, or to the one in the body. */
+  get step (): string {
+    return ''
+  }
 
   get dialog (): HTMLDialogElement | null {
     return this.querySelector('dialog')
@@ -24,10 +33,20 @@ export abstract class DialogView extends View {
     super.connectedCallback()
     this.renderNow()
     this.dialog?.showModal()
+    this.#page = this.parentNode
+    updatePage(this.#page)
+  }
+
+  override renderNow (): void {
+    super.renderNow()
+    const isAnother = this.#shownStep !== null && this.#shownStep !== this.step
+    this.#shownStep = this.step
+    if (isAnother) focusHeading(this.querySelector<HTMLElement>('.step-heading') ?? this.querySelector('h2'))
   }
 
   override disconnectedCallback (): void {
     super.disconnectedCallback()
+    updatePage(this.#page)
     if (this.#opener instanceof HTMLElement && this.#opener.isConnected) this.#opener.focus()
     else document.querySelector<HTMLElement>('main')?.focus()
   }
@@ -76,10 +95,23 @@ export abstract class DialogView extends View {
         <button type="button" class="icon" aria-label="Close" @click=${() => { this.close() }}>✕</button>
       </header>
       <div class="dialog-body">${this.body()}</div>
-      ${this.error === null ? nothing : html`<p class="message bad" role="alert">${this.error}</p>`}
+      ${live('alert', this.error === null ? nothing : failure(this.error))}
+      ${notices(true)}
       <footer>${this.footer()}</footer>
     </dialog>`
   }
+}
+
+/** Not focusable before, so that a dialog opens with the focus on a control. */
+function focusHeading (heading: HTMLElement | null): void {
+  if (heading === null) return
+  heading.tabIndex = -1
+  heading.focus()
+}
+
+/** It shows the notices only while no dialog is in front of it. */
+function updatePage (page: ParentNode | null): void {
+  if (page instanceof View) page.update()
 }
 
 export function openDialog (dialog: DialogView): void {

@@ -7,7 +7,7 @@ import * as format from '../format.ts'
 import { toFreshness } from '../parts/freshness.ts'
 import { toPoints, type Point } from '../parts/history.ts'
 import '../parts/history-chart.ts'
-import { errorText, loading, notShown } from '../parts/templates.ts'
+import { errorText, live, loading, notShown } from '../parts/templates.ts'
 import { relative } from '../parts/time.ts'
 import { snapshotHref, snapshotsHref } from '../routes.ts'
 import { problemTitles } from '../words.ts'
@@ -54,10 +54,11 @@ export class OverviewPage extends View {
     return html`<section class="card history">
       <header><h2>The last ${content?.days ?? days} days</h2>${picker(schema, newest.map((backup) => backup.schema))}
       </header>
-      ${error === null ? nothing : notShown(errorText(error), () => { this.#history.retry() })}
-      ${content !== null
-        ? html`<history-chart .points=${content.points} .days=${content.days}></history-chart>`
-        : error === null ? loading('Loading the history…') : nothing}
+      ${live('alert', error === null ? nothing : notShown(errorText(error), () => { this.#history.retry() }))}
+      ${live('status', content === null && error === null ? loading('Loading the history…') : nothing)}
+      ${content === null
+        ? nothing
+        : html`<history-chart .points=${content.points} .days=${content.days}></history-chart>`}
     </section>`
   }
 }

@@ -13,7 +13,9 @@ import { facts } from '../parts/facts.ts'
 import { contents } from '../parts/contents.ts'
 import { failureText, remedyOf } from '../parts/failures.ts'
 import { restoreHistory } from '../parts/restores.ts'
-import { alert, button, errorText, list, loading, name, notShown, restoresAreOff } from '../parts/templates.ts'
+import {
+  button, errorText, failure, list, live, loading, name, notShown, restoresAreOff
+} from '../parts/templates.ts'
 import { transferText } from '../parts/transfer.ts'
 import { triggerNames } from '../words.ts'
 
@@ -50,12 +52,23 @@ export class SnapshotPage extends View {
 
   template (): TemplateResult {
     void this.#load()
-    if (this.#error?.status === 404) return missing()
-    const failure = this.#error === null ? nothing : notShown(errorText(this.#error), () => { this.#reload() })
-    if (this.#backup !== null) return html`${failure}${this.#page(this.#backup)}`
-    return this.#error === null
-      ? loading()
-      : html`<p><a href="#/snapshots">All snapshots</a></p><h1>The snapshot cannot be shown</h1>${failure}`
+    const error = this.#error
+    // What cannot be loaded again stays, unless it is gone
+    const backup = error?.status === 404 ? null : this.#backup
+    return html`<p><a class="back" href="#/snapshots">All snapshots</a></p>
+      ${backup === null ? nothing : this.#head(backup)}
+      ${live('alert', html`${error === null ? nothing : this.#failure(error, backup)}${this.#damage()}`)}
+      ${live('status', this.#busy === null ? this.#intactness() : html`<div class="message">${this.#busy}</div>`)}
+      ${backup !== null ? this.#page(backup) : error === null ? loading() : nothing}`
+  }
+
+  #failure (error: ApiError, backup: Backup | null): TemplateResult {
+    if (error.status === 404) {
+      return html`<div class="message bad">
+        <h1>There is no such snapshot</h1><p>It may have been pruned or deleted.</p></div>`
+    }
+    return html`${backup === null ? html`<h1>The snapshot cannot be shown</h1>` : nothing}
+      ${notShown(errorText(error), () => { this.#reload() })}`
   }
 
   #reload (): void {
@@ -97,20 +110,21 @@ export class SnapshotPage extends View {
     }
   }
 
-  #page (backup: Backup): TemplateResult {
-    return html`
-      <p><a href="#/snapshots">All snapshots</a></p>
-      <h1><span class="name">${backup.schema}</span> ${format.exactTime(backup.startedAt)}</h1>
+  #head (backup: Backup): TemplateResult {
+    return html`<h1><span class="name">${backup.schema}</span> ${format.exactTime(backup.startedAt)}</h1>
       <div class="title-row">${badges(backup)}${this.#actions(backup)}</div>
-      ${this.#busy === null ? nothing : html`<div role="status" class="message">${this.#busy}</div>`}
-      ${failureOf(backup)}${this.#suspicion(backup)}${this.#result()}
+      ${backup.available ? restoreHint() : nothing}`
+  }
+
+  #page (backup: Backup): TemplateResult {
+    return html`${failureOf(backup)}${this.#suspicion(backup)}
       <section class="card"><h2>About</h2>${facts(backup)}</section>
       ${restoreHistory(backup.restores)}
       ${backup.available ? this.#contents() : nothing}`
   }
 
   #contents (): TemplateResult {
-    if (this.#contentsError !== null) return alert(this.#contentsError)
+    if (this.#contentsError !== null) return failure(this.#contentsError)
     if (this.#manifest === null) return loading('Loading the contents…')
     return contents(this.#manifest, this.#previous)
   }
@@ -130,6 +144,7 @@ export class SnapshotPage extends View {
           ${button('Verify', { disabled: isBusy, onClick: () => { void this.#verify(backup) } })}
           ${button(pinned ? 'Unpin' : 'Pin', {
             disabled: isBusy || (pinned && can?.remove !== true),
+            reason: pinned && can?.remove === false && 'You may not unpin snapshots',
             onClick: () => {
               void this.#do(pinned ? 'Unpinning…' : 'Pinning…', () => store.api.update(id, { pinned: !pinned }))
             }
@@ -137,9 +152,11 @@ export class SnapshotPage extends View {
         : nothing}
       ${button('Note…', { disabled: isBusy, onClick: () => { openDialog(new NoteDialog(backup)) } })}
       ${button('Delete…', {
-        tone: 'danger', disabled: isBusy || can?.remove !== true, onClick: () => { this.#confirmRemoval(backup) }
+        tone: 'danger',
+        disabled: isBusy || can?.remove !== true,
+        reason: can?.remove === false && 'You may not delete snapshots',
+        onClick: () => { this.#confirmRemoval(backup) }
       })}
-      ${available ? restoreHint() : nothing}
     </div>`
   }
 
@@ -159,18 +176,21 @@ export class SnapshotPage extends View {
             ones are then compared with it.</p>
           ${button('Accept', {
             disabled: store.status?.can.remove !== true,
+            reason: store.status?.can.remove === false && 'You may not accept snapshots',
             onClick: () => { void this.#do('Accepting…', () => store.api.update(id, { accepted: true })) }
           })}`}
     </section>`
   }
 
-  #result (): TemplateResult | typeof nothing {
-    if (this.#verification === null) return nothing
-    const { ok, problems } = this.#verification
-    return ok
-      ? html`<p class="message good" role="status">The file is complete and intact.</p>`
-      : html`<section class="message bad" role="alert"><h2>The file is damaged</h2>
-          ${list(problems)}</section>`
+  #intactness (): TemplateResult | typeof nothing {
+    return this.#verification?.ok === true
+      ? html`<p class="message good">The file is complete and intact.</p>`
+      : nothing
+  }
+
+  #damage (): TemplateResult | typeof nothing {
+    if (this.#verification === null || this.#verification.ok) return nothing
+    return html`<section class="message bad"><h2>The file is damaged</h2>${list(this.#verification.problems)}</section>`
   }
 
   /** The reader may look at another snapshot before it has ended. */
@@ -231,11 +251,6 @@ export class SnapshotPage extends View {
     }))
   }
 }
-
-const missing = (): TemplateResult => html`<p><a href="#/snapshots">All snapshots</a></p>
-  <div class="message bad" role="alert">
-    <h1>There is no such snapshot</h1>
-    <p>It may have been pruned or deleted.</p></div>`
 
 function failureOf ({ status, error, errorCode, restore }: Backup): TemplateResult {
   const failed = (heading: unknown, text: string | null, code: string | null): TemplateResult =>

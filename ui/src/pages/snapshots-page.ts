@@ -9,12 +9,17 @@ import { openDialog } from '../elements/dialog-view.ts'
 import { store, View } from '../elements/view.ts'
 import * as format from '../format.ts'
 import { badges } from '../parts/badges.ts'
-import { button, errorText, loading, name, notShown } from '../parts/templates.ts'
+import { button, errorText, live, loading, name, notShown } from '../parts/templates.ts'
 import { relative } from '../parts/time.ts'
 import { noFilter, snapshotHref, snapshotsHref, type SnapshotFilter } from '../routes.ts'
 import { triggerNames } from '../words.ts'
 
 const pageSize = 50
+
+const columns = ['Time', 'Schema', 'Status', 'Trigger', 'Rows', 'Size', 'Duration', 'By', 'Note']
+const numbers = new Set(['Rows', 'Size', 'Duration'])
+
+interface Work { text: string, stopping: AbortController }
 
 /** The list of backups, with filters and pages. */
 export class SnapshotsPage extends View {
@@ -25,7 +30,7 @@ export class SnapshotsPage extends View {
   #filterOfPages = ''
   #selected = new Set<string>()
   /** What is being done with the selected ones. */
-  #work: { text: string, stopping: AbortController } | null = null
+  #work: Work | null = null
 
   override disconnectedCallback (): void {
     super.disconnectedCallback()
@@ -44,11 +49,21 @@ export class SnapshotsPage extends View {
     return html`
       <h1>Snapshots</h1>
       ${this.#filters()}
-      ${error === null ? nothing : notShown(errorText(error), () => { this.#list.retry() })}
+      ${live('alert', error === null ? nothing : notShown(errorText(error), () => { this.#list.retry() }))}
+      <p class="hidden" role="status">${this.#announcement()}</p>
       ${this.#selection(content?.backups ?? [])}
       ${content === null
         ? error === null ? loading() : nothing
         : this.#table(content)}`
+  }
+
+  /** For screen readers: what a filter, a selection or an action has changed. */
+  #announcement (): string {
+    if (this.#work !== null) return workText(this.#work)
+    if (this.#selected.size > 0) return `${format.count(this.#selected.size)} selected`
+    const { content } = this.#list
+    if (content === null) return ''
+    return content.backups.length === 0 ? 'No snapshots' : format.plural(content.backups.length, 'snapshot')
   }
 
   #load (): void {
@@ -117,15 +132,16 @@ export class SnapshotsPage extends View {
     }
     const selectable = backups.filter(({ status }) => status !== 'running')
     const areAll = selectable.length > 0 && selectable.every(({ id }) => this.#selected.has(id))
-    return html`<div class="card scroll"><table class="snapshots">
-        <thead><tr>
-          <th class="check"><input type="checkbox" aria-label="Select all on this page" .checked=${areAll}
-            @change=${() => { this.#toggleAll(selectable, !areAll) }}></th>
-          <th scope="col">Time</th><th scope="col">Schema</th><th scope="col">Status</th><th scope="col">Trigger</th>
-          <th scope="col" class="number">Rows</th><th scope="col" class="number">Size</th>
-          <th scope="col" class="number">Duration</th><th scope="col">By</th><th scope="col">Note</th>
+    return html`<div class="card scroll"><table class="snapshots" role="table">
+        <thead role="rowgroup"><tr role="row">
+          <th class="check" role="columnheader"><label class="check-line">
+            <input type="checkbox" .checked=${areAll}
+              @change=${() => { this.#toggleAll(selectable, !areAll) }}>
+            <span>Select all on this page</span></label></th>
+          ${columns.map((column) => html`<th scope="col" role="columnheader"
+            class=${numbers.has(column) ? 'number' : nothing}>${column}</th>`)}
         </tr></thead>
-        <tbody>${repeat(backups, ({ id }) => id, (backup) => this.#row(backup))}</tbody>
+        <tbody role="rowgroup">${repeat(backups, ({ id }) => id, (backup) => this.#row(backup))}</tbody>
       </table></div>
       ${this.#paging(next)}`
   }
@@ -133,27 +149,31 @@ export class SnapshotsPage extends View {
   #row (backup: Backup): TemplateResult {
     const { id, schema, trigger, rowCount, sizeBytes, durationMs, createdBy, note, startedAt, error } = backup
     const text = note ?? error
-    return html`<tr>
-      <td class="check"><input type="checkbox" aria-label=${`Select the snapshot of ${format.shortTime(startedAt)}`}
+    const cell = (label: string, value: unknown, isKnown = true): TemplateResult =>
+      html`<td role="cell" data-label=${label}
+        class="${numbers.has(label) ? 'number' : ''} ${isKnown ? '' : 'none'}">${value}</td>`
+    return html`<tr role="row">
+      <td class="check" role="cell"><input type="checkbox"
+        aria-label=${`Select the snapshot of ${format.shortTime(startedAt)}`}
         ?disabled=${backup.status === 'running'} .checked=${this.#selected.has(id)}
         @change=${() => { this.#toggle(id) }}></td>
-      <th scope="row"><a href=${snapshotHref(id)}>${relative(startedAt)}</a></th>
-      <td data-label="Schema">${name(schema)}</td>
-      <td data-label="Status">${badges(backup)}</td>
-      <td data-label="Trigger">${triggerNames[trigger]}</td>
-      <td data-label="Rows" class="number ${rowCount === null ? 'none' : ''}">${format.count(rowCount)}</td>
-      <td data-label="Size" class="number ${sizeBytes === null ? 'none' : ''}">${format.bytes(sizeBytes)}</td>
-      <td data-label="Duration" class="number">${format.duration(durationMs)}</td>
-      <td data-label="By" class=${createdBy === null ? 'none' : ''}>${cut(createdBy)}</td>
-      <td data-label="Note" class=${text === null ? 'none' : ''}>${cut(text)}</td>
+      <th scope="row" role="rowheader"><a href=${snapshotHref(id)}>${relative(startedAt)}</a></th>
+      ${cell('Schema', name(schema))}
+      ${cell('Status', badges(backup))}
+      ${cell('Trigger', triggerNames[trigger])}
+      ${cell('Rows', format.count(rowCount), rowCount !== null)}
+      ${cell('Size', format.bytes(sizeBytes), sizeBytes !== null)}
+      ${cell('Duration', format.duration(durationMs), durationMs !== null)}
+      ${cell('By', cut(createdBy), createdBy !== null)}
+      ${cell('Note', cut(text), text !== null)}
     </tr>`
   }
 
   #selection (backups: Backup[]): TemplateResult | typeof nothing {
     const chosen = backups.filter(({ id }) => this.#selected.has(id))
     if (this.#work !== null) {
-      const { text, stopping } = this.#work
-      return working(text, stopping.signal.aborted, () => {
+      const { stopping } = this.#work
+      return working(this.#work, () => {
         stopping.abort()
         this.update()
       })
@@ -162,7 +182,7 @@ export class SnapshotsPage extends View {
     const can = store.status?.can
     const withFile = chosen.filter(({ available }) => available)
     return html`<div class="selection" role="group" aria-label="With the selected ones">
-      <span role="status">${format.count(chosen.length)} selected</span>
+      <span>${format.count(chosen.length)} selected</span>
       ${button('Pin', {
         disabled: withFile.length === 0,
         onClick: () => {
@@ -174,7 +194,10 @@ export class SnapshotsPage extends View {
         onClick: () => { void this.#each('Verifying', withFile, (backup) => verifyOne(backup, this.left)) }
       })}
       ${button('Delete…', {
-        tone: 'danger', disabled: can?.remove !== true, onClick: () => { this.#confirmRemoval(chosen) }
+        tone: 'danger',
+        disabled: can?.remove !== true,
+        reason: can?.remove === false && 'You may not delete snapshots',
+        onClick: () => { this.#confirmRemoval(chosen) }
       })}
     </div>`
   }
@@ -229,9 +252,17 @@ export class SnapshotsPage extends View {
       scrollTo(0, 0)
     }
     return html`<nav class="paging" aria-label="Pages of the list">
-      ${button('Newer', { disabled: this.#pages.length === 1, onClick: () => { go(this.#pages.slice(0, -1)) } })}
+      ${button('Newer', {
+        disabled: this.#pages.length === 1,
+        reason: 'These are the newest',
+        onClick: () => { go(this.#pages.slice(0, -1)) }
+      })}
       <span>Page ${format.count(this.#pages.length)}</span>
-      ${button('Older', { disabled: next === null, onClick: () => { go([...this.#pages, next ?? '']) } })}
+      ${button('Older', {
+        disabled: next === null,
+        reason: 'These are the oldest',
+        onClick: () => { go([...this.#pages, next ?? '']) }
+      })}
     </nav>`
   }
 }
@@ -239,10 +270,13 @@ export class SnapshotsPage extends View {
 const cut = (text: string | null): TemplateResult =>
   html`<span class="cut" title=${text ?? nothing}>${text ?? '–'}</span>`
 
-function working (text: string, isStopping: boolean, onCancel: () => void): TemplateResult {
+const workText = ({ text, stopping }: Work): string =>
+  stopping.signal.aborted ? 'Stopping after the present one…' : text
+
+function working (work: Work, onCancel: () => void): TemplateResult {
   return html`<div class="selection" role="group" aria-label="With the selected ones">
-    <span role="status">${isStopping ? 'Stopping after the present one…' : text}</span>
-    ${button('Cancel', { disabled: isStopping, onClick: onCancel })}
+    <span>${workText(work)}</span>
+    ${button('Cancel', { disabled: work.stopping.signal.aborted, onClick: onCancel })}
   </div>`
 }
 

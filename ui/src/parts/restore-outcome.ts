@@ -10,7 +10,7 @@ export const restoreOutcome = (outcome: Outcome): TemplateResult =>
   outcome.kind === 'failed' ? failure(outcome) : success(outcome)
 
 function success ({ result }: Extract<Outcome, { kind: 'completed' }>): TemplateResult {
-  return html`<div role="status" class="message good"><h3>The rows are restored</h3>
+  return html`<div class="message good"><h3 class="step-heading">The rows are restored</h3>
     <p>${result === null
       ? 'The restore is complete.'
       : html`${format.plural(result.rowCount, 'row')} in ${format.plural(result.tables.length, 'table')}, in
@@ -24,8 +24,8 @@ function success ({ result }: Extract<Outcome, { kind: 'completed' }>): Template
  */
 function failure ({ message, code }: Extract<Outcome, { kind: 'failed' }>): TemplateResult {
   const isUnchanged = code !== '' && code !== 'FST_BACKUP_RESTORE_UNCERTAIN'
-  return html`<div class="message bad" role="alert">
-    <h3>The restore failed${isUnchanged ? ', and nothing has changed' : ''}</h3>
+  return html`<div class="message bad">
+    <h3 class="step-heading">The restore failed${isUnchanged ? ', and nothing has changed' : ''}</h3>
     <p>${message}</p>
     <p>${remedyOf(code)}</p></div>`
 }

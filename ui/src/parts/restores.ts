@@ -28,7 +28,7 @@ function restoreItem ({
         ...by === null ? [] : [`by ${by}`],
         ...durationMs === null ? [] : [`took ${format.duration(durationMs)}`]
       ].join(' · ')}</span></p>
-    ${error === null ? nothing : html`<p class="reason">${error}</p><p>${remedyOf(errorCode)}</p>`}
+    ${error === null ? nothing : html`<p class="cause">${error}</p><p>${remedyOf(errorCode)}</p>`}
     ${preRestoreId === null
       ? nothing
       : html`<p><a href=${snapshotHref(preRestoreId)}>The snapshot of the rows before</a></p>`}

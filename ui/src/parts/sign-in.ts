@@ -1,15 +1,15 @@
-import { html, nothing, type TemplateResult } from 'lit-html'
+import { html, type TemplateResult } from 'lit-html'
 import { store } from '../elements/view.ts'
 
-/** @param asksForToken whether the page is public, so that the reader has to say who they are here */
-export function signIn (asksForToken: boolean): TemplateResult {
-  if (!asksForToken) {
-    return html`<div class="message" role="alert">
-      <h1>You are not signed in</h1>
-      <p>Sign in to the service, then load this page again.</p>
-      <button type="button" @click=${() => { location.reload() }}>Load again</button>
-    </div>`
-  }
+/** For a page that is not public: the service signs in. */
+export const notSignedIn = (): TemplateResult => html`<div class="message">
+  <h1>You are not signed in</h1>
+  <p>Sign in to the service, then load this page again.</p>
+  <button type="button" @click=${() => { location.reload() }}>Load again</button>
+</div>`
+
+/** For a public page, where the reader has to say who they are. */
+export function signInForm (): TemplateResult {
   return html`<form class="card sign-in" @submit=${submit}>
     <h1>Sign in</h1>
     <label>Bearer token
@@ -17,7 +17,6 @@ export function signIn (asksForToken: boolean): TemplateResult {
         aria-describedby="token-hint"></label>
     <p id="token-hint" class="hint">The token of an administrator. It stays in the memory of this tab until you close or
       reload it.</p>
-    ${store.accessError === null ? nothing : html`<p class="message bad" role="alert">${store.accessError}</p>`}
     <button type="submit" class="primary">Sign in</button>
   </form>`
 }
