@@ -10,7 +10,6 @@ import { setLocal, withCatalogFirst, withRoleSettings } from '../postgres/settin
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { disableTriggers, enableTriggers } from '../postgres/catalog/triggers.ts'
 import { findLossyTable, describeLossyText } from '../backup/lossy-text.ts'
-import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findChangedColumns } from './generated-values.ts'
 import { type LoadedValues, loadRows } from './load-rows.ts'
 import type { RestoreContext } from './restore-job.ts'
@@ -22,9 +21,7 @@ import { truncate } from './truncate.ts'
  * constraints and checks that run user code are dropped, since they would change rows or reject them. Afterwards all
  * are restored, and a comparison of the catalog shows that nothing is missing.
  */
-export async function replaceRows (
-  tx: Transaction, scope: RestoreScope, verified: ReadSnapshot, context: RestoreContext
-): Promise<void> {
+export async function replaceRows (tx: Transaction, scope: RestoreScope, context: RestoreContext): Promise<void> {
   const { server } = context
   // All tables that are changed are locked. A function may read any other table, and a wait for its lock would block
   // the service
@@ -37,7 +34,7 @@ export async function replaceRows (
     await dropForeignKeys(tx, scope.foreignKeys)
     await dropChecks(tx, scope.checks)
     await truncate(tx, scope.relations, scope.withUserCode)
-    values = await loadRows(tx, scope, verified, context)
+    values = await loadRows(tx, scope, context)
     // ALTER TABLE fails while a table has pending trigger events
     await tx.run('SET CONSTRAINTS ALL IMMEDIATE')
   })
