@@ -75,9 +75,9 @@ t.test('a server process that is killed in any phase leaves the database unchang
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         await kill(['verify', 'load'][opened++] ?? '')
-        return await storage.open(name)
+        return await storage.open(name, range)
       },
       async publish (storage, spoolPath, name) {
         await kill('publish')
@@ -189,8 +189,8 @@ async function restoreSwapped (
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
-      async open (storage, name) {
-        const stream = await storage.open(name)
+      async open (storage, name, range) {
+        const stream = await storage.open(name, range)
         if (++opened < 2) return stream
         const text = (await stream.toArray()).join('')
         return Readable.from([Buffer.from(swap(text))])
@@ -228,9 +228,9 @@ t.test('a restore that waits for a table which another session has locked fails 
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         if (++opened === 2) await loading.pass()
-        return await storage.open(name)
+        return await storage.open(name, range)
       }
     })
   })

@@ -403,11 +403,11 @@ t.test('the file disappears during a restore, or cannot be read', async (t) => {
   const readError = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' })
   const engine = useEngine(t, place, {
     storage: storageWith(place.directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         if (how === 'gone') await rm(join(place.directory, name), { force: true })
         if (how === 'broken') return new Readable({ read () { this.destroy(readError) } })
         if (how === 'closed') throw Object.assign(new Error('hunter2'), { name: 'AccessDenied' })
-        return await storage.open(name)
+        return await storage.open(name, range)
       }
     })
   })
@@ -488,9 +488,9 @@ t.test('the database goes down during a restore; the record is healed when it is
   const clock = { now: () => new Date(), async wait () { await healing.pass(); isHealed = true } }
   const engine = useEngine(t, { ...place, url: proxy.url }, {
     storage: storageWith(place.directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         await proxy.refuse()
-        return await storage.open(name)
+        return await storage.open(name, range)
       }
     })
   }, clock)
