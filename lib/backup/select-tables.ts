@@ -1,5 +1,6 @@
 import type { CatalogTable } from '../postgres/catalog/tables.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
+import type { Transaction } from '../postgres/driver/transaction.ts'
 
 /** The name, qualified unless the table is in `ownSchema`. */
 export const relativeName = ({ schema, name }: TableRef, ownSchema: string): string =>
@@ -32,10 +33,16 @@ export function excludedNames (
   return names.filter((name) => isExcluded({ schema, name }) && !isLog(name))
 }
 
-/** Those of `names` that are none of these relations, and not the log table. */
-export function unknownNames (names: string[], relations: TableRef[], logTable: TableRef): string[] {
-  const known = new Set([...relations, logTable].flatMap(({ schema, name }) => [name, `${schema}.${name}`]))
-  return names.filter((name) => !known.has(name))
+/** Those of `names`, each `name` or `schema.name`, of which there is no table of any kind. */
+export async function findUnknownNames (tx: Transaction, names: string[], schema: string): Promise<string[]> {
+  if (names.length === 0) return []
+  const unknown = await tx.query<{ name: string }>(`
+    SELECT name FROM json_array_elements_text($1::text::json) AS name
+    WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p', 'f')
+        AND (n.nspname = $2::text AND c.relname = name OR concat(n.nspname, '.', c.relname) = name))`,
+  [JSON.stringify(names), schema])
+  return unknown.map(({ name }) => name)
 }
 
 /** What the role needs to read a table or a sequence that it cannot read. A part of messages. */

@@ -11,7 +11,7 @@ import { describeSequences, unreadSequences } from './describe-sequences.ts'
 import { nameProblems } from './lossy-text.ts'
 import { managedRowsProblems, outsideChildWarnings, outsidePartitionWarnings } from './rows-outside.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
-import { createExclusion, excludedNames, selectTables, tableProblems, unknownNames } from './select-tables.ts'
+import { createExclusion, excludedNames, findUnknownNames, selectTables, tableProblems } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
 import { type SnapshotIdentity, writeSnapshot } from './write-tables.ts'
@@ -95,17 +95,16 @@ async function listTables (
   if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
   // Fails early while a restore runs, which keeps the tables locked for long
   await lockSchema(tx, job.schema)
-  const { existing, tables } = await selectReadable(tx, job, server)
-  const unknown = unknownNames(job.excludedByCall, existing.flatMap(({ relations }) => relations), job.logTable)
+  const unknown = await findUnknownNames(tx, job.excludedByCall, job.schema)
   if (unknown.length > 0) {
     throw new ArgumentInvalid(`excludeTables names no table of the schema ${job.schema}: ${unknown.join(', ')}`)
   }
-  return { server, tables }
+  return { server, tables: (await selectReadable(tx, job, server)).tables }
 }
 
 async function selectReadable (
   tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, server: ServerFacts
-): Promise<{ existing: CatalogTable[], tables: CatalogTable[], excludedTables: string[] }> {
+): Promise<{ tables: CatalogTable[], excludedTables: string[] }> {
   const isExcluded = createExclusion(excludeTables, logTable)
   const existing = await readTables(tx, schema)
   const tables = selectTables(existing, schema, isExcluded)
@@ -116,7 +115,7 @@ async function selectReadable (
   ]
   if (problems.length > 0) throw Object.assign(new CannotSnapshot(problems.join('; ')), { problems })
   const names = existing.map(({ name }) => name)
-  return { existing, tables, excludedTables: excludedNames(names, schema, isExcluded, logTable) }
+  return { tables, excludedTables: excludedNames(names, schema, isExcluded, logTable) }
 }
 
 async function readWarnings (

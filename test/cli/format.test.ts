@@ -103,6 +103,17 @@ t.test('a backup shows when its last restore began or ended', async (t) => {
   }), 'failed at 2026-11-22 17:46:00 UTC (by ada, the rows before are in 1, disk)')
 })
 
+t.test('a backup shows its last verification and what was left out', async (t) => {
+  const at = '2026-11-22T17:45:00.123Z'
+  t.match(renderBackup(createBackup({ verification: { ok: true, at, problems: [] } }), plain),
+    /verified +intact at 2026-11-22 17:45:00 UTC$/m)
+  const damaged = { ok: false, at, problems: ['it is truncated', 'it has no manifest'] }
+  const shown = renderBackup(createBackup({ verification: damaged, excludedTables: ['carts', 'orders'] }), plain)
+  t.match(shown, /verified +damaged at 2026-11-22 17:45:00 UTC: it is truncated; it has no manifest$/m)
+  t.match(shown, /left out +carts; orders$/m)
+  t.match(shown, /remarks.*damaged/)
+})
+
 t.test('a status shows what runs, the next backup, and that there are more schemas', async (t) => {
   const backup = {
     id: '3f2a9c11-0000-4000-8000-000000000000',

@@ -97,7 +97,7 @@ t.test('the migration keeps the newest restore of each snapshot, and what is cer
   const completed = { ...failed, status: 'completed', error: null }
   await database.sql.unsafe(`
     ALTER TABLE backup_logs DROP COLUMN restore, DROP COLUMN restores, DROP COLUMN restored_into,
-      DROP COLUMN error_code, ADD COLUMN restore jsonb, ADD COLUMN restore_schema text;
+      DROP COLUMN error_code, DROP COLUMN verification, ADD COLUMN restore jsonb, ADD COLUMN restore_schema text;
     COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 4'`)
   const insert = async (filename: string, target: string | null, restore: object | null): Promise<void> => {
     await database.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, restore_schema,

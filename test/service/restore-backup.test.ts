@@ -218,7 +218,9 @@ t.test('a truncated, edited or exchanged file is refused, and nothing is changed
   }
   t.strictSame(await contentOf(place), damaged)
   t.equal((await engine.list()).backups.length, 2, 'there is no pre_restore backup, not even a failed one')
-  t.match(await engine.status(), { healthy: true }, 'a failed restore does not affect the health of the backups')
+  const { problems } = await engine.status()
+  t.strictSame(problems.map(({ code, backupIds }) => [code, backupIds]), [['snapshot_damaged', [first.id]]],
+    'a failed restore does not affect the health of the backups, only the damage of the file does')
   const [name, value] = engine.events.at(-1) ?? []
   t.equal(name, 'restore:failed')
   t.match(value, { id: first.id, schema: testSchema, error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } })
