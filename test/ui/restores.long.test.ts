@@ -126,7 +126,7 @@ testPage('the rows can be counted again, and are before a restore whose plan is 
   t.equal(await change(), '0')
   await sql`DELETE FROM orders WHERE id = 1`
   await dialogOf(page).getByRole('button', { name: 'Count again' }).click()
-  await dialogOf(page).getByRole('row').filter({ hasText: '+1' }).waitFor()
+  await dialogOf(page).getByRole('row').filter({ hasText: 'orders' }).filter({ hasText: '+1' }).waitFor()
 
   await sql`DELETE FROM orders WHERE id = 2`
   await page.clock.setSystemTime(Date.now() + 3 * 60_000)

@@ -12,6 +12,8 @@ export class PlanChoice {
   /** By Date.now(). */
   countedAt = 0
   isCounting = false
+  /** Whether tables were left out of the snapshot by the call that took it. */
+  isPartial = false
   /** Every table of the snapshot that can be chosen; the plan has only the chosen ones. */
   allTables: string[] = []
   chosen = new Set<string>()
@@ -78,7 +80,8 @@ export class PlanChoice {
   }
 
   async #listTables (plan: RestorePlan): Promise<void> {
-    const { tables } = await store.api.manifest(this.#id)
+    const { tables, partial = false } = await store.api.manifest(this.#id)
+    this.isPartial = partial
     this.#inSnapshot = new Set(tables.map(({ name }) => name))
     const drifted = plan.drift.map(({ table }) => table).filter((table) => this.#inSnapshot.has(table))
     this.allTables = [...new Set([...plan.tables.map(({ name }) => name), ...drifted])]
