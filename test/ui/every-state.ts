@@ -168,6 +168,7 @@ async function visitList (page: Page, visit: Visit): Promise<void> {
   gate.open()
   await page.getByText('Verified 2 of 2: 2 intact.').waitFor()
   await visit(page, 'list-verified')
+  await dismissNotices(page)
   await page.unroute('**/verify')
   await page.getByLabel('Trigger').selectOption('import')
   await page.getByText('Nothing matches the filters').waitFor()
@@ -234,7 +235,14 @@ async function visitDialogs (
   await dialog.getByRole('heading', { name: 'The service has kept the file' }).waitFor()
   await visit(page, 'import-kept')
   await dialog.getByRole('button', { name: 'Delete it' }).click()
+  await page.getByText('The imported snapshot was deleted.').waitFor()
   await dialog.waitFor({ state: 'detached' })
+  await dismissNotices(page)
+}
+
+/** So that they cover nothing in the states that follow. At once, since they also go by themselves. */
+async function dismissNotices (page: Page): Promise<void> {
+  await page.evaluate("for (const button of document.querySelectorAll('.notice button')) button.click()")
 }
 
 async function visitRestore (page: Page, { place, table }: Stage, visit: Visit): Promise<void> {

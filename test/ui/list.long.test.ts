@@ -274,6 +274,9 @@ testPage('filters are in the address, and can be cleared', async (t) => {
   await page.getByText('old', { exact: true }).waitFor()
   await page.getByLabel('Status').selectOption('failed')
   await page.getByText('Nothing matches the filters').waitFor()
+  await page.getByText('Change or clear them.').waitFor()
+  await page.getByLabel('From', { exact: true }).fill('2026-01-16')
+  await page.getByText('The dates are reversed').waitFor()
 })
 
 /** Adds rows to the log that are like the only one, and older. */

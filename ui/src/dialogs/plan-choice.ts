@@ -55,7 +55,7 @@ export class PlanChoice {
     const before = this.plan
     this.isCounting = true
     try {
-      const plan = await store.api.plan(this.#id, this.body, signal)
+      const plan = await store.api.plan(this.#id, this.chosen.size === 0 ? { schema: this.schema } : this.body, signal)
       if (this.allTables.length === 0) await this.#listTables(plan)
       signal.throwIfAborted()
       this.plan = plan
