@@ -15,7 +15,7 @@ const largestLine = 64 * 1024 * 1024
 
 /**
  * Passes on the bytes of a snapshot file, and throws FST_BACKUP_SNAPSHOT_INVALID at their end unless the checksum
- * proves all of them. The rows are hashed and not parsed, which takes a tenth of the time.
+ * proves all of them. The rows are hashed and not parsed.
  * @param checksum of the log
  */
 export async function * proveBytes (chunks: AsyncIterable<Buffer>, checksum: string): AsyncGenerator<Buffer> {

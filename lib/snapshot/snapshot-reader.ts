@@ -98,7 +98,7 @@ async function readData (
   const tables: ReadTable[] = []
   let isFrameIntact = true
   await readTables(input, manifest, async (table) => {
-    const expected = textBeforeRows(manifest.tables[tables.length] ?? table, tables.length)
+    const expected = textBeforeRows(manifest.tables[tables.length] as ManifestTable, tables.length)
     const { read, before } = await readRows(input, table, await open(table, manifest), onRows)
     if (before.checksum !== checksumOf(expected)) isFrameIntact = false
     tables.push(read)

@@ -216,6 +216,27 @@ t.test('a file that changes between verification and load leaves the database un
   await start.assertUnchanged()
 })
 
+t.test('a storage that fails before the first row is loaded leaves the database unchanged', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  let opened = 0
+  const { engine } = await useEngineWithFiles(t, {
+    connection: url,
+    excludeTables: ['audit_logs'],
+    storage: storageWith(await useDirectory(t), {
+      async open (storage, name, range) {
+        if (++opened === 2) throw new Error('no answer')
+        return await storage.open(name, range)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  const before = await readState(sql)
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.equal(opened, 2)
+  await sameDatabase(t, sql, before)
+})
+
 t.test('a restore that waits for a table which another session has locked fails soon', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${shop};

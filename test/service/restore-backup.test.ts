@@ -226,6 +226,22 @@ t.test('a truncated, edited or exchanged file is refused, and nothing is changed
   t.match(value, { id: first.id, schema: testSchema, error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } })
 })
 
+t.test('a damaged table is named, and does not prevent the restore of another table', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create()
+  await damage(place)
+  const damaged = await contentOf(place)
+  const path = join(place.directory, filename)
+  await writeFile(path, String(await readFile(path)).replace('Ada', 'Eda'))
+  const problems = ['the rows of table "users" do not match their checksum in the manifest']
+  for (const tables of [['users'], ['users', 'orders']]) {
+    await t.rejects(engine.restore(id, { tables }), { code: 'FST_BACKUP_SNAPSHOT_INVALID', problems })
+    t.strictSame(await contentOf(place), damaged)
+  }
+  t.match(await engine.restore(id, { tables: ['orders'] }), { rowCount: 3 })
+})
+
 t.test('a call in code may accept an edited file', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
