@@ -6,7 +6,12 @@ import { nearestIndex, niceScale, toDays, toPoints } from '../../ui/src/parts/hi
 const suspect = [{ table: null, rowsBefore: 9, rows: 1 }]
 const backup = (startedAt: Date, changes: Partial<Backup> = {}): Backup => {
   const common = {
-    status: 'completed', trigger: 'scheduled', suspect: null, accepted: false, available: true, partial: false,
+    status: 'completed',
+    trigger: 'scheduled',
+    suspect: null,
+    accepted: false,
+    available: true,
+    partial: false,
     verification: null
   } as const
   return { ...common, startedAt: startedAt.toISOString(), ...changes } as Backup
