@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { type TestScope } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { usePlace } from '../support/engine.ts'
-import { storageWith } from '../support/storage-double.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
 import type { Backup } from '../../types/index.ts'
 import {
   adminToken, openPage, type OpenOptions, type Service, signIn, type SlowPlace, useService, viewerToken
@@ -16,11 +16,16 @@ export interface Stage {
   service: Service
   /** One without snapshots. */
   empty: Service
+  /** One with the same snapshots, where restores are off. */
+  restricted: Service
   /** The ids of a snapshot that is good, of one that is suspect, and of a run that failed. */
   good: string
   suspect: string
   failed: string
   damagedFile: string
+  intactFile: string
+  /** Lets the service save the next import only when the gate is open. */
+  holdImport: () => ReturnType<typeof createGate>
   /** A table with many rows, which the suspect has lost. */
   table: string
 }
@@ -37,9 +42,12 @@ export async function prepareStage (
   const schedule = { enabled: true, cron: '0 2 * * *', retentionDays: 90 }
   const title = 'Backups of the shop'
   let isFull = false
+  let gate = createGate()
+  gate.open()
   const storage = storageWith(place.directory, {
     async publish (storage, spoolPath, name) {
       if (isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+      await gate.pass()
       await storage.publish(spoolPath, name)
     }
   })
@@ -74,7 +82,17 @@ export async function prepareStage (
   const damagedFile = join(await useDirectory(t), 'damaged.json')
   await writeFile(damagedFile, '{"manifest":{"version":1}}')
   const empty = await useService(t, { place: await usePlace(t), options: { ui: { public: true, title } } })
-  return { place, service, empty, good, suspect, failed, damagedFile, table }
+  const restricted = await useService(t, {
+    place, options: { storage, allowRestore: false, ui: { public: true, title } }
+  })
+  const intactFile = join(place.directory, (await service.app.backup.get(good)).filename)
+  const holdImport = (): ReturnType<typeof createGate> => {
+    gate = createGate()
+    return gate
+  }
+  return {
+    place, service, empty, restricted, good, suspect, failed, damagedFile, intactFile, holdImport, table
+  }
 }
 
 export type Visit = (page: Page, state: string) => Promise<void>
@@ -96,6 +114,12 @@ export async function visitEveryState (
   await viewer.getByRole('button', { name: 'Restore…' }).click()
   await viewer.getByRole('dialog').getByRole('table').waitFor()
   await visit(viewer, 'plan-not-allowed')
+  const restricted = await openPage(t, `${stage.restricted.address}#/snapshots/${stage.good}`, all)
+  await restricted.getByRole('button', { name: 'Plan a restore…' }).waitFor()
+  await visit(restricted, 'snapshot-restores-off')
+  await restricted.getByRole('button', { name: 'Plan a restore…' }).click()
+  await restricted.getByRole('dialog').getByRole('table').waitFor()
+  await visit(restricted, 'plan-restores-off')
   const beginner = await openPage(t, stage.empty.address, all)
   await beginner.getByText('There is no snapshot yet').waitFor()
   await visit(beginner, 'overview-empty')
@@ -132,6 +156,20 @@ async function visitList (page: Page, visit: Visit): Promise<void> {
   await rows.nth(0).getByRole('checkbox').check()
   await rows.nth(2).getByRole('checkbox').check()
   await visit(page, 'list-selected')
+  const gate = createGate()
+  await page.route('**/verify', async (route) => {
+    await gate.pass()
+    await route.continue()
+  })
+  const group = page.getByRole('group', { name: 'With the selected ones' })
+  await group.getByRole('button', { name: 'Verify' }).click()
+  await group.getByText('Verifying 1 of 2…').waitFor()
+  await visit(page, 'list-working')
+  gate.open()
+  await page.getByText('Verified 2 of 2: 2 intact.').waitFor()
+  await visit(page, 'list-verified')
+  await dismissNotices(page)
+  await page.unroute('**/verify')
   await page.getByLabel('Trigger').selectOption('import')
   await page.getByText('Nothing matches the filters').waitFor()
   await visit(page, 'list-nothing')
@@ -163,7 +201,8 @@ async function visitSnapshots (page: Page, { good, suspect, failed }: Stage, vis
   await openDetail(page, good)
 }
 
-async function visitDialogs (page: Page, { damagedFile }: Stage, visit: Visit): Promise<void> {
+async function visitDialogs (
+  page: Page, { damagedFile, intactFile, holdImport }: Stage, visit: Visit): Promise<void> {
   const dialog = page.getByRole('dialog')
   for (const [button, name] of [['Create snapshot…', 'create'], ['Note…', 'note'], ['Delete…', 'delete']] as const) {
     await page.getByRole('button', { name: button }).click()
@@ -184,6 +223,26 @@ async function visitDialogs (page: Page, { damagedFile }: Stage, visit: Visit): 
   await dialog.getByRole('alert').waitFor()
   await visit(page, 'import-refused')
   await page.keyboard.press('Escape')
+  const gate = holdImport()
+  await page.getByRole('button', { name: 'Import…' }).click()
+  await page.getByLabel('Snapshot file').setInputFiles(intactFile)
+  await dialog.getByRole('button', { name: 'Import', exact: true }).click()
+  await gate.reached
+  await dialog.getByRole('button', { name: 'Cancel the import' }).click()
+  await dialog.getByText('Then you can choose').waitFor()
+  await visit(page, 'import-cancelled')
+  gate.open()
+  await dialog.getByRole('heading', { name: 'The service has kept the file' }).waitFor()
+  await visit(page, 'import-kept')
+  await dialog.getByRole('button', { name: 'Delete it' }).click()
+  await page.getByText('The imported snapshot was deleted.').waitFor()
+  await dialog.waitFor({ state: 'detached' })
+  await dismissNotices(page)
+}
+
+/** So that they cover nothing in the states that follow. At once, since they also go by themselves. */
+async function dismissNotices (page: Page): Promise<void> {
+  await page.evaluate("for (const button of document.querySelectorAll('.notice button')) button.click()")
 }
 
 async function visitRestore (page: Page, { place, table }: Stage, visit: Visit): Promise<void> {
@@ -213,6 +272,8 @@ async function visitRestore (page: Page, { place, table }: Stage, visit: Visit):
   await dialog.getByText('The rows are restored').waitFor()
   await visit(page, 'restored')
   await page.keyboard.press('Escape')
+  await page.getByRole('region', { name: 'Restores' }).getByText('completed').first().waitFor()
+  await visit(page, 'snapshot-restores')
   place.dawdle()
   await page.getByRole('link', { name: 'Overview' }).click()
   await page.getByRole('button', { name: 'Create snapshot…' }).click()
@@ -245,6 +306,28 @@ async function visitFailures (page: Page, { place: { sql }, good, table }: Stage
   await sql`DROP INDEX refusing`
   await page.getByText('The last restore failed').waitFor()
   await visit(page, 'snapshot-restore-failed')
+  await visitOldPlan(page, table, sql, visit)
+}
+
+/** A plan that has changed until it is confirmed. The table is empty before and after. */
+async function visitOldPlan (page: Page, table: string, sql: SlowPlace['sql'], visit: Visit): Promise<void> {
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'Restore…' }).click()
+  await dialog.getByRole('table').waitFor()
+  await dialog.getByLabel('All tables').uncheck()
+  await dialog.getByText('Select a table.').waitFor()
+  await visit(page, 'plan-nothing-selected')
+  await dialog.getByLabel(`Restore ${table}`).check()
+  await dialog.getByRole('button', { name: 'Replace the rows of 1 table' }).waitFor()
+  await visit(page, 'plan-one-selected')
+  await sql`ALTER TABLE ${sql(table)} RENAME TO moved`
+  await page.clock.setSystemTime(Date.now() + 3 * 60_000)
+  await dialog.locator('footer input').fill(await dialog.getByLabel('Into schema').inputValue())
+  await dialog.getByRole('button', { name: /^Replace/ }).click()
+  await dialog.getByText('the plan has changed').waitFor()
+  await visit(page, 'plan-counted-again')
+  await sql`ALTER TABLE moved RENAME TO ${sql(table)}`
+  await page.keyboard.press('Escape')
 }
 
 /** Before the first answer, and without one. */
@@ -271,4 +354,8 @@ async function visitInterruptions (page: Page, visit: Visit): Promise<void> {
   await page.evaluate("location.hash = '#/snapshots?status=failed'")
   await page.getByRole('main').getByRole('button', { name: 'Try again' }).first().waitFor()
   await visit(page, 'list-no-answer')
+  // As when the tab is shown again
+  await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+  await page.getByText('What you see may be old').waitFor()
+  await visit(page, 'list-old')
 }

@@ -91,7 +91,9 @@ testPage('a dialog that is closed while the service checks the file does not cla
   await page.getByText('The service is still checking').waitFor()
   t.equal(await page.getByText('was cancelled').count(), 0)
   gate.open()
-  await page.getByText('Snapshot of “').waitFor()
+  const notice = page.locator('.notice').filter({ hasText: 'imported.' })
+  await notice.getByRole('link', { name: 'Details' }).click()
+  await page.waitForURL('**/#/snapshots/*')
 })
 
 t.end()

@@ -31,11 +31,29 @@ testPage('a suspect is shown, and accepted', async (t) => {
   await openSnapshot(page)
   await page.getByText('suspect', { exact: true }).waitFor()
   await page.getByRole('listitem').filter({ hasText: 'users: 202 rows before, 10 now' }).waitFor()
-  await page.getByRole('button', { name: 'Accept' }).click()
+  await page.getByText('The good snapshots before it are not pruned.').waitFor()
+  await page.getByRole('button', { name: 'Accept…' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('listitem').filter({ hasText: 'users: 202 rows before, 10 now' }).waitFor()
+  await dialog.getByText('may then be pruned').waitFor()
+  await dialog.getByRole('button', { name: 'Accept', exact: true }).click()
   await page.getByText('accepted', { exact: true }).waitFor()
   t.equal((await app.backup.get(id)).accepted, true)
   await page.getByRole('link', { name: 'Overview' }).click()
   await page.getByText('Healthy.').waitFor()
+})
+
+testPage('a suspect before a snapshot that is good again holds nothing', async (t) => {
+  const { app, address, sql } = await useService(t)
+  await sql`INSERT INTO users (name) SELECT 'x' FROM generate_series(1, 200)`
+  await app.backup.create()
+  await sql`DELETE FROM users WHERE id > 10`
+  const { id } = await app.backup.create()
+  await sql`INSERT INTO users (name) SELECT 'x' FROM generate_series(1, 200)`
+  await app.backup.create()
+  const page = await openPage(t, address, { hash: `#/snapshots/${id}` })
+  await page.getByText('later ones were good again').waitFor()
+  t.equal(await page.getByRole('button', { name: 'Accept…' }).count(), 0)
 })
 
 testPage('the change of each table since the snapshot before is shown', async (t) => {
@@ -80,8 +98,7 @@ testPage('several are pinned, verified and deleted, and a failure does not stop 
   await page.getByLabel('Select all on this page').check()
   await rm(join(directory, made[1]?.filename ?? ''))
   await group.getByRole('button', { name: 'Verify' }).click()
-  await page.getByText('Verifying: 2 of 3 done.').waitFor()
-  await page.locator('.notice.bad').first().waitFor()
+  await page.locator('.notice.bad').getByText('Verified 3 of 3: 2 intact, 1 has no file. Without a file: ').waitFor()
 
   await page.getByLabel('Select all on this page').check()
   // As somebody else would, which the page does not know
@@ -178,11 +195,11 @@ testPage('a list that cannot be loaded again stays, and so does what was typed',
   const { app, address } = await useService(t, {
     before: (app) => app.addHook('onRequest', async ({ url, method }) => {
       if (!isRefused || url.endsWith('/events') || !url.startsWith('/admin/backup')) return
-      throw Object.assign(new Error(`Not now: ${method}`), { statusCode: 403 })
+      throw Object.assign(new Error(`Not now: ${method}`), { statusCode: 429 })
     })
   })
   const { id } = await app.backup.create()
-  const page = await openPage(t, address, { expected: /status of 403/ })
+  const page = await openPage(t, address, { expected: /status of 429/ })
   await page.locator('history-chart svg').waitFor()
   isRefused = true
   await app.backup.create()
@@ -257,6 +274,9 @@ testPage('filters are in the address, and can be cleared', async (t) => {
   await page.getByText('old', { exact: true }).waitFor()
   await page.getByLabel('Status').selectOption('failed')
   await page.getByText('Nothing matches the filters').waitFor()
+  await page.getByText('Change or clear them.').waitFor()
+  await page.getByLabel('From', { exact: true }).fill('2026-01-16')
+  await page.getByText('The dates are reversed').waitFor()
 })
 
 /** Adds rows to the log that are like the only one, and older. */

@@ -79,7 +79,8 @@ testPage('a reader who may not see the backups sees the reason, and can use anot
   await page.getByRole('heading', { name: 'You may not see the backups' }).waitFor()
   await page.getByText('Backups are for admins').waitFor()
   await page.getByRole('button', { name: 'Use another token' }).click()
-  await signIn(page)
+  await signIn(page, `Bearer ${adminToken}`)
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
 })
 
 testPage('while the database is down, the page says so, and recovers', async (t) => {

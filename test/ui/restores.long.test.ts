@@ -126,7 +126,7 @@ testPage('the rows can be counted again, and are before a restore whose plan is 
   t.equal(await change(), '0')
   await sql`DELETE FROM orders WHERE id = 1`
   await dialogOf(page).getByRole('button', { name: 'Count again' }).click()
-  await dialogOf(page).getByRole('row').filter({ hasText: '+1' }).waitFor()
+  await dialogOf(page).getByRole('row').filter({ hasText: 'orders' }).filter({ hasText: '+1' }).waitFor()
 
   await sql`DELETE FROM orders WHERE id = 2`
   await page.clock.setSystemTime(Date.now() + 3 * 60_000)
@@ -138,6 +138,39 @@ testPage('the rows can be counted again, and are before a restore whose plan is 
   await page.clock.setSystemTime(Date.now() + 6 * 60_000)
   await confirm(page)
   await dialogOf(page).getByText('5 rows in 2 tables, in').waitFor()
+})
+
+testPage('a plan says what its snapshot lacks, and what is missing for a restore', async (t) => {
+  const { app, address, sql } = await useService(t)
+  await sql`INSERT INTO users (name) SELECT 'x' FROM generate_series(1, 200)`
+  const { id } = await app.backup.create({ excludeTables: ['orders'] })
+  const { preRestoreId } = await app.backup.restore(id)
+  await app.backup.create()
+  await sql`DELETE FROM users WHERE id > 10`
+  const { id: suspect } = await app.backup.create()
+  const page = await openPage(t, address, { expected: /status of 4\d\d/ })
+  for (const [snapshot, text] of [
+    [id, 'This snapshot is partial'],
+    [preRestoreId, 'This snapshot was taken before a restore'],
+    [suspect, 'This snapshot is suspect']
+  ]) {
+    await page.evaluate(`location.hash = '#/snapshots/${snapshot}'`)
+    await page.getByText(String(snapshot), { exact: true }).waitFor()
+    await openPlan(page)
+    await dialogOf(page).getByText(String(text)).waitFor()
+    await page.keyboard.press('Escape')
+  }
+  await openPlan(page)
+  await dialogOf(page).getByLabel('Restore orders').uncheck()
+  await dialogOf(page).getByRole('button', { name: 'Replace the rows of 1 table' }).waitFor()
+  await dialogOf(page).locator('thead input:indeterminate').waitFor()
+  await dialogOf(page).getByLabel('Restore users').uncheck()
+  await dialogOf(page).getByText('Select a table.').waitFor()
+  await dialogOf(page).getByLabel('Into schema').fill('unknown')
+  await dialogOf(page).getByLabel('Into schema').press('Enter')
+  await dialogOf(page).locator('footer').getByRole('button', { name: 'Try again' }).waitFor()
+  await dialogOf(page).getByRole('alert').filter({ hasText: 'unknown' }).waitFor()
+  t.equal(await dialogOf(page).getByLabel('to confirm').count(), 0)
 })
 
 testPage('a restore that the schema of now refuses leads to a new plan', async (t) => {
@@ -173,7 +206,10 @@ testPage('one call that is refused by mistake closes no dialog, and loses nothin
   const note = dialogOf(page).getByRole('textbox', { name: 'Note' })
   await note.fill('Before the price change')
   Object.assign(refusals, { update: 1, status: 1 })
-  const answered = page.waitForResponse((response) => response.url().includes('/status') && response.ok())
+  const answerOfStatus = (status: number) =>
+    page.waitForResponse((response) => response.url().includes('/status') && response.status() === status)
+  // One that was requested before may arrive first
+  const answered = answerOfStatus(403).then(() => answerOfStatus(200))
   await dialogOf(page).getByRole('button', { name: 'Save' }).click()
   await dialogOf(page).getByRole('alert').getByText('Not this time. The service refused it, and nothing has changed.')
     .waitFor()
@@ -209,6 +245,9 @@ testPage('without an answer, each dialog says what is not known', async (t) => {
     t.ok(await dialogOf(page).getByRole('button', { name: button, exact: true }).isEnabled(), 'it can be repeated')
     await page.keyboard.press('Escape')
   }
+  await page.getByRole('button', { name: 'Note…' }).click()
+  await page.getByRole('textbox', { name: 'Note' }).press('Control+Enter')
+  await alert.getByText('The note may be saved.').waitFor()
 })
 
 t.end()

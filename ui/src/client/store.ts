@@ -30,7 +30,13 @@ export type Outcome =
   { kind: 'completed', result: RestoreResult | null, preRestoreId: string | null } |
   { kind: 'failed', message: string, code: string, preRestoreId: string | null }
 
-export interface Notice { id: number, tone: 'good' | 'bad', text: string }
+export interface Notice {
+  id: number
+  tone: 'good' | 'bad'
+  text: string
+  /** The snapshot that it links to. */
+  backupId: string | null
+}
 
 export type Access = 'unknown' | 'granted' | 'needed' | 'refused'
 
@@ -183,10 +189,10 @@ export class Store extends EventTarget {
     else this.signOut(this.api.token === null ? null : 'The token was refused.')
   }
 
-  notify (tone: Notice['tone'], text: string): void {
+  notify (tone: Notice['tone'], text: string, backupId: string | null = null): void {
     // Of what ends after the reader has signed out, nothing is shown
     if (this.access === 'needed') return
-    const notice = { id: ++this.#notice, tone, text }
+    const notice = { id: ++this.#notice, tone, text, backupId }
     this.notices = [...this.notices.filter((other) => other.text !== text), notice].slice(-4)
     // An error stays until it is closed
     if (tone === 'good') setTimeout(() => { this.dismiss(notice.id) }, noticeMs)
@@ -325,6 +331,7 @@ export class Store extends EventTarget {
 
   #finish (kind: RunKind, id: string, schema: string, outcome: Outcome): void {
     const key = keyOf(kind, id, schema)
+    const isImport = this.runs.get(key)?.trigger === 'import' && kind === 'backup'
     this.runs.delete(key)
     this.#endedAt.set(key, performance.now())
     const known = this.outcomes.get(key)
@@ -332,9 +339,9 @@ export class Store extends EventTarget {
     const hasDetails = outcome.kind === 'completed' ? outcome.result !== null : outcome.code !== ''
     if (known === undefined || hasDetails) this.outcomes.set(key, outcome)
     if (known !== undefined) return
-    const what = kind === 'restore' ? 'Restore' : 'Snapshot'
-    if (outcome.kind === 'failed') this.notify('bad', `${what} of “${schema}” failed: ${outcome.message}`)
-    else this.notify('good', `${what} of “${schema}” completed.`)
+    const what = kind === 'restore' ? 'Restore' : isImport ? 'Import' : 'Snapshot'
+    if (outcome.kind === 'failed') this.notify('bad', `${what} of “${schema}” failed: ${outcome.message}`, id)
+    else this.notify('good', isImport ? `“${schema}” imported.` : `${what} of “${schema}” completed.`, id)
     this.touch()
   }
 

@@ -1,12 +1,19 @@
-import { html, type TemplateResult } from 'lit-html'
+import { html, nothing, type TemplateResult } from 'lit-html'
 import { DialogView } from '../elements/dialog-view.ts'
 import { button } from '../parts/templates.ts'
 
-interface Question { heading: string, text: string, action: string, run: () => Promise<void> }
+interface Question {
+  heading: string
+  text: string
+  /** Shown below the text. */
+  details?: TemplateResult
+  action: string
+  run: () => Promise<void>
+}
 
 const unanswered = 'It may be done. Look at the list of snapshots before you try again.'
 
-/** Asks before something that cannot be undone. */
+/** Asks before something that cannot be undone, or that has consequences. */
 export class ConfirmDialog extends DialogView {
   readonly #question: Question
 
@@ -17,7 +24,7 @@ export class ConfirmDialog extends DialogView {
 
   heading (): string { return this.#question.heading }
 
-  body (): TemplateResult { return html`<p>${this.#question.text}</p>` }
+  body (): TemplateResult { return html`<p>${this.#question.text}</p>${this.#question.details ?? nothing}` }
 
   footer (): TemplateResult {
     const { action, run } = this.#question

@@ -17,7 +17,8 @@ export class NoteDialog extends DialogView {
   body (): TemplateResult {
     return html`<form id="note-form" @submit=${(event: SubmitEvent) => { void this.#save(event) }}>
       <label>Note
-        <textarea name="note" rows="4" maxlength="1000" autofocus .value=${this.#backup.note ?? ''}></textarea></label>
+        <textarea name="note" rows="4" maxlength="1000" autofocus aria-keyshortcuts="Control+Enter"
+          .value=${this.#backup.note ?? ''} @keydown=${submitByKey}></textarea></label>
     </form>`
   }
 
@@ -35,6 +36,12 @@ export class NoteDialog extends DialogView {
       store.touch()
     }, 'The note may be saved. Save it again: that does no harm.')
   }
+}
+
+/** In a text of several lines, Enter begins a line. */
+function submitByKey (event: KeyboardEvent): void {
+  const isSubmit = event.key === 'Enter' && (event.ctrlKey || event.metaKey)
+  if (isSubmit && event.target instanceof HTMLTextAreaElement) event.target.form?.requestSubmit()
 }
 
 customElements.define('note-dialog', NoteDialog)

@@ -12,6 +12,8 @@ export class PlanChoice {
   /** By Date.now(). */
   countedAt = 0
   isCounting = false
+  /** Whether tables were left out of the snapshot by the call that took it. */
+  isPartial = false
   /** Every table of the snapshot that can be chosen; the plan has only the chosen ones. */
   allTables: string[] = []
   chosen = new Set<string>()
@@ -53,7 +55,7 @@ export class PlanChoice {
     const before = this.plan
     this.isCounting = true
     try {
-      const plan = await store.api.plan(this.#id, this.body, signal)
+      const plan = await store.api.plan(this.#id, this.chosen.size === 0 ? { schema: this.schema } : this.body, signal)
       if (this.allTables.length === 0) await this.#listTables(plan)
       signal.throwIfAborted()
       this.plan = plan
@@ -78,7 +80,8 @@ export class PlanChoice {
   }
 
   async #listTables (plan: RestorePlan): Promise<void> {
-    const { tables } = await store.api.manifest(this.#id)
+    const { tables, partial = false } = await store.api.manifest(this.#id)
+    this.isPartial = partial
     this.#inSnapshot = new Set(tables.map(({ name }) => name))
     const drifted = plan.drift.map(({ table }) => table).filter((table) => this.#inSnapshot.has(table))
     this.allTables = [...new Set([...plan.tables.map(({ name }) => name), ...drifted])]

@@ -7,7 +7,7 @@ import * as format from '../format.ts'
 import { planDetails, planTables } from '../parts/plan.ts'
 import { restoreOutcome, restoreSteps } from '../parts/restore-outcome.ts'
 import { runProgress } from '../parts/run-progress.ts'
-import { button, live, restoresAreOff } from '../parts/templates.ts'
+import { button, list, live, restoresAreOff } from '../parts/templates.ts'
 import { PlanChoice } from './plan-choice.ts'
 
 /** From the plan to the result of a restore. May be closed at any time: the service continues. */
@@ -95,6 +95,7 @@ export class RestoreDialog extends DialogView {
   #planBody (): TemplateResult {
     const { schema, plan, isCounting } = this.#choice
     return html`
+      ${cautions(this.#backup, this.#choice.isPartial)}
       <p>The rows of each table below are replaced by those of the snapshot, in one transaction: all of them, or none.
         Before that, the service takes a snapshot of the present rows, so that you can undo it. Meanwhile the tables are
         locked for readers and writers.</p>
@@ -111,13 +112,19 @@ export class RestoreDialog extends DialogView {
         ? html`<p class="message warn">The plan was old, so the rows were counted again, and the plan has changed. Look
             at it, and then confirm it again.</p>`
         : nothing)}
+      ${live('status', plan !== null && this.#choice.chosen.size === 0
+        ? html`<p class="message">Select a table.</p>`
+        : nothing)}
       ${plan === null ? nothing : this.#details(plan)}`
   }
 
-  #counted (): TemplateResult {
+  #counted (): TemplateResult | typeof nothing {
     const { plan, countedAt } = this.#choice
-    return html`${button(plan === null ? 'Try again' : 'Count again', { onClick: () => { this.#countAgain() } })}
-      ${plan === null ? nothing : html`<span class="hint">Counted at ${format.timeOfDay(countedAt)}</span>`}`
+    if (plan === null) return nothing
+    return html`${button('Count again', {
+        disabled: this.#choice.chosen.size === 0, reason: 'Select a table', onClick: () => { this.#countAgain() }
+      })}
+      <span class="hint">Counted at ${format.timeOfDay(countedAt)}</span>`
   }
 
   #details (plan: RestorePlan): TemplateResult {
@@ -132,6 +139,10 @@ export class RestoreDialog extends DialogView {
 
   #planFooter (): TemplateResult {
     const { status } = store
+    if (this.#choice.plan === null && !this.#choice.isCounting) {
+      return html`${button('Cancel', { onClick: () => { this.close() } })}
+        ${button('Try again', { tone: 'primary', onClick: () => { this.#countAgain() } })}`
+    }
     if (status?.can.restore !== true) {
       return html`<p class="hint">${status?.allowRestore === true
         ? 'You may see this plan, but you may not restore.'
@@ -140,7 +151,7 @@ export class RestoreDialog extends DialogView {
     }
     const { plan, schema, chosen, isCounting } = this.#choice
     const isConfirmed = this.#typed === schema
-    const reason = chosen.size === 0 ? 'Choose a table first' : 'Type the name of the schema first'
+    const reason = chosen.size === 0 ? 'Select a table' : 'Type the name of the schema first'
     const isPossible = plan !== null && chosen.size > 0 &&
       (plan.ok || (this.#skipsDrift && this.#choice.isSkippable))
     return html`
@@ -150,7 +161,7 @@ export class RestoreDialog extends DialogView {
           this.update()
         }}></label>
       ${button('Cancel', { onClick: () => { this.close() } })}
-      ${button(`Replace the rows of ${format.plural(plan?.tables.length ?? 0, 'table')}`, {
+      ${button(`Replace the rows of ${format.plural(chosen.size === 0 ? 0 : plan?.tables.length ?? 0, 'table')}`, {
         tone: 'danger',
         disabled: !isConfirmed || !isPossible || isCounting,
         reason: (chosen.size === 0 || !isConfirmed) && reason,
@@ -235,6 +246,23 @@ export class RestoreDialog extends DialogView {
       this.fail(error, 'Nothing has changed. Try again.')
     }
   }
+}
+
+/** What the rows of this snapshot may lack. */
+function cautions ({ trigger, suspect, accepted }: Backup, isPartial: boolean): TemplateResult | typeof nothing {
+  const texts = [
+    ...suspect !== null && !accepted
+      ? ['This snapshot is suspect: it has much fewer rows than the ones before. An older one may have the lost rows.']
+      : [],
+    ...trigger === 'pre_restore'
+      ? ['This snapshot was taken before a restore. It has only the tables that this restore has replaced, with the ' +
+        'rows from before it.']
+      : [],
+    ...isPartial
+      ? ['This snapshot is partial: tables were left out when it was taken, and the restore does not change them.']
+      : []
+  ]
+  return texts.length === 0 ? nothing : html`<div class="message warn">${list(texts)}</div>`
 }
 
 customElements.define('restore-dialog', RestoreDialog)

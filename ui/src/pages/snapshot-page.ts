@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import type { Backup, Manifest, Verification } from '../../../types/index.ts'
+import type { Backup, Manifest, SuspectTable, Verification } from '../../../types/index.ts'
 import { isAbort, type ApiError } from '../client/api.ts'
 import { saveSnapshot } from '../client/save-snapshot.ts'
 import { ConfirmDialog } from '../dialogs/confirm-dialog.ts'
@@ -29,6 +29,8 @@ export class SnapshotPage extends View {
   #verification: Verification | null = null
   #error: ApiError | null = null
   #contentsError: string | null = null
+  /** Whether earlier snapshots are held, because this one is suspect; null if it is not known. */
+  #holds: boolean | null = null
   /** What is under way. */
   #busy: TemplateResult | null = null
   #loaded = ''
@@ -45,6 +47,7 @@ export class SnapshotPage extends View {
     this.#backupId = id
     this.#backup = this.#manifest = this.#previous = this.#verification = this.#error = this.#contentsError = null
     this.#busy = null
+    this.#holds = null
     this.#shown.abort()
     this.#shown = new AbortController()
     this.update()
@@ -83,7 +86,9 @@ export class SnapshotPage extends View {
     this.#loaded = wanted
     try {
       const backup = await store.api.get(id, this.#shown.signal)
+      const holds = isPending(backup) ? await this.#readHolds(backup).catch(() => null) : null
       if (wanted !== this.#loaded) return
+      this.#holds = holds
       this.#backup = backup
       this.#error = null
       this.update()
@@ -92,6 +97,11 @@ export class SnapshotPage extends View {
       if (wanted === this.#loaded && !isAbort(error)) this.#error = error as ApiError
     }
     this.update()
+  }
+
+  async #readHolds ({ schema, startedAt }: Backup): Promise<boolean> {
+    const { backups } = await store.api.list({ schema, until: startedAt, limit: 50 }, this.#shown.signal)
+    return backups.some(({ held }) => held)
   }
 
   async #loadContents ({ id, schema, startedAt }: Backup): Promise<void> {
@@ -160,7 +170,8 @@ export class SnapshotPage extends View {
     </div>`
   }
 
-  #suspicion ({ id, suspect, accepted, held }: Backup): TemplateResult | typeof nothing {
+  #suspicion (backup: Backup): TemplateResult | typeof nothing {
+    const { suspect, accepted, held } = backup
     if (suspect === null) {
       return held
         ? html`<p class="message">This snapshot is held: it is not pruned until a later one is good or accepted.</p>`
@@ -168,18 +179,24 @@ export class SnapshotPage extends View {
     }
     return html`<section class="message warn">
       <h2>Much smaller than the ones before${accepted ? ', and accepted' : ''}</h2>
-      ${list(suspect.map(({ table, rowsBefore, rows }) => html`${table === null ? 'All tables' : name(table)}:
-        ${format.count(rowsBefore)} rows before, ${format.count(rows)} now`))}
-      ${accepted
-        ? nothing
-        : html`<p>The good snapshots before it are not pruned. If the rows were deleted on purpose, accept it: later
-            ones are then compared with it.</p>
-          ${button('Accept', {
-            disabled: store.status?.can.remove !== true,
-            reason: store.status?.can.remove === false && 'You may not accept snapshots',
-            onClick: () => { void this.#do('Accepting…', () => store.api.update(id, { accepted: true })) }
-          })}`}
+      ${shrunkTables(suspect)}
+      ${accepted ? nothing : this.#acceptance(backup)}
     </section>`
+  }
+
+  #acceptance (backup: Backup): TemplateResult {
+    const isNewest = store.status?.newest.some(({ id }) => id === backup.id) === true
+    if (this.#holds === false && !isNewest) {
+      return html`<p>The snapshots before it are pruned as usual: later ones were good again, or its rows were
+        restored.</p>`
+    }
+    return html`<p>${this.#holds === true ? 'The good snapshots before it are not pruned.' : nothing}
+        If the rows were deleted on purpose, accept it: later ones are then compared with it.</p>
+      ${button('Accept…', {
+        disabled: store.status?.can.remove !== true,
+        reason: store.status?.can.remove === false && 'You may not accept snapshots',
+        onClick: () => { confirmAcceptance(backup) }
+      })}`
   }
 
   #intactness (): TemplateResult | typeof nothing {
@@ -250,6 +267,27 @@ export class SnapshotPage extends View {
       }
     }))
   }
+}
+
+const isPending = ({ suspect, accepted }: Backup): boolean => suspect !== null && !accepted
+
+const shrunkTables = (suspect: SuspectTable[]): TemplateResult =>
+  list(suspect.map(({ table, rowsBefore, rows }) => html`${table === null ? 'All tables' : name(table)}:
+    ${format.count(rowsBefore)} rows before, ${format.count(rows)} now`))
+
+function confirmAcceptance ({ id, startedAt, suspect }: Backup): void {
+  openDialog(new ConfirmDialog({
+    heading: 'Accept this snapshot?',
+    text: `In the snapshot of ${format.exactTime(startedAt)} these tables have lost rows. Older good snapshots, ` +
+      'which still have the rows, may then be pruned.',
+    details: shrunkTables(suspect ?? []),
+    action: 'Accept',
+    async run () {
+      await store.api.update(id, { accepted: true })
+      store.notify('good', 'Accepted.')
+      store.touch()
+    }
+  }))
 }
 
 function failureOf ({ status, error, errorCode, restore }: Backup): TemplateResult {

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { repeat } from 'lit-html/directives/repeat.js'
 import type { Backup, BackupList } from '../../../types/index.ts'
-import type { ListQuery } from '../client/api.ts'
+import { ApiError, type ListQuery } from '../client/api.ts'
 import { actOnEach, type BulkResult } from '../client/bulk-action.ts'
 import { Loader } from '../client/loader.ts'
 import { ConfirmDialog } from '../dialogs/confirm-dialog.ts'
@@ -127,7 +127,7 @@ export class SnapshotsPage extends View {
       const isFiltered = JSON.stringify(this.#filter) !== JSON.stringify(noFilter)
       return html`<section class="card empty">
         <h2>${isFiltered ? 'Nothing matches the filters' : 'There is no snapshot yet'}</h2>
-        <p>${isFiltered ? 'Change or clear them.' : 'Create one, import a file, or switch the schedule on.'}</p>
+        <p>${isFiltered ? filterHint(this.#filter) : 'Create one, import a file, or switch the schedule on.'}</p>
       </section>`
     }
     const selectable = backups.filter(({ status }) => status !== 'running')
@@ -135,7 +135,7 @@ export class SnapshotsPage extends View {
     return html`<div class="card scroll"><table class="snapshots" role="table">
         <thead role="rowgroup"><tr role="row">
           <th class="check" role="columnheader"><label class="check-line">
-            <input type="checkbox" .checked=${areAll}
+            <input type="checkbox" .checked=${areAll} .indeterminate=${!areAll && this.#selected.size > 0}
               @change=${() => { this.#toggleAll(selectable, !areAll) }}>
             <span>Select all on this page</span></label></th>
           ${columns.map((column) => html`<th scope="col" role="columnheader"
@@ -191,7 +191,7 @@ export class SnapshotsPage extends View {
       })}
       ${button('Verify', {
         disabled: withFile.length === 0,
-        onClick: () => { void this.#each('Verifying', withFile, (backup) => verifyOne(backup, this.left)) }
+        onClick: () => { void this.#verifyEach(chosen) }
       })}
       ${button('Delete…', {
         tone: 'danger',
@@ -214,7 +214,23 @@ export class SnapshotsPage extends View {
     }))
   }
 
-  async #each (name: string, backups: Backup[], act: (backup: Backup) => Promise<void>): Promise<void> {
+  async #verifyEach (chosen: Backup[]): Promise<void> {
+    const verdicts: Verdicts = { damaged: [], gone: chosen.filter(({ available }) => !available) }
+    await this.#each('Verifying', chosen.filter(({ available }) => available), async (backup) => {
+      try {
+        const { ok } = await store.api.verify(backup.id, this.left)
+        if (!ok) verdicts.damaged.push(backup)
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.code !== 'FST_BACKUP_FILE_GONE') throw error
+        verdicts.gone.push(backup)
+      }
+    }, (result) => { reportVerdicts(chosen.length, verdicts, result) })
+  }
+
+  async #each (
+    name: string, backups: Backup[], act: (backup: Backup) => Promise<void>,
+    report = (result: BulkResult<Backup>): void => { reportEach(name, result) }
+  ): Promise<void> {
     const stopping = new AbortController()
     const result = await actOnEach(backups, {
       act,
@@ -229,7 +245,7 @@ export class SnapshotsPage extends View {
     this.#selected = new Set(result.left.map(({ id }) => id))
     this.update()
     if (store.access !== 'granted') return
-    reportEach(name, result)
+    report(result)
     store.touch()
   }
 
@@ -282,21 +298,52 @@ function working (work: Work, onCancel: () => void): TemplateResult {
 
 function reportEach (name: string, { done, failed, left }: BulkResult<Backup>): void {
   const total = format.count(done.length + failed.length + left.length)
-  const isStopped = left.length > 0
-  if (done.length > 0 || isStopped) {
-    store.notify('good', `${name}: ${format.count(done.length)} of ${total} done.` +
-      (isStopped ? ` Stopped: ${format.count(left.length)} not done.` : ''))
-  }
-  for (const { item, error } of failed.slice(0, 3)) {
-    store.notify('bad', `${format.shortTime(item.startedAt)}: ${errorText(error)}`)
-  }
-  if (failed.length > 3) store.notify('bad', `${format.count(failed.length - 3)} more failed.`)
+  store.notify(failed.length > 0 ? 'bad' : 'good', sentences([
+    `${name}: ${format.count(done.length)} of ${total} done`,
+    ...failed.length > 0 ? [`${format.count(failed.length)} failed`, ...failures(failed)] : [],
+    ...left.length > 0 ? [`Stopped: ${format.count(left.length)} not done`] : []
+  ]))
 }
 
-async function verifyOne ({ id }: Backup, signal: AbortSignal): Promise<void> {
-  const { ok, problems } = await store.api.verify(id, signal)
-  if (!ok) throw new Error(`damaged: ${problems[0] ?? ''}`)
+/** Those that are damaged, and those without a file. */
+interface Verdicts { damaged: Backup[], gone: Backup[] }
+
+function reportVerdicts (total: number, { damaged, gone }: Verdicts, { done, failed, left }: BulkResult<Backup>): void {
+  const intact = done.filter((backup) => !damaged.includes(backup) && !gone.includes(backup)).length
+  const counts = [
+    `${format.count(intact)} intact`,
+    ...damaged.length > 0 ? [`${format.count(damaged.length)} damaged`] : [],
+    ...gone.length > 0 ? [`${format.count(gone.length)} ${gone.length === 1 ? 'has' : 'have'} no file`] : [],
+    ...failed.length > 0 ? [`${format.count(failed.length)} could not be verified`] : []
+  ]
+  const verified = intact + damaged.length + gone.length
+  store.notify(verified === intact && failed.length === 0 ? 'good' : 'bad', sentences([
+    `Verified ${format.count(verified)} of ${format.count(total)}: ${counts.join(', ')}`,
+    ...damaged.length > 0 ? [`Damaged: ${timesOf(damaged)}`] : [],
+    ...gone.length > 0 ? [`Without a file: ${timesOf(gone)}`] : [],
+    ...failures(failed),
+    ...left.length > 0 ? [`Stopped: ${format.count(left.length)} not done`] : []
+  ]))
 }
+
+/** More would fill the screen of a phone. */
+const mostNamed = 3
+
+const sentences = (texts: string[]): string => texts.map((text) => /[.!?]$/.test(text) ? text : `${text}.`).join(' ')
+
+const timesOf = (backups: Backup[]): string => [
+  ...backups.slice(0, mostNamed).map(({ startedAt }) => format.shortTime(startedAt)),
+  ...backups.length > mostNamed ? [`and ${format.count(backups.length - mostNamed)} more`] : []
+].join('; ')
+
+const failures = (failed: BulkResult<Backup>['failed']): string[] => [
+  ...failed.slice(0, mostNamed).map(({ item, error }) => `${format.shortTime(item.startedAt)}: ${errorText(error)}`),
+  ...failed.length > mostNamed ? [`And ${format.count(failed.length - mostNamed)} more`] : []
+]
+
+const filterHint = ({ from, to }: SnapshotFilter): string => from !== '' && to !== '' && from > to
+  ? 'The dates are reversed: “From” is later than “To”.'
+  : 'Change or clear them.'
 
 function applyFilter (event: Event): void {
   event.preventDefault()

@@ -137,7 +137,8 @@ export function summarize (days: Day[]): string {
     ['only failed runs', 'failed']] as const).flatMap(([text, state]) =>
     count(state) === 0 ? [] : [`${format.count(count(state))} ${count(state) === 1 ? 'has' : 'have'} ${text}`])
   const none = count('none', 'before')
-  return `${format.count(count('good'))} of the last ${format.plural(days.length, 'day')} have a good snapshot.` +
+  return `${format.count(count('good'))} of the last ${format.plural(days.length, 'day')} ` +
+    `${count('good') === 1 ? 'has' : 'have'} a good snapshot.` +
     (others.length === 0 ? '' : ` ${others.join(', ')}.`) +
     (none === 0
       ? ''

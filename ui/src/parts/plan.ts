@@ -13,33 +13,55 @@ export function planTables (
 ): TemplateResult {
   const known = new Map(tables.map((table) => [table.name, table]))
   const most = Math.max(1, ...tables.flatMap(({ rowsNow, rowsAfter }) => [rowsNow, rowsAfter]))
-  return html`<div class="scroll plan"><table>
-    <thead><tr>
-      <th class="check"><input type="checkbox" aria-label="All tables" .checked=${chosen.size === all.length}
-        @change=${() => { onToggle(null) }}></th>
-      <th scope="col">Table</th><th scope="col" class="number key now">Rows now</th>
-      <th scope="col" class="number key after">Afterwards</th><th scope="col" class="number">Change</th>
-      <th scope="col"><span class="hidden">Bars</span></th>
+  const areAll = chosen.size === all.length
+  return html`<div class="scroll plan"><table role="table">
+    <thead role="rowgroup"><tr role="row">
+      <th class="check" role="columnheader"><label class="check-line"><input type="checkbox"
+        .checked=${areAll} .indeterminate=${chosen.size > 0 && !areAll}
+        @change=${() => { onToggle(null) }}><span>All tables</span></label></th>
+      <th scope="col" role="columnheader">Table</th>
+      <th scope="col" role="columnheader" class="number key now">Rows now</th>
+      <th scope="col" role="columnheader" class="number key after">Afterwards</th>
+      <th scope="col" role="columnheader" class="number">Change in row count</th>
+      <th scope="col" role="columnheader" class="bar"><span class="hidden">Bars</span></th>
     </tr></thead>
-    <tbody>${repeat(all, (table) => table, (tableName) => {
+    <tbody role="rowgroup">${repeat(all, (table) => table, (tableName) => {
       const table = known.get(tableName)
       const isChosen = chosen.has(tableName)
-      return html`<tr class=${isChosen ? '' : 'off'}>
-        <td class="check"><input type="checkbox" aria-label=${`Restore ${tableName}`} .checked=${isChosen}
+      return html`<tr role="row" class=${isChosen ? '' : 'off'}>
+        <td class="check" role="cell"><input type="checkbox" aria-label=${`Restore ${tableName}`} .checked=${isChosen}
           @change=${() => { onToggle(tableName) }}></td>
-        <th scope="row" class="name">${tableName}</th>
-        <td class="number">${format.count(table?.rowsNow ?? null)}</td>
-        <td class="number">${format.count(table?.rowsAfter ?? null)}</td>
-        <td class="number">${table === undefined ? '–' : format.change(table.rowsAfter - table.rowsNow)}</td>
-        <td>${table === undefined ? nothing : bars(table, most)}</td>
+        <th scope="row" role="rowheader" class="name">${tableName}</th>
+        ${counts(isChosen ? table : undefined)}
+        <td class="bar" role="cell">${table === undefined || !isChosen ? nothing : bars(table, most)}</td>
       </tr>`
     })}</tbody>
-  </table></div>`
+    ${chosen.size < 2 ? nothing : total(all.flatMap((table) => chosen.has(table) ? known.get(table) ?? [] : []))}
+  </table></div>
+  <p class="hint">The rows are counted, not compared: where the counts are equal, values may still change.</p>`
 }
+
+interface RowCounts { rowsNow: number, rowsAfter: number }
+
+const counts = (rows: RowCounts | undefined): TemplateResult => html`
+  <td class="number now" role="cell">${format.count(rows?.rowsNow ?? null)}</td>
+  <td class="number after" role="cell">${format.count(rows?.rowsAfter ?? null)}</td>
+  <td class="number change" role="cell">${rows === undefined ? '–' : format.change(rows.rowsAfter - rows.rowsNow)}</td>`
+
+const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0)
+
+const total = (tables: RowCounts[]): TemplateResult => html`<tfoot role="rowgroup"><tr role="row">
+  <td class="check" role="cell"></td>
+  <th scope="row" role="rowheader">${format.plural(tables.length, 'table')}</th>
+  ${counts({
+    rowsNow: sum(tables.map(({ rowsNow }) => rowsNow)), rowsAfter: sum(tables.map(({ rowsAfter }) => rowsAfter))
+  })}
+  <td class="bar" role="cell"></td>
+</tr></tfoot>`
 
 const barWidth = 140
 
-const bars = ({ rowsNow, rowsAfter }: { rowsNow: number, rowsAfter: number }, most: number): TemplateResult => {
+const bars = ({ rowsNow, rowsAfter }: RowCounts, most: number): TemplateResult => {
   const width = (rows: number): number => rows === 0 ? 0 : Math.max(1, Math.round(rows / most * barWidth))
   return html`<svg class="bars" width=${barWidth} height="18" aria-hidden="true">
     ${svg`<rect class="now" width=${width(rowsNow)} height="7" y="1" rx="1" />

@@ -31,15 +31,17 @@ function failure ({ message, code }: Extract<Outcome, { kind: 'failed' }>): Temp
 }
 
 const steps = [
-  ['verify', 'The file is checked'], ['snapshot', 'The present rows are saved'], ['load', 'The rows are replaced']
+  ['verify', 'Check the file'], ['snapshot', 'Save the present rows'], ['load', 'Replace the rows']
 ] as const
 
-/** The steps of a restore, with the present one marked. */
+/** The steps of a restore, with the finished ones and the present one marked. */
 export function restoreSteps (current: string | undefined): TemplateResult {
   const index = steps.findIndex(([phase]) => phase === current)
   return html`<ol class="phases">${steps.map(([, text], step) => step === index
     ? html`<li class="current" aria-current="step">${text}</li>`
-    : html`<li class=${step < index ? 'done' : ''}>${text}</li>`)}</ol>`
+    : html`<li class=${step < index ? 'done' : ''}>${text}${step < index
+      ? html`<span class="hidden">: done</span>`
+      : nothing}</li>`)}</ol>`
 }
 
 const phaseLabels: Array<[keyof RestoreResult['phases'], string]> = [

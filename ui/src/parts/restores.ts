@@ -31,6 +31,7 @@ function restoreItem ({
     ${error === null ? nothing : html`<p class="cause">${error}</p><p>${remedyOf(errorCode)}</p>`}
     ${preRestoreId === null
       ? nothing
-      : html`<p><a href=${snapshotHref(preRestoreId)}>The snapshot of the rows before</a></p>`}
+      : html`<p><a href=${snapshotHref(preRestoreId)}>The snapshot of the rows before the restore of
+          ${format.shortTime(startedAt)}</a></p>`}
   </li>`
 }

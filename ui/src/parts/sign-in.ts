@@ -24,7 +24,7 @@ export function signInForm (): TemplateResult {
 function submit (event: SubmitEvent): void {
   event.preventDefault()
   if (!(event.target instanceof HTMLFormElement)) return
-  const token = String(new FormData(event.target).get('token') ?? '').trim()
+  const token = String(new FormData(event.target).get('token') ?? '').trim().replace(/^Bearer\s+/i, '')
   event.target.reset()
   // A header cannot contain other characters
   if (/^[\x21-\x7e]+$/.test(token)) void store.signIn(token)
