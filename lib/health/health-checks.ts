@@ -96,7 +96,8 @@ function checkSuspects ({ suspects, files, stored }: Facts): Problem[] {
   const good = newestGood(files, stored).get(first.schema)
   const held = good === undefined
     ? 'no good snapshot before it is available: accept the loss'
-    : `the snapshots before it are held: restore that of ${good.startedAt} (${good.id}), or accept the loss`
+    : `the snapshots before it are held: restore that of ${new Date(good.startedAt).toISOString()} (${good.id}), ` +
+      'or accept the loss'
   const lost = first.suspect
     .map(({ table, rowsBefore, rows }) => `${table ?? 'all tables together'} from ${rowsBefore} to ${rows} rows`)
     .join(', ')
