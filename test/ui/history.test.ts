@@ -5,7 +5,15 @@ import { nearestIndex, niceScale, toDays, toPoints } from '../../ui/src/parts/hi
 
 const suspect = [{ table: null, rowsBefore: 9, rows: 1 }]
 const backup = (startedAt: Date, changes: Partial<Backup> = {}): Backup => {
-  const common = { status: 'completed', trigger: 'scheduled', suspect: null, accepted: false, available: true } as const
+  const common = {
+    status: 'completed',
+    trigger: 'scheduled',
+    suspect: null,
+    accepted: false,
+    available: true,
+    partial: false,
+    verification: null
+  } as const
   return { ...common, startedAt: startedAt.toISOString(), ...changes } as Backup
 }
 
@@ -20,10 +28,12 @@ t.test('the history has finished runs of the schedule and of callers, oldest fir
     backup(at(1), { status: 'failed', available: false }),
     backup(at(0), { suspect, accepted: true }),
     backup(at(-1), { suspect }),
-    backup(at(-2), { suspect, available: false })
+    backup(at(-2), { suspect, available: false }),
+    backup(at(-3), { partial: true }),
+    backup(at(-4), { verification: { ok: false, at: '', problems: [] } })
   ])
   t.strictSame(points.map(({ time, kind }) => [new Date(time).getMinutes(), kind]),
-    [[58, 'missing'], [59, 'suspect'], [0, 'good'], [1, 'failed'], [5, 'good'], [6, 'good']])
+    [[56, 'missing'], [58, 'missing'], [59, 'suspect'], [0, 'good'], [1, 'failed'], [5, 'good'], [6, 'good']])
 })
 
 t.test('the best run of a day counts, and days are those of the reader', async (t) => {

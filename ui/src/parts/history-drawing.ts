@@ -119,7 +119,7 @@ function strip (days: Day[], scale: TimeScale): SVGTemplateResult {
 const stateNames: Record<DayState, string> = {
   good: 'a good snapshot',
   suspect: 'only a suspect snapshot',
-  missing: 'only a snapshot whose file is missing',
+  missing: 'only a snapshot whose file is missing or damaged',
   failed: 'only failed runs',
   none: 'no record: there was no run, or its snapshot was pruned',
   before: 'no record: the log begins later, or the snapshot was pruned'
@@ -127,13 +127,13 @@ const stateNames: Record<DayState, string> = {
 
 /** Of the marks above, and of the fields of the days. */
 export const legend = html`<span class="legend good">good</span> <span class="legend suspect">suspect</span>
-  <span class="legend missing">file missing</span> <span class="legend failed">failed</span>
+  <span class="legend missing">file missing or damaged</span> <span class="legend failed">failed</span>
   <span class="legend none">no record</span>`
 
 /** What the days say, in words. */
 export function summarize (days: Day[]): string {
   const count = (...states: DayState[]): number => days.filter(({ state }) => states.includes(state)).length
-  const others = ([['only a suspect one', 'suspect'], ['only one whose file is missing', 'missing'],
+  const others = ([['only a suspect one', 'suspect'], ['only one whose file is missing or damaged', 'missing'],
     ['only failed runs', 'failed']] as const).flatMap(([text, state]) =>
     count(state) === 0 ? [] : [`${format.count(count(state))} ${count(state) === 1 ? 'has' : 'have'} ${text}`])
   const none = count('none', 'before')
@@ -146,5 +146,5 @@ export function summarize (days: Day[]): string {
 }
 
 export const kindNames: Record<Point['kind'], string> = {
-  good: 'completed', suspect: 'suspect', missing: 'file missing', failed: 'failed'
+  good: 'completed', suspect: 'suspect', missing: 'file missing or damaged', failed: 'failed'
 }

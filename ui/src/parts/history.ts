@@ -5,21 +5,25 @@ export interface Point {
   backup: Backup
   /** Milliseconds since the epoch. */
   time: number
-  /** `missing`: it was completed, and its file is no longer in the storage. */
+  /** `missing`: it was completed, and its file is no longer in the storage, or is damaged. */
   kind: 'good' | 'suspect' | 'missing' | 'failed'
 }
 
-/** The finished runs of the schedule and of callers, oldest first; without imports and snapshots before a restore. */
+/**
+ * The finished runs of the schedule and of callers, oldest first; without imports, snapshots before a restore, and
+ * snapshots of a part of the tables.
+ */
 export function toPoints (backups: Backup[]): Point[] {
   return backups
-    .filter(({ status, trigger }) => status !== 'running' && (trigger === 'manual' || trigger === 'scheduled'))
+    .filter(({ status, trigger, partial }) =>
+      status !== 'running' && !partial && (trigger === 'manual' || trigger === 'scheduled'))
     .map((backup) => ({ backup, time: new Date(backup.startedAt).getTime(), kind: kindOf(backup) }))
     .sort((a, b) => a.time - b.time)
 }
 
-function kindOf ({ status, available, suspect, accepted }: Backup): Point['kind'] {
+function kindOf ({ status, available, suspect, accepted, verification }: Backup): Point['kind'] {
   if (status === 'failed') return 'failed'
-  if (!available) return 'missing'
+  if (!available || verification?.ok === false) return 'missing'
   return suspect !== null && !accepted ? 'suspect' : 'good'
 }
 
