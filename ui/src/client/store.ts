@@ -139,7 +139,7 @@ export class Store extends EventTarget {
     clearTimeout(this.#polling)
     await this.#readStatus(this.#session.signal)
     clearTimeout(this.#polling)
-    // Nobody sees a hidden page, and it reloads when it is shown
+    // A hidden page does not poll: it reloads when it is shown again
     if (this.access === 'needed' || document.hidden) return
     this.#polling = setTimeout(() => { this.#poll() }, this.#pollAfterMs())
   })
