@@ -74,8 +74,9 @@ async function loadTables (
       return {
         ...rowTarget(target, checkingText(copy.write, recorded.name, server), values),
         async end (table) {
-          abortTable = nothing
+          // An abort makes end() reject before it ends the COPY, and no ROLLBACK could follow
           const count = await copy.end()
+          abortTable = nothing
           const { rows, name } = recorded
           if (count !== rows) throw new RestoreFailed(`COPY stored ${count} of ${rows} rows in table ${name}`)
           requireUnchanged(table)
