@@ -75,7 +75,9 @@ t.test('stop() aborts backups, restores and downloads, leaves no files, and late
   let isStalled = false
   const engine = useEngine(t, place, {
     storage: storageWith(place.directory, {
-      async open (storage, name) { return isStalled ? new Readable({ read () {} }) : await storage.open(name) }
+      async open (storage, name, range) {
+        return isStalled ? new Readable({ read () {} }) : await storage.open(name, range)
+      }
     })
   })
   const { id } = await engine.create()

@@ -10,6 +10,7 @@ import { startExample, type RunningExample } from './examples/start-example.ts'
 import { buildApp } from './http/build-app.ts'
 import { useDatabase } from './support/database.ts'
 import { useDirectory } from './support/directory.ts'
+import { useEngineWithFiles } from './support/engine.ts'
 import { findProgram } from './support/find-program.js'
 import { projectRoot } from './support/project-root.js'
 
@@ -179,4 +180,25 @@ t.test('no code compares a secret with an operator, which takes longer for a bet
   const examples = readdirSync(new URL('examples/', projectRoot)).filter((name) => name.endsWith('.js'))
   const texts = [readme, ...examples.map((name) => readFileSync(new URL(`examples/${name}`, projectRoot), 'utf8'))]
   for (const text of texts) t.notMatch(text, /[!=]==? *[`'"]Bearer/)
+})
+
+const hasJq = spawnSync('jq', ['--version']).status === 0
+const isPosix = process.platform !== 'win32'
+t.test('the commands that check a file by hand print each checksum twice', {
+  skip: !(hasJq && isPosix) && 'needs jq and the tools of POSIX'
+}, async (t) => {
+  const [, script = ''] = /^To check the manifest and a table by hand:\n\n```sh\n(.*?)^```$/ms.exec(readme) ?? []
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe("CREATE TABLE users (id int, name text); INSERT INTO users VALUES (1, 'Ada')")
+  const { engine, storagePath } = await useEngineWithFiles(t, { connection: url })
+  const { filename, checksum } = await engine.create()
+  const { status, stdout } = spawnSync('bash', ['-c', script], {
+    encoding: 'utf8', env: { ...process.env, FILE: join(storagePath, filename) }
+  })
+  t.equal(status, 0)
+  const sums = stdout.match(/[0-9a-f]{64}/g) ?? []
+  t.equal(sums.length, 4)
+  t.equal(`sha256:${sums[0]}`, checksum)
+  t.equal(sums[1], sums[0])
+  t.equal(sums[3], sums[2])
 })

@@ -103,7 +103,9 @@ export const BackupSchema = Type.Object({
   sizeBytes: Nullable(Type.Integer()),
   tableCount: Nullable(Type.Integer()),
   rowCount: Nullable(Type.Integer()),
-  checksum: Nullable(Type.String({ description: '`sha256:` and the hexadecimal digest of the complete file' })),
+  checksum: Nullable(Type.String({
+    description: 'The checksum of the manifest, which proves the complete file: `sha256:` and a hexadecimal digest'
+  })),
   available: Type.Boolean({ description: 'Whether the snapshot file is in the storage' }),
   error: Nullable(Type.String({ description: 'Why the run failed; never contains row data' })),
   errorCode: Nullable(Type.String({ description: 'The code of that error; null if it is not known' })),

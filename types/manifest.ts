@@ -22,9 +22,17 @@ export const ManifestColumnSchema = Type.Object({
 }, { additionalProperties: false, title: 'ManifestColumn' })
 export type ManifestColumn = Static<typeof ManifestColumnSchema>
 
+const Checksum = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
+
 export const ManifestTableSchema = Type.Object({
   name: Type.String({ minLength: 1 }),
   rows: Type.Integer({ minimum: 0 }),
+  /** Position in the file of the bracket that opens the list of the rows. The first byte of the file has 0. */
+  offset: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  /** Length of the list of the rows, with both brackets. */
+  bytes: Type.Integer({ minimum: 2, maximum: Number.MAX_SAFE_INTEGER }),
+  /** `sha256:` and the hexadecimal digest of the list of the rows, with both brackets. */
+  checksum: Checksum,
   /** Partitions that contained rows; schema-qualified if they are not in the schema of the snapshot. */
   partitions: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
   columns: Type.Array(ManifestColumnSchema)
@@ -43,7 +51,7 @@ export const ManifestSequenceSchema = Type.Object({
 }, { additionalProperties: false, title: 'ManifestSequence' })
 export type ManifestSequence = Static<typeof ManifestSequenceSchema>
 
-/** The head of a snapshot file: its contents, in order, and the checksum of its data part. */
+/** The head of a snapshot file: its contents, in order, and the checksum that proves the complete file. */
 export const ManifestSchema = Type.Object({
   version: Type.Literal(1),
   id: BackupIdSchema,
@@ -59,6 +67,10 @@ export const ManifestSchema = Type.Object({
   sequences: Type.Array(ManifestSequenceSchema),
   totalRows: Type.Integer({ minimum: 0 }),
   totalTables: Type.Integer({ minimum: 0 }),
-  checksum: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
+  /**
+   * `sha256:` and the hexadecimal digest of the manifest's own bytes, from its brace up to the comma before this key,
+   * which is the last one.
+   */
+  checksum: Checksum
 }, { additionalProperties: false, title: 'Manifest' })
 export type Manifest = Static<typeof ManifestSchema>

@@ -61,7 +61,7 @@ export interface PlanOptions {
 export interface RestoreOptions extends PlanOptions, LongCall {
   /** Restore despite schema drift; skip tables and columns that no longer exist. @defaultValue false */
   allowSchemaDrift?: boolean | undefined
-  /** Restore a file that does not match its checksum. @defaultValue false */
+  /** Restore a file that does not match its checksums. @defaultValue false */
   allowModified?: boolean | undefined
   /** Recorded as `restoredBy`. */
   actor?: string | undefined
@@ -92,7 +92,7 @@ export interface Download {
   filename: string
   /** The size of the complete file, in bytes. */
   sizeBytes: number
-  /** The checksum of the complete file: `sha256:` and 64 hexadecimal digits. */
+  /** The checksum of the manifest, which proves the complete file: `sha256:` and 64 hexadecimal digits. */
   checksum: string
 }
 

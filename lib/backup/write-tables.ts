@@ -9,7 +9,7 @@ import type { Transaction } from '../postgres/driver/transaction.ts'
 import type { BackupTrigger, Manifest } from '../../types/index.ts'
 import { describeColumn } from '../snapshot/codec/column-encoding.ts'
 import { findLossyTable, describeLossyText } from './lossy-text.ts'
-import { formatVersion } from '../snapshot/file-format.ts'
+import { formatVersion, type ManifestDraft } from '../snapshot/file-format.ts'
 import { relativeName } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import {
@@ -67,12 +67,10 @@ export async function writeSnapshot (
   }
 }
 
-type OpenManifest = Omit<Manifest, 'checksum'>
-
 /** The manifest without the numbers of rows, which are known after the tables are copied. */
 function describeSnapshot (
   identity: SnapshotIdentity, { tables, sequences, server }: SnapshotContent
-): OpenManifest {
+): ManifestDraft {
   const partitionsOf = ({ relations }: CatalogTable): string[] =>
     relations.filter(storesRows).map((relation) => relativeName(relation, identity.schema))
   return {
@@ -98,7 +96,7 @@ function describeSnapshot (
 }
 
 interface CopyTarget {
-  manifest: Pick<Manifest, 'schema' | 'tables'>
+  manifest: Pick<ManifestDraft, 'schema' | 'tables'>
   server: ServerFacts
   writer: SnapshotWriter
   onRows: (table: string, tablesDone: number, rows: number, bytes: number) => void

@@ -21,9 +21,9 @@ export interface FoundFile {
  * and creation time. Such a file counts as created at the time in its name.
  */
 export function toFoundFile (
-  options: ResolvedOptions, filename: string, { manifest, sizeBytes, checksum }: ReadSnapshot
+  options: ResolvedOptions, filename: string, { manifest, sizeBytes }: ReadSnapshot
 ): FoundFile {
-  const { id, schema, trigger, note, totalTables, totalRows, partial = false } = manifest
+  const { id, schema, trigger, note, totalTables, totalRows, checksum, partial = false } = manifest
   const createdAt = new Date(manifest.createdAt)
   const isOriginal = filename === snapshotFilename(schema, createdAt)
   const snapshot = {

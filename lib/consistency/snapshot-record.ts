@@ -89,7 +89,7 @@ function millisecondLater (run: NewRun): NewRun {
 async function publish (context: Context, state: State, written: WrittenSnapshot): Promise<void> {
   const { log, storage } = context
   const { id, schema, filename, trigger } = state.run
-  const { manifest, sizeBytes, checksum, warnings = [], excludedTables = [] } = written
+  const { manifest, sizeBytes, warnings = [], excludedTables = [] } = written
   if (await log.markFilePossible(id) === undefined) throw lostRow()
   // Before `published` is set, so that a failure does not remove the file of another backup
   if (await storage.stat(filename) !== null) {
@@ -101,7 +101,7 @@ async function publish (context: Context, state: State, written: WrittenSnapshot
   await context.presence.require()
   state.published = true
   await storage.publish(spoolPath(context, id), filename)
-  const { totalTables: tableCount, totalRows: rowCount } = manifest
+  const { totalTables: tableCount, totalRows: rowCount, checksum } = manifest
   const logged = await log.complete(id, { sizeBytes, tableCount, rowCount, checksum, warnings, rowCounts, suspect })
   if (logged === undefined || !hasOutcome(logged.backup)) throw lostRow()
   state.completed = { ...logged.backup, status: 'completed', available: true, held: false }

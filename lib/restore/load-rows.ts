@@ -4,10 +4,10 @@ import { duringCopyOf } from '../postgres/database-error.ts'
 import { createTextCheck } from '../postgres/catalog/encodings.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
-import type { RowTarget, ReadSnapshot } from '../snapshot/snapshot-reader.ts'
+import type { ReadTable, RowTarget } from '../snapshot/snapshot-reader.ts'
 import { describeLossyText } from '../backup/lossy-text.ts'
-import { readFile } from '../snapshot/read-with-progress.ts'
-import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
+import { findTableProblems } from '../snapshot/find-problems.ts'
+import { createPartsReader, type ReadParts } from '../snapshot/read-with-progress.ts'
 import { type GeneratedValues, valuesOf } from './generated-values.ts'
 import { loadInOrder, type LoadHooks, type OrderedLoad } from './load-order.ts'
 import type { RestoreContext } from './restore-job.ts'
@@ -28,16 +28,14 @@ export interface Load {
 }
 
 /**
- * Copies the rows of the file into the emptied tables. The file must be the one that was verified, and each table must
- * receive the number of rows that was counted then.
+ * Copies the rows of the tables from the file into the emptied tables. The file may have been exchanged since it was
+ * verified, so the rows of each table are compared again with their checksum and number in the manifest.
  */
-export function prepareLoad (
-  { tables, withUserCode }: RestoreScope, verified: ReadSnapshot, context: RestoreContext
-): Load {
+export function prepareLoad ({ tables, withUserCode }: RestoreScope, context: RestoreContext): Load {
   const values: LoadedValues = new Map()
-  const hooks = { ...context.hooks, onProgress: neverDecreasing(context.hooks.onProgress) }
+  const read = createPartsReader(context.hooks, 'load', tables.map(({ recorded }) => recorded))
   const load: OrderedLoad['load'] = async (inner, together, loadHooks) => {
-    await loadTables(inner, together, verified, { ...context, hooks }, loadHooks, values)
+    await loadTables(inner, together, { read, context, loadHooks, values })
   }
   const empty: OrderedLoad['empty'] = async (inner, again) => {
     // TRUNCATE fails on a table that has pending trigger events, such as deferred constraints
@@ -57,40 +55,43 @@ export function prepareLoad (
   }
 }
 
+interface LoadParts { read: ReadParts, context: RestoreContext, loadHooks: LoadHooks, values: LoadedValues }
+
 async function loadTables (
-  tx: Transaction, tables: TableToRestore[], verified: ReadSnapshot, { server, job, hooks }: RestoreContext,
-  loadHooks: LoadHooks, values: LoadedValues
+  tx: Transaction, tables: TableToRestore[], { read, context: { server, job }, loadHooks, values }: LoadParts
 ): Promise<void> {
-  const targets = new Map(tables.map((target) => [target.recorded.name, target]))
+  const targets = new Map(tables.map((target) => [target.recorded, target]))
   const nothing = async (): Promise<void> => {}
   let current: TableToRestore | undefined
-  let finishTable = nothing
   let abortTable: () => Promise<unknown> = nothing
   try {
-    const read = await readFile(hooks, 'load', async ({ name }) => {
-      await finishTable()
-      const target = targets.get(name)
+    await read([...targets.keys()], async (recorded) => {
+      const target = targets.get(recorded) as TableToRestore
       current = target
-      if (target === undefined) return { keep: () => false, write: nothing }
       loadHooks.onBegun(target)
       const copy = await tx.copyIn(copyStatement(job.schema, target))
       abortTable = copy.abort
-      finishTable = async () => {
-        finishTable = nothing
-        abortTable = nothing
-        const count = await copy.end()
-        const { rows } = target.recorded
-        if (count !== rows) throw new RestoreFailed(`COPY stored ${count} of ${rows} rows in table ${name}`)
-        await loadHooks.onLoaded(target)
+      return {
+        ...rowTarget(target, checkingText(copy.write, recorded.name, server), values),
+        async end (table) {
+          // An abort makes end() reject before it ends the COPY, and no ROLLBACK could follow
+          const count = await copy.end()
+          abortTable = nothing
+          const { rows, name } = recorded
+          if (count !== rows) throw new RestoreFailed(`COPY stored ${count} of ${rows} rows in table ${name}`)
+          requireUnchanged(table)
+          await loadHooks.onLoaded(target)
+        }
       }
-      return rowTarget(target, checkingText(copy.write, name, server), values)
     })
-    await finishTable()
-    if (read.checksum !== verified.checksum) throw new SnapshotInvalid('it changed while it was read')
   } catch (error) {
     await abortTable()
     throw current === undefined ? error : duringCopyOf({ schema: job.schema, name: current.table.name }, error)
   }
+}
+
+function requireUnchanged (table: ReadTable): void {
+  if (findTableProblems([table]).length > 0) throw new SnapshotInvalid('it changed while it was read')
 }
 
 function rowTarget (target: TableToRestore, write: RowTarget['write'], values: LoadedValues): RowTarget {
@@ -116,15 +117,4 @@ function checkingText (write: RowTarget['write'], table: string, server: ServerF
 function copyStatement (schema: string, { table, columns }: TableToRestore): string {
   const list = columns.length === 0 ? '' : ` (${columns.map(quoteIdentifier).join(', ')})`
   return `COPY ${qualifiedName(schema, table.name)}${list} FROM STDIN`
-}
-
-/** Each reading of the file counts from zero, but reported progress must not go backwards. */
-function neverDecreasing (report: OnPhaseProgress): OnPhaseProgress {
-  const highest = { tablesDone: 0, rows: 0, bytes: 0 }
-  return (progress) => {
-    highest.tablesDone = Math.max(highest.tablesDone, progress.tablesDone)
-    highest.rows = Math.max(highest.rows, progress.rows)
-    highest.bytes = Math.max(highest.bytes, progress.bytes)
-    report({ ...progress, ...highest })
-  }
 }

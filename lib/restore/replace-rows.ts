@@ -10,7 +10,6 @@ import { setLocal, withCatalogFirst, withRoleSettings } from '../postgres/settin
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { disableTriggers, enableTriggers } from '../postgres/catalog/triggers.ts'
 import { findLossyTable, describeLossyText } from '../backup/lossy-text.ts'
-import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { findChangedColumns } from './generated-values.ts'
 import { type LoadedValues, prepareLoad } from './load-rows.ts'
 import { recreateIndexes, suspendIndexes } from './rebuild-indexes.ts'
@@ -23,16 +22,14 @@ import { truncate } from './truncate.ts'
  * constraints and checks that run user code are dropped, since they would change rows or reject them. Afterwards all
  * are restored, and a comparison of the catalog shows that nothing is missing.
  */
-export async function replaceRows (
-  tx: Transaction, scope: RestoreScope, verified: ReadSnapshot, context: RestoreContext
-): Promise<void> {
+export async function replaceRows (tx: Transaction, scope: RestoreScope, context: RestoreContext): Promise<void> {
   const { server } = context
   // All tables that are changed are locked. A function may read any other table, and a wait for its lock would block
   // the service
   await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)))
   // Before the load: the default of a column that the snapshot lacks may call nextval()
   await setSequences(tx, scope.sequences.filter(({ changes }) => changes))
-  const { loadPlain, loadWithUserCode, values } = prepareLoad(scope, verified, context)
+  const { loadPlain, loadWithUserCode, values } = prepareLoad(scope, context)
   await withRoleSettings(tx, server.roleSettings, async () => {
     await disableTriggers(tx, scope.triggers)
     await dropForeignKeys(tx, scope.foreignKeys)

@@ -15,7 +15,7 @@ export interface RestoreJob extends RestoreTarget {
   /** What the file has to match. */
   expected: ExpectedSnapshot
   allowSchemaDrift: boolean
-  /** Accept a file whose checksum does not match. */
+  /** Accept a file that does not match its checksums. */
   allowModified: boolean
   /** The snapshot that is taken of the rows before they are replaced. */
   preRestore: SnapshotIdentity
@@ -27,8 +27,8 @@ export interface RestoreJob extends RestoreTarget {
 }
 
 /**
- * Called during a restore, which keeps its locks meanwhile. The snapshot is opened once to verify it, and again each
- * time tables are loaded from it.
+ * Called during a restore, which keeps its locks meanwhile. The snapshot is opened to verify it, and again each time
+ * tables are loaded from it.
  */
 export interface RestoreHooks extends ReadHooks {
   /** The restore has locked the schema and the snapshot. */

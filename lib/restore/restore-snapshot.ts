@@ -51,15 +51,15 @@ export async function restoreSnapshot (sql: Sql, job: RestoreJob, hooks: Restore
       const context = { server, job, hooks }
       await hooks.onLocked()
       const startMs = phase()
-      const verified = await verifySnapshot(job, hooks)
+      const manifest = await verifySnapshot(job, hooks)
       const verifyMs = phase()
-      const { scope, planMs: planning } = await lockScope(tx, verified.manifest, context)
+      const { scope, planMs: planning } = await lockScope(tx, manifest, context)
       const planAndLock = phase()
       const planMs = Math.min(planAndLock, Math.round(planning))
       await takePreRestoreSnapshot(tx, scope, context)
       const snapshotMs = phase()
       isReplacing = true
-      await replaceRows(tx, scope, verified, context)
+      await replaceRows(tx, scope, context)
       const lockMs = planAndLock - planMs
       const phases = { startMs, verifyMs, planMs, lockMs, snapshotMs, loadMs: phase(), finishMs: 0 }
       await tx.run(setLocal('lock_timeout', String(logTimeoutMs)))

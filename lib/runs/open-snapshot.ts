@@ -23,8 +23,8 @@ export const expectedOf = ({ id, trigger, checksum }: Backup): ExpectedSnapshot 
 
 /** The file of a backup, for a run that reads it. */
 export interface SnapshotOpener {
-  /** Opens the file at its first byte. A run may call it several times. */
-  open: () => Promise<Readable>
+  /** Opens the file at its first byte, or a range of it. A run may call it several times. */
+  open: (range?: ByteRange) => Promise<Readable>
   /** The public error of the run. After a failed read it is always an error of the storage. */
   failureOf: (error: unknown) => Error
 }
@@ -34,8 +34,8 @@ export function createSnapshotOpener (
 ): SnapshotOpener {
   const streams: Readable[] = []
   return {
-    async open () {
-      const stream = await unlessAborted(openSnapshot(context, backup), signal)
+    async open (range) {
+      const stream = await unlessAborted(openSnapshot(context, backup, range), signal)
       streams.push(stream)
       // Otherwise a storage that stops answering would block the run, and stop(), forever
       return addAbortSignal(signal, stream)

@@ -101,11 +101,11 @@ type Totals = Pick<Progress, 'rowsTotal' | 'bytesTotal' | 'estimated'>
 
 /** An estimate is never below what has been processed. */
 function totalsOf (
-  { phase, table, rows, rowsTotal, bytes, estimated }: PhaseProgress,
+  { phase, table, rows, rowsTotal, bytes, bytesTotal, estimated }: PhaseProgress,
   fileBytes: number | null,
   lastSnapshot: SnapshotSize | null
 ): Totals {
-  if (phase !== 'snapshot') return { rowsTotal, bytesTotal: fileBytes, estimated }
+  if (phase !== 'snapshot') return { rowsTotal, bytesTotal: bytesTotal ?? fileBytes, estimated }
   if (table === null) return { rowsTotal, bytesTotal: bytes, estimated }
   const expectedRows = lastSnapshot?.rows ?? rowsTotal
   return {

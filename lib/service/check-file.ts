@@ -20,7 +20,7 @@ async function withFile<T> (path: string, read: (stream: Readable, sizeBytes: nu
 }
 
 /**
- * Reads a snapshot file anywhere to its end, without a database. Nothing tells the checksum of the whole file, so only
+ * Reads a snapshot file anywhere to its end, without a database. Nothing tells the checksum in the log, so only
  * what the file says of itself is compared. Rejects with an error of the file system if the file cannot be read.
  */
 export async function checkFile (
@@ -50,5 +50,8 @@ export async function checkFile (
  * @throws FST_BACKUP_SNAPSHOT_INVALID, or an error of the file system
  */
 export async function inspectFile (path: string): Promise<FileContents> {
-  return await withFile(path, async (stream, sizeBytes) => ({ sizeBytes, manifest: await readManifest(stream) }))
+  return await withFile(path, async (stream, sizeBytes) => {
+    const { manifest } = await readManifest(stream)
+    return { sizeBytes, manifest }
+  })
 }

@@ -53,7 +53,7 @@ export async function planRestore (context: Context, id: string, request: PlanOp
   const { source, schema } = await findRestoreSource(context, id, request)
   const stream = await openSnapshot(context, source)
   try {
-    const manifest = await readHeadOf(context, source, stream)
+    const { manifest } = await readHeadOf(context, source, stream)
     const target = await restoreTarget(context, schema, request)
     return { id, ...await previewRestore(context.sql, manifest, target) }
   } finally {

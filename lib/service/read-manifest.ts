@@ -3,13 +3,13 @@ import { SnapshotInvalid } from '../errors.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 import type { Context } from '../runs/context.ts'
 import { expectedOf, openSnapshot } from '../runs/open-snapshot.ts'
-import { findWrongId } from '../snapshot/find-problems.ts'
-import { readManifest } from '../snapshot/snapshot-reader.ts'
+import { findManifestProblems } from '../snapshot/find-problems.ts'
+import { readManifest, type ReadManifest } from '../snapshot/snapshot-reader.ts'
 import { publicStorageError } from '../storage/public-storage-errors.ts'
 import type { Backup, Manifest } from '../../types/index.ts'
 
 /** Reads the head of a file only. The caller destroys the stream. */
-export async function readHeadOf ({ options }: Context, { trigger }: Backup, stream: Readable): Promise<Manifest> {
+export async function readHeadOf ({ options }: Context, { trigger }: Backup, stream: Readable): Promise<ReadManifest> {
   try {
     return await readManifest(stream, trigger === 'import' ? options.limits : undefined)
   } catch (error) {
@@ -27,10 +27,10 @@ export async function showManifest (context: Context, id: string): Promise<Manif
   // As a download, it keeps the backup from being removed, and ends with the service
   context.runs.trackDownload(id, stream)
   try {
-    const manifest = await readHeadOf(context, backup, stream)
-    const problems = findWrongId(manifest, expectedOf(backup).id)
+    const head = await readHeadOf(context, backup, stream)
+    const problems = findManifestProblems(head, expectedOf(backup))
     if (problems.length > 0) throw Object.assign(new SnapshotInvalid(problems.join('; ')), { problems })
-    return manifest
+    return head.manifest
   } finally {
     stream.destroy()
   }

@@ -1,10 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import * as promises from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Writable } from 'node:stream'
-import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { SnapshotInvalid } from '../errors.ts'
+import { proveBytes } from '../snapshot/prove-bytes.ts'
 import { moveFile, removeQuietly, syncDirectory } from '../storage/move-file.ts'
 import type { Download } from '../../types/index.ts'
 
@@ -16,17 +15,7 @@ export async function copyDownload (
   { stream, checksum }: Pick<Download, 'stream' | 'checksum'>, output: NodeJS.WritableStream | Writable,
   { signal, end }: { signal: AbortSignal, end: boolean }
 ): Promise<void> {
-  const hash = createHash('sha256')
-  const hashing = new Transform({
-    transform (chunk, _encoding, done) {
-      hash.update(chunk)
-      done(null, chunk)
-    }
-  })
-  await pipeline(stream, hashing, output, { signal, end })
-  if (`sha256:${hash.digest('hex')}` !== checksum) {
-    throw new SnapshotInvalid('it does not match the checksum in the log')
-  }
+  await pipeline(stream, (chunks: AsyncIterable<Buffer>) => proveBytes(chunks, checksum), output, { signal, end })
 }
 
 /**

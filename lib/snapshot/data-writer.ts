@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { onStorage, writeAll } from '../storage/spool-file.ts'
 import { ByteQueue } from './codec/byte-queue.ts'
+import { createSectionHasher, type Section } from './hash-sections.ts'
 
-/** Writes the data part of a snapshot from a queue to the file, and hashes it. */
+/** Writes the data part of a snapshot from a queue to the file, and hashes the rows of each table. */
 export interface DataWriter {
   /** Takes the bytes that are to be written. */
   queue: ByteQueue
@@ -14,8 +14,10 @@ export interface DataWriter {
    * promise: wait for it, since the disk is slower than the rows.
    */
   startFlush: () => Promise<void> | undefined
-  /** Writes the rest, and returns the checksum, `sha256:…`. */
-  finish: () => Promise<string>
+  /** What follows in the queue belongs to the next section, or no longer to the current one. */
+  cut: () => void
+  /** Writes the rest, and returns the sections. */
+  finish: () => Promise<Section[]>
   /** Resolves when no write is in progress, whether or not it failed. */
   idle: () => Promise<void>
 }
@@ -23,8 +25,10 @@ export interface DataWriter {
 /** @param start position of the first byte of the data part */
 export function createDataWriter (file: FileHandle, start: number): DataWriter {
   const queue = new ByteQueue()
-  const hash = createHash('sha256')
+  const hasher = createSectionHasher(start)
   let position = start
+  /** The position in the file of the first byte in the queue. */
+  let queued = start
   /**
    * The write in progress, while the queue fills again. After a failure the rejected promise stays, so that nothing
    * else is written.
@@ -33,7 +37,10 @@ export function createDataWriter (file: FileHandle, start: number): DataWriter {
 
   async function flush (): Promise<void> {
     const pieces = queue.take()
-    for (const piece of pieces) hash.update(piece)
+    for (const piece of pieces) {
+      hasher.update(piece)
+      queued += piece.length
+    }
     await onStorage('write the snapshot', async () => {
       for (const piece of pieces) position += await writeAll(file, piece, position)
     })
@@ -50,10 +57,11 @@ export function createDataWriter (file: FileHandle, start: number): DataWriter {
       writing.catch(() => {})
       return undefined
     },
+    cut () { hasher.cut(queued + queue.size) },
     async finish () {
       await writing
       await flush()
-      return `sha256:${hash.digest('hex')}`
+      return hasher.sections
     },
     async idle () { await writing?.catch(() => {}) }
   }

@@ -1,4 +1,6 @@
-import type { Manifest } from '../../types/index.ts'
+import type { Manifest, ManifestTable } from '../../types/index.ts'
+import { checksumOf } from './checksum.ts'
+import type { Section } from './hash-sections.ts'
 
 /**
  * A snapshot file is one JSON object in UTF-8, with one row per line:
@@ -12,11 +14,12 @@ import type { Manifest } from '../../types/index.ts'
  *     }}
  *
  * The manifest comes first, although its counts are known last: the writer reserves space for the largest possible
- * manifest, writes it there at the end and pads it with spaces. Its checksum covers the data part, from the brace after
- * `"data":` to the matching one.
+ * manifest, writes it there at the end and pads it with spaces.
+ *
+ * The checksum of a table covers the list of its rows, from bracket to bracket. The checksum of the manifest covers its
+ * own bytes up to the comma before that last key. All other bytes of the file follow from the manifest.
  */
 export const formatVersion = 1
-export const fileEnd = '}\n'
 const beforeManifest = '{"manifest":'
 const afterManifest = ',\n"data":'
 
@@ -48,19 +51,66 @@ export function timeOfFilename (name: string): Date | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time
 }
 
-/** The manifest with the largest possible counts, which determines how much space to reserve. */
-export function largestManifest (manifest: Manifest): Manifest {
-  return {
-    ...manifest,
-    tables: manifest.tables.map((table) => ({ ...table, rows: Number.MAX_SAFE_INTEGER })),
-    totalRows: Number.MAX_SAFE_INTEGER,
-    checksum: `sha256:${'0'.repeat(64)}`
-  }
+/** The description of a table before its rows are written. */
+export type TableDraft = Omit<ManifestTable, keyof Section>
+/** The manifest before the rows are written: without positions and checksums. */
+export type ManifestDraft = Omit<Manifest, 'tables' | 'checksum'> & { tables: TableDraft[] }
+
+/** Adds where the rows of each table are, in the order of the tables, and the checksum of the manifest. */
+export function completeManifest (draft: ManifestDraft, sections: Section[]): Manifest {
+  const tables = draft.tables.map(({ name, rows, ...rest }, index) => ({
+    name, rows, ...sections[index] as Section, ...rest
+  }))
+  const manifest = { ...draft, tables }
+  return { ...manifest, checksum: checksumOf(JSON.stringify(manifest).slice(0, -1)) }
+}
+
+/** The last key of a manifest, which its checksum does not cover. */
+const lastKey = (checksum: string): string => `,"checksum":"${checksum}"}`
+const noChecksum = `sha256:${'0'.repeat(64)}`
+
+/** The checksum at the end of the bytes of a manifest. Undefined when it is not theirs. */
+export function ownChecksum (manifest: Uint8Array): string | undefined {
+  const covered = manifest.subarray(0, -lastKey(noChecksum).length)
+  const checksum = checksumOf(covered)
+  return Buffer.from(lastKey(checksum)).equals(manifest.subarray(covered.length)) ? checksum : undefined
+}
+
+/** The size of the head with the largest possible numbers, which the writer reserves, in bytes. */
+export function largestHead (draft: ManifestDraft): number {
+  const largest = Number.MAX_SAFE_INTEGER
+  const section = { offset: largest, bytes: largest, checksum: noChecksum }
+  const tables = draft.tables.map((table) => ({ ...table, rows: largest, ...section }))
+  return encodeHead({ ...draft, tables, totalRows: largest, checksum: noChecksum }).length
 }
 
 /** Everything before the data part, padded to `size` bytes. */
 export function encodeHead (manifest: Manifest, size = 0): Buffer {
-  const json = beforeManifest + JSON.stringify(manifest)
-  const padding = ' '.repeat(Math.max(0, size - Buffer.byteLength(json) - afterManifest.length))
-  return Buffer.from(json + padding + afterManifest)
+  return frameManifest(JSON.stringify(manifest), size)
+}
+
+/** The same for a manifest as it is in a file. */
+export function frameManifest (json: string, size: number): Buffer {
+  const start = beforeManifest + json
+  const padding = ' '.repeat(Math.max(0, size - Buffer.byteLength(start) - afterManifest.length))
+  return Buffer.from(start + padding + afterManifest)
+}
+
+/**
+ * What is between the head, or the rows of the table before, and the rows of this table.
+ * @param index of the table in the manifest
+ */
+export function textBeforeRows ({ name }: TableDraft, index: number): string {
+  return `${index === 0 ? '{' : ','}\n${JSON.stringify(name)}:`
+}
+
+/** What is after the rows of the last table. */
+export function textAfterRows ({ tables }: ManifestDraft): string {
+  return `${tables.length === 0 ? '{\n' : ''}\n}}\n`
+}
+
+/** The size of the head that the manifest of a complete file asks for, in bytes. */
+export function headSizeOf (manifest: Manifest): number {
+  const [first] = manifest.tables
+  return first === undefined ? largestHead(manifest) : first.offset - Buffer.byteLength(textBeforeRows(first, 0))
 }

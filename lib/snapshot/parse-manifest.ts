@@ -15,12 +15,17 @@ export function parseManifest (json: string): Manifest {
     )
   }
   if (!manifestValidator.Check(value)) {
-    const path = manifestValidator.Errors(value)[0]?.instancePath
-    throw new SnapshotInvalid(`the manifest is not valid at ${path || 'its root'}`)
+    throw new SnapshotInvalid(`the manifest is not valid at ${placeOf(manifestValidator.Errors(value)[0])}`)
   }
   checkUnique('table', value.tables)
   for (const table of value.tables) checkUnique(`column of ${JSON.stringify(table.name)}`, table.columns)
   return value
+}
+
+/** Where the first error is. It names absent keys, such as those that files of development versions lack. */
+function placeOf (error: ReturnType<typeof manifestValidator.Errors>[number] | undefined): string {
+  const path = error?.instancePath || 'its root'
+  return error?.keyword === 'required' ? `${path}, which lacks ${error.params.requiredProperties.join(', ')}` : path
 }
 
 function parseJson (json: string): unknown {

@@ -4,6 +4,7 @@ import { ByteQueue } from './codec/byte-queue.ts'
 import { encodedColumn, type EncodedColumn } from './codec/column-encoding.ts'
 import { Incomplete, SnapshotSyntaxError } from './codec/json-cursor.ts'
 import { createJsonToCopy, type JsonToCopy } from './codec/json-to-copy.ts'
+import type { Section } from './hash-sections.ts'
 import { acceptSeparator } from './separator.ts'
 import type { SnapshotInput } from './snapshot-input.ts'
 
@@ -13,6 +14,17 @@ export interface RowTarget {
   keep: (column: EncodedColumn) => boolean
   /** The memory of a piece is used again after `write` has resolved for the next piece. */
   write: (copyText: Buffer) => Promise<void>
+  /** Called after the last row. */
+  end?: (read: ReadTable) => Promise<void>
+}
+
+/** What a file contains of a table. */
+export interface ReadTable {
+  /** From the manifest. */
+  table: ManifestTable
+  rows: number
+  /** The list of the rows, with both brackets. */
+  section: Section
 }
 
 /** A table while it is read; `rows` is the number of those that are complete. */
@@ -22,14 +34,15 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
 /**
- * Reads the list of a table's rows, writes them to `target` and returns their number. Calls `onRows` after each piece.
+ * Reads the list of a table's rows and writes them to `target`. Calls `onRows` after each piece. Before the list, white
+ * space is skipped, which belongs to the section `before`.
  */
 export async function readRows (
   input: SnapshotInput,
   table: ManifestTable,
   target: RowTarget,
   onRows?: (table: string, rows: number, bytes: number) => void
-): Promise<number> {
+): Promise<{ read: ReadTable, before: Section }> {
   const columns = table.columns.map(encodedColumn).map((column) => ({ ...column, skip: !target.keep(column) }))
   const queue = new ByteQueue()
   const reading: TableReading = { input, queue, transcode: createJsonToCopy(columns), rows: 0 }
@@ -44,20 +57,25 @@ export async function readRows (
     onRows?.(table.name, reading.rows, input.bytes)
   }
 
+  let before: Section
   try {
+    await input.parse(() => { input.cursor.skipSpace(); input.cursor.peek() })
+    before = input.cut()
     await readList(reading, flush)
   } catch (error) {
     if (!(error instanceof SnapshotSyntaxError)) throw error
     throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${reading.rows + 1}: ${error.message}`)
   }
   await flush()
-  return reading.rows
+  const read = { table, rows: reading.rows, section: input.cut() }
+  await target.end?.(read)
+  return { read, before }
 }
 
 async function readList (reading: TableReading, flush: () => Promise<void>): Promise<void> {
   const { input, queue } = reading
   const { cursor } = input
-  await input.parse(() => { cursor.skipSpace(); cursor.expect(OPEN_BRACKET, 'a list of rows') })
+  await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
   let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })
   while (more) {
     // As many rows as are buffered, so that not every row needs a promise

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto'
 import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
+import { createChecksum } from './checksum.ts'
 import { Incomplete, JsonCursor, SnapshotSyntaxError } from './codec/json-cursor.ts'
+import type { Section } from './hash-sections.ts'
 
 /**
  * Bytes that are buffered, at most, in search of the end of a value, for example of the manifest: one with 2,000 tables
@@ -25,25 +26,29 @@ export interface ReadLimits {
 export const unlimited: ReadLimits = { rowBytes: Infinity, manifestBytes: Infinity }
 
 /**
- * The bytes of a snapshot file, which a parser requests when it needs them. Hashes the complete file and its data part.
+ * The bytes of a snapshot file, which a parser requests when it needs them. Each byte belongs to one section, and each
+ * section is hashed.
  */
 export class SnapshotInput {
   readonly cursor = new JsonCursor()
   readonly #chunks: AsyncIterator<Buffer>
   readonly #limits: ReadLimits
-  readonly #fileHash = createHash('sha256')
-  readonly #dataHash = createHash('sha256')
-  #total = 0
-  #dataStart = -1
+  #checksum = createChecksum()
+  /** Where the section begins in the file, and which of the cursor's bytes is the first that is not hashed yet. */
+  #section: { offset: number, unhashed: number }
+  #total: number
   #finished = false
   #lastNewLine = -1
 
-  constructor (chunks: AsyncIterable<Buffer>, limits: ReadLimits = unlimited) {
+  /** @param start position in the file of the first byte of `chunks` */
+  constructor (chunks: AsyncIterable<Buffer>, limits: ReadLimits = unlimited, start = 0) {
     this.#chunks = chunks[Symbol.asyncIterator]()
     this.#limits = limits
+    this.#total = start
+    this.#section = { offset: start, unhashed: 0 }
   }
 
-  /** Bytes consumed. */
+  /** Position in the file of the next byte to consume. */
   get bytes (): number {
     return this.#total - this.#unread
   }
@@ -95,15 +100,25 @@ export class SnapshotInput {
     if (bytes > this.#limits.rowBytes) throw this.#tooLongRow()
   }
 
-  startData (): void {
-    this.#dataStart = this.cursor.position
+  /** Ends the current section after the last byte consumed, and begins the next one there. */
+  cut (): Section {
+    this.#hash()
+    const { bytes: end } = this
+    const { offset, unhashed } = this.#section
+    const section = { offset, bytes: end - offset, checksum: this.#checksum.digest() }
+    this.#checksum = createChecksum()
+    this.#section = { offset: end, unhashed }
+    return section
   }
 
-  /** Ends the data part and returns its checksum. */
-  endData (): string {
-    this.#compact()
-    this.#dataStart = -1
-    return `sha256:${this.#dataHash.digest('hex')}`
+  /** Consumes all bytes before a position in the file. */
+  async skipTo (position: number): Promise<void> {
+    const { cursor } = this
+    while (this.bytes + this.#unread < position) {
+      cursor.position = cursor.end
+      await this.#fillPart()
+    }
+    cursor.position += position - this.bytes
   }
 
   /** Throws when anything except white space follows. */
@@ -114,11 +129,6 @@ export class SnapshotInput {
       if (this.#finished) return
       await this.#fillPart()
     }
-  }
-
-  /** Of the complete file. */
-  total (): { checksum: string, sizeBytes: number } {
-    return { checksum: `sha256:${this.#fileHash.digest('hex')}`, sizeBytes: this.#total }
   }
 
   async #fillPart (): Promise<void> {
@@ -146,13 +156,17 @@ export class SnapshotInput {
     this.#lastNewLine = cursor.bytes.lastIndexOf(0x0a)
   }
 
-  /** Removes the consumed bytes from the buffer, and hashes those of the data part. */
+  #hash (): void {
+    const { bytes, position } = this.cursor
+    this.#checksum.update(bytes.subarray(this.#section.unhashed, position))
+    this.#section.unhashed = position
+  }
+
+  /** Removes the consumed bytes from the buffer. */
   #compact (): void {
+    this.#hash()
+    this.#section.unhashed = 0
     const { cursor } = this
-    if (this.#dataStart !== -1) {
-      this.#dataHash.update(cursor.bytes.subarray(this.#dataStart, cursor.position))
-      this.#dataStart = 0
-    }
     cursor.bytes = cursor.bytes.subarray(cursor.position)
     cursor.end -= cursor.position
     cursor.position = 0
@@ -167,7 +181,6 @@ export class SnapshotInput {
       if (done === true) {
         this.#finished = true
       } else {
-        this.#fileHash.update(value)
         parts.push(value)
         bytes += value.length
       }

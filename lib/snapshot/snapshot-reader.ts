@@ -1,21 +1,27 @@
-import { isUtf8 } from 'node:buffer'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
-import { LimitExceeded, SnapshotInvalid } from '../errors.ts'
-import { type JsonCursor, SnapshotSyntaxError } from './codec/json-cursor.ts'
-import { readRows, type RowTarget } from './read-rows.ts'
+import { SnapshotInvalid } from '../errors.ts'
+import { checksumOf } from './checksum.ts'
+import { SnapshotSyntaxError } from './codec/json-cursor.ts'
+import { headSizeOf, textAfterRows, textBeforeRows } from './file-format.ts'
+import { type Head, readHead } from './read-head.ts'
+import { readRows, type ReadTable, type RowTarget } from './read-rows.ts'
 import { acceptSeparator } from './separator.ts'
 import { type ReadLimits, SnapshotInput, unlimited } from './snapshot-input.ts'
 
-export type { RowTarget } from './read-rows.ts'
+export type { ReadTable, RowTarget } from './read-rows.ts'
 
-export interface ReadSnapshot {
+/** The manifest of a file, which may be damaged. */
+export interface ReadManifest {
   manifest: Manifest
-  /** The tables of the manifest, in the order of the data, each with the number of rows that the data contain. */
-  tables: Array<{ table: ManifestTable, rows: number }>
-  /** `sha256:…` of the complete file. */
-  checksum: string
-  /** `sha256:…` of the data part. */
-  dataChecksum: string
+  /** The manifest ends with the checksum of its own bytes. */
+  isManifestIntact: boolean
+}
+
+export interface ReadSnapshot extends ReadManifest {
+  /** In the order of the data. */
+  tables: ReadTable[]
+  /** What is around the manifest and the rows is what the manifest asks for, byte for byte. */
+  isFrameIntact: boolean
   sizeBytes: number
 }
 
@@ -29,12 +35,11 @@ export type OpenTable = (table: ManifestTable, manifest: Manifest) => Promise<Ro
  */
 export type ParseManifest = (json: string) => Promise<Manifest>
 
-const parseHere: ParseManifest = async (json) => (await import('./parse-manifest.ts')).parseManifest(json)
+export const parseHere: ParseManifest = async (json) => (await import('./parse-manifest.ts')).parseManifest(json)
 
 /** Called after each piece of a table; `rows` of the table and `bytes` of the file have been read. */
 export type OnRows = (table: string, rows: number, bytes: number) => void
 
-const COMMA = 0x2c
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
@@ -54,50 +59,79 @@ export async function readSnapshot (
 ): Promise<ReadSnapshot> {
   const input = new SnapshotInput(chunks, limits)
   return await withPublicErrors(async () => {
-    const manifest = await parseManifest(await input.parse(() => readHead(input.cursor, limits)))
-    input.startData()
-    const rowCounts = await readTables(input, manifest, open, onRows)
-    const dataChecksum = input.endData()
-    await expectAfterSpace(input, CLOSE_BRACE, 'the end of the file')
-    await input.expectEnd()
-    for (const table of manifest.tables) {
-      if (!rowCounts.has(table)) throw new SnapshotInvalid(`the data lack table ${JSON.stringify(table.name)}`)
+    const { manifest, isManifestIntact, isFrameIntact: isHeadIntact } = await parseHead(input, limits, parseManifest)
+    const { tables, isFrameIntact } = await readData(input, manifest, open, onRows)
+    return {
+      manifest,
+      isManifestIntact,
+      tables,
+      isFrameIntact: isHeadIntact && isFrameIntact,
+      sizeBytes: input.bytes
     }
-    const tables = [...rowCounts].map(([table, rows]) => ({ table, rows }))
-    return { manifest, tables, dataChecksum, ...input.total() }
   })
 }
 
 /** Reads only the manifest. The rest of the file may be damaged. */
-export async function readManifest (chunks: AsyncIterable<Buffer>, limits: ReadLimits = unlimited): Promise<Manifest> {
+export async function readManifest (
+  chunks: AsyncIterable<Buffer>, limits: ReadLimits = unlimited, parseManifest: ParseManifest = parseHere
+): Promise<ReadManifest> {
   const input = new SnapshotInput(chunks, limits)
-  return await withPublicErrors(async () => await parseHere(await input.parse(() => readHead(input.cursor, limits))))
+  return await withPublicErrors(async () => {
+    const { manifest, isManifestIntact } = await parseHead(input, limits, parseManifest)
+    return { manifest, isManifestIntact }
+  })
 }
 
-/** Reads the data part and returns the number of rows of each table. */
+async function parseHead (
+  input: SnapshotInput, limits: ReadLimits, parseManifest: ParseManifest
+): Promise<Omit<Head, 'json'> & { manifest: Manifest }> {
+  const { json, isManifestIntact, isFrameIntact } = await input.parse(() => readHead(input.cursor, limits))
+  const manifest = await parseManifest(json)
+  const { bytes } = input.cut()
+  return { manifest, isManifestIntact, isFrameIntact: isFrameIntact && bytes === headSizeOf(manifest) }
+}
+
+/** Reads the data part and what follows it. */
+async function readData (
+  input: SnapshotInput, manifest: Manifest, open: OpenTable, onRows: OnRows | undefined
+): Promise<Pick<ReadSnapshot, 'tables' | 'isFrameIntact'>> {
+  const tables: ReadTable[] = []
+  let isFrameIntact = true
+  await readTables(input, manifest, async (table) => {
+    const expected = textBeforeRows(manifest.tables[tables.length] as ManifestTable, tables.length)
+    const { read, before } = await readRows(input, table, await open(table, manifest), onRows)
+    if (before.checksum !== checksumOf(expected)) isFrameIntact = false
+    tables.push(read)
+  })
+  await expectAfterSpace(input, CLOSE_BRACE, 'the end of the file')
+  await input.expectEnd()
+  if (input.cut().checksum !== checksumOf(textAfterRows(manifest))) isFrameIntact = false
+  return { tables, isFrameIntact }
+}
+
+/** Calls `read` for each table of the data part, each time in front of its rows. */
 async function readTables (
-  input: SnapshotInput,
-  manifest: Manifest,
-  open: OpenTable,
-  onRows: OnRows | undefined
-): Promise<Map<ManifestTable, number>> {
+  input: SnapshotInput, manifest: Manifest, read: (table: ManifestTable) => Promise<void>
+): Promise<void> {
   const { cursor } = input
-  const tables = new Map(manifest.tables.map((table) => [table.name, table]))
-  const rowCounts = new Map<ManifestTable, number>()
+  const missing = new Map(manifest.tables.map((table) => [table.name, table]))
+  const named = new Set(missing.keys())
   await input.parse(() => { cursor.expect(OPEN_BRACE, 'the data part') })
   let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACE) })
   while (more) {
     const name = await input.parse(() => cursor.readKey())
-    const table = tables.get(name)
+    const table = missing.get(name)
     if (table === undefined) {
+      if (named.has(name)) throw new SnapshotInvalid(`the data contain table ${JSON.stringify(name)} twice`)
       const shown = JSON.stringify(name.slice(0, 63))
       throw new SnapshotInvalid(`the data contain a table ${shown} that the manifest does not name`)
     }
-    if (rowCounts.has(table)) throw new SnapshotInvalid(`the data contain table ${JSON.stringify(name)} twice`)
-    rowCounts.set(table, await readRows(input, table, await open(table, manifest), onRows))
+    missing.delete(name)
+    await read(table)
     more = await input.parse(() => acceptSeparator(cursor, CLOSE_BRACE, 'the next table'))
   }
-  return rowCounts
+  const [lacking] = missing.keys()
+  if (lacking !== undefined) throw new SnapshotInvalid(`the data lack table ${JSON.stringify(lacking)}`)
 }
 
 async function expectAfterSpace (input: SnapshotInput, byte: number, what: string): Promise<void> {
@@ -107,31 +141,12 @@ async function expectAfterSpace (input: SnapshotInput, byte: number, what: strin
   })
 }
 
-async function withPublicErrors<T> (read: () => Promise<T>): Promise<T> {
+/** Turns an error of the syntax into FST_BACKUP_SNAPSHOT_INVALID. */
+export async function withPublicErrors<T> (read: () => Promise<T>): Promise<T> {
   try {
     return await read()
   } catch (error) {
     if (error instanceof SnapshotSyntaxError) throw new SnapshotInvalid(error.message)
     throw error
   }
-}
-
-/** Parses the key `data` and what precedes it. Returns the JSON of the manifest. */
-function readHead (cursor: JsonCursor, { manifestBytes }: ReadLimits): string {
-  cursor.skipSpace()
-  cursor.expect(OPEN_BRACE, 'a JSON object')
-  if (cursor.readKey() !== 'manifest') throw new SnapshotInvalid('it does not begin with a manifest')
-  const start = cursor.position
-  cursor.skipValue()
-  const manifest = cursor.bytes.subarray(start, cursor.position)
-  if (manifest.length > manifestBytes) {
-    throw new LimitExceeded('the manifest', `manifestBytes allows (${manifestBytes} bytes)`)
-  }
-  cursor.skipSpace()
-  cursor.expect(COMMA, 'a comma after the manifest')
-  if (cursor.readKey() !== 'data') throw new SnapshotInvalid('no data follow the manifest')
-  cursor.peek()
-  // toString() replaces what is not UTF-8 by U+FFFD
-  if (!isUtf8(manifest)) throw new SnapshotInvalid('the manifest is not UTF-8')
-  return manifest.toString()
 }

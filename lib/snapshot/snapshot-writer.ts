@@ -1,19 +1,18 @@
 import type { FileHandle } from 'node:fs/promises'
-import type { Manifest, ManifestTable } from '../../types/index.ts'
+import type { Manifest } from '../../types/index.ts'
 import { encodedColumn } from './codec/column-encoding.ts'
 import { malformedLine } from './codec/copy-to-json.ts'
 import { createMessagesToJson, type MessagesToJson } from './codec/messages-to-json.ts'
 import { createRowsToJson } from './codec/rows-to-json.ts'
-import { encodeHead, fileEnd, largestManifest } from './file-format.ts'
+import {
+  completeManifest, encodeHead, largestHead, type ManifestDraft, type TableDraft, textAfterRows, textBeforeRows
+} from './file-format.ts'
 import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from '../storage/spool-file.ts'
 import { createDataWriter, type DataWriter } from './data-writer.ts'
-import { fileChecksum } from './file-checksum.ts'
 
 export interface WrittenSnapshot {
   manifest: Manifest
   sizeBytes: number
-  /** `sha256:…` of the complete file. */
-  checksum: string
   /** What the snapshot does not contain although a reader may expect it. */
   warnings?: string[]
   /** Tables of the schema that exist and were left out. */
@@ -41,7 +40,7 @@ export interface SnapshotWriter {
   /** Bytes written so far. */
   readonly bytes: number
   /** Starts the next table; its rows follow. */
-  startTable: (table: ManifestTable) => void
+  startTable: (table: TableDraft) => void
   /**
    * Writes a line of COPY text, `bytes` from `start` to `end`. When it returns a promise, wait for it: the disk is
    * slower than the rows.
@@ -51,8 +50,11 @@ export interface SnapshotWriter {
   messages: MessageWriter | undefined
   /** Ends the table and returns its number of rows. */
   endTable: () => number
-  /** Writes the manifest, syncs and closes the file, which is then complete. */
-  finish: (manifest: Omit<Manifest, 'checksum'>) => Promise<WrittenSnapshot>
+  /**
+   * Completes and writes the manifest, syncs and closes the file, which is then complete. The tables of the manifest
+   * are those that were written, in that order.
+   */
+  finish: (manifest: ManifestDraft) => Promise<WrittenSnapshot>
   /** Closes and deletes the file. May be called at any time, and more than once. */
   discard: () => Promise<void>
 }
@@ -61,23 +63,23 @@ export interface SnapshotWriter {
  * Opens the spool file of a snapshot. `manifest` must already contain all tables and sequences, since its size decides
  * where the data part begins. Rejects with FST_BACKUP_STORAGE_FAILED or FST_BACKUP_STORAGE_FULL.
  */
-export async function openSnapshotWriter (path: string, manifest: Omit<Manifest, 'checksum'>): Promise<SnapshotWriter> {
-  const headSize = encodeHead(largestManifest({ ...manifest, checksum: '' })).length
+export async function openSnapshotWriter (path: string, manifest: ManifestDraft): Promise<SnapshotWriter> {
+  const headSize = largestHead(manifest)
   const file = await createSpoolFile(path)
   const data = createDataWriter(file, headSize)
   const { queue } = data
   const messagesToJson = createMessagesToJson()
   const transcoder = messagesToJson ?? createRowsToJson()
   let tables = 0
-  let endBytes = 0
   const write = (text: string): void => { queue.append(Buffer.from(text)) }
 
-  write('{\n')
   return {
-    get bytes () { return data.position + endBytes },
-    startTable ({ name, columns }) {
-      write(`${tables++ === 0 ? '' : ',\n'}${JSON.stringify(name)}:[`)
-      transcoder.startTable(columns.map(encodedColumn))
+    get bytes () { return data.position },
+    startTable (table) {
+      write(textBeforeRows(table, tables++))
+      data.cut()
+      write('[')
+      transcoder.startTable(table.columns.map(encodedColumn))
     },
     writeRow (bytes, start, end) {
       transcoder.takeRow(bytes, start, end, queue)
@@ -87,14 +89,14 @@ export async function openSnapshotWriter (path: string, manifest: Omit<Manifest,
     endTable () {
       transcoder.flush(queue)
       write('\n]')
+      data.cut()
       return transcoder.rows
     },
-    async finish (counted) {
-      write('\n}')
-      const manifest = { ...counted, checksum: await data.finish() }
-      const written = await finishFile(file, manifest, headSize, data.position)
-      endBytes = fileEnd.length
-      return written
+    async finish (draft) {
+      write(textAfterRows(draft))
+      const completed = completeManifest(draft, await data.finish())
+      await finishFile(file, encodeHead(completed, headSize))
+      return { manifest: completed, sizeBytes: data.position }
     },
     async discard () {
       await data.idle()
@@ -124,19 +126,10 @@ function createMessageWriter (transcoder: MessagesToJson, data: DataWriter): Mes
   }
 }
 
-/** @param end position after the data part */
-async function finishFile (
-  file: FileHandle,
-  manifest: Manifest,
-  headSize: number,
-  end: number
-): Promise<WrittenSnapshot> {
-  return await onStorage('finish the snapshot', async () => {
-    const sizeBytes = end + await writeAll(file, Buffer.from(fileEnd), end)
-    await writeAll(file, encodeHead(manifest, headSize), 0)
-    // The file is read while the disk syncs
-    const [checksum] = await Promise.all([fileChecksum(file), file.sync()])
+async function finishFile (file: FileHandle, head: Buffer): Promise<void> {
+  await onStorage('finish the snapshot', async () => {
+    await writeAll(file, head, 0)
+    await file.sync()
     await file.close()
-    return { manifest, sizeBytes, checksum }
   })
 }

@@ -8,7 +8,7 @@ import { storageError } from './storage-error.ts'
  */
 export async function createSpoolFile (path: string): Promise<promises.FileHandle> {
   return await onStorage('create a snapshot file', async () => {
-    return await promises.open(path, 'wx+', 0o600)
+    return await promises.open(path, 'wx', 0o600)
   })
 }
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { FileGone } from '../errors.ts'
+import type { ByteRange } from '../../types/index.ts'
 import { createFileSystemStorage } from './file-system-storage.ts'
 import type { FileSystem } from './move-file.ts'
 import { storageError, systemCode } from './storage-error.ts'
@@ -12,12 +13,14 @@ export interface StoredFile {
 }
 
 /**
- * Returns the file's bytes from the start. Rejects with FST_BACKUP_FILE_GONE or FST_BACKUP_STORAGE_FAILED; the stream
- * fails with the latter.
+ * Returns the bytes of the file, or those of the range. Rejects with FST_BACKUP_FILE_GONE or
+ * FST_BACKUP_STORAGE_FAILED; the stream fails with the latter.
  * @param fs for tests
  */
-export async function openStoredFile ({ directory, name }: StoredFile, fs?: FileSystem): Promise<Readable> {
-  const file = await createFileSystemStorage(directory, fs).open(name).catch((error: unknown) => {
+export async function openStoredFile (
+  { directory, name }: StoredFile, range?: ByteRange, fs?: FileSystem
+): Promise<Readable> {
+  const file = await createFileSystemStorage(directory, fs).open(name, range).catch((error: unknown) => {
     throw systemCode(error) === 'ENOENT' ? new FileGone(name) : error
   })
   const stream = Readable.from(chunksOf(file), { objectMode: true, highWaterMark: 1 })

@@ -143,9 +143,9 @@ const largestAsked = 256 * 1024
 function readHooks (main: MainThread, file: StoredFile | null): ReadHooks {
   return {
     // A file that the worker opens itself takes no time of the main thread
-    open: async () => file === null
-      ? readStream(main, await main.ask('open') as number)
-      : addAbortSignal(main.signal, await openStoredFile(file)),
+    open: async (range) => file === null
+      ? readStream(main, await main.ask('open', range) as number)
+      : addAbortSignal(main.signal, await openStoredFile(file, range)),
     parseManifest: async (json) => json.length > largestAsked
       ? (await import('../snapshot/parse-manifest.ts')).parseManifest(json)
       : await main.ask('parseManifest', json) as Manifest,

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream'
+import type { ByteRange } from '../../types/index.ts'
 
 /** Streams of this thread that another thread reads, one chunk at a time. */
 export interface SharedStreams {
   /** Opens a stream and returns its number. */
-  open: () => Promise<number>
+  open: (range?: ByteRange) => Promise<number>
   /**
    * Returns the next bytes, in memory that can be transferred; null at the end. Rejects with the error of the stream.
    */
@@ -12,13 +13,13 @@ export interface SharedStreams {
   closeAll: () => void
 }
 
-export function createSharedStreams (open: () => Promise<Readable>): SharedStreams {
+export function createSharedStreams (open: (range?: ByteRange) => Promise<Readable>): SharedStreams {
   const streams: Array<{ stream: Readable, chunks: AsyncIterator<Uint8Array> }> = []
   let isClosed = false
 
   return {
-    async open () {
-      const stream = await open()
+    async open (range) {
+      const stream = await open(range)
       // The next read() reports the error. Without a listener, an error before that read would end the process
       stream.on('error', () => {})
       if (isClosed) stream.destroy()

@@ -1,4 +1,5 @@
 import { RestoreUncertain, WorkerFailed } from '../errors.ts'
+import type { ByteRange } from '../../types/index.ts'
 import type { PoolSettings } from '../postgres/driver/connection.ts'
 import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
 import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
@@ -90,7 +91,7 @@ async function restore (
 
 const answersOf = ({ open, read, close }: SharedStreams): Answers => ({
   parseManifest: async (json) => parseManifest(json as string),
-  open,
+  open: async (range) => await open(range as ByteRange | undefined),
   read: async (stream) => await read(stream as number),
   close: async (stream) => { close(stream as number) }
 })

@@ -103,7 +103,7 @@ t.test('status ends with 3 while there is a problem', async (t) => {
   await runJson<Backup>(place, ['create'])
   t.equal((await runJson<Status>(place, ['status', testSchema])).healthy, true)
   t.match(await show(place, ['status']), {
-    code: 0, stdout: /healthy.*\n\n.*snapshots.* \d+ B\n.*restores.* not allowed\n\nThe newest snapshot/
+    code: 0, stdout: /healthy.*\n\n.*snapshots.* 1\.\d KiB\n.*restores.* not allowed\n\nThe newest snapshot/
   })
   const broken = { ...environmentOf(place), FASTIFY_BACKUP_STORAGE_PATH: join(place.directory, 'elsewhere') }
   const { code, stdout } = await runHere(['status', '--allow-restore'], { env: broken, columns: 80 })

@@ -82,6 +82,9 @@ export const sampleManifest = (id: string): Manifest => ({
   tables: [{
     name: 'users',
     rows: 2,
+    offset: 900,
+    bytes: 54,
+    checksum: `sha256:${'1'.repeat(64)}`,
     columns: [{ name: 'id', type: 'bigint' }, { name: 'rank', type: 'rank', encoding: 'number' }]
   }],
   sequences: [{ name: 'users_id_seq', ownedBy: 'users.id', lastValue: '2', isCalled: true }],

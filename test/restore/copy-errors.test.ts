@@ -25,7 +25,7 @@ const events = `CREATE TABLE events (id int, note text) PARTITION BY RANGE (id);
 
 t.test('a row without a partition fails the restore, the error says so, and the plan warns of it', async (t) => {
   const { engine, read, sql, id } = await useSnapshot(t, events, 'DROP TABLE events_3')
-  const partitions = /"name":"events","rows":2,"partitions":\["events_1","events_2"\]/
+  const partitions = /"name":"events","rows":2,[^[]*"partitions":\["events_1","events_2"\]/
   t.match(read(await engine.get(id)), partitions, 'those that held rows')
   const { ok, warnings } = await engine.plan(id)
   t.strictSame({ ok, warnings }, { ok: true, warnings: [] }, 'no warning of a partition that held no rows')

@@ -75,9 +75,9 @@ t.test('a server process that is killed in any phase leaves the database unchang
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         await kill(['verify', 'load'][opened++] ?? '')
-        return await storage.open(name)
+        return await storage.open(name, range)
       },
       async publish (storage, spoolPath, name) {
         await kill('publish')
@@ -189,8 +189,8 @@ async function restoreSwapped (
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
-      async open (storage, name) {
-        const stream = await storage.open(name)
+      async open (storage, name, range) {
+        const stream = await storage.open(name, range)
         if (++opened < 2) return stream
         const text = (await stream.toArray()).join('')
         return Readable.from([Buffer.from(swap(text))])
@@ -216,6 +216,27 @@ t.test('a file that changes between verification and load leaves the database un
   await start.assertUnchanged()
 })
 
+t.test('a storage that fails before the first row is loaded leaves the database unchanged', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql.unsafe(shop)
+  let opened = 0
+  const { engine } = await useEngineWithFiles(t, {
+    connection: url,
+    excludeTables: ['audit_logs'],
+    storage: storageWith(await useDirectory(t), {
+      async open (storage, name, range) {
+        if (++opened === 2) throw new Error('no answer')
+        return await storage.open(name, range)
+      }
+    })
+  })
+  const { id } = await engine.create()
+  const before = await readState(sql)
+  await t.rejects(engine.restore(id), { code: 'FST_BACKUP_STORAGE_FAILED' })
+  t.equal(opened, 2)
+  await sameDatabase(t, sql, before)
+})
+
 t.test('a restore that waits for a table which another session has locked fails soon', async (t) => {
   const { sql, url } = await useDatabase(t)
   await sql.unsafe(`${shop};
@@ -228,9 +249,9 @@ t.test('a restore that waits for a table which another session has locked fails 
     connection: url,
     excludeTables: ['audit_logs'],
     storage: storageWith(directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         if (++opened === 2) await loading.pass()
-        return await storage.open(name)
+        return await storage.open(name, range)
       }
     })
   })

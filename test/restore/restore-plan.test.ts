@@ -3,7 +3,7 @@ import { catalogRelation } from './catalog-relation.ts'
 import type { CatalogColumn, CatalogTable } from '../../lib/postgres/catalog/tables.ts'
 import type { TableRef } from '../../lib/postgres/identifiers.ts'
 import { driftSummary, newColumnWarnings, partitionWarnings, planTables } from '../../lib/restore/restore-plan.ts'
-import type { ManifestColumn } from '../../types/index.ts'
+import type { ManifestColumn, ManifestTable } from '../../types/index.ts'
 import { manifestOf, tableOf } from '../snapshot/manifest.ts'
 
 const integer = 23
@@ -80,9 +80,10 @@ t.test('columns are loaded, compared or drift', async (t) => {
 
 t.test('a plan warns of at most ten missing partitions by name', async (t) => {
   const names = Array.from({ length: 11 }, (_, index) => `p${index}`)
+  const [recorded] = manifestOf([tableOf('events', [id])]).tables as [ManifestTable]
   const warnings = (partitions: string[], present: string[]): string[] => partitionWarnings([{
     table: catalogTable('events', [columnOf('id')], present),
-    recorded: { ...tableOf('events', [id]), partitions },
+    recorded: { ...recorded, partitions },
     columns: ['id'],
     generated: []
   }], 'public')

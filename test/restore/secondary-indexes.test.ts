@@ -306,7 +306,7 @@ t.test('indexes are left in place when the lock table has no room for more', asy
   const relation = catalogRelation(String(row?.oid), testSchema, 'big')
   const target = {
     table: { name: 'big', columns: [], relations: [relation] },
-    recorded: { name: 'big', rows: many, columns: [] },
+    recorded: { name: 'big', rows: many, columns: [], offset: 0, bytes: 2, checksum: '' },
     columns: ['a'],
     generated: []
   }

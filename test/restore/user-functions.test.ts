@@ -251,9 +251,9 @@ t.test('an error that has nothing to do with the order of tables fails the resto
   const { engine } = await useEngineWithFiles(t, {
     connection: url,
     storage: storageWith(directory, {
-      open: async (storage, name) => isBroken && ++opened > 2
+      open: async (storage, name, range) => isBroken && ++opened > 2
         ? Readable.from([Buffer.from('no snapshot')])
-        : await storage.open(name)
+        : await storage.open(name, range)
     })
   })
   const { id } = await engine.create()

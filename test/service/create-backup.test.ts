@@ -45,10 +45,13 @@ t.test('a backup is a row and a file with the same checksum and size', async (t)
 
   const bytes = await readFile(join(place.directory, backup.filename))
   t.equal(backup.sizeBytes, bytes.length)
-  t.equal(backup.checksum, sha256(bytes))
   const { manifest } = JSON.parse(bytes.toString())
-  const data = bytes.subarray(bytes.indexOf('"data":') + '"data":'.length, -'}\n'.length)
-  t.equal(manifest.checksum, sha256(data))
+  t.equal(manifest.checksum, backup.checksum)
+  const [start, end] = [bytes.indexOf('{"version"'), bytes.indexOf(`,"checksum":"${backup.checksum}"}`)]
+  t.equal(backup.checksum, sha256(bytes.subarray(start, end)))
+  for (const { offset, bytes: size, checksum } of manifest.tables) {
+    t.equal(checksum, sha256(bytes.subarray(offset, offset + size)))
+  }
   t.match(manifest, {
     id: backup.id,
     createdAt: backup.startedAt,

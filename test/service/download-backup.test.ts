@@ -79,9 +79,9 @@ t.test('stop() ends downloads, even one that is just being opened', async (t) =>
   let isHeld = false
   const engine = useEngine(t, place, {
     storage: storageWith(place.directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         if (isHeld) await gate.pass()
-        return await storage.open(name)
+        return await storage.open(name, range)
       }
     })
   })

@@ -10,6 +10,7 @@ import { matchEach } from '../support/match-each.ts'
 import { eventNames, type Place, useEmptyDatabase, useEngine, usePlace } from '../support/engine.ts'
 import { createGate, storageBehind, storageWith } from '../support/storage-double.ts'
 import { type Link, useTcpProxy } from '../support/tcp-proxy.ts'
+import { editManifest } from '../snapshot/edit-manifest.ts'
 
 /** A snapshot of another service. */
 async function snapshotFile (place: Place, note?: string): Promise<{ backup: Backup, bytes: Buffer }> {
@@ -66,9 +67,10 @@ t.test('the origin has bounded texts of any character', async (t) => {
   const place = await usePlace(t)
   const { bytes } = await snapshotFile(place)
   const database = `\u0000\ud800店"${'x'.repeat(300)}`
-  const text = bytes.toString().replace(/"database":"[^"]*"/, () => `"database":${JSON.stringify(database)}`)
-    .replace(/"createdAt":"[^"]*"/, '"createdAt":"2026-11-22T19:45+02:00"')
-  const { id, origin } = await useEngine(t, place).import(Readable.from([Buffer.from(text)]))
+  const edited = editManifest(bytes, (json) =>
+    json.replace(/"database":"[^"]*"/, () => `"database":${JSON.stringify(database)}`)
+      .replace(/"createdAt":"[^"]*"/, '"createdAt":"2026-11-22T19:45+02:00"'))
+  const { id, origin } = await useEngine(t, place).import(Readable.from([edited]))
   t.equal(origin?.database, database.slice(0, 200))
   t.equal(origin?.createdAt, '2026-11-22T17:45:00.000Z')
   const emptied = useEngine(t, await useEmptyDatabase(t, place))
@@ -155,7 +157,11 @@ t.test('the error of an invalid snapshot lists every problem', async (t) => {
   const engine = useEngine(t, await usePlace(t))
   const changed = bytes.toString().replace('Ada', 'Eve').replace('"totalRows":5', '"totalRows":6')
   const error: any = await engine.import(Readable.from([Buffer.from(changed)])).catch((error: unknown) => error)
-  t.equal(error.problems.length, 2)
+  t.strictSame(error.problems, [
+    'the manifest says 6 rows in all, and 5 for its tables together',
+    'its manifest does not match the checksum in the manifest',
+    'the rows of table "users" do not match their checksum in the manifest'
+  ])
   t.equal(error.message, `The snapshot file is damaged or was changed: ${error.problems.join('; ')}`)
 })
 

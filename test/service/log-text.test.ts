@@ -11,6 +11,7 @@ import { useDirectory } from '../support/directory.ts'
 import { linesBesidesRuns, type Place, type TestEngine, useEngine, usePlace } from '../support/engine.ts'
 import { matchEach } from '../support/match-each.ts'
 import { createGate, storageBehind, storageWith } from '../support/storage-double.ts'
+import { editManifest } from '../snapshot/edit-manifest.ts'
 
 // The log is in the database of the service, and the encoding of that may lack characters of names, notes and errors.
 
@@ -72,7 +73,8 @@ t.test('a name in the head of a file that no database can contain does not fail 
   await place.sql`ALTER TABLE plain DROP gone`
   const text = await readFile(join(place.directory, filename), 'utf8')
   for (const name of ['\\ud800', '\\u0000']) {
-    const { id } = await engine.import(Readable.from([Buffer.from(text.replace('"gone"', `"${name}"`))]))
+    const edited = editManifest(text, (json) => json.replace('"gone"', `"${name}"`))
+    const { id } = await engine.import(Readable.from([edited]))
     const { drift } = await engine.restore(id, { allowSchemaDrift: true })
     matchEach(t, drift, [{ table: 'plain', column: JSON.parse(`"${name}"`) }])
   }
@@ -83,8 +85,8 @@ t.test('a backup is pruned whatever its file says about its origin', async (t) =
   const engine = useEngine(t, place, { maxBackups: 2 })
   const { filename } = await engine.create()
   const text = await readFile(join(place.directory, filename), 'utf8')
-  const hostile = text.replace(/"database":"[^"]*"/, '"database":"\\ud800\\u0000"')
-  const { id } = await engine.import(Readable.from([Buffer.from(hostile)]))
+  const hostile = editManifest(text, (json) => json.replace(/"database":"[^"]*"/, '"database":"\\ud800\\u0000"'))
+  const { id } = await engine.import(Readable.from([hostile]))
   await engine.create()
   await engine.create()
   t.strictSame(linesBesidesRuns(engine), [])
@@ -132,7 +134,8 @@ t.test('an adoption skips only the files whose schema the database cannot contai
   const { path, filename } = await foreignSnapshot(t)
   const place = await usePlain(t, 'LATIN1')
   await copyFile(path, join(place.directory, filename))
-  const other = (await readFile(path, 'utf8')).replace(`"schema":"${testSchema}"`, '"schema":"日本"')
+  const other = editManifest(await readFile(path), (json) =>
+    json.replace(`"schema":"${testSchema}"`, '"schema":"日本"'))
   const renamed = join(place.directory, 'other.json')
   await writeFile(renamed, other)
   const engine = useEngine(t, place)

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import type { PrunedBackup } from '../../types/index.ts'
@@ -187,10 +186,10 @@ t.test('the source and the pre_restore snapshot of a restore in another replica 
   let opened = 0
   const reader = useEngine(t, place, {
     storage: storageWith(place.directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         // The file is opened for the second time after the pre_restore snapshot
         if (opened++ === 1) await gate.pass()
-        return await storage.open(name)
+        return await storage.open(name, range)
       }
     })
   })
@@ -220,18 +219,19 @@ t.test('a download continues to its end even if the snapshot is pruned meanwhile
   const place = await usePlace(t)
   await place.sql`INSERT INTO users (name) SELECT repeat('x', 1000) FROM generate_series(1, 5000)`
   const [engine, other] = [useEngine(t, place), useEngine(t, place, { maxBackups: 1 })]
-  const { id, checksum } = await engine.create()
+  const { id, filename } = await engine.create()
+  const bytes = await readFile(join(place.directory, filename))
   const { stream } = await engine.download(id)
   const chunks = stream[Symbol.asyncIterator]()
-  const hash = createHash('sha256').update((await chunks.next()).value as Buffer)
+  const received = [(await chunks.next()).value as Buffer]
 
   const newer = await other.create()
   t.strictSame(await filesOf(place), [newer.filename])
   await t.rejects(engine.download(id), { code: 'FST_BACKUP_NOT_FOUND' })
   for (let chunk = await chunks.next(); chunk.done !== true; chunk = await chunks.next()) {
-    hash.update(chunk.value as Buffer)
+    received.push(chunk.value as Buffer)
   }
-  t.equal(`sha256:${hash.digest('hex')}`, checksum)
+  t.ok(Buffer.concat(received).equals(bytes))
 })
 
 t.test('remove() deletes row and file once', async (t) => {

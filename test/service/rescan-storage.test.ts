@@ -13,6 +13,7 @@ import { matchEach } from '../support/match-each.ts'
 import { type Place, type TestEngine, useEmptyDatabase, useEngine, usePlace } from '../support/engine.ts'
 import { createGate, storageWith } from '../support/storage-double.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
+import { editManifest } from '../snapshot/edit-manifest.ts'
 
 const hiddenOf = async ({ directory }: Place): Promise<string[]> =>
   (await readdir(directory).catch(() => [])).filter((name) => name.startsWith('.'))
@@ -133,12 +134,14 @@ t.test('invalid and unreadable files get no row and are kept; valid snapshots ar
   const { id, filename } = await engine.create({ note: 'n' })
   const text = await readFile(join(place.directory, filename), 'utf8')
   await place.sql`DELETE FROM backup_logs`
+  const withTime = (time: string): Buffer =>
+    editManifest(text, (json) => json.replace(/"createdAt":"[^"]+"/, `"createdAt":"${time}"`))
   const invalid = {
     'a.json': 'x',
     'b.json': text.replace('Ada', 'Eve'),
-    'c.json': text.replace(/"createdAt":"[^"]+"/, '"createdAt":"yesterday"'),
-    'c2.json': text.replace(/"createdAt":"[^"]+"/, '"createdAt":"+020000-01-01T00:00:00Z"'),
-    'd.json': text.replaceAll(`"schema":"${testSchema}"`, `"schema":"${'x'.repeat(64)}"`)
+    'c.json': withTime('yesterday'),
+    'c2.json': withTime('+020000-01-01T00:00:00Z'),
+    'd.json': editManifest(text, (json) => json.replaceAll(`"schema":"${testSchema}"`, `"schema":"${'x'.repeat(64)}"`))
   }
   for (const [name, content] of Object.entries(invalid)) await writeFile(join(place.directory, name), content)
   const storage = storageWith(place.directory, {

@@ -226,6 +226,22 @@ t.test('a truncated, edited or exchanged file is refused, and nothing is changed
   t.match(value, { id: first.id, schema: testSchema, error: { code: 'FST_BACKUP_SNAPSHOT_INVALID' } })
 })
 
+t.test('a damaged table is named, and does not prevent the restore of another table', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const { id, filename } = await engine.create()
+  await damage(place)
+  const damaged = await contentOf(place)
+  const path = join(place.directory, filename)
+  await writeFile(path, String(await readFile(path)).replace('Ada', 'Eda'))
+  const problems = ['the rows of table "users" do not match their checksum in the manifest']
+  for (const tables of [['users'], ['users', 'orders']]) {
+    await t.rejects(engine.restore(id, { tables }), { code: 'FST_BACKUP_SNAPSHOT_INVALID', problems })
+    t.strictSame(await contentOf(place), damaged)
+  }
+  t.match(await engine.restore(id, { tables: ['orders'] }), { rowCount: 3 })
+})
+
 t.test('a call in code may accept an edited file', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)
@@ -405,11 +421,11 @@ t.test('the file disappears during a restore, or cannot be read', async (t) => {
   const readError = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' })
   const engine = useEngine(t, place, {
     storage: storageWith(place.directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         if (how === 'gone') await rm(join(place.directory, name), { force: true })
         if (how === 'broken') return new Readable({ read () { this.destroy(readError) } })
         if (how === 'closed') throw Object.assign(new Error('hunter2'), { name: 'AccessDenied' })
-        return await storage.open(name)
+        return await storage.open(name, range)
       }
     })
   })
@@ -490,9 +506,9 @@ t.test('the database goes down during a restore; the record is healed when it is
   const clock = { now: () => new Date(), async wait () { await healing.pass(); isHealed = true } }
   const engine = useEngine(t, { ...place, url: proxy.url }, {
     storage: storageWith(place.directory, {
-      async open (storage, name) {
+      async open (storage, name, range) {
         await proxy.refuse()
-        return await storage.open(name)
+        return await storage.open(name, range)
       }
     })
   }, clock)

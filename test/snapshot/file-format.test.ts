@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import t from 'tap'
-import { encodeHead, fileEnd, largestManifest, snapshotFilename } from '../../lib/snapshot/file-format.ts'
-import { manifestOf, tableOf } from './manifest.ts'
+import {
+  completeManifest, encodeHead, headSizeOf, largestHead, ownChecksum, snapshotFilename, textAfterRows, textBeforeRows
+} from '../../lib/snapshot/file-format.ts'
+import { draftOf, manifestOf, tableOf } from './manifest.ts'
 
 const at = new Date('2026-11-22T17:45:00.123Z')
 
@@ -25,29 +28,55 @@ t.test('the longest name that PostgreSQL allows still fits into a file name', as
   t.ok(snapshotFilename('.'.repeat(63), at).length < 255)
 })
 
-t.test('head, data and end are one JSON object', async (t) => {
-  const manifest = manifestOf()
-  t.strictSame(JSON.parse(`${encodeHead(manifest).toString()}{}${fileEnd}`), { manifest, data: {} })
+t.test('head, rows and what is around them are one JSON object', async (t) => {
+  for (const names of [[], ['users'], ['users', 'a"b\n', '__proto__']]) {
+    const manifest = manifestOf(names.map((name) => tableOf(name, [])))
+    const data = manifest.tables.map((table, index) => `${textBeforeRows(table, index)}[]`).join('')
+    const file = `${encodeHead(manifest).toString()}${data}${textAfterRows(manifest)}`
+    const entries = Object.entries((JSON.parse(file) as { data: object }).data)
+    t.strictSame(entries, names.map((name) => [name, []]))
+  }
 })
 
-t.test('a head has the requested size for any counts, with spaces after the manifest', async (t) => {
-  const manifest = manifestOf([tableOf('users', []), tableOf('é世', [])], { note: 'für später' })
-  const { length } = encodeHead(largestManifest(manifest))
-  for (const rows of [0, 1, 123_456, Number.MAX_SAFE_INTEGER]) {
-    const counted = manifestOf(
-      manifest.tables.map((table) => ({ ...table, rows })),
-      { note: manifest.note, totalRows: rows }
-    )
-    const head = encodeHead(counted, length)
+t.test('a head has the reserved size for any numbers, with spaces after the manifest', async (t) => {
+  const draft = draftOf([tableOf('users', []), tableOf('é世', [])], { note: 'für später' })
+  const length = largestHead(draft)
+  for (const number of [0, 1, 123_456, Number.MAX_SAFE_INTEGER]) {
+    const section = { offset: number, bytes: number, checksum: `sha256:${'1'.repeat(64)}` }
+    const counted = draftOf(draft.tables.map((table) => ({ ...table, rows: number })), { note: draft.note })
+    const manifest = completeManifest({ ...counted, totalRows: number }, [section, section])
+    const head = encodeHead(manifest, length)
     t.equal(head.length, length)
     t.match(head.toString(), /^\{"manifest":\{.*\} *,\n"data":$/)
-    t.strictSame(JSON.parse(`${head.toString()}{}}`).manifest, counted)
+    t.strictSame(JSON.parse(`${head.toString()}{}}`).manifest, manifest)
   }
-  t.match(encodeHead(manifest).toString(), /\},\n"data":$/)
+  t.match(encodeHead(manifestOf()).toString(), /\},\n"data":$/)
 })
 
-t.test('largestManifest() does not change its argument', async (t) => {
-  const manifest = manifestOf([tableOf('users', [])])
-  largestManifest(manifest)
-  t.strictSame(manifest, manifestOf([tableOf('users', [])]))
+t.test('the size of a head follows from the manifest: from the first table, or from the largest numbers', async (t) => {
+  const empty = completeManifest(draftOf(), [])
+  t.equal(headSizeOf(empty), largestHead(draftOf()))
+  const users = { ...tableOf('users', []), offset: 5000 }
+  t.equal(headSizeOf(manifestOf([users])), 5000 - '{\n"users":'.length)
+})
+
+t.test('a manifest ends with the checksum of its bytes before that key', async (t) => {
+  const section = { offset: 9, bytes: 2, checksum: `sha256:${'1'.repeat(64)}` }
+  const manifest = completeManifest(draftOf([tableOf('users', [])], { note: '"checksum":"x' }), [section])
+  const json = JSON.stringify(manifest)
+  const covered = json.slice(0, json.lastIndexOf(',"checksum":'))
+  t.equal(manifest.checksum, `sha256:${createHash('sha256').update(covered).digest('hex')}`)
+  t.strictSame(manifest.tables, [{ name: 'users', rows: 0, ...section, columns: [] }])
+  t.equal(ownChecksum(Buffer.from(json)), manifest.checksum)
+  for (const other of [
+    '', '{}', json.replace('shop', 'shot'), json.replace(/"checksum":"sha256:(.{64})"\}$/, '"checksum": "sha256:$1"}'),
+    ` ${json}`, `${json} `, JSON.stringify(manifest, null, 2)
+  ]) t.equal(ownChecksum(Buffer.from(other)), undefined, other.slice(-80))
+})
+
+t.test('the size and the checksum of a manifest do not change their argument', async (t) => {
+  const draft = draftOf([tableOf('users', [])])
+  largestHead(draft)
+  completeManifest(draft, [{ offset: 1, bytes: 2, checksum: '' }])
+  t.strictSame(draft, draftOf([tableOf('users', [])]))
 })

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { findProblems } from '../../lib/snapshot/find-problems.ts'
 import { tableOf } from './manifest.ts'
 import { chunksOf, readAll, writeFileOf } from './snapshot-file.ts'
 
@@ -12,7 +13,7 @@ const users = tableOf('users', [
 t.test('a row of fifty million bytes is read', async (t) => {
   const line = `1\t${'Ada said "hi"\\\\n'.repeat(3_300_000)}\t{}\t1\n`
   const { file, manifest } = await writeFileOf(t, [users], { users: [line, '2\tBob\t{}\t1\n'] })
-  const { copied, dataChecksum } = await readAll(chunksOf(file, 65_536))
+  const { copied, ...result } = await readAll(chunksOf(file, 65_536))
   t.ok(copied.get('users') === `${line}2\tBob\t{}\t1\n`)
-  t.equal(dataChecksum, manifest.checksum)
+  t.strictSame(findProblems(result, manifest), [])
 })

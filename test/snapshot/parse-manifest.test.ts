@@ -14,6 +14,7 @@ const invalid = (json: string): string => {
       : `another error: ${String(error)}`
   }
 }
+const [users] = manifestOf([tableOf('users', [])]).tables
 const changed = (change: object): string =>
   JSON.stringify({ ...manifestOf([tableOf('users', [{ name: 'id', type: 'bigint' }])]), ...change })
 
@@ -61,17 +62,27 @@ t.test('an invalid manifest is refused with the path of the problem', async (t) 
   t.equal(invalid(changed({ checksum: 'sha256:0' })), 'the manifest is not valid at /checksum')
   t.equal(invalid(changed({ totalRows: -1 })), 'the manifest is not valid at /totalRows')
   t.equal(
-    invalid(changed({ tables: [{ name: 'users', rows: 0.5, columns: [] }] })),
+    invalid(changed({ tables: [{ ...users, rows: 0.5 }] })),
     'the manifest is not valid at /tables/0/rows'
   )
   t.equal(
-    invalid(changed({ tables: [tableOf('users', [{ name: '', type: 'text' }])] })),
+    invalid(changed({ tables: [{ ...users, columns: [{ name: '', type: 'text' }] }] })),
     'the manifest is not valid at /tables/0/columns/0/name'
   )
   t.equal(
     invalid(changed({ sequences: [{ name: 's', ownedBy: null, lastValue: '1; DROP', isCalled: true }] })),
     'the manifest is not valid at /sequences/0/lastValue'
   )
+  for (const [key, values] of Object.entries({
+    offset: [-1, 0.5, 1e300, 2 ** 53, '0', null],
+    bytes: [-2, 1, 2.5, 1e300, 2 ** 53, '2', null],
+    checksum: ['sha256:0', `sha256:${'A'.repeat(64)}`, null]
+  })) {
+    for (const value of values) {
+      const problem = invalid(changed({ tables: [{ ...users, [key]: value }] }))
+      t.equal(problem, `the manifest is not valid at /tables/0/${key}`)
+    }
+  }
   t.equal(invalid(changed({ more: 1 })), 'the manifest is not valid at /more')
   t.equal(
     invalid(JSON.stringify(manifestOf()).replace('{', '{"__proto__":{},')),
@@ -79,14 +90,21 @@ t.test('an invalid manifest is refused with the path of the problem', async (t) 
   )
 })
 
+t.test('the error for a table of a development version names what its manifest lacks', async (t) => {
+  t.equal(
+    invalid(changed({ tables: [tableOf('users', [])] })),
+    'the manifest is not valid at /tables/0, which lacks offset, bytes, checksum'
+  )
+})
+
 t.test('a table or a column that is named twice is refused', async (t) => {
   const id = { name: 'id', type: 'bigint' }
   t.equal(
-    invalid(changed({ tables: [tableOf('users', []), tableOf('users', [])] })),
+    invalid(changed({ tables: [users, users] })),
     'the manifest names a table twice: "users"'
   )
   t.equal(
-    invalid(changed({ tables: [tableOf('users', [id, id])] })),
+    invalid(changed({ tables: [{ ...users, columns: [id, id] }] })),
     'the manifest names a column of "users" twice: "id"'
   )
 })

@@ -2,22 +2,22 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { EncodedColumn } from '../../lib/snapshot/codec/column-encoding.ts'
-import { encodeHead, fileEnd } from '../../lib/snapshot/file-format.ts'
+import { encodeHead, type TableDraft } from '../../lib/snapshot/file-format.ts'
 import { readSnapshot, type ReadSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
 import { openSnapshotWriter } from '../../lib/snapshot/snapshot-writer.ts'
-import type { Manifest, ManifestTable } from '../../types/index.ts'
+import type { Manifest } from '../../types/index.ts'
 import { useDirectory } from '../support/directory.ts'
-import { manifestOf } from './manifest.ts'
+import { draftOf, manifestOf } from './manifest.ts'
 
 /** Writes lines of COPY text, by table, and returns the file. */
 export async function writeFileOf (
   t: Test,
-  tables: ManifestTable[],
+  tables: TableDraft[],
   lines: Record<string, string[]>
 ): Promise<{ file: Buffer; manifest: Manifest }> {
   const counted = tables.map((table) => ({ ...table, rows: lines[table.name]?.length ?? 0 }))
   const path = join(await useDirectory(t), 'snapshot')
-  const writer = await openSnapshotWriter(path, manifestOf(tables))
+  const writer = await openSnapshotWriter(path, draftOf(tables))
   for (const table of tables) {
     writer.startTable(table)
     for (const line of lines[table.name] ?? []) {
@@ -26,13 +26,13 @@ export async function writeFileOf (
     }
     writer.endTable()
   }
-  const { manifest } = await writer.finish(manifestOf(counted))
+  const { manifest } = await writer.finish(draftOf(counted))
   return { file: await readFile(path), manifest }
 }
 
 /** A file with any data part. */
-export const fileOf = (tables: ManifestTable[], data: string): Buffer =>
-  Buffer.from(`${encodeHead(manifestOf(tables)).toString()}${data}${fileEnd}`)
+export const fileOf = (tables: TableDraft[], data: string): Buffer =>
+  Buffer.from(`${encodeHead(manifestOf(tables)).toString()}${data}}\n`)
 
 /** The file in chunks of these sizes, repeated. */
 export async function * chunksOf (file: Uint8Array, ...sizes: number[]): AsyncGenerator<Buffer> {

@@ -4,10 +4,11 @@ import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { Readable } from 'node:stream'
 import fc from '../support/fast-check.ts'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { SnapshotInvalid } from '../../lib/errors.ts'
 import { pieceSize } from '../../lib/snapshot/codec/byte-queue.ts'
-import { encodeHead } from '../../lib/snapshot/file-format.ts'
+import { encodeHead, frameManifest, type TableDraft } from '../../lib/snapshot/file-format.ts'
+import { findProblems } from '../../lib/snapshot/find-problems.ts'
 import { readManifest, readSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
 import type { Manifest, ManifestTable } from '../../types/index.ts'
 import { lineOf, type Table, table } from './arbitrary-table.ts'
@@ -28,6 +29,9 @@ const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').upd
 
 const read = async (file: Uint8Array | string): Promise<Read> => await readAll(chunksOf(Buffer.from(file), 65_536))
 
+/** Why the file that was read is not the one that was written. */
+const problemsOf = (result: Read): string[] => findProblems(result, { id: null, checksum: null })
+
 /** The problem of a file; for any other error, a text that shows it. */
 async function problemOf (work: Promise<unknown>): Promise<string> {
   try {
@@ -40,16 +44,19 @@ async function problemOf (work: Promise<unknown>): Promise<string> {
   }
 }
 
-t.test('a written file is read with its rows, their number, and both checksums', async (t) => {
+t.test('a written file is read with its rows, their number and place, and their checksums', async (t) => {
   const { file, manifest } = await writeFileOf(t, [users, carts], lines)
   const { copied, rows, ...result } = await read(file)
   t.strictSame(copied, new Map([['users', lines.users.join('')], ['carts', lines.carts.join('')]]))
   t.strictSame(rows, new Map([['users', 2], ['carts', 2]]))
   t.strictSame(result, {
     manifest,
-    tables: manifest.tables.map((table) => ({ table, rows: 2 })),
-    dataChecksum: manifest.checksum,
-    checksum: sha256(file),
+    isManifestIntact: true,
+    tables: manifest.tables.map((table) => {
+      const { offset, bytes, checksum } = table
+      return { table, rows: 2, section: { offset, bytes, checksum } }
+    }),
+    isFrameIntact: true,
     sizeBytes: file.length
   })
 })
@@ -171,12 +178,12 @@ t.test('errors of the source, of the target and of the progress callback are pas
 t.test('a stream may be the source', async (t) => {
   const { file } = await writeFileOf(t, [users], lines)
   const stream = Readable.from([file.subarray(0, 10), Buffer.alloc(0), file.subarray(10)])
-  t.equal((await readAll(stream)).checksum, sha256(file))
+  t.strictSame(problemsOf(await readAll(stream)), [])
 })
 
 // Formatting and chunks
 
-t.test('a reformatted file has the same rows and other checksums', async (t) => {
+t.test('a reformatted file has the same rows, and each of its checksums differs', async (t) => {
   const flat = { ...lines, users: ['1\tAda\t{x,"y z"}\t1\n', '2\tBob\t\\N\t\\N\n'] }
   const { file, manifest } = await writeFileOf(t, [users, carts], flat)
   const content = JSON.parse(file.toString()) as object
@@ -185,7 +192,7 @@ t.test('a reformatted file has the same rows and other checksums', async (t) => 
     JSON.stringify(content, null, 2),
     ` \n${JSON.stringify(content, null, '\t')}\r\n\n`
   ]) {
-    const { copied, rows, checksum, ...result } = await read(text)
+    const { copied, rows, ...result } = await read(text)
     t.strictSame(
       copied,
       new Map([
@@ -201,22 +208,93 @@ t.test('a reformatted file has the same rows and other checksums', async (t) => 
       ])
     )
     t.strictSame(result.manifest, manifest)
-    t.not(result.dataChecksum, manifest.checksum)
-    t.equal(checksum, sha256(Buffer.from(text)))
+    t.equal(result.isFrameIntact, false)
+    for (const { section: { offset, bytes, checksum }, table } of result.tables) {
+      const list = Buffer.from(text).subarray(offset, offset + bytes)
+      t.match(list.toString(), /^\[[^]*\]$/)
+      t.equal(checksum, sha256(list))
+      t.not(checksum, table.checksum)
+    }
   }
 })
 
-t.test('white space around the data is not part of their checksum', async (t) => {
+t.test('white space anywhere around the rows is noticed', async (t) => {
+  const { file } = await writeFileOf(t, [users, carts], lines)
+  const text = file.toString()
+  const around = 'what is around its manifest and its rows is not as the format requires'
+  for (const [changed, problems] of [
+    [` ${text}`, /position/],
+    [text.replace('"data":', '"data": '), /position/],
+    [text.replace(' ,\n"data"', ',\n"data"'), /position/],
+    [text.replace(' ,\n"data"', '\t,\n"data"'), null],
+    [text.replace('"data":{\n', '"data":{\t'), null],
+    [text.replace('"users":[', '"users": ['), /position/],
+    [text.replace('],\n"carts"', '],\r"carts"'), null],
+    [text.replace(']\n}}', ']\n} }'), null],
+    [`${text}\n`, null],
+    [text.slice(0, -1), null]
+  ] as const) {
+    const found = problemsOf(await read(changed))
+    t.equal(found.at(-1), around, changed.slice(-40))
+    if (problems === null) t.equal(found.length, 1)
+    else t.match(found[0], problems)
+  }
+})
+
+t.test('tables in another order, and rows at the place of others, are noticed', async (t) => {
+  const twins = ['a', 'b'].map((name) => tableOf(name, carts.columns))
+  const { file } = await writeFileOf(t, twins, { a: ['1\n'], b: ['2\n'] })
+  const text = file.toString()
+  const [a, b] = ['"a":[\n{"total":1}\n]', '"b":[\n{"total":2}\n]']
+  const swapped = text.replace(`${a},\n${b}`, `${b},\n${a}`)
+  t.match(problemsOf(await read(swapped)).join(), /table "b" are not at the position.*what is around/)
+  const exchanged = text.replace('":1}', '":3}').replace('":2}', '":1}').replace('":3}', '":2}')
+  t.strictSame(problemsOf(await read(exchanged)), [
+    'the rows of table "a" do not match their checksum in the manifest',
+    'the rows of table "b" do not match their checksum in the manifest'
+  ])
+})
+
+/** The file with another manifest, which has its own checksum. */
+async function withManifest (
+  t: Test, change: (tables: ManifestTable[]) => Array<Partial<ManifestTable>>
+): Promise<Buffer> {
   const { file, manifest } = await writeFileOf(t, [users, carts], lines)
-  const spaced = ` ${file.toString().replace('"data":', '"data" : \n').slice(0, -2)} } \n`
-  t.equal((await read(spaced)).dataChecksum, manifest.checksum)
+  const { checksum, ...rest } = manifest
+  const changes = change(manifest.tables)
+  const tables = manifest.tables.map((table, index) => ({ ...table, ...changes[index] }))
+  const json = JSON.stringify({ ...rest, tables })
+  const sealed = `${json.slice(0, -1)},"checksum":"${sha256(Buffer.from(json.slice(0, -1)))}"}`
+  const dataStart = file.indexOf('"data":') + '"data":'.length
+  return Buffer.concat([frameManifest(sealed, dataStart), file.subarray(dataStart)])
+}
+
+t.test('a manifest with its own checksum that says anything else about the rows is refused', async (t) => {
+  t.strictSame(problemsOf(await read(await withManifest(t, () => []))), [])
+  const largest = Number.MAX_SAFE_INTEGER
+  for (const [what, change] of [
+    ['a larger offset', ([first]) => [{ offset: Number(first?.offset) + 1 }]],
+    ['the largest offset', () => [{ offset: largest }]],
+    ['no offset', () => [{ offset: 0 }]],
+    ['a larger size', ([first]) => [{ bytes: Number(first?.bytes) + 1 }]],
+    ['the largest size', () => [{}, { bytes: largest }]],
+    ['the smallest size', () => [{ bytes: 2 }]],
+    ['an overlap', ([first]) => [{}, { offset: Number(first?.offset) }]],
+    ['exchanged places', ([first, second]) => [{ offset: second?.offset }, { offset: first?.offset }]],
+    ['exchanged checksums', ([first, second]) => [{ checksum: second?.checksum }, { checksum: first?.checksum }]],
+    ['another number of rows', () => [{ rows: 3 }, { rows: 1 }]]
+  ] as Array<[string, (tables: ManifestTable[]) => Array<Partial<ManifestTable>>]>) {
+    const problems = problemsOf(await read(await withManifest(t, change)))
+    t.ok(problems.length > 0, what)
+    t.notMatch(problems.join(), 'its manifest does not match', what)
+  }
 })
 
 /** A file of two tables with these columns and rows, each token in a random formatting. */
 function respelled (
   { columns, rows }: Table,
   seed: number
-): { tables: ManifestTable[], file: Buffer, canonical: Buffer } {
+): { tables: TableDraft[], file: Buffer, canonical: Buffer } {
   const choose = chooser(seed)
   const tables = ['a', 'b'].map((name) =>
     tableOf(
@@ -308,7 +386,7 @@ t.test('about one row is read ahead, in any formatting and any chunks', async (t
 // Damage
 
 t.test('a file that is truncated anywhere is refused', async (t) => {
-  const { file, manifest } = await writeFileOf(t, [users, carts], lines)
+  const { file } = await writeFileOf(t, [users, carts], lines)
   for (let length = 0; length < file.length - 1; length++) {
     equal(
       (await problemOf(readAll(chunksOf(file.subarray(0, length), 50)))).endsWith('the file is truncated'),
@@ -317,8 +395,7 @@ t.test('a file that is truncated anywhere is refused', async (t) => {
     )
   }
   const withoutLast = await read(file.subarray(0, -1))
-  t.equal(withoutLast.dataChecksum, manifest.checksum)
-  t.not(withoutLast.checksum, sha256(file))
+  t.strictSame(problemsOf(withoutLast), ['what is around its manifest and its rows is not as the format requires'])
 })
 
 t.test('the error for a truncated file names table and row', async (t) => {
@@ -344,7 +421,7 @@ t.test('any changed byte is detected, and no message contains a value', async (t
   ])
   const profile = '{"geheim-d": {"geheim-e": 1, "geheim-f": ["geheim-g", {"geheim-h": 2}]}, "geheim-i": 0}'
   const row = `4711\tgeheim-a\tt\t{geheim-b,"geheim c"}\t${profile}\n`
-  const { file, manifest } = await writeFileOf(t, [secret, carts], { people: [row, row], carts: ['4711\n'] })
+  const { file } = await writeFileOf(t, [secret, carts], { people: [row, row], carts: ['4711\n'] })
   const dataStart = file.indexOf('"data":') + '"data":'.length
   for (let position = 0; position < file.length; position++) {
     for (const byte of Buffer.from(position < dataStart ? ']"' : '{}],:"\\0\xff', 'latin1')) {
@@ -352,13 +429,9 @@ t.test('any changed byte is detected, and no message contains a value', async (t
       const changed = Buffer.from(file)
       changed[position] = byte
       try {
-        const { checksum, dataChecksum } = await readAll(chunksOf(changed, 4096))
-        equal(checksum, sha256(changed))
-        equal(
-          dataChecksum !== manifest.checksum,
-          position >= dataStart && position < file.length - 2,
-          `byte ${position}`
-        )
+        const problems = problemsOf(await readAll(chunksOf(changed, 4096)))
+        equal(problems.length > 0, true, `byte ${position}`)
+        equal(/geheim|4711/.test(problems.join()), false)
       } catch (error) {
         if (!(error instanceof SnapshotInvalid)) throw error
         equal(/geheim|4711/.test(error.message), false, error.message)
@@ -515,14 +588,16 @@ t.test('readManifest() reads only the head', async (t) => {
     users: Array.from({ length: 10 }, () => `1\t${'x'.repeat(100_000)}\t{}\t1\n`)
   })
   const stream = Readable.from(chunksOf(file, 1000))
-  t.strictSame(await readManifest(stream), manifest)
+  t.strictSame(await readManifest(stream), { manifest, isManifestIntact: true })
   t.notOk(stream.readableEnded)
   stream.destroy()
   await once(stream, 'close')
 })
 
 t.test('readManifest() does not check the rest of the file', async (t) => {
-  t.strictSame(await readManifest(chunksOf(fileOf([carts], '{nonsense'), 10)), manifestOf([carts]))
+  t.strictSame(await readManifest(chunksOf(fileOf([carts], '{nonsense'), 10)), {
+    manifest: manifestOf([carts]), isManifestIntact: false
+  })
 })
 
 t.test('an invalid head is refused', async (t) => {

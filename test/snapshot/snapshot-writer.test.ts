@@ -3,11 +3,12 @@ import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } 
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { pieceSize } from '../../lib/snapshot/codec/byte-queue.ts'
+import type { ManifestDraft } from '../../lib/snapshot/file-format.ts'
 import { type MessageWriter, openSnapshotWriter, type SnapshotWriter } from '../../lib/snapshot/snapshot-writer.ts'
 import type { Manifest } from '../../types/index.ts'
 import { systemError } from '../storage/file-system-double.ts'
 import { useDirectory } from '../support/directory.ts'
-import { manifestOf, tableOf } from './manifest.ts'
+import { draftOf, tableOf } from './manifest.ts'
 
 const isWindows = process.platform === 'win32'
 const users = tableOf('users', [
@@ -17,11 +18,25 @@ const users = tableOf('users', [
   { name: 'profile', type: 'jsonb' }
 ])
 const sha256 = (bytes: Uint8Array | string): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
-const dataPart = (file: string): string => file.slice(file.indexOf('"data":') + '"data":'.length, -2)
+
+/** The manifest of a file, after a comparison of all of its checksums and positions with the bytes of the file. */
+function provenManifest (t: Test, file: Buffer): Manifest {
+  const [line] = file.toString().split('\n')
+  const json = String(line).replace('{"manifest":', '').replace(/ *,$/, '')
+  const manifest = JSON.parse(json) as Manifest
+  t.equal(manifest.checksum, sha256(json.slice(0, json.lastIndexOf(',"checksum"'))))
+  for (const { name, offset, bytes, checksum } of manifest.tables) {
+    const list = file.subarray(offset, offset + bytes)
+    t.equal(checksum, sha256(list), name)
+    t.match(list.toString(), /^\[[^]*\n\]$/)
+    t.ok(file.subarray(0, offset).toString().endsWith(`\n${JSON.stringify(name)}:`), name)
+  }
+  return manifest
+}
 
 async function useWriter (
   t: Test,
-  manifest: Manifest = manifestOf([users])
+  manifest: ManifestDraft = draftOf([users])
 ): Promise<{ path: string; writer: SnapshotWriter }> {
   const path = join(await useDirectory(t), 'snapshot')
   const writer = await openSnapshotWriter(path, manifest)
@@ -56,15 +71,14 @@ async function changeFiles (
 
 t.test('a snapshot is one JSON object, with the manifest first and one row per line', async (t) => {
   const carts = tableOf('carts', [{ name: 'total', type: 'numeric' }])
-  const { path, writer } = await useWriter(t, manifestOf([users, carts]))
+  const { path, writer } = await useWriter(t, draftOf([users, carts]))
   writer.startTable(users)
   await writeLine(writer, '1\tAda\t{x}\t{"a": 1}\n')
   await writeLine(writer, '2\tBob\t\\N\t\\N\n')
   t.equal(writer.endTable(), 2)
   writer.startTable(carts)
   t.equal(writer.endTable(), 0)
-  const manifest = manifestOf([{ ...users, rows: 2 }, carts])
-  await writer.finish(manifest)
+  const { manifest } = await writer.finish(draftOf([{ ...users, rows: 2 }, carts]))
   const file = await readFile(path, 'utf8')
   const lines = file.split('\n')
   t.match(lines[0], /^\{"manifest":\{.*\} +,$/)
@@ -80,7 +94,7 @@ t.test('a snapshot is one JSON object, with the manifest first and one row per l
     ''
   ])
   t.strictSame(JSON.parse(file), {
-    manifest: { ...manifest, checksum: sha256(dataPart(file)) },
+    manifest,
     data: {
       users: [
         { id: '1', name: 'Ada', tags: ['x'], profile: { a: 1 } },
@@ -92,33 +106,45 @@ t.test('a snapshot is one JSON object, with the manifest first and one row per l
 })
 
 t.test('a snapshot may have no tables', async (t) => {
-  const { path, writer } = await useWriter(t, manifestOf())
-  await writer.finish(manifestOf())
+  const { path, writer } = await useWriter(t, draftOf())
+  await writer.finish(draftOf())
   t.strictSame((JSON.parse(await readFile(path, 'utf8')) as { data: object }).data, {})
 })
 
 t.test('any name of a table or column can be a key', async (t) => {
   const table = tableOf('a"b\n', [{ name: '__proto__', type: 'text' }])
-  const { path, writer } = await useWriter(t, manifestOf([table]))
+  const { path, writer } = await useWriter(t, draftOf([table]))
   writer.startTable(table)
   await writeLine(writer, 'x\n')
   writer.endTable()
-  await writer.finish(manifestOf([table]))
+  await writer.finish(draftOf([table]))
   const { data } = JSON.parse(await readFile(path, 'utf8')) as { data: Record<string, object[]> }
   t.strictSame(Object.entries(data['a"b\n']?.[0] ?? {}), [['__proto__', 'x']])
 })
 
-t.test('the result contains the size and both checksums', async (t) => {
+t.test('the result contains the size and the manifest of the file', async (t) => {
   const { path, writer } = await useWriter(t)
   writer.startTable(users)
   await writeLine(writer, '1\tAda\t{}\t1\n')
   writer.endTable()
-  const written = await writer.finish(manifestOf([{ ...users, rows: 1 }], { note: null }))
+  const written = await writer.finish(draftOf([{ ...users, rows: 1 }], { note: null }))
   const file = await readFile(path)
   t.equal(written.sizeBytes, file.length)
-  t.equal(written.checksum, sha256(file))
-  t.equal(written.manifest.checksum, sha256(dataPart(file.toString())))
+  t.strictSame(written.manifest, provenManifest(t, file))
   t.equal(writer.bytes, file.length)
+})
+
+t.test('each table has its own position and checksum, wherever pieces and writes end', async (t) => {
+  const tables = Array.from({ length: 7 }, (_, index) => tableOf(`t${index}`, [{ name: 'text', type: 'text' }]))
+  const { path, writer } = await useWriter(t, draftOf(tables))
+  for (const [index, table] of tables.entries()) {
+    writer.startTable(table)
+    for (let row = 0; row < index; row++) await writeLine(writer, `${'x'.repeat(pieceSize - 10 + index)}\n`)
+    writer.endTable()
+  }
+  const { manifest } = await writer.finish(draftOf(tables))
+  t.strictSame(manifest, provenManifest(t, await readFile(path)))
+  t.equal(new Set(manifest.tables.map(({ checksum }) => checksum)).size, 7)
 })
 
 t.test('only this user can access the file', { skip: isWindows }, async (t) => {
@@ -129,7 +155,7 @@ t.test('only this user can access the file', { skip: isWindows }, async (t) => {
 t.test('an existing file is never written to', async (t) => {
   const path = join(await useDirectory(t), 'snapshot')
   await writeFile(path, 'precious')
-  await t.rejects(openSnapshotWriter(path, manifestOf()), {
+  await t.rejects(openSnapshotWriter(path, draftOf()), {
     code: 'FST_BACKUP_STORAGE_FAILED',
     message: /create a snapshot file \(EEXIST\)/
   })
@@ -138,7 +164,7 @@ t.test('an existing file is never written to', async (t) => {
 
 t.test('a missing directory is not created', async (t) => {
   const path = join(await useDirectory(t), 'gone')
-  await t.rejects(openSnapshotWriter(join(path, 'snapshot'), manifestOf()), {
+  await t.rejects(openSnapshotWriter(join(path, 'snapshot'), draftOf()), {
     code: 'FST_BACKUP_STORAGE_FAILED',
     message: /ENOENT/
   })
@@ -203,7 +229,7 @@ t.test('messages are written as their rows are, in any parts', async (t) => {
   t.strictSame(messages.write(bytes, 0, part), { position: part, rows: 1, written: undefined })
   t.strictSame(messages.write(bytes, part, bytes.length), { position: bytes.length, rows: 1, written: undefined })
   t.equal(writer.endTable(), 2)
-  await writer.finish(manifestOf([{ ...users, rows: 2 }]))
+  await writer.finish(draftOf([{ ...users, rows: 2 }]))
   t.strictSame(await rowsOf(path), [
     { id: '1', name: 'Ada', tags: ['x'], profile: { a: 1 } },
     { id: '2', name: 'Bob', tags: null }
@@ -230,7 +256,7 @@ t.test('without WebAssembly the file is the same', async (t) => {
   for (const value of [own.value, undefined]) {
     const path = join(await useDirectory(t), 'snapshot')
     Object.defineProperty(globalThis, 'WebAssembly', { ...own, value })
-    const opening = openSnapshotWriter(path, manifestOf([users]))
+    const opening = openSnapshotWriter(path, draftOf([users]))
     const writer = await opening.finally(() => { Object.defineProperty(globalThis, 'WebAssembly', own) })
     t.after(async () => { await writer.discard() })
     t.equal(writer.messages === undefined, value === undefined)
@@ -238,7 +264,7 @@ t.test('without WebAssembly the file is the same', async (t) => {
     writeLine(writer, '1\tA"d\\na\t{x}\t{"a": 1}\n')
     writeLine(writer, '2\tBob\t\\N\t\\N\n')
     t.equal(writer.endTable(), 2)
-    await writer.finish(manifestOf([{ ...users, rows: 2 }]))
+    await writer.finish(draftOf([{ ...users, rows: 2 }]))
     written.push(await readFile(path))
   }
   t.strictSame(written[0], written[1])
@@ -255,9 +281,9 @@ t.test('all bytes are written when each write() is short', async (t) => {
   writer.startTable(users)
   for (let id = 0; id < 3; id++) await writeLine(writer, `${id}\t${'x'.repeat(pieceSize)}\t{}\t1\n`)
   writer.endTable()
-  const written = await writer.finish(manifestOf([{ ...users, rows: 3 }]))
+  const written = await writer.finish(draftOf([{ ...users, rows: 3 }]))
   const file = await readFile(path)
-  t.equal(written.checksum, sha256(file))
+  t.strictSame(written.manifest, provenManifest(t, file))
   t.equal(written.sizeBytes, file.length)
   t.equal((JSON.parse(file.toString()) as { data: { users: object[] } }).data.users.length, 3)
 })
@@ -271,7 +297,7 @@ t.test('a full disk is reported as such, and no file stays', async (t) => {
   const full = { code: 'FST_BACKUP_STORAGE_FULL', message: /write the snapshot/ }
   await t.rejects(Promise.resolve(writeLine(writer, long)), full)
   await t.rejects(Promise.resolve(writeLine(writer, long)), full, 'the error stays')
-  await t.rejects(writer.finish(manifestOf([users])), full)
+  await t.rejects(writer.finish(draftOf([users])), full)
   await writer.discard()
   t.strictSame(await readdir(dirname(path)), [])
 })
@@ -280,15 +306,15 @@ t.test('finish() syncs the file after the last write', async (t) => {
   const calls: string[] = []
   await changeFiles(t, 'write', (write) => async (...args) => { calls.push('write'); return await write(...args) })
   await changeFiles(t, 'sync', (sync) => async () => { calls.push('sync'); await sync() })
-  const { writer } = await useWriter(t, manifestOf())
-  await writer.finish(manifestOf())
+  const { writer } = await useWriter(t, draftOf())
+  await writer.finish(draftOf())
   t.strictSame(calls.slice(-2), ['write', 'sync'])
 })
 
 t.test('finish() fails when the file cannot be synced', async (t) => {
   await changeFiles(t, 'sync', () => async () => { throw systemError('EIO') })
-  const { path, writer } = await useWriter(t, manifestOf())
-  await t.rejects(writer.finish(manifestOf()), {
+  const { path, writer } = await useWriter(t, draftOf())
+  await t.rejects(writer.finish(draftOf()), {
     code: 'FST_BACKUP_STORAGE_FAILED',
     message: /finish the snapshot \(EIO\)/
   })
@@ -304,9 +330,9 @@ t.test('discard() may be called at any time, and more than once', async (t) => {
       writer.startTable(users)
       writeLine(writer, `1\t${'x'.repeat(pieceSize)}\t{}\t1\n`)
     },
-    async (writer: SnapshotWriter) => { await writer.finish(manifestOf()) }
+    async (writer: SnapshotWriter) => { await writer.finish(draftOf()) }
   ]) {
-    const { path, writer } = await useWriter(t, manifestOf())
+    const { path, writer } = await useWriter(t, draftOf())
     await prepare(writer)
     await writer.discard()
     await writer.discard()
@@ -323,15 +349,15 @@ t.test('discard() removes a file that cannot be closed', async (t) => {
     }
     await sync()
   })
-  const { path, writer } = await useWriter(t, manifestOf())
-  await t.rejects(writer.finish(manifestOf()), { code: 'FST_BACKUP_STORAGE_FULL' })
+  const { path, writer } = await useWriter(t, draftOf())
+  await t.rejects(writer.finish(draftOf()), { code: 'FST_BACKUP_STORAGE_FULL' })
   await t.resolves(writer.discard())
   t.strictSame(await readdir(dirname(path)), [])
 })
 
 t.test('discard() rejects when the file cannot be removed', { skip: isWindows }, async (t) => {
   const path = join(await useDirectory(t), 'snapshot')
-  const writer = await openSnapshotWriter(path, manifestOf())
+  const writer = await openSnapshotWriter(path, draftOf())
   await rm(path)
   await mkdir(path)
   await t.rejects(writer.discard(), { code: 'FST_BACKUP_STORAGE_FAILED', message: /remove an unfinished snapshot/ })

@@ -24,11 +24,11 @@ t.test('the file is closed after it is read completely, in part, or not at all',
   const { handles, open } = watchHandles()
   const isClosed = async (): Promise<void> => { await until(async () => handles.every(({ closed }) => closed === 1)) }
   const fs = fileSystemWith({ open })
-  for await (const chunk of await openStoredFile({ directory, name }, fs)) t.ok(chunk.length > 0)
+  for await (const chunk of await openStoredFile({ directory, name }, undefined, fs)) t.ok(chunk.length > 0)
   await isClosed()
-  for await (const chunk of await openStoredFile({ directory, name }, fs)) if (chunk.length > 0) break
+  for await (const chunk of await openStoredFile({ directory, name }, undefined, fs)) if (chunk.length > 0) break
   await isClosed()
-  ;(await openStoredFile({ directory, name }, fs)).destroy()
+  ;(await openStoredFile({ directory, name }, undefined, fs)).destroy()
   await isClosed()
   t.equal(handles.length, 3)
 })
@@ -39,7 +39,7 @@ t.test('a missing file is FST_BACKUP_FILE_GONE, an unreadable one FST_BACKUP_STO
   await mkdir(join(directory, name))
   await t.rejects(openStoredFile({ directory, name }), { code: 'FST_BACKUP_FILE_GONE' })
   await t.rejects(openStoredFile({ directory, name: '../x.json' }), { code: 'FST_BACKUP_ARGUMENT_INVALID' })
-  await t.rejects(openStoredFile({ directory, name }, fileSystemWith({ open: failing('EACCES') })), {
+  await t.rejects(openStoredFile({ directory, name }, undefined, fileSystemWith({ open: failing('EACCES') })), {
     code: 'FST_BACKUP_STORAGE_FAILED',
     cause: { code: 'EACCES' }
   })
@@ -55,7 +55,7 @@ t.test('a missing file is FST_BACKUP_FILE_GONE, an unreadable one FST_BACKUP_STO
         }
       }) as never
   })
-  await t.rejects(buffer(await openStoredFile({ directory, name: other }, fs)), {
+  await t.rejects(buffer(await openStoredFile({ directory, name: other }, undefined, fs)), {
     code: 'FST_BACKUP_STORAGE_FAILED',
     message: /EIO/
   })

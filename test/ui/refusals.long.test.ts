@@ -138,7 +138,7 @@ testPage('a damaged file is not imported, and its problems are listed', async (t
   await page.getByLabel('Snapshot file').setInputFiles(file)
   await dialog.getByRole('button', { name: 'Import', exact: true }).click()
   await dialog.getByRole('alert').getByText('damaged').waitFor()
-  await dialog.getByRole('listitem').filter({ hasText: 'its data do not match the checksum' }).waitFor()
+  await dialog.getByRole('listitem').filter({ hasText: 'do not match their checksum' }).waitFor()
   t.equal((await app.backup.list()).backups.length, 1)
 })
 

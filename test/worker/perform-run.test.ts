@@ -9,7 +9,7 @@ import { Aborted, SchemaNotFound } from '../../lib/errors.ts'
 import { createPool, poolSettings, type PoolSettings } from '../../lib/postgres/driver/connection.ts'
 import type { RestoreJob } from '../../lib/restore/restore-job.ts'
 import type { RestoredSnapshot } from '../../lib/restore/restore-snapshot.ts'
-import { encodeHead, fileEnd } from '../../lib/snapshot/file-format.ts'
+import { encodeHead } from '../../lib/snapshot/file-format.ts'
 import { parseManifest } from '../../lib/snapshot/parse-manifest.ts'
 import type { ReadSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
 import type { FromWorker, Question, RunRequest, ToWorker } from '../../lib/worker/messages.ts'
@@ -17,6 +17,7 @@ import { performRun } from '../../lib/worker/perform-run.ts'
 import { fromPortable, toPortable } from '../../lib/worker/portable-error.ts'
 import { createSharedStreams } from '../../lib/worker/shared-streams.ts'
 import type { PhaseProgress } from '../../lib/snapshot/phase-progress.ts'
+import type { ByteRange } from '../../types/index.ts'
 import { locksLeft, untilBlocked } from '../support/backends.ts'
 import { connectionOf, type Place, usePlace } from '../support/engine.ts'
 import { testSchema } from '../support/database.ts'
@@ -92,10 +93,12 @@ function restoreJob (place: Place, id: string): RestoreJob {
   }
 }
 
+type Open = (range?: ByteRange) => Promise<Readable>
+
 /** A snapshot to restore from. */
 async function useSnapshot (
   t: Test
-): Promise<{ place: Place; settings: PoolSettings; job: RestoreJob; open: () => Promise<Readable> }> {
+): Promise<{ place: Place; settings: PoolSettings; job: RestoreJob; open: Open }> {
   const place = await usePlace(t)
   const settings = await settingsOf(place.url)
   const job = snapshotJob(place)
@@ -104,15 +107,15 @@ async function useSnapshot (
     place,
     settings,
     job: restoreJob(place, job.id),
-    open: async () => createReadStream(job.spoolPath, { highWaterMark: 100 })
+    open: async (range) => createReadStream(job.spoolPath, { ...range, highWaterMark: 100 })
   }
 }
 
 /** Answers the questions of a restore for its bytes. */
-function answersOf (open: () => Promise<Readable>): Answers {
+function answersOf (open: Open): Answers {
   const streams = createSharedStreams(open)
   return {
-    open: streams.open,
+    open: async (range) => await streams.open(range as ByteRange | undefined),
     read: async (stream) => await streams.read(stream as number),
     close: (stream) => { streams.close(stream as number) }
   }
@@ -137,8 +140,7 @@ t.test('a snapshot asks its questions in order, and reports its result', async (
   t.strictSame(played.asked, ['onLocked', 'onWritten'])
   t.match(written, {
     manifest: { id: job.id, totalRows: 5 },
-    sizeBytes: (await readFile(job.spoolPath)).length,
-    checksum: /^sha256:/
+    sizeBytes: (await readFile(job.spoolPath)).length
   })
   t.strictSame(played.progress.map(({ phase, table, rows }) => [phase, table, rows]), [['snapshot', null, 5]])
   t.match(played.ended, { type: 'completed' })
@@ -154,11 +156,9 @@ t.test('a restore reads the snapshot a chunk at a time, twice', async (t) => {
   t.strictSame(resultOf<RestoredSnapshot>(played).drift, [])
   t.equal((await place.sql`SELECT FROM orders`).length, 3)
   t.strictSame(
-    asked.filter((question) => question !== 'read'),
-    [
-      'onLocked', 'open', 'parseManifest', 'close', 'onPreRestoreStarted', 'onPreRestoreWritten',
-      'open', 'parseManifest', 'close'
-    ]
+    // A stream is closed as soon as its end is read, which is before the manifest of a small file is parsed
+    asked.filter((question) => question !== 'read' && question !== 'close'),
+    ['onLocked', 'open', 'parseManifest', 'onPreRestoreStarted', 'onPreRestoreWritten', 'open']
   )
   t.ok(asked.filter((question) => question === 'read').length > 10)
   t.strictSame([...new Set(progress.map(({ phase }) => phase))], ['verify', 'snapshot', 'load'])
@@ -172,7 +172,7 @@ t.test('a restore and a verification open a file of the file system\'s storage t
   const restored = await play({ settings, kind: 'restore', job: { ...job, file } })
   t.strictSame(tablesOf(restored), [['orders', 3], ['users', 2]])
   t.strictSame(restored.asked,
-    ['onLocked', 'parseManifest', 'onPreRestoreStarted', 'onPreRestoreWritten', 'parseManifest'])
+    ['onLocked', 'parseManifest', 'onPreRestoreStarted', 'onPreRestoreWritten'])
   const read = await play({ kind: 'read', file })
   t.equal(resultOf<ReadSnapshot>(read).manifest.totalRows, 5)
   t.strictSame(read.asked, ['parseManifest'])
@@ -185,7 +185,7 @@ t.test('a manifest that is long is parsed in the thread of the run', async (t) =
   const directory = await useDirectory(t)
   const readNote = async (note: string): Promise<Played> => {
     const manifest = manifestOf([], { note })
-    await writeFile(join(directory, 'a.json'), Buffer.concat([encodeHead(manifest), Buffer.from(`{\n}${fileEnd}`)]))
+    await writeFile(join(directory, 'a.json'), Buffer.concat([encodeHead(manifest), Buffer.from('{\n}}\n')]))
     return await play({ kind: 'read', file: { directory, name: 'a.json' } })
   }
   for (const [length, asked] of [[1000, ['parseManifest']], [300_000, []]] as const) {

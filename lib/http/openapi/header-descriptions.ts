@@ -20,7 +20,7 @@ export const requestHeaders: Record<string, Headers> = {
 
 const location: Headers = { Location: 'The path of the backup' }
 const begun: Headers = { ...location, 'Preference-Applied': '`respond-async`' }
-const etag: Headers = { ETag: 'The checksum of the file, for If-None-Match and If-Range' }
+const etag: Headers = { ETag: 'The checksum of the snapshot, for If-None-Match and If-Range' }
 const file: Headers = {
   ...etag,
   'Accept-Ranges': '`bytes`',

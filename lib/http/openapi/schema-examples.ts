@@ -63,7 +63,12 @@ export const examples: Record<string, unknown> = {
     database: 'shop',
     postgres: '18.4',
     tables: [{
-      name: 'users', rows: 2, columns: [{ name: 'id', type: 'bigint' }, { name: 'name', type: 'text' }]
+      name: 'users',
+      rows: 2,
+      offset: 946,
+      bytes: 56,
+      checksum,
+      columns: [{ name: 'id', type: 'bigint' }, { name: 'name', type: 'text' }]
     }],
     sequences: [{ name: 'users_id_seq', ownedBy: 'users.id', lastValue: '2', isCalled: true }],
     totalRows: 2,

@@ -106,6 +106,11 @@ export class ByteQueue {
     return this.#pieces.length > 0 || this.length > pieceSize / 2
   }
 
+  /** The number of bytes that take() would return. */
+  get size (): number {
+    return this.#pieces.reduce((sum, piece) => sum + piece.length, this.length)
+  }
+
   /** Removes and returns all bytes. The queue does not use their memory again until giveBack() returns it. */
   take (): Buffer[] {
     const pieces = this.#pieces
