@@ -25,12 +25,13 @@ export const BackupTriggerSchema = Type.Enum(['manual', 'scheduled', 'pre_restor
 export type BackupTrigger = Static<typeof BackupTriggerSchema>
 
 /**
- * The progress of a backup, a restore, a verification or an import. `phase` and all numbers but the last two describe
- * the current phase: a restore has the phases `verify`, `snapshot` and `load`, and each of them counts from zero.
- * `percent` and `etaMs` describe the complete run.
+ * The progress of a backup, a restore, a verification, an import or a plan. `phase` and all numbers but the last two
+ * describe the current phase: a restore has the phases `verify`, `snapshot` and `load`, and each of them counts from
+ * zero. A plan has the phase `count`, which reads no file, so its `bytes` are 0. `percent` and `etaMs` describe the
+ * complete run.
  */
 export const ProgressSchema = Type.Object({
-  phase: Type.Enum(['snapshot', 'verify', 'load'], { type: 'string' }),
+  phase: Type.Enum(['snapshot', 'verify', 'load', 'count'], { type: 'string' }),
   table: Nullable(Type.String({ description: 'The current table; null if there is none' })),
   tables: Type.Integer({ description: 'The number of tables' }),
   tablesDone: Type.Integer(),

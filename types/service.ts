@@ -51,14 +51,14 @@ export interface StatusQuery {
   after?: string | undefined
 }
 
-export interface PlanOptions {
+export interface PlanOptions extends LongCall {
   /** The schema to restore into. @defaultValue the schema of the snapshot */
   schema?: string | undefined
   /** Only these tables. @defaultValue every table of the snapshot */
   tables?: string[] | undefined
 }
 
-export interface RestoreOptions extends PlanOptions, LongCall {
+export interface RestoreOptions extends PlanOptions {
   /** Restore despite schema drift; skip tables and columns that no longer exist. @defaultValue false */
   allowSchemaDrift?: boolean | undefined
   /** Restore a file that does not match its checksums. @defaultValue false */

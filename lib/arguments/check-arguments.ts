@@ -18,7 +18,7 @@ const actorCall = { actor: ActorSchema, ...longCall }
 /** The arguments of each call by code: those over HTTP, and some that only code can pass. */
 const calls = {
   create: { ...CreateArguments.properties, ...actorCall },
-  plan: PlanArguments.properties,
+  plan: { ...PlanArguments.properties, ...longCall },
   restore: { ...RestoreArguments.properties, allowModified: Type.Boolean(), ...actorCall },
   list: ListArguments.properties,
   // An empty text is the first page

@@ -1,6 +1,6 @@
 import { CannotSnapshot } from '../errors.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
-import type { CatalogRelation, CatalogTable } from '../postgres/catalog/tables.ts'
+import { type CatalogRelation, type CatalogTable, estimateRows, storesRows } from '../postgres/catalog/tables.ts'
 import type { ServerFacts } from '../postgres/catalog/server.ts'
 import type { CopyReader, MessageReader } from '../postgres/driver/copy-out.ts'
 import { copyQueryOut } from '../postgres/copy-query.ts'
@@ -185,8 +185,6 @@ class TableCopy {
   }
 }
 
-const storesRows = ({ kind }: CatalogRelation): boolean => kind !== 'p'
-
 /** A relation whose rows are read, and the index of its table. */
 interface RelationToCopy { index: number, table: CatalogTable, relation: CatalogRelation }
 
@@ -235,13 +233,6 @@ function unreadable (error: unknown, { name }: CatalogTable, { encoding }: Serve
 }
 
 interface ProgressReports { rows: CopyTarget['onRows'], end: (written: WrittenSnapshot) => void }
-
-/** The sum of the estimates; null if there is none for one of the relations. */
-function estimateRows (tables: CatalogTable[]): number | null {
-  const relations = tables.flatMap((table) => table.relations.filter(storesRows))
-  return relations.reduce<number | null>((sum, { estimatedRows }) =>
-    sum === null || estimatedRows === null ? null : sum + estimatedRows, 0)
-}
 
 function createProgress (from: CatalogTable[], report: OnPhaseProgress): ProgressReports {
   const tables = from.length

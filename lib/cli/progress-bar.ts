@@ -19,7 +19,9 @@ const leastName = 8
 const clearToEnd = '\u001b[K'
 
 /** What a phase is called while it runs. */
-const phaseNames: Record<string, string> = { snapshot: 'backing up', verify: 'verifying', load: 'loading' }
+const phaseNames: Record<string, string> = {
+  snapshot: 'backing up', verify: 'verifying', load: 'loading', count: 'counting'
+}
 
 /** Whole seconds: `9 s`, `3 min 20 s`. */
 const formatSeconds = (ms: number): string => formatDuration(Math.max(1, Math.ceil(ms / 1000)) * 1000).replace('.0', '')
@@ -44,6 +46,7 @@ export function renderProgress (
   }
 ): string {
   const { phase, table, rows, bytes, percent, etaMs, tables, tablesDone } = progress
+  const readsFile = phase !== 'count'
   // Padded, so that the parts keep their places while their values change
   const parts: Array<{ text: string, drop: number, color?: 'cyan' | 'dim' }> = [
     { text: (phaseNames[phase] ?? printable(phase)).padEnd(10), drop: 0 },
@@ -53,9 +56,11 @@ export function renderProgress (
           { text: drawBar(percent, unicode), drop: 3, color: 'cyan' as const },
           { text: `${percent}%`.padStart(3), drop: 0 }
         ],
-    { text: formatBytes(bytes).padStart(9), drop: 1 },
-    ...bytesPerSecond === null ? [] : [{ text: `${formatBytes(bytesPerSecond)}/s`.padStart(11), drop: 2 }],
-    ...percent === null ? [{ text: `${formatCount(rows)} rows`, drop: 2 }] : [],
+    ...readsFile ? [{ text: formatBytes(bytes).padStart(9), drop: 1 }] : [],
+    ...readsFile && bytesPerSecond !== null
+      ? [{ text: `${formatBytes(bytesPerSecond)}/s`.padStart(11), drop: 2 }]
+      : [],
+    ...percent === null || !readsFile ? [{ text: `${formatCount(rows)} rows`, drop: 2 }] : [],
     ...etaMs === null ? [] : [{ text: `${formatSeconds(etaMs)} left`, drop: 0 }],
     { text: `${Math.min(tablesDone + 1, tables)}/${tables}`, drop: 4, color: 'dim' }
   ]

@@ -58,10 +58,10 @@ export function serializeError (body: unknown): string {
 }
 
 /**
- * The error handler of the scope. Of an unexpected error, only its code and name are reported, and only to the log: the
- * message and the detail of a database error may quote rows.
+ * Reports an error to the log, and returns its body. Of an unexpected error, only its code and name are reported, and
+ * only to the log: the message and the detail of a database error may quote rows.
  */
-export function sendError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+export function reportError (error: unknown, request: FastifyRequest): ErrorBody {
   const shown = errorBody(error)
   if (shown === null) {
     const details = { code: property(error, 'code'), name: property(error, 'name') }
@@ -71,6 +71,11 @@ export function sendError (error: unknown, request: FastifyRequest, reply: Fasti
     // The run has logged its failure, with its backup
     request.log[isLogged(error) ? 'debug' : level]({ code: shown.code }, shown.message)
   }
-  const body = shown ?? hiddenBody(error)
+  return shown ?? hiddenBody(error)
+}
+
+/** The error handler of the scope. */
+export function sendError (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const body = reportError(error, request)
   reply.code(body.statusCode).send(body)
 }

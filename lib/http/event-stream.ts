@@ -25,28 +25,45 @@ export interface EventStream {
 /** How soon a client reconnects, in milliseconds. Without it, browsers choose. */
 const retryMs = 2000
 
-export function createEventStream ({ heartbeatMs, lifetimeMs, bufferBytes }: StreamLimits): EventStream {
+/** The text of server-sent events, with a heartbeat. */
+export interface EventBody {
+  body: Readable
+  /** After the end or the loss of the client, nothing is written. */
+  push: (text: string) => void
+  end: () => void
+}
+
+export function createEventBody (heartbeatMs: number): EventBody {
   const body = new Readable({ read () {} })
+  let isEnding = false
+
+  function push (text: string): void {
+    if (!body.destroyed && !isEnding) body.push(text)
+  }
+
+  const timer = setInterval(() => { push(': still here\n\n') }, heartbeatMs).unref()
+  body.once('close', () => { clearInterval(timer) })
+  return {
+    body,
+    push,
+    end () {
+      if (!isEnding && !body.destroyed) body.push(null)
+      isEnding = true
+    }
+  }
+}
+
+export function createEventStream ({ heartbeatMs, lifetimeMs, bufferBytes }: StreamLimits): EventStream {
+  const { body, push: pushText, end } = createEventBody(heartbeatMs)
   let lastId = ''
 
-  /** After the end or the loss of the client, nothing is written. */
   function push (text: string): void {
-    if (body.destroyed || body.readableEnded || isEnding) return
-    body.push(text)
+    pushText(text)
     if (body.readableLength > bufferBytes) body.destroy(new Aborted('the reader of the events is too slow'))
   }
 
-  let isEnding = false
-  function end (): void {
-    if (!isEnding && !body.destroyed) body.push(null)
-    isEnding = true
-  }
-
-  const timers = [
-    setInterval(() => { push(': still here\n\n') }, heartbeatMs).unref(),
-    setTimeout(end, lifetimeMs).unref()
-  ]
-  body.once('close', () => { timers.forEach(clearInterval) })
+  const timer = setTimeout(end, lifetimeMs).unref()
+  body.once('close', () => { clearTimeout(timer) })
   push(`retry: ${retryMs}\n\n`)
 
   return {

@@ -88,11 +88,14 @@ export function restoreRecords ({ table, now, query, change, changeAtOnce, toSto
  * database may lack, and nothing in it may fail the restore.
  */
 function completionQuery (table: string): string {
-  const finishedAt = '$3::text::timestamptz + (clock_timestamp() - transaction_timestamp())'
+  // Once, because restored_at and the record must have the same time
+  const finishedAt = '(SELECT at FROM ended)'
   const isComplete =
     `($6::text::boolean AND EXISTS (SELECT FROM ${table} WHERE id = $1::text::uuid AND NOT partial))`
   const marked = markedSuspect('$7::text::jsonb', isComplete)
-  return `WITH locked AS MATERIALIZED (SELECT id FROM ${table} WHERE id = $1::text::uuid OR (schema = $2::text
+  return `WITH ended AS MATERIALIZED (
+    SELECT $3::text::timestamptz + (clock_timestamp() - transaction_timestamp()) AS at),
+  locked AS MATERIALIZED (SELECT id FROM ${table} WHERE id = $1::text::uuid OR (schema = $2::text
     AND (adopted OR suspect IS NOT NULL OR id = $5::text::uuid)) ORDER BY ordinal DESC, id DESC FOR UPDATE),
   q AS (UPDATE ${table} SET status = 'restored', restored_at = ${finishedAt},
     restored_by = $4::text, restored_into = $2::text,

@@ -4,7 +4,9 @@ import type { Sql } from '../postgres/driver/connection.ts'
 import { describeDatabaseError, isLockTimeout, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName, quoteLiteral } from '../postgres/identifiers.ts'
 import { lockTimeoutMs } from '../postgres/locks.ts'
+import { estimateRows } from '../postgres/catalog/tables.ts'
 import { readSequenceStates } from '../postgres/catalog/sequences.ts'
+import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import { pinSettings, setLocal, type RoleSettings, withSearchPath } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import { createExclusion } from '../backup/select-tables.ts'
@@ -14,9 +16,12 @@ import { newColumnWarnings, partitionWarnings, type TableToRestore } from './res
 import { restoreProblems } from './restore-problems.ts'
 import { readScope, type RestoreScope, type RestoreTarget } from './restore-scope.ts'
 
+/** How the caller follows and ends the counting of rows. */
+export interface PreviewHooks { onProgress: OnPhaseProgress, signal: AbortSignal }
+
 /** What a restore would do now, from the same plan that it would make. Read-only. */
 export async function previewRestore (
-  sql: Sql, manifest: Manifest, target: RestoreTarget
+  sql: Sql, manifest: Manifest, target: RestoreTarget, { onProgress, signal }: PreviewHooks
 ): Promise<Omit<RestorePlan, 'id'>> {
   const { schema, excludeTables, logTable } = target
   try {
@@ -30,7 +35,7 @@ export async function previewRestore (
       const drift = [...scope.drift, ...problems.map((problem) => ({ table: schema, problem }))]
       return {
         schema,
-        tables: await countRows(tx, scope.tables, server.roleSettings),
+        tables: await countRows(tx, scope.tables, server.roleSettings, onProgress),
         untouched: scope.untouched,
         drift,
         sequences: scope.sequences.flatMap((planned) => describeChange(planned, schema)),
@@ -41,7 +46,7 @@ export async function previewRestore (
         ],
         ok: drift.length === 0
       }
-    })
+    }, signal)
   } catch (error) {
     throw isLockTimeout(error) ? new LockTimeout(describeDatabaseError(error)) : publicDatabaseError(error)
   }
@@ -68,15 +73,55 @@ function describeChange (
 
 type Counted = RestorePlan['tables']
 
+/** Estimated rows that are counted by one query: some tenths of a second. */
+const rowsPerQuery = 1_000_000
+
 /**
- * Exact counts, in one query; 0 where the role can't read the rows, which restoreProblems() reports. Under the role's
- * own search_path, because the planner runs functions of index expressions if they are written in SQL.
+ * Exact counts; 0 where the role can't read the rows, which restoreProblems() reports. Those of different queries are
+ * from different moments. Under the role's own search_path, because the planner runs functions of index expressions if
+ * they are written in SQL.
  */
-async function countRows (tx: Transaction, tables: TableToRestore[], settings: RoleSettings): Promise<Counted> {
-  let counted: Counted = []
+async function countRows (
+  tx: Transaction, tables: TableToRestore[], settings: RoleSettings, onProgress: OnPhaseProgress
+): Promise<Counted> {
+  const counted: Counted = []
   if (tables.length === 0) return counted
-  await withSearchPath(tx, settings, async () => { counted = await queryCounts(tx, tables) })
+  const rowsTotal = estimateRows(tables.map(({ table }) => table))
+  await withSearchPath(tx, settings, async () => {
+    for (const batch of toBatches(tables)) {
+      onProgress({
+        phase: 'count',
+        table: batch[0].table.name,
+        tables: tables.length,
+        tablesDone: counted.length,
+        rows: counted.reduce((sum, { rowsNow }) => sum + rowsNow, 0),
+        rowsTotal,
+        bytes: 0,
+        estimated: true
+      })
+      counted.push(...await queryCounts(tx, batch))
+    }
+  })
   return counted
+}
+
+type Batch = [TableToRestore, ...TableToRestore[]]
+
+/** A table without an estimate has never been analyzed and is most likely small. */
+function toBatches (tables: TableToRestore[]): Batch[] {
+  const batches: Batch[] = []
+  let rows = 0
+  for (const planned of tables) {
+    const last = batches.at(-1)
+    if (last !== undefined && rows < rowsPerQuery) {
+      last.push(planned)
+    } else {
+      batches.push([planned])
+      rows = 0
+    }
+    rows += estimateRows([planned.table]) ?? 0
+  }
+  return batches
 }
 
 async function queryCounts (tx: Transaction, tables: TableToRestore[]): Promise<Counted> {

@@ -9,7 +9,7 @@ export interface Run {
   end: () => void
 }
 
-/** The operations in progress in this process: backups, restores, readings, uploads, downloads. */
+/** The operations in progress in this process: backups, restores, plans, readings, uploads, downloads. */
 export interface Runs {
   /** Waits for a connection; rejects with FST_BACKUP_ABORTED or FST_BACKUP_SHUTTING_DOWN. */
   begin: (signal: AbortSignal | undefined) => Promise<Run>
@@ -17,6 +17,8 @@ export interface Runs {
   beginReading: (id: string, signal: AbortSignal | undefined) => Promise<Run>
   /** Like begin(), for an upload. The sender decides how long it takes, so it waits only for other uploads. */
   beginUpload: (id: string, signal: AbortSignal | undefined) => Promise<Run>
+  /** Like begin(), for a call that only queries the database. It waits for nothing. */
+  beginQuery: (signal: AbortSignal | undefined) => Promise<Run>
   /** Throws FST_BACKUP_SHUTTING_DOWN after stop(). */
   requireOpen: () => void
   /** After stop(), destroys the stream and throws FST_BACKUP_SHUTTING_DOWN. */
@@ -158,6 +160,7 @@ function createOpenFiles (): OpenFiles {
 export function createRuns (connections: Semaphore, now: () => Date): Runs {
   const readings = createSemaphore(maxReadings)
   const uploads = createSemaphore(maxUploads)
+  const queries = createSemaphore(Infinity)
   const admission = createAdmission()
   const active = createActiveRuns(now)
   const openFiles = createOpenFiles()
@@ -171,6 +174,7 @@ export function createRuns (connections: Semaphore, now: () => Date): Runs {
     requireOpen: admission.requireOpen,
     begin: async (signal) => await begin(connections, signal),
     beginReading: async (id, signal) => openFiles.addRun(id, await begin(readings, signal)),
+    beginQuery: async (signal) => await begin(queries, signal),
     beginUpload: async (id, signal) => openFiles.addRun(id, await begin(uploads, signal)),
     trackDownload (id, stream) {
       try {

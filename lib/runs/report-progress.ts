@@ -19,11 +19,12 @@ export interface RunProgress {
 const updateInterval = 2000
 
 /** Measured with 140 to 300 MB. Of restores they are the means of tables without indexes and with three of them. */
-const shares: Record<'backup' | 'restore' | 'reading' | 'import', PhaseShares> = {
+const shares: Record<'backup' | 'restore' | 'reading' | 'import' | 'plan', PhaseShares> = {
   backup: { snapshot: 97 },
   restore: { verify: 12, snapshot: 20, load: 63 },
   reading: { verify: 100 },
-  import: { verify: 95 }
+  import: { verify: 95 },
+  plan: { count: 100 }
 }
 
 function createRunProgress ({ clock }: Pick<Context, 'clock'>, totals: RunTotals, report: OnProgress): RunProgress {
@@ -51,6 +52,14 @@ export function createReadingProgress (
 ): RunProgress {
   const totals = { shares: shares.reading, fileBytes, lastSnapshot: null }
   return createRunProgress(context, totals, withLoggedErrors(context, subject, onProgress))
+}
+
+/** The same for a plan, which reads tables and no file. */
+export function createPlanProgress (
+  context: Pick<Context, 'logger' | 'clock'>, id: string, onProgress?: OnProgress
+): RunProgress {
+  const totals = { shares: shares.plan, fileBytes: null, lastSnapshot: null }
+  return createRunProgress(context, totals, withLoggedErrors(context, { id }, onProgress))
 }
 
 /** The same for a file that is received. */

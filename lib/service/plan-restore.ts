@@ -7,6 +7,7 @@ import type { PlanOptions, RestorePlan } from '../../types/index.ts'
 import { checkArguments, checkId } from '../arguments/check-arguments.ts'
 import { isVisible, requireAllowed } from '../callers/schema-access.ts'
 import { type Context, logTable } from '../runs/context.ts'
+import { createPlanProgress } from '../runs/report-progress.ts'
 import { openSnapshot } from '../runs/open-snapshot.ts'
 import type { Completed } from '../log/completed-backup.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
@@ -51,11 +52,19 @@ async function allowedSchemas (context: Context): Promise<string[] | null> {
 export async function planRestore (context: Context, id: string, request: PlanOptions = {}): Promise<RestorePlan> {
   checkArguments('plan', request)
   const { source, schema } = await findRestoreSource(context, id, request)
+  const run = await context.runs.beginQuery(request.signal)
+  return await plan(context, { source, schema }, request, run.signal).finally(run.end)
+}
+
+async function plan (
+  context: Context, { source, schema }: RestoreSource, request: PlanOptions, signal: AbortSignal
+): Promise<RestorePlan> {
   const stream = await openSnapshot(context, source)
   try {
     const { manifest } = await readHeadOf(context, source, stream)
     const target = await restoreTarget(context, schema, request)
-    return { id, ...await previewRestore(context.sql, manifest, target) }
+    const { onProgress } = createPlanProgress(context, source.id, request.onProgress)
+    return { id: source.id, ...await previewRestore(context.sql, manifest, target, { onProgress, signal }) }
   } finally {
     stream.destroy()
   }

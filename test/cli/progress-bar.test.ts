@@ -38,6 +38,12 @@ t.test('without totals it shows what was done', async (t) => {
   t.equal(line({ ...unknown, table: null, tablesDone: 12 }), 'loading      10.0 MiB  1,234 rows  12/12')
 })
 
+t.test('a plan shows the rows that it has counted, and no bytes', async (t) => {
+  const counting: Progress = { ...progress, phase: 'count', bytes: 0, bytesTotal: null }
+  const line = renderProgress(counting, 0, { width: 100, unicode: false, style: plain })
+  t.equal(line, 'counting    ####------------  25%  1,234 rows  1 min 30 s left  4/12  orders\\u001b[31m')
+})
+
 t.test('ASCII takes the place of blocks where the terminal may lack them', async (t) => {
   const line = renderProgress({ ...progress, etaMs: 100 }, null, { width: 80, unicode: false, style: plain })
   t.equal(line, 'loading     ####------------  25%   10.0 MiB  1 s left  4/12  orders\\u001b[31m')

@@ -160,7 +160,11 @@ t.test('POST /:id/plan responds with the plan, also when restores are disabled',
   const response = await app.inject({ method: 'POST', url: `${base}/${id}/plan`, payload })
   t.equal(response.statusCode, 200)
   t.strictSame(response.json(), samplePlan(id))
-  t.strictSame(engine.calls, [['plan', id, payload]])
+  const [call, of, options] = engine.calls[0] ?? []
+  t.strictSame([call, of], ['plan', id])
+  const { signal, ...others } = Object(options)
+  t.strictSame(others, payload)
+  t.ok(signal instanceof AbortSignal)
 })
 
 t.test('POST /:id/restore responds with the result', async (t) => {

@@ -12,6 +12,8 @@ const targetOptions: Array<[string, string]> = [
   ['--tables <names>', 'only these tables, separated by commas']
 ]
 
+const planOf = (call: Call): PlanOptions => ({ ...targetOf(call), ...longCallOf(call) })
+
 function targetOf (call: Call): PlanOptions {
   const { into: schema } = given(call, 'into')
   return { ...schema !== undefined && { schema }, ...givenList(call, 'tables') }
@@ -27,7 +29,7 @@ const plan: Command = {
   usesService: true,
   run: async (call) => await call.withService(async (service) => {
     const { ui } = call
-    const planned = await service.plan(await findId(service, String(call.args[0])), targetOf(call))
+    const planned = await service.plan(await findId(service, String(call.args[0])), planOf(call))
     ui.result(planned, () => renderPlan(planned, ui.width, ui.style))
     return planned.ok ? exitCodes.done : exitCodes.unhealthy
   })
@@ -73,7 +75,7 @@ const restore: Command = {
     if (values.yes !== true && !ui.canAsk) throw new UsageError(noTerminal)
     const id = await findId(service, String(call.args[0]))
     const target = targetOf(call)
-    await confirmRestore(call, await service.plan(id, target), describeDatabase(options, call.host.env))
+    await confirmRestore(call, await service.plan(id, planOf(call)), describeDatabase(options, call.host.env))
     const result = await service.restore(id, {
       ...target,
       ...values.allowSchemaDrift === true && { allowSchemaDrift: true },

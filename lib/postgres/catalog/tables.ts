@@ -51,12 +51,21 @@ export interface CatalogRelation {
   generates: Array<{ name: string, byFunction: boolean }>
 }
 
+export const storesRows = ({ kind }: CatalogRelation): boolean => kind !== 'p'
+
 /** An ordinary or a partitioned table: the unit of a snapshot. */
 export interface CatalogTable {
   name: string
   columns: CatalogColumn[]
   /** Itself, and all its partitions at every level. */
   relations: CatalogRelation[]
+}
+
+/** The sum of the estimates; null if there is none for one of the relations. */
+export function estimateRows (tables: CatalogTable[]): number | null {
+  const relations = tables.flatMap((table) => table.relations.filter(storesRows))
+  return relations.reduce<number | null>((sum, { estimatedRows }) =>
+    sum === null || estimatedRows === null ? null : sum + estimatedRows, 0)
 }
 
 /** Whether user code generates the column in any relation of the table. */
