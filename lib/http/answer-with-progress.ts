@@ -3,7 +3,7 @@ import type { LongCall, Progress } from '../../types/index.ts'
 import { reportError } from './error-response.ts'
 import { createEventBody } from './event-stream.ts'
 
-/** Milliseconds between two reports of a call. */
+/** Milliseconds between two events about the progress of a call. */
 const reportInterval = 200
 
 /** How the answer to a call that reports its progress may differ, for the description of its route. */
@@ -29,14 +29,12 @@ export async function answerWithProgress<T> (
   const send = (event: string, data: unknown): void => { push(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`) }
   let begin = (): void => {}
   const begun = new Promise<void>((resolve) => { begin = resolve })
-  const called = call({
-    signal,
-    onProgress: everyInterval((progress) => {
-      begin()
-      // One that the client is too slow to read now is of no use to it later
-      if (body.readableLength === 0) send('progress', progress)
-    })
+  const reports = createReports((progress) => {
+    begin()
+    // One that the client is too slow to read now is of no use to it later
+    if (body.readableLength === 0) send('progress', progress)
   })
+  const called = call({ signal, onProgress: reports.add }).finally(reports.end)
   await Promise.race([begun, called])
   called.then((result) => { send('completed', result) }, (error: unknown) => {
     send('failed', reportError(error, request))
@@ -49,12 +47,24 @@ export async function answerWithProgress<T> (
 const acceptsEvents = ({ headers: { accept = '' } }: FastifyRequest): boolean =>
   accept.toLowerCase().includes('text/event-stream')
 
-function everyInterval (report: (progress: Progress) => void): (progress: Progress) => void {
-  let next = 0
-  return (progress) => {
-    const time = performance.now()
-    if (time < next) return
-    next = time + reportInterval
-    report(progress)
+/** Passes on the first progress at once, and later the newest one of each interval. */
+function createReports (report: (progress: Progress) => void): { add: (progress: Progress) => void, end: () => void } {
+  let newest: Progress | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function pass (): void {
+    timer = undefined
+    if (newest === undefined) return
+    report(newest)
+    newest = undefined
+    timer = setTimeout(pass, reportInterval).unref()
+  }
+
+  return {
+    add (progress) {
+      newest = progress
+      if (timer === undefined) pass()
+    },
+    end () { clearTimeout(timer) }
   }
 }

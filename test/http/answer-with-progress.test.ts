@@ -60,7 +60,7 @@ async function call (app: FastifyInstance, path: string): Promise<Answer> {
 t.test('a client that accepts events gets the progress and the result', async (t) => {
   const gate = createGate()
   const { app, path } = await useVerification(t, async ({ onProgress }) => {
-    for (let reports = 0; reports < 100; reports++) onProgress?.(progress)
+    for (let rows = 0; rows <= 100; rows++) onProgress?.({ ...progress, rows })
     await gate.pass()
     return verified
   })
@@ -68,10 +68,12 @@ t.test('a client that accepts events gets the progress and the result', async (t
   t.equal(response.status, 200)
   t.equal(response.headers.get('content-type'), 'text/event-stream')
   t.equal(response.headers.get('x-accel-buffering'), 'no')
-  await until(() => events().length === 1)
+  await until(() => events().length === 2)
   gate.open()
   await ended
-  t.strictSame(events(), [['progress', progress], ['completed', verified]], 'few of many reports are sent')
+  t.strictSame(events(), [
+    ['progress', { ...progress, rows: 0 }], ['progress', { ...progress, rows: 100 }], ['completed', verified]
+  ], 'of many reports, the first one and the newest one of each interval are sent')
 })
 
 t.test('without a report, the result is an event, and an error has its status', async (t) => {

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { Readable } from 'node:stream'
 import t from 'tap'
 import type { Page } from 'playwright-core'
 import { testSchema } from '../support/database.ts'
-import { createGate } from '../support/storage-double.ts'
+import { usePlace } from '../support/engine.ts'
+import { createGate, storageWith } from '../support/storage-double.ts'
 import { until } from '../support/until.ts'
 import { openPage, openSnapshot, type SlowPlace, testPage, useService, useSlowPlace } from './admin-page.ts'
 
@@ -153,6 +155,60 @@ testPage('a hidden page does not poll, and reloads when it is shown', async (t) 
   await show(false)
   await page.clock.runFor(1000)
   await rows.nth(2).waitFor()
+})
+
+testPage('a verification shows how far it is, and its verdict is kept when the page is left', async (t) => {
+  const place = await usePlace(t)
+  await place.sql`INSERT INTO users (name) SELECT repeat('x', 100) FROM generate_series(1, 60000)`
+  const gate = createGate()
+  // Delivers 4 MB of each file at once, and the rest later
+  const storage = storageWith(place.directory, {
+    async open (storage, name, range) {
+      const file = await storage.open(name, range)
+      return Readable.from((async function * () {
+        let bytes = 0
+        for await (const chunk of file) {
+          if (bytes > 4_000_000) await gate.pass()
+          bytes += chunk.length
+          yield chunk
+        }
+      })())
+    }
+  })
+  const { app, address } = await useService(t, { place, options: { storage } })
+  const { id, sizeBytes } = await app.backup.create()
+  t.ok(sizeBytes > 6_000_000)
+  const page = await openPage(t, address, { hash: `#/snapshots/${id}` })
+  await page.getByRole('button', { name: 'Verify' }).click()
+  await page.getByText(/^4(?:\.\d)? MB of 7\.\d MB · 5\d%/).waitFor()
+  await page.getByRole('link', { name: 'Overview' }).click()
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  gate.open()
+  await until(async () => (await app.backup.get(id)).verification?.ok === true)
+})
+
+testPage('a plan shows how far the counting is', async (t) => {
+  const gate = createGate()
+  const { app, address, sql } = await useService(t, {
+    before: (app) => app.addHook('onSend', async ({ url }, _reply, events) => {
+      if (!url.endsWith('/plan') || !(events instanceof Readable)) return events
+      return Readable.from((async function * () {
+        for await (const event of events) {
+          if (String(event).includes('completed')) await gate.pass()
+          yield event
+        }
+      })())
+    })
+  })
+  const { id } = await app.backup.create()
+  await sql`ANALYZE`
+  const page = await openPage(t, address, { hash: `#/snapshots/${id}` })
+  await page.getByRole('button', { name: 'Restore…' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByText('orders, table 1 of 2 · 0% · 0 rows').waitFor()
+  await dialog.getByText('Counting the present rows…').waitFor()
+  gate.open()
+  await dialog.getByText('Counted at').waitFor()
 })
 
 t.end()

@@ -25,7 +25,7 @@ export const problemTitles: Record<ProblemCode, string> = {
 }
 
 export const phaseNames: Record<Progress['phase'], string> = {
-  verify: 'Checking the file', snapshot: 'Taking a snapshot', load: 'Loading rows'
+  verify: 'Checking the file', snapshot: 'Taking a snapshot', load: 'Loading rows', count: 'Counting rows'
 }
 
 /** What to do after a failure, by the code of the error. */

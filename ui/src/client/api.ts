@@ -2,6 +2,7 @@ import type {
   Backup, BackupList, Drift, Manifest, RestorePlan, RestoreResult, Status, Verification
 } from '../../../types/index.ts'
 import { isAbort } from './abort.ts'
+import { readProgress, type OnProgress } from './read-progress.ts'
 
 /** The answer of a route that refused or failed. */
 export class ApiError extends Error {
@@ -36,6 +37,9 @@ export interface RestoreBody extends PlanBody { allowSchemaDrift?: boolean }
 export interface CreateBody { schema?: string, excludeTables?: string[], note?: string }
 export interface UpdateBody { pinned?: boolean, note?: string | null, accepted?: boolean }
 
+/** A call that reads for long, until its signal aborts. */
+export interface LongCall { signal: AbortSignal, onProgress: OnProgress }
+
 const statusMs = 60_000
 
 interface Call { body?: unknown, prefer?: string, signal?: AbortSignal, onRefused?: () => void }
@@ -66,11 +70,8 @@ export class Api {
   create = (body: CreateBody): Promise<Backup> => this.#json('POST', '', { body, prefer: 'respond-async' })
   update = (id: string, body: UpdateBody): Promise<Backup> => this.#json('PATCH', id, { body })
   remove = (id: string): Promise<void> => this.#json('DELETE', id)
-  verify = (id: string, signal?: AbortSignal): Promise<Verification> =>
-    this.#json('POST', `${id}/verify`, given(signal))
-
-  plan = (id: string, body: PlanBody, signal: AbortSignal): Promise<RestorePlan> =>
-    this.#json('POST', `${id}/plan`, { body, signal })
+  verify = (id: string, call: LongCall): Promise<Verification> => this.#long(`${id}/verify`, call)
+  plan = (id: string, body: PlanBody, call: LongCall): Promise<RestorePlan> => this.#long(`${id}/plan`, call, body)
 
   restore = (id: string, body: RestoreBody): Promise<Backup | RestoreResult> =>
     this.#json('POST', `${id}/restore`, { body, prefer: 'respond-async' })
@@ -104,6 +105,23 @@ export class Api {
     })
   }
 
+  /** A proxy may remove the header that asks for events, so the answer may also be JSON. */
+  async #long<T> (path: string, { signal, onProgress }: LongCall, body?: unknown): Promise<T> {
+    const response = await this.#send('POST', path, {
+      headers: {
+        accept: 'text/event-stream, application/json', ...body !== undefined && { 'content-type': 'application/json' }
+      },
+      ...body !== undefined && { body: JSON.stringify(body) },
+      signal
+    })
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+    if (!isStream) return await readJson(response)
+    const ended = await readProgress(response, onProgress).catch(throwNoAnswer)
+    if (ended === undefined) throw noAnswer()
+    if (ended.name === 'failed') throw toApiError(ended.data)
+    return ended.data as T
+  }
+
   async #json<T> (method: string, path: string, { body, prefer, signal, onRefused }: Call = {}): Promise<T> {
     const headers = {
       ...body !== undefined && { 'content-type': 'application/json' },
@@ -112,10 +130,7 @@ export class Api {
     const response = await this.#send(method, path, {
       headers, ...body !== undefined && { body: JSON.stringify(body) }, ...signal !== undefined && { signal }
     }, onRefused)
-    if (response.status === 204) return undefined as T
-    const answer = parseAnswer(await response.text().catch(throwNoAnswer))
-    if (answer === undefined) throw notOfService()
-    return answer as T
+    return response.status === 204 ? undefined as T : await readJson(response)
   }
 
   async #send (method: string, path: string, init: RequestInit = {}, onRefused = this.onRefused): Promise<Response> {
@@ -152,6 +167,12 @@ function throwNoAnswer (error: unknown): never {
   throw isAbort(error) ? error : noAnswer()
 }
 
+async function readJson<T> (response: Response): Promise<T> {
+  const answer = parseAnswer(await response.text().catch(throwNoAnswer))
+  if (answer === undefined) throw notOfService()
+  return answer as T
+}
+
 export { isAbort }
 
 /** The body of a success; undefined when it is not that of the service, which answers with objects only. */
@@ -164,20 +185,26 @@ function parseAnswer (text: string): object | undefined {
   }
 }
 
+type ErrorBody = ConstructorParameters<typeof ApiError>[1]
+
 /** The body of an error of the service. A proxy may answer with something else than JSON, or with other JSON. */
-function parseBody (text: string): ConstructorParameters<typeof ApiError>[1] {
+function parseBody (text: string): ErrorBody {
   try {
-    const { code, message, problems, drift } = JSON.parse(text)
-    return {
-      ...typeof code === 'string' && code.startsWith('FST_') && { code },
-      ...typeof message === 'string' && { message },
-      ...Array.isArray(problems) && { problems },
-      ...Array.isArray(drift) && { drift }
-    }
+    return takeBody(JSON.parse(text))
   } catch {
     return {}
   }
 }
+
+const takeBody = ({ code, message, problems, drift }: any): ErrorBody => ({
+  ...typeof code === 'string' && code.startsWith('FST_') && { code },
+  ...typeof message === 'string' && { message },
+  ...Array.isArray(problems) && { problems },
+  ...Array.isArray(drift) && { drift }
+})
+
+/** From the event that tells of the error. */
+const toApiError = (body: any): ApiError => new ApiError(Number(body.statusCode), takeBody(body))
 
 function toSearch (query: Record<string, unknown>): string {
   const parts = Object.entries(query).filter(([, value]) => value !== undefined && value !== '')

@@ -25,9 +25,9 @@ export interface Run {
 const keyOf = (kind: RunKind, id: string, schema: string): string =>
   kind === 'restore' ? `${kind} ${id} ${schema}` : `${kind} ${id}`
 
-/** The end of a run, kept for the dialog or the panel that shows it. */
+/** The end of a run, kept for the dialog or the panel that shows it. `at` is ISO 8601. */
 export type Outcome =
-  { kind: 'completed', result: RestoreResult | null, preRestoreId: string | null } |
+  { kind: 'completed', result: RestoreResult | null, preRestoreId: string | null, at: string } |
   { kind: 'failed', message: string, code: string, preRestoreId: string | null }
 
 export interface Notice {
@@ -223,7 +223,7 @@ export class Store extends EventTarget {
   /** A restore whose result was the answer. */
   finishRestore (result: RestoreResult): void {
     const { id, schema, preRestoreId } = result
-    this.#finish('restore', id, schema, { kind: 'completed', result, preRestoreId })
+    this.#finish('restore', id, schema, { kind: 'completed', result, preRestoreId, at: new Date().toISOString() })
     this.#changed()
   }
 
@@ -287,7 +287,7 @@ export class Store extends EventTarget {
     const preRestoreId = restore?.preRestoreId ?? null
     this.#finish(kind, id, schema, ended.status === 'failed'
       ? { kind: 'failed', message: ended.error ?? '', code: ended.errorCode ?? '', preRestoreId }
-      : { kind: 'completed', result: null, preRestoreId })
+      : { kind: 'completed', result: null, preRestoreId, at: ended.finishedAt ?? new Date().toISOString() })
   }
 
   #takeProgress (key: string, progress: Progress): void {
@@ -316,7 +316,10 @@ export class Store extends EventTarget {
         break
       case 'completed':
         this.#finish(kind, data.id, data.schema, {
-          kind: 'completed', result: kind === 'restore' ? data : null, preRestoreId: data.preRestoreId ?? null
+          kind: 'completed',
+          result: kind === 'restore' ? data : null,
+          preRestoreId: data.preRestoreId ?? null,
+          at: new Date().toISOString()
         })
         break
       case 'failed':

@@ -6,7 +6,8 @@ import { store } from '../elements/view.ts'
 import * as format from '../format.ts'
 import { isUnanswered, remedyOf } from '../parts/failures.ts'
 import { button, list, name } from '../parts/templates.ts'
-import { type Transfer, transferText } from '../parts/transfer.ts'
+import { transferProgress } from '../parts/run-progress.ts'
+import type { Transfer } from '../parts/transfer.ts'
 import { snapshotHref } from '../routes.ts'
 
 /** An upload, from its beginning until it is known what has become of it. */
@@ -250,8 +251,7 @@ const newestImports = async (): Promise<{ backups: Backup[] }> => await store.ap
 
 function uploadProgress ({ transfer, file, isSent, isCancelled }: Upload): TemplateResult {
   if (!isSent) {
-    return html`<progress aria-label="Upload" max=${file.size} value=${transfer.done}></progress>
-      <p class="hint">${transferText(transfer)}</p>
+    return html`${transferProgress('Upload', transfer)}
       <p class="hint">Keep this page open until the upload is complete.</p>`
   }
   return html`<progress aria-label="Check"></progress>

@@ -1,4 +1,4 @@
-import type { Backup, Drift, RestorePlan } from '../../../types/index.ts'
+import type { Backup, Drift, Progress, RestorePlan } from '../../../types/index.ts'
 import type { PlanBody } from '../client/api.ts'
 import { store } from '../elements/view.ts'
 
@@ -12,6 +12,8 @@ export class PlanChoice {
   /** By Date.now(). */
   countedAt = 0
   isCounting = false
+  /** Of the counting, once the service has told. */
+  progress: Progress | null = null
   /** Whether tables were left out of the snapshot by the call that took it. */
   isPartial = false
   /** Every table of the snapshot that can be chosen; the plan has only the chosen ones. */
@@ -48,14 +50,22 @@ export class PlanChoice {
    * Counts the rows. Resolves with whether the plan is another one than before, and rejects with an AbortError when the
    * rows are counted again meanwhile.
    */
-  async count (): Promise<boolean> {
+  async count (onProgress: () => void): Promise<boolean> {
     this.cancel()
     this.#planning = new AbortController()
     const { signal } = this.#planning
     const before = this.plan
     this.isCounting = true
+    this.progress = null
     try {
-      const plan = await store.api.plan(this.#id, this.chosen.size === 0 ? { schema: this.schema } : this.body, signal)
+      const body = this.chosen.size === 0 ? { schema: this.schema } : this.body
+      const plan = await store.api.plan(this.#id, body, {
+        signal,
+        onProgress: (progress) => {
+          this.progress = progress
+          onProgress()
+        }
+      })
       if (this.allTables.length === 0) await this.#listTables(plan)
       signal.throwIfAborted()
       this.plan = plan

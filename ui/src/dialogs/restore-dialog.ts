@@ -6,7 +6,7 @@ import { store } from '../elements/view.ts'
 import * as format from '../format.ts'
 import { planDetails, planTables } from '../parts/plan.ts'
 import { restoreOutcome, restoreSteps } from '../parts/restore-outcome.ts'
-import { runProgress } from '../parts/run-progress.ts'
+import { countingProgress, runProgress } from '../parts/run-progress.ts'
 import { button, list, live, restoresAreOff } from '../parts/templates.ts'
 import { PlanChoice } from './plan-choice.ts'
 
@@ -62,7 +62,7 @@ export class RestoreDialog extends DialogView {
     const outcome = store.outcomeOf('restore', this.#backup.id, this.#choice.schema)
     return html`
       ${outcome?.kind === 'completed' && outcome.preRestoreId !== null
-        ? button('Undo: restore the snapshot from before…', {
+        ? button(`Undo the restore of ${format.timeOfDay(Date.parse(outcome.at))}…`, {
           onClick: () => { void this.#undo(outcome.preRestoreId) }
         })
         : nothing}
@@ -76,7 +76,7 @@ export class RestoreDialog extends DialogView {
   async #count (): Promise<boolean | null> {
     this.#hasChanged = false
     try {
-      const counting = this.#choice.count()
+      const counting = this.#choice.count(() => { this.update() })
       this.update()
       return await counting
     } catch (error) {
@@ -104,10 +104,8 @@ export class RestoreDialog extends DialogView {
           spellcheck="false" @change=${(event: Event) => { this.#changeSchema(event) }}></label>
         ${isCounting ? nothing : this.#counted()}
       </form>
-      ${isCounting ? html`<progress aria-label="Counting rows"></progress>` : nothing}
-      ${live('status', isCounting
-        ? html`<p class="hint">Counting the rows of all tables. The service does not tell how many are left.</p>`
-        : nothing)}
+      ${live('status', isCounting ? html`<p>Counting the present rows…</p>` : nothing)}
+      ${isCounting ? countingProgress(this.#choice.progress) : nothing}
       ${live('alert', this.#hasChanged
         ? html`<p class="message warn">The plan was old, so the rows were counted again, and the plan has changed. Look
             at it, and then confirm it again.</p>`

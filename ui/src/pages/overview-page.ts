@@ -110,14 +110,30 @@ function health ({ healthy, problems, newest, nextRunAt }: Status): TemplateResu
   </section>`
 }
 
-const problemItem = ({ code, message, since }: Problem): TemplateResult => html`<li>
+const problemItem = ({ code, message, since, backupIds, schemas }: Problem): TemplateResult => html`<li>
   <b>${problemTitles[code]}</b>
   ${since === null
     ? nothing
     : html`<span class="hint">since ${format.shortTime(since)} (${relative(since)})</span>`}
   <p>${message}</p>
-  ${code === 'run_failed' ? html`<a href=${snapshotsHref({ status: 'failed' })}>Show failed runs</a>` : nothing}
+  ${code === 'run_failed'
+    ? html`<a href=${snapshotsHref({ status: 'failed' })}>Show failed runs</a>`
+    : snapshotLinks(backupIds, schemas)}
 </li>`
+
+/** More are in the list of snapshots. */
+const mostLinks = 5
+
+/** To the snapshots that a problem is about; `schemas` has the schema of each of them. */
+function snapshotLinks (backupIds: string[], schemas: string[]): TemplateResult | typeof nothing {
+  if (backupIds.length === 0) return nothing
+  const links = backupIds.slice(0, mostLinks).map((id, index) => html`<a href=${snapshotHref(id)}>${
+    backupIds.length === 1 ? 'Show the snapshot' : html`<span class="name">${schemas[index] ?? id.slice(0, 8)}</span>`
+  }</a> `)
+  return html`<p class="links">${backupIds.length === 1 ? nothing : 'Show: '}${links}${backupIds.length > mostLinks
+    ? html`and ${format.count(backupIds.length - mostLinks)} more`
+    : nothing}</p>`
+}
 
 /** With these, the status does not contain what exists. */
 const blinding: ProblemCode[] = ['database_unavailable', 'log_unusable', 'storage_unavailable']

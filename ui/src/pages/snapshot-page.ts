@@ -12,12 +12,15 @@ import { badges } from '../parts/badges.ts'
 import { facts } from '../parts/facts.ts'
 import { contents } from '../parts/contents.ts'
 import { failureText, remedyOf } from '../parts/failures.ts'
+import { transferProgress } from '../parts/run-progress.ts'
 import { restoreHistory } from '../parts/restores.ts'
 import {
   button, errorText, failure, list, live, loading, name, notShown, restoresAreOff
 } from '../parts/templates.ts'
-import { transferText } from '../parts/transfer.ts'
 import { triggerNames } from '../words.ts'
+
+/** `progress` is not announced by screen readers: it changes too often. */
+interface Busy { text: string, progress?: TemplateResult }
 
 /** One backup: what it is, what it contains, and what can be done with it. */
 export class SnapshotPage extends View {
@@ -32,7 +35,7 @@ export class SnapshotPage extends View {
   /** Whether earlier snapshots are held, because this one is suspect; null if it is not known. */
   #holds: boolean | null = null
   /** What is under way. */
-  #busy: TemplateResult | null = null
+  #busy: Busy | null = null
   #loaded = ''
   /** Ends what was requested for this snapshot, also downloads. */
   #shown = new AbortController()
@@ -61,7 +64,10 @@ export class SnapshotPage extends View {
     return html`<p><a class="back" href="#/snapshots">All snapshots</a></p>
       ${backup === null ? nothing : this.#head(backup)}
       ${live('alert', html`${error === null ? nothing : this.#failure(error, backup)}${this.#damage()}`)}
-      ${live('status', this.#busy === null ? this.#intactness() : html`<div class="message">${this.#busy}</div>`)}
+      <div class=${this.#busy === null ? nothing : 'message'}>
+        ${live('status', this.#busy === null ? this.#intactness() : html`<p>${this.#busy.text}</p>`)}
+        ${this.#busy?.progress ?? nothing}
+      </div>
       ${backup !== null ? this.#page(backup) : error === null ? loading() : nothing}`
   }
 
@@ -211,9 +217,9 @@ export class SnapshotPage extends View {
   }
 
   /** The reader may look at another snapshot before it has ended. */
-  async #do (busy: unknown, act: () => Promise<unknown>): Promise<void> {
+  async #do (text: string, act: () => Promise<unknown>): Promise<void> {
     const id = this.#backupId
-    this.#showBusy(id, html`<p>${busy}</p>`)
+    this.#showBusy(id, { text })
     try {
       await act()
     } catch (error) {
@@ -224,17 +230,29 @@ export class SnapshotPage extends View {
     store.touch()
   }
 
-  #showBusy (id: string, busy: TemplateResult | null): void {
+  #showBusy (id: string, busy: Busy | null): void {
     if (id === this.#backupId) this.#busy = busy
     this.update()
   }
 
   async #verify ({ id, sizeBytes }: Backup): Promise<void> {
     this.#verification = null
-    const busy = html`Verifying… The service reads all ${format.bytes(sizeBytes)} of the file.
-      <progress aria-label="Verification"></progress>`
-    await this.#do(busy, async () => {
-      const verification = await store.api.verify(id, this.#shown.signal)
+    const { signal } = this.#shown
+    const text = `Verifying… The service reads all ${format.bytes(sizeBytes)} of the file. You may close this page: ` +
+      'the result is kept with the snapshot.'
+    await this.#do(text, async () => {
+      const transfer = { done: 0, total: sizeBytes, startedAt: performance.now() }
+      const show = (): void => {
+        if (!signal.aborted) this.#showBusy(id, { text, progress: transferProgress('Verification', transfer) })
+      }
+      show()
+      const verification = await store.api.verify(id, {
+        signal,
+        onProgress ({ bytes }) {
+          transfer.done = bytes
+          show()
+        }
+      })
       if (id === this.#backupId) this.#verification = verification
     })
   }
@@ -242,12 +260,12 @@ export class SnapshotPage extends View {
   async #download (backup: Backup): Promise<void> {
     const { id, sizeBytes: total } = backup
     const { signal } = this.#shown
-    await this.#do('Downloading…', async () => {
+    const text = 'Downloading…'
+    await this.#do(text, async () => {
       const startedAt = performance.now()
       await saveSnapshot(store.api, backup, (done) => {
         if (signal.aborted) return
-        this.#showBusy(id, html`<p>Downloading… ${transferText({ done, total, startedAt })}</p>
-          <progress aria-label="Download" max=${total ?? nothing} value=${done}></progress>`)
+        this.#showBusy(id, { text, progress: transferProgress('Download', { done, total, startedAt }) })
       }, signal)
     })
   }

@@ -19,7 +19,12 @@ const pageSize = 50
 const columns = ['Time', 'Schema', 'Status', 'Trigger', 'Rows', 'Size', 'Duration', 'By', 'Note']
 const numbers = new Set(['Rows', 'Size', 'Duration'])
 
-interface Work { text: string, stopping: AbortController }
+interface Work {
+  text: string
+  /** Of the present one; null if it is not known. */
+  percent: number | null
+  stopping: AbortController
+}
 
 /** The list of backups, with filters and pages. */
 export class SnapshotsPage extends View {
@@ -218,7 +223,10 @@ export class SnapshotsPage extends View {
     const verdicts: Verdicts = { damaged: [], gone: chosen.filter(({ available }) => !available) }
     await this.#each('Verifying', chosen.filter(({ available }) => available), async (backup) => {
       try {
-        const { ok } = await store.api.verify(backup.id, this.left)
+        const { ok } = await store.api.verify(backup.id, {
+          signal: this.left,
+          onProgress: ({ percent }) => { this.#showPercent(percent) }
+        })
         if (!ok) verdicts.damaged.push(backup)
       } catch (error) {
         if (!(error instanceof ApiError) || error.code !== 'FST_BACKUP_FILE_GONE') throw error
@@ -235,7 +243,8 @@ export class SnapshotsPage extends View {
     const result = await actOnEach(backups, {
       act,
       onItem: (number) => {
-        this.#work = { text: `${name} ${format.count(number)} of ${format.count(backups.length)}…`, stopping }
+        const text = `${name} ${format.count(number)} of ${format.count(backups.length)}…`
+        this.#work = { text, percent: null, stopping }
         this.update()
       },
       signal: stopping.signal
@@ -247,6 +256,12 @@ export class SnapshotsPage extends View {
     if (store.access !== 'granted') return
     report(result)
     store.touch()
+  }
+
+  /** Of the one that is being verified. */
+  #showPercent (percent: number | null): void {
+    if (this.#work !== null) this.#work.percent = percent
+    this.update()
   }
 
   #toggle (id: string): void {
@@ -291,7 +306,7 @@ const workText = ({ text, stopping }: Work): string =>
 
 function working (work: Work, onCancel: () => void): TemplateResult {
   return html`<div class="selection" role="group" aria-label="With the selected ones">
-    <span>${workText(work)}</span>
+    <span>${workText(work)}${work.percent === null ? nothing : html` ${format.percent(work.percent / 100)}`}</span>
     ${button('Cancel', { disabled: work.stopping.signal.aborted, onClick: onCancel })}
   </div>`
 }
