@@ -80,7 +80,7 @@ async function run () {
 
   if (!endsAfterProof) {
     await step('A month of nightly backups is made up', async (say) => {
-      await createHistory({ backup: app.backup, sql })
+      await createHistory({ backup: app.backup, sql, storagePath })
       say('30 runs: one failed, one suspect, one pinned')
     })
   }

@@ -1,4 +1,6 @@
 // @ts-check
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 /** @import { BackupService } from 'fastify-backup' */
 /** @import { Sql } from 'postgres' */
 
@@ -17,10 +19,11 @@ const growing = [
 
 /**
  * A month of nightly snapshots of a shop that grows, so that the admin page has something to show. The snapshots are
- * real, and end with the rows that the shop has now. Their times, and the failed run, are written into the log by hand.
- * @param {{ backup: BackupService, sql: Sql }} shop
+ * real, and end with the rows that the shop has now. Their times and names, and the failed run, are written into the
+ * log by hand.
+ * @param {{ backup: BackupService, sql: Sql, storagePath: string }} shop
  */
-export async function createHistory ({ backup, sql }) {
+export async function createHistory ({ backup, sql, storagePath }) {
   const reserved = await sql.reserve()
   try {
     await reserved`ALTER TABLE payments DISABLE TRIGGER audit`
@@ -29,7 +32,7 @@ export async function createHistory ({ backup, sql }) {
         SELECT ${key}, ${others}, row_number() OVER (ORDER BY ${key})::float / count(*) OVER () AS portion
         FROM ${table}`)
     }
-    for (let day = 0; day < days; day++) await addDay({ backup, sql: reserved }, day)
+    for (let day = 0; day < days; day++) await addDay({ backup, sql: reserved, storagePath }, day)
     await fill(reserved, 1)
     for (const { table } of growing) await reserved.unsafe(`DROP TABLE all_${table}`)
     await reserved`ALTER TABLE payments ENABLE TRIGGER audit`
@@ -39,10 +42,10 @@ export async function createHistory ({ backup, sql }) {
 }
 
 /**
- * @param {{ backup: BackupService, sql: Sql }} shop
+ * @param {{ backup: BackupService, sql: Sql, storagePath: string }} shop
  * @param {number} day
  */
-async function addDay ({ backup, sql }, day) {
+async function addDay ({ backup, sql, storagePath }, day) {
   const startedAt = new Date()
   startedAt.setUTCHours(2, 0, day % 7, 137)
   startedAt.setUTCDate(startedAt.getUTCDate() - (days - day))
@@ -54,10 +57,12 @@ async function addDay ({ backup, sql }, day) {
   }
   await fill(sql, 0.5 + 0.5 * day / days)
   if (day === suspectDay) await sql`DELETE FROM payments WHERE method <> 'voucher'`
-  const { id } = await backup.create()
+  const { id, filename } = await backup.create()
+  const dated = `public_${startedAt.toISOString().replace(/[:.]/g, '-')}.json`
+  await rename(join(storagePath, filename), join(storagePath, dated))
   const pinned = day === pinnedDay
   await sql`UPDATE backup_logs SET trigger = 'scheduled', cron = '0 2 * * *', created_by = NULL,
-      started_at = ${startedAt}, inserted_at = ${startedAt},
+      filename = ${dated}, started_at = ${startedAt}, inserted_at = ${startedAt},
       finished_at = ${startedAt}::timestamptz + duration_ms * interval '1 ms'
     WHERE id = ${id}`
   if (pinned) await backup.update(id, { pinned, note: 'before the new price list' })

@@ -32,7 +32,7 @@ export async function createShopService ({ url, sql, token, storagePath }) {
     auth: [requireToken(token)],
     actor: () => 'demo',
     allowRestore: true,
-    schedule: { enabled: true, cron: '0 2 * * *', retentionDays: 60 },
+    schedule: { enabled: true, mode: 'calendar', cron: '0 2 * * *', retentionDays: 60 },
     ui: { public: true, title: 'Shop backups' },
     openapi: { security: [{ bearer: [] }] }
   })
