@@ -27,7 +27,8 @@ export const usage = (names) => `Usage: npm run bench -- [options]
   --rounds <n>       number of measurements of each pair. Default: 3
   --only <names>     run only these scenarios, separated by commas:
                      ${names.join(', ')}.
-                     Only a run of all scenarios writes bench/RESULTS.md
+                     Only a run of all scenarios writes bench/RESULTS.md and
+                     docs/benchmark.svg
   --json             print the results as JSON; progress always goes to stderr
   --help             print this text`
 

@@ -14,6 +14,7 @@ import { readOptions, usage, UsageError } from './options.js'
 import { findPgPrograms } from './pg-programs.js'
 import { createReport } from './report/report.js'
 import { formatForTerminal } from './report/terminal.js'
+import { writeChart } from './report/write-chart.js'
 import { writeMarkdown } from './report/write-markdown.js'
 import { scenarios } from './scenarios/index.js'
 import { openServer } from './server.js'
@@ -70,7 +71,7 @@ async function run (options) {
     : once(signal, 'abort').then(() => { throw signal.reason })
   const report = await Promise.race([measure(), interrupted])
   console.log(json ? JSON.stringify(report, null, 2) : `\n${formatForTerminal(report)}`)
-  if (only === undefined) await writeMarkdown(report)
+  if (only === undefined) await Promise.all([writeMarkdown(report), writeChart(report)])
 
   async function measure () {
     for (const schema of new Set(chosen.map(({ schema }) => schema))) {

@@ -1,11 +1,15 @@
 import { fillTables } from './rows.js'
-import { constrainTables, createTables, tableNames } from './tables.js'
+import { constrainTables, createTables } from './tables.js'
 /** @import { Sql, TransactionSql } from 'postgres' */
 
 /** Length of the text in one value. PostgreSQL's limit is 1 GB. */
 export const largeValueBytes = 200e6
 
 export const manyTables = 2000
+
+/** Small tables that refer to each other, as in the schema of a large application. */
+export const relatedTables = 373
+export const relatedKeys = 890
 
 /**
  * Creates and fills the schemas that the scenarios name.
@@ -28,6 +32,22 @@ const creators = {
       CREATE SCHEMA large_value;
       CREATE TABLE large_value.texts (id integer NOT NULL, body text NOT NULL);
       INSERT INTO large_value.texts SELECT 1, repeat(md5('fastify-backup'), ${largeValueBytes / 32})`)
+  },
+
+  async related (sql) {
+    // The first tables have one foreign key more than the others
+    const more = relatedKeys - 2 * relatedTables
+    await sql.unsafe(`
+      CREATE SCHEMA related;
+      DO $$ BEGIN FOR n IN 1..${relatedTables} LOOP
+        EXECUTE format('CREATE TABLE related.%I (id integer PRIMARY KEY, name text NOT NULL)', 'table_' || n);
+        FOR k IN 1..CASE WHEN n <= ${more} THEN 3 ELSE 2 END LOOP
+          EXECUTE format('ALTER TABLE related.%I ADD %I integer REFERENCES related.%I',
+            'table_' || n, 'ref_' || k, 'table_' || greatest(1, n - k * 7));
+        END LOOP;
+        EXECUTE format('INSERT INTO related.%I
+          SELECT i, md5(i::text), 1 + mod(i, 20), 1 + mod(i * 7, 20) FROM generate_series(1, 20) AS i', 'table_' || n);
+      END LOOP; END $$`)
   },
 
   async many_tables (sql) {
@@ -63,8 +83,10 @@ export async function createSchema (sql, schema, rows) {
 /**
  * Truncates all tables in one statement, because foreign keys refer to some of them.
  * @param {Sql | TransactionSql} sql
- * @param {string} schema that contains the large tables
+ * @param {string} schema
  */
 export async function truncateTables (sql, schema) {
-  await sql.unsafe(`TRUNCATE ${tableNames.map((name) => `${schema}.${name}`).join(', ')}`)
+  const tables = await sql`SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+    WHERE schemaname = ${schema}`
+  await sql.unsafe(`TRUNCATE ${tables.map(({ name }) => name).join(', ')}`)
 }

@@ -6,14 +6,13 @@ import { time } from '../stopwatch.js'
 /**
  * Seconds that TRUNCATE and pg_restore take.
  * @param {Bench} bench
- * @param {string} schema
- * @param {string} dump made by pg_dump -Fc -a
+ * @param {{ schema: string, dump: string, options: string[] }} load `dump` was made by pg_dump -Fc -a
  */
-export async function timePgRestore (bench, schema, dump) {
+export async function timePgRestore (bench, { schema, dump, options }) {
   const database = new URL(bench.url).pathname.slice(1)
   return await time(async () => {
     await truncateTables(bench.sql, schema)
-    await bench.runPgProgram('pg_restore', ['-a', '-1', '-n', schema, '-d', database, dump])
+    await bench.runPgProgram('pg_restore', ['-a', ...options, '-n', schema, '-d', database, dump])
   })
 }
 

@@ -36,8 +36,9 @@ ${leftOut.map((sentence) => `\n${sentence}\n`).join('')}
 - The embedded server runs with fsync and full-page writes, as in production, but without autovacuum, and with
   checkpoints only between the runs. Otherwise either could slow one of the compared programs and not the other.
 - The value of a restore is \`phases.loadMs\` of its result: TRUNCATE, the rows, foreign keys and COMMIT. It includes
-  neither the check of the snapshot nor the pre_restore snapshot, because pg_restore has no equivalent of them. The
-  benchmark does not restore the 2,000 tables.
+  neither the check of the snapshot nor the pre_restore snapshot, because pg_restore has no equivalent of them. Only
+  the restore of many small tables counts all phases. The benchmark does not restore the 2,000 tables.
+- \`verify\` reads the file in a new process and thread, and sha256sum reads the same file.
 - Both downloads come from one process. Each round takes five pairs of them, after one of each that is not counted.
 - Memory is the highest RSS of the process minus its RSS before the run, when the app is ready. 1 MB is 1,000,000
   bytes.

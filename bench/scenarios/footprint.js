@@ -11,8 +11,8 @@ export const footprint = {
   async run (bench) {
     const { idle, create, restore } = await watchRounds(bench, 'bare')
     return [
-      memoryResult('footprint', 'create', create, { target: 120 }),
-      memoryResult('footprint', 'restore', restore, { target: 120 }),
+      memoryResult('footprint', 'create', create, { target: 100 }),
+      memoryResult('footprint', 'restore', restore, { target: 100 }),
       ...Object.entries({ idle, create, restore }).flatMap(([run, footprints]) => delayResults(run, footprints))
     ]
   }
@@ -25,9 +25,10 @@ export const largeValue = {
   async run (bench) {
     const { create, restore } = await watchRounds(bench, 'large_value')
     const megabytes = largeValueBytes / 1e6
+    const target = 1.5
     return Object.entries({ create, restore }).map(([run, footprints]) => {
       const against = { name: 'the value', values: footprints.map(() => megabytes) }
-      return memoryResult('large-value', `${run} with one value of ${megabytes} MB`, footprints, { against, target: 4 })
+      return memoryResult('large-value', `${run} with one value of ${megabytes} MB`, footprints, { against, target })
     })
   }
 }
@@ -91,14 +92,14 @@ function delayResults (run, footprints) {
       metric: `${run}, event-loop delay p99`,
       unit: 'ms',
       ours: p99,
-      ...hasTarget && { target: 15 }
+      ...hasTarget && { target: 10 }
     }),
     createResult({
       scenario: 'footprint',
       metric: `${run}, event-loop delay max`,
       unit: 'ms',
       ours: max,
-      ...hasTarget && { target: 60 }
+      ...hasTarget && { target: 50 }
     })
   ]
 }

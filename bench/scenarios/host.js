@@ -1,6 +1,8 @@
+import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { applyLoad, measureCapacity } from '../load.js'
 import { timePgDump } from '../peers/dumps.js'
+import { timePgRestore } from '../peers/loads.js'
 import { createResult } from '../result.js'
 /** @import { Scenario } from '../bench.js' */
 /** @import { Load } from '../load.js' */
@@ -13,8 +15,10 @@ export const host = {
   name: 'host',
   schema: 'bare',
   async run (bench) {
-    /** @type {Record<'idle' | 'create' | 'restore' | 'dump', Load[]>} */
-    const loads = { idle: [], create: [], restore: [], dump: [] }
+    /** @type {Record<'create' | 'restore' | 'idle' | 'pgDump' | 'pgRestore', Load[]>} */
+    const loads = { create: [], restore: [], idle: [], pgDump: [], pgRestore: [] }
+    const dump = bench.pathOf('host.dump')
+    if (bench.hasPgPrograms) await bench.runPgProgram('pg_dump', ['-Fc', '-a', '-n', 'bare', '-f', dump])
 
     for (let round = 1; round <= bench.rounds; round++) {
       await bench.settle()
@@ -32,17 +36,27 @@ export const host = {
         loads.restore.push(restore)
         if (bench.hasPgPrograms) {
           await bench.settle()
-          loads.dump.push(await applyLoad(url, rate, () => timePgDump(bench, 'bare', 'p')))
+          loads.pgDump.push(await applyLoad(url, rate, () => timePgDump(bench, 'bare', 'p')))
+          await bench.settle()
+          loads.pgRestore.push(await applyLoad(url, rate, () =>
+            timePgRestore(bench, { schema: 'bare', dump, options: ['-1'] })))
         }
         const p99s = [idle, create, restore].map(({ p99Ms }) => p99Ms.toFixed(1)).join(', ')
         bench.log(`round ${round}, ${Math.round(rate)} requests/s: p99 ${p99s} ms (idle, create, restore)`)
       })
     }
 
-    const { idle, create, restore, dump } = loads
+    await rm(dump, { force: true })
+    const { create, restore, idle, pgDump, pgRestore } = loads
     return [
-      ...Object.entries({ create, restore }).flatMap(([run, during]) => compare(run, during, idle)),
-      ...dump.length > 0 ? [compareP99('requests during pg_dump -Fp -a, p99', dump, idle)] : []
+      ...compare('create', create, [
+        { name: 'the same during pg_dump -Fp -a', loads: pgDump, target: 1.1 },
+        { name: 'the same when idle', loads: idle }
+      ]),
+      ...compare('restore', restore, [
+        { name: 'the same during TRUNCATE, pg_restore -a -1', loads: pgRestore, target: 1.1 },
+        { name: 'the same when idle', loads: idle }
+      ])
     ]
   }
 }
@@ -50,10 +64,10 @@ export const host = {
 /**
  * @param {string} run
  * @param {Load[]} during
- * @param {Load[]} idle
+ * @param {Array<{ name: string, loads: Load[], target?: number }>} others those without loads were not measured
  * @returns {Result[]}
  */
-function compare (run, during, idle) {
+function compare (run, during, others) {
   const failed = during.reduce((sum, load) => sum + load.failed, 0)
   const sent = during.reduce((sum, load) => sum + load.sent, 0)
   return [
@@ -64,23 +78,13 @@ function compare (run, during, idle) {
       ours: [failed],
       target: 0
     }),
-    compareP99(`requests during ${run}, p99`, during, idle, 2)
+    ...others.filter(({ loads }) => loads.length > 0).map(({ name, loads, target }) => createResult({
+      scenario: 'host',
+      metric: `requests during ${run}, p99`,
+      unit: 'ms',
+      ours: during.map(({ p99Ms }) => p99Ms),
+      against: { name, values: loads.map(({ p99Ms }) => p99Ms) },
+      ...target !== undefined && { target }
+    }))
   ]
-}
-
-/**
- * @param {string} metric
- * @param {Load[]} during
- * @param {Load[]} idle
- * @param {number} [target]
- */
-function compareP99 (metric, during, idle, target) {
-  return createResult({
-    scenario: 'host',
-    metric,
-    unit: 'ms',
-    ours: during.map(({ p99Ms }) => p99Ms),
-    against: { name: 'the same when idle', values: idle.map(({ p99Ms }) => p99Ms) },
-    ...target !== undefined && { target }
-  })
 }

@@ -2,11 +2,14 @@ import { create, manyTables } from './create.js'
 import { download } from './download.js'
 import { footprint, largeValue } from './footprint.js'
 import { host } from './host.js'
-import { restore, restoreConstrained } from './restore.js'
+import { restore, restoreConstrained, restoreRelated } from './restore.js'
+import { verify } from './verify.js'
 /** @import { Scenario } from '../bench.js' */
 
 /**
  * Restores come last: the first read of the rows that they write is slower, because it sets hint bits.
  * @type {Scenario[]}
  */
-export const scenarios = [create, manyTables, download, footprint, largeValue, host, restore, restoreConstrained]
+export const scenarios = [
+  create, manyTables, download, verify, footprint, largeValue, host, restore, restoreConstrained, restoreRelated
+]

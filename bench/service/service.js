@@ -42,6 +42,9 @@ answer({
   /** @param {string} id */
   restore: (id) => measure(() => app.backup.restore(id)),
 
+  /** @param {string} id */
+  verify: (id) => measure(() => app.backup.verify(id)),
+
   stop: () => app.close()
 })
 

@@ -1,5 +1,5 @@
 import { startChild } from '../child/start-child.js'
-/** @import { Backup, RestoreResult } from 'fastify-backup' */
+/** @import { Backup, RestoreResult, Verification } from 'fastify-backup' */
 /** @import { Footprint } from './footprint.js' */
 /** @import { ServiceOptions } from './service.js' */
 
@@ -14,6 +14,7 @@ import { startChild } from '../child/start-child.js'
  * @property {(ms: number) => Promise<Measured<undefined>>} idle
  * @property {() => Promise<Measured<Backup>>} create
  * @property {(id: string) => Promise<Measured<RestoreResult>>} restore
+ * @property {(id: string) => Promise<Measured<Verification>>} verify
  */
 
 /**
@@ -31,7 +32,8 @@ export async function withService (options, signal, work) {
       origin,
       idle: (ms) => child.call('idle', ms),
       create: () => child.call('create'),
-      restore: (id) => child.call('restore', id)
+      restore: (id) => child.call('restore', id),
+      verify: (id) => child.call('verify', id)
     })
     await child.call('stop')
     return result
