@@ -320,3 +320,21 @@ t.test('indexes are left in place when the lock table has no room for more', asy
   t.strictSame(await dropped(1_000_000), [])
   t.strictSame(await dropped(1), ['plain'])
 })
+
+t.test('an index that is not valid does not prevent a restore', async (t) => {
+  const { sql, url } = await useDatabase(t)
+  await sql`CREATE TABLE item (a int, b int)`
+  await sql`INSERT INTO item VALUES (1, 1), (1, 2)`
+  // Its first scan fails, so it is not maintained, and TRUNCATE does not build it
+  await t.rejects(sql`CREATE UNIQUE INDEX CONCURRENTLY unready ON item (a)`, { code: '23505' })
+  // As when its last scan was interrupted
+  await sql`CREATE INDEX ready ON item (b)`
+  await sql`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ready'::regclass`
+  const { engine } = await useEngineWithFiles(t, { connection: url })
+  const { id } = await engine.create()
+  await sql`DELETE FROM item`
+  t.match(await engine.restore(id), { rowCount: 2 })
+  const states = await sql`SELECT indexrelid::regclass::text AS name, indisvalid FROM pg_index
+    WHERE indrelid = 'item'::regclass ORDER BY 1`
+  t.strictSame(states.map(({ name, indisvalid }) => [name, indisvalid]), [['ready', true], ['unready', false]])
+})

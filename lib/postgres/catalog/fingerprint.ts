@@ -55,9 +55,13 @@ const constraintLines = `
     pg_get_constraintdef(con.oid), con.convalidated, obj_description(con.oid, 'pg_constraint'))
   FROM pg_constraint con WHERE con.contypid = ANY ($2::oid[])`
 
-/** Indexes, triggers, policies and rules. */
+/**
+ * Indexes, triggers, policies and rules. TRUNCATE makes an index valid that is ready and not valid, as after an
+ * interrupted CREATE INDEX CONCURRENTLY, so these two states count as one.
+ */
 const codeLines = `
-  SELECT concat_ws(' | ', 'index', pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisclustered,
+  SELECT concat_ws(' | ', 'index', pg_get_indexdef(i.indexrelid),
+    i.indisvalid OR (i.indisready AND r.oid = ANY ($3::oid[]) AND c.relkind = 'i'), i.indisclustered,
     i.indisreplident, c.relowner::regrole, c.reltablespace, c.relpersistence,
     obj_description(i.indexrelid, 'pg_class'),
     (SELECT string_agg(concat_ws(' ', a.attname, a.attstorage, a.attcompression, a.attstattarget), ', '
