@@ -121,6 +121,9 @@ function publicError (error: unknown): unknown {
 /** A row of a completed snapshot that is not being removed. */
 export const snapshotCondition = "status IN ('completed', 'restored') AND removed_at IS NULL"
 
+/** A failed run whose file the storage may still contain. */
+export const failedWithFile = "status = 'failed' AND has_file"
+
 /** A complete snapshot of the schema, taken by this service. */
 export const fullCondition = "trigger IN ('manual', 'scheduled') AND NOT partial"
 
