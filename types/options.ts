@@ -184,9 +184,9 @@ export interface BackupOptions {
   actor?: ((request: FastifyRequest) => string) | undefined
   /**
    * Whether to take and restore snapshots in a worker thread, so that the event loop of the service is not blocked. The
-   * snapshot of a small schema is taken in the main thread in any case.
-   * The main thread is used, with a warning, in a bundle, and if the connection cannot be recreated in a worker (it
-   * has a `socket`, or a function in `ssl`). @defaultValue true
+   * snapshot of a small schema (at most 50 tables and 1 MiB) is taken in the main thread in any case. The main thread
+   * is used, with a warning, in a bundle, and if the connection cannot be recreated in a worker (it has a `socket`, or
+   * a function in `ssl`). @defaultValue true
    */
   worker?: boolean | undefined
   limits?: LimitOptions | undefined
