@@ -47,8 +47,9 @@ export function createBench ({ url, sql, rounds, directory, hasPgPrograms, signa
      * @template T
      * @param {string} schema
      * @param {(service: Service) => Promise<T>} work
+     * @param {boolean} [worker] the option of the plugin
      */
-    withService: (schema, work) => withService({ url, schema, storagePath }, signal, work),
+    withService: (schema, work, worker = true) => withService({ url, schema, storagePath, worker }, signal, work),
 
     /**
      * @param {'pg_dump' | 'pg_restore'} program

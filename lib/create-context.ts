@@ -9,7 +9,7 @@ import { createEventHub } from './runs/event-hub.ts'
 import { connectionSemaphoreOf } from './runs/semaphore.ts'
 import { createFileSystemStorage } from './storage/file-system-storage.ts'
 import { withPublicStorageErrors } from './storage/public-storage-errors.ts'
-import { createRunner } from './worker/create-runner.ts'
+import { createRunner, type WorkerSetup } from './worker/create-runner.ts'
 import type { BackupLogger } from '../types/index.ts'
 
 /** The functions that the engine provides; the options do not determine them. */
@@ -27,7 +27,7 @@ export function createContext (
   options: ResolvedOptions,
   logger: BackupLogger,
   clock: Clock,
-  workerEntry: URL | undefined,
+  workers: WorkerSetup,
   callbacks: EngineCallbacks
 ): { context: Context, pools: Pools } {
   const sql = options.sql === undefined ? createPool(options.connection) : acceptPool(options.sql)
@@ -46,7 +46,7 @@ export function createContext (
       log, storage, directory: options.storagePath, isCustom: options.storage !== undefined, now
     }),
     events: createEventHub((event) => { logger.error({ event }, 'a listener of fastify.backup threw') }),
-    runner: createRunner(sql, options.worker, workerEntry, (reason) => {
+    runner: createRunner(sql, options.worker, workers, (reason) => {
       logger.warn({ reason }, 'backups and restores run in the main thread and slow down the service')
     }),
     runs: createRuns(connectionSemaphoreOf(sql), now),

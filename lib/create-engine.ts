@@ -16,16 +16,16 @@ import { createSafeLogger } from './runs/safe-logger.ts'
 import { createPendingCalls, type PendingCalls } from './runs/pending-calls.ts'
 import type { BackupEngine } from './service/backup-engine.ts'
 import { shutdownMs, within } from './shutdown.ts'
-import { findWorkerEntry } from './worker/create-runner.ts'
+import { defaultWorkers } from './worker/create-runner.ts'
 import type { BackupLogger } from '../types/index.ts'
 
 /** Creates the service behind `fastify.backup`. It does not connect before the first call or start(). */
 export function createEngine (
-  options: ResolvedOptions, logger: BackupLogger, clock: Clock = systemClock, workerEntry = findWorkerEntry()
+  options: ResolvedOptions, logger: BackupLogger, clock: Clock = systemClock, workers = defaultWorkers()
 ): BackupEngine {
   const stopping = new AbortController()
   const pending = createPendingCalls()
-  const { context, pools } = createContext(options, createSafeLogger(logger), clock, workerEntry, {
+  const { context, pools } = createContext(options, createSafeLogger(logger), clock, workers, {
     adoptAfterLoss: async () => { await adoption.finish() },
     requestHealing: () => { background.healer.request() }
   })

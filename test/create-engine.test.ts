@@ -217,7 +217,7 @@ t.test('a logger, listeners and callbacks that throw do not fail a run', async (
   }
   const logger = { debug: fail, info: fail, warn: fail, error: fail }
   const all = resolved({ ...options, worker: inWorkers, maxBackups: 1 })
-  const engine = createEngine(all, logger, undefined, builtWorker)
+  const engine = createEngine(all, logger, undefined, { entry: builtWorker, smallRuns: null })
   t.after(async () => {
     await engine.stop()
     await engine.close()

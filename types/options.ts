@@ -183,9 +183,10 @@ export interface BackupOptions {
   /** Returns the name of the caller. @defaultValue id, sub or email of request.user */
   actor?: ((request: FastifyRequest) => string) | undefined
   /**
-   * Whether to take and restore snapshots in a worker thread, so that the event loop of the service is not blocked.
-   * The main thread is used, with a warning, in a bundle, and if the connection cannot be recreated in a worker (it
-   * has a `socket`, or a function in `ssl`). @defaultValue true
+   * Whether to take and restore snapshots in a worker thread, so that the event loop of the service is not blocked. The
+   * snapshot of a small schema (at most 50 tables and 1 MiB) is taken in the main thread in any case. The main thread
+   * is used, with a warning, in a bundle, and if the connection cannot be recreated in a worker (it has a `socket`, or
+   * a function in `ssl`). @defaultValue true
    */
   worker?: boolean | undefined
   limits?: LimitOptions | undefined

@@ -50,6 +50,13 @@ const creators = {
       END LOOP; END $$`)
   },
 
+  async one_row (sql) {
+    await sql.unsafe(`
+      CREATE SCHEMA one_row;
+      CREATE TABLE one_row.item (id integer PRIMARY KEY, name text NOT NULL);
+      INSERT INTO one_row.item VALUES (1, 'one')`)
+  },
+
   async many_tables (sql) {
     await sql`CREATE SCHEMA many_tables`
     // Each table stays locked until its transaction ends, and the server's lock table is limited

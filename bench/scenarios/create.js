@@ -24,6 +24,27 @@ export const create = {
 }
 
 /** @type {Scenario} */
+export const oneRow = {
+  name: 'one-row',
+  schema: 'one_row',
+  async run (bench) {
+    const results = []
+    for (const worker of [true, false]) {
+      const where = worker ? '' : ' with worker: false'
+      results.push(...await runRounds(bench, {
+        scenario: 'one-row',
+        metric: `create of one row${where}, wall time`,
+        ours: () => timeCreate(bench, 'one_row', worker),
+        peers: bench.hasPgPrograms
+          ? [{ name: 'pg_dump -Fp -a', target: 1, run: () => timePgDump(bench, 'one_row', 'p') }]
+          : []
+      }))
+    }
+    return results
+  }
+}
+
+/** @type {Scenario} */
 export const manyTables = {
   name: 'many-tables',
   schema: 'many_tables',
@@ -40,8 +61,9 @@ export const manyTables = {
 /**
  * @param {Bench} bench
  * @param {string} schema
+ * @param {boolean} [worker]
  */
-async function timeCreate (bench, schema) {
-  const { wallMs } = await bench.withService(schema, (service) => service.create())
+async function timeCreate (bench, schema, worker) {
+  const { wallMs } = await bench.withService(schema, (service) => service.create(), worker)
   return wallMs / 1000
 }

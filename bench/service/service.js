@@ -6,14 +6,14 @@ import { answer } from '../child/answer.js'
 import { watchFootprint } from './footprint.js'
 /** @import { FastifyInstance } from 'fastify' */
 
-/** @typedef {{ url: string, schema: string, storagePath: string }} ServiceOptions */
+/** @typedef {{ url: string, schema: string, storagePath: string, worker: boolean }} ServiceOptions */
 
 /** @type {FastifyInstance} */
 let app
 
 answer({
   /** @param {ServiceOptions} options */
-  async start ({ url, schema, storagePath }) {
+  async start ({ url, schema, storagePath, worker }) {
     app = Fastify()
     await app.register(backup, {
       enabled: true,
@@ -23,6 +23,7 @@ answer({
       storagePath,
       // Each restore adds a pre_restore snapshot of the complete schema
       maxBackups: 1,
+      worker,
       auth: false,
       allowRestore: true,
       restoreAuth: [async () => {}]

@@ -10,13 +10,17 @@ import type { Transaction } from '../postgres/driver/transaction.ts'
 /** Names in one message. */
 const namesAtMost = 10
 
+/** Relations that inherit from these tables and are not tables of this snapshot. */
+export const outsideChildren = async (tx: Transaction, tables: CatalogTable[]): Promise<OutsideChild[]> =>
+  await readOutsideChildren(tx, roots(tables))
+
 /** Problems for tables with rows that a snapshot cannot contain, because Citus or an extension manages them. */
 export async function managedRowsProblems (
-  tx: Transaction, tables: CatalogTable[], server: ServerFacts
+  tx: Transaction, tables: CatalogTable[], server: ServerFacts, children: OutsideChild[]
 ): Promise<string[]> {
   const relations = tables.flatMap((table) => table.relations.map(({ oid }) => oid))
   const managed = await readCitusTables(tx, server, relations)
-  const owned = (await readOutsideChildren(tx, roots(tables))).filter(({ extension }) => extension !== null)
+  const owned = children.filter(({ extension }) => extension !== null)
   const isWorker = await isCitusWorker(tx, server)
   return [
     ...isWorker ? ['the connection leads to a worker node of Citus; connect to the coordinator'] : [],
@@ -38,12 +42,11 @@ export async function managedRowsProblems (
  * Warnings for relations that inherit from these tables and are not tables of this snapshot, such as those in other
  * schemas: queries of the parent return their rows, the snapshot does not contain them.
  */
-export async function outsideChildWarnings (
-  tx: Transaction, tables: CatalogTable[], isExcluded: (table: TableRef) => boolean
-): Promise<string[]> {
-  const children = (await readOutsideChildren(tx, roots(tables)))
-    .filter((child) => child.extension === null && !isExcluded(child))
-  return grouped(children, ({ table }) => table).map((some) => {
+export function outsideChildWarnings (
+  children: OutsideChild[], isExcluded: (table: TableRef) => boolean
+): string[] {
+  const named = children.filter((child) => child.extension === null && !isExcluded(child))
+  return grouped(named, ({ table }) => table).map((some) => {
     const { table } = some[0] as OutsideChild
     const inherit = some.length === 1 ? 'inherits' : 'inherit'
     return `${listed(some)} ${inherit} from ${table}, and the rows there are not in this snapshot`

@@ -19,9 +19,9 @@ export function createExclusion (excludeTables: string[], logTable: TableRef): (
  * The tables of a snapshot or a restore of `schema`. A partition's rows belong to its root, so tableProblems() reports
  * a partition that is excluded by itself.
  */
-export function selectTables (
-  tables: CatalogTable[], schema: string, isExcluded: (table: TableRef) => boolean
-): CatalogTable[] {
+export function selectTables<Table extends { name: string }> (
+  tables: Table[], schema: string, isExcluded: (table: TableRef) => boolean
+): Table[] {
   return tables.filter(({ name }) => !isExcluded({ schema, name }))
 }
 

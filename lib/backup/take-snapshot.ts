@@ -1,5 +1,5 @@
 import { ArgumentInvalid, CannotSnapshot, SchemaNotFound } from '../errors.ts'
-import { type CatalogTable, readTables } from '../postgres/catalog/tables.ts'
+import { type CatalogTable, listTables, readTables } from '../postgres/catalog/tables.ts'
 import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog/server.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
 import { CatalogChanged, lockPlanned, retryWhenCatalogChanged } from '../postgres/catalog/catalog-changed.ts'
@@ -9,7 +9,11 @@ import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import { describeSequences, unreadSequences } from './describe-sequences.ts'
 import { nameProblems } from './lossy-text.ts'
-import { managedRowsProblems, outsideChildWarnings, outsidePartitionWarnings } from './rows-outside.ts'
+import {
+  managedRowsProblems, outsideChildren, outsideChildWarnings, outsidePartitionWarnings
+} from './rows-outside.ts'
+import { isCitus } from '../postgres/catalog/citus.ts'
+import type { OutsideChild } from '../postgres/catalog/inheritance.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 import { createExclusion, excludedNames, findUnknownNames, selectTables, tableProblems } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
@@ -58,25 +62,24 @@ export async function takeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotH
 
 async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks): Promise<void> {
   const { signal } = hooks
-  const { server, tables: listed } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY',
-    async (tx) => await listTables(tx, job), signal)
+  const { server, listed } = await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY',
+    async (tx) => await listLockable(tx, job), signal)
   let completed = false
   try {
     await inTransaction(sql, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
       await pinSettings(tx, server.versionNumber)
-      const planned = listed.flatMap(({ relations }) => relations)
-      await lockPlanned(async () => { await lockRelations(tx, planned, 'ACCESS SHARE') })
+      await lockPlanned(async () => { await lockRelations(tx, listed, 'ACCESS SHARE') })
       await lockSchema(tx, job.schema)
-      const { tables, excludedTables } = await selectReadable(tx, job, server)
+      const { tables, excludedTables, children } = await selectReadable(tx, job, server)
       if (!areLocked(tables, listed) || !areFilesCurrent(tables)) throw new CatalogChanged()
       const oids = tables.flatMap(({ relations }) => relations.map(({ oid }) => oid))
       const catalogSequences = await readSequences(tx, job.schema, oids)
       // Before the row of the run is inserted, since it may start over
-      const sequences = await withinLockTimeout(tx, async () => {
-        return await describeSequences(tx, catalogSequences, job.schema)
-      })
+      const sequences = catalogSequences.length === 0
+        ? []
+        : await withinLockTimeout(tx, async () => await describeSequences(tx, catalogSequences, job.schema))
       await hooks.onLocked()
-      const warnings = [...unreadSequences(catalogSequences), ...await readWarnings(tx, job, tables)]
+      const warnings = [...unreadSequences(catalogSequences), ...await readWarnings(tx, job, children)]
       const written = await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress)
       await hooks.onWritten({ ...written, warnings, excludedTables })
       completed = true
@@ -87,9 +90,11 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
   }
 }
 
-async function listTables (
+type ListedRelation = TableRef & { oid: string }
+
+async function listLockable (
   tx: Transaction, job: SnapshotJob
-): Promise<{ server: ServerFacts, tables: CatalogTable[] }> {
+): Promise<{ server: ServerFacts, listed: ListedRelation[] }> {
   const server = await readServer(tx)
   await pinSettings(tx, server.versionNumber)
   if (!(await readSchemas(tx)).includes(job.schema)) throw new SchemaNotFound(job.schema)
@@ -99,31 +104,37 @@ async function listTables (
   if (unknown.length > 0) {
     throw new ArgumentInvalid(`excludeTables names no table of the schema ${job.schema}: ${unknown.join(', ')}`)
   }
-  return { server, tables: (await selectReadable(tx, job, server)).tables }
+  const isExcluded = createExclusion(job.excludeTables, job.logTable)
+  const selected = selectTables(await listTables(tx, job.schema), job.schema, isExcluded)
+  const listed = selected.flatMap(({ relations }) => relations)
+  // Names the problems, which LOCK would not
+  if (isCitus(server) || listed.some(({ lockable }) => !lockable)) await selectReadable(tx, job, server)
+  return { server, listed }
 }
 
 async function selectReadable (
   tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, server: ServerFacts
-): Promise<{ tables: CatalogTable[], excludedTables: string[] }> {
+): Promise<{ tables: CatalogTable[], excludedTables: string[], children: OutsideChild[] }> {
   const isExcluded = createExclusion(excludeTables, logTable)
   const existing = await readTables(tx, schema)
   const tables = selectTables(existing, schema, isExcluded)
+  const children = await outsideChildren(tx, tables)
   const problems = [
     ...tableProblems(tables, isExcluded),
-    ...await managedRowsProblems(tx, tables, server),
+    ...await managedRowsProblems(tx, tables, server, children),
     ...await nameProblems(tx, tables, server)
   ]
   if (problems.length > 0) throw Object.assign(new CannotSnapshot(problems.join('; ')), { problems })
   const names = existing.map(({ name }) => name)
-  return { tables, excludedTables: excludedNames(names, schema, isExcluded, logTable) }
+  return { tables, children, excludedTables: excludedNames(names, schema, isExcluded, logTable) }
 }
 
 async function readWarnings (
-  tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, tables: CatalogTable[]
+  tx: Transaction, { schema, excludeTables, logTable }: SnapshotJob, children: OutsideChild[]
 ): Promise<string[]> {
   const isExcluded = createExclusion(excludeTables, logTable)
   return [
-    ...await outsideChildWarnings(tx, tables, isExcluded),
+    ...outsideChildWarnings(children, isExcluded),
     ...await outsidePartitionWarnings(tx, schema, isExcluded)
   ]
 }
@@ -132,8 +143,8 @@ async function readWarnings (
  * Locked tables keep their columns, privileges and files, so only the second list counts. It may differ from the first
  * one, as long as all of its tables were locked, by the names that they have now.
  */
-function areLocked (tables: CatalogTable[], listed: CatalogTable[]): boolean {
-  const locked = new Set(listed.flatMap(({ relations }) => relations.map(relationIdentity)))
+function areLocked (tables: CatalogTable[], listed: ListedRelation[]): boolean {
+  const locked = new Set(listed.map(relationIdentity))
   return tables.every(({ relations }) => relations.every((relation) => locked.has(relationIdentity(relation))))
 }
 

@@ -16,14 +16,26 @@ const unusedMs = 24 * 60 * 60_000
  */
 export async function healLog (context: Context): Promise<void> {
   const { log } = context
-  await failDeadRuns(context)
+  // At the same time as the log is read. Dead runs are marked as failed whatever the storage is
+  const usable = requireUsableStorage(context)
+  usable.catch(() => {})
+  const { running, failed, removing } = await log.unfinished()
+  if (running) await failDeadRuns(context)
+  await usable
+  if (running || failed) {
+    await removeEach(context, await log.failedWithFile(), async ({ backup }) => { await log.markFileAbsent(backup.id) })
+  }
+  if (removing) {
+    await removeEach(context, await log.removing(), async ({ backup }) => {
+      await log.deleteRow(backup.schema, backup.id)
+    })
+  }
+  await removeDeadSpools(context)
+}
+
+async function requireUsableStorage (context: Context): Promise<void> {
   await requireOwnStorage(context)
   await context.presence.require()
-  await removeEach(context, await log.failedWithFile(), async ({ backup }) => { await log.markFileAbsent(backup.id) })
-  await removeEach(context, await log.removing(), async ({ backup }) => {
-    await log.deleteRow(backup.schema, backup.id)
-  })
-  await removeDeadSpools(context)
 }
 
 export async function failDeadRuns ({ log }: Context): Promise<void> {

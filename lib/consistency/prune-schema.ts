@@ -81,8 +81,11 @@ export async function pruneAfterRun (
   context: Context, schema: string, trigger: BackupTrigger, justMade: string
 ): Promise<void> {
   try {
+    // At the same time as the log is healed: only completed backups count, which healing does not change
+    const looking = storedOf(context, schema)
+    looking.catch(() => {})
     await healLog(context)
-    const stored = await storedOf(context, schema)
+    const stored = await looking
     const retentionDays = trigger === 'scheduled' ? context.options.schedule.retentionDays : null
     await pruneSchema(context, { schema, stored, retentionDays, justMade, trigger })
   } catch (error) {

@@ -90,13 +90,14 @@ async function publish (context: Context, state: State, written: WrittenSnapshot
   const { log, storage } = context
   const { id, schema, filename, trigger } = state.run
   const { manifest, sizeBytes, warnings = [], excludedTables = [] } = written
-  if (await log.markFilePossible(id) === undefined) throw lostRow()
-  // Before `published` is set, so that a failure does not remove the file of another backup
-  if (await storage.stat(filename) !== null) {
-    throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
-  }
   const rowCounts = trigger === 'import' ? null : countRows(manifest, excludedTables)
-  const suspect = rowCounts !== null && isFull(state.run) ? await findSuspectTables(context, schema, rowCounts) : null
+  if (await log.markFilePossible(id) === undefined) throw lostRow()
+  const [existing, suspect] = await Promise.all([
+    storage.stat(filename),
+    rowCounts !== null && isFull(state.run) ? findSuspectTables(context, schema, rowCounts) : null
+  ])
+  // Before `published` is set, so that a failure does not remove the file of another backup
+  if (existing !== null) throw new StorageFailed('publish the snapshot', `the name ${filename} is taken`)
   // Again, since the run may have taken long
   await context.presence.require()
   state.published = true

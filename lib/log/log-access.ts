@@ -2,9 +2,11 @@ import { DatabaseUnavailable, LogUnusable } from '../errors.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
 import { isDenied, isVanished, publicDatabaseError } from '../postgres/database-error.ts'
 import { qualifiedName } from '../postgres/identifiers.ts'
-import type { Parameter } from '../postgres/driver/query.ts'
-import { pinDurableSettings, pinnedSettings } from '../postgres/settings.ts'
-import { CommitUncertain, inTransaction, runInOneTrip, type Transaction } from '../postgres/driver/transaction.ts'
+import { changesData, type Parameter } from '../postgres/driver/query.ts'
+import { durableSettings, pinDurableSettings, pinnedSettings } from '../postgres/settings.ts'
+import {
+  CommitUncertain, inTransaction, readInOneTrip, runInOneTrip, type Transaction
+} from '../postgres/driver/transaction.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 import { explainDenied } from './log-privileges.ts'
 import { logTableName, prepareLogTable } from './log-table.ts'
@@ -18,6 +20,7 @@ export interface LogAccess extends StorableText {
   /** Creates or migrates the table at the first call, and again at the next call when that failed. */
   prepare: () => Promise<void>
   transact: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>
+  /** One statement, in a transaction of its own. */
   query: <Row>(text: string, parameters?: Parameter[]) => Promise<Row[]>
   select: (where: string, parameters?: Parameter[], tail?: string) => Promise<LoggedBackup[]>
   /** UPDATE in one round trip, so that a process that is busy does not keep rows locked. Need not survive a crash. */
@@ -28,11 +31,7 @@ export interface LogAccess extends StorableText {
 
 export function createLogAccess (sql: Sql, schema: string, now: () => Date): LogAccess {
   const table = qualifiedName(schema, logTableName)
-  const { prepare, transact } = createPreparedLog(sql, schema)
-
-  async function query<Row> (text: string, parameters: Parameter[] = []): Promise<Row[]> {
-    return await transact(async (tx) => await tx.query<Row>(text, parameters))
-  }
+  const { prepare, transact, query } = createPreparedLog(sql, schema)
 
   return {
     table,
@@ -58,8 +57,11 @@ export function createLogAccess (sql: Sql, schema: string, now: () => Date): Log
   }
 }
 
+/** With pinned settings, because a role may be read-only by default, or have a short lock_timeout. */
+const mode = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
+
 /** Transactions in which the log table exists. */
-function createPreparedLog (sql: Sql, schema: string): Pick<LogAccess, 'prepare' | 'transact'> {
+function createPreparedLog (sql: Sql, schema: string): Pick<LogAccess, 'prepare' | 'transact' | 'query'> {
   let prepared: Promise<void> | undefined
 
   async function prepare (): Promise<void> {
@@ -79,26 +81,35 @@ function createPreparedLog (sql: Sql, schema: string): Pick<LogAccess, 'prepare'
     return lackOfPrivilege ?? publicError(error)
   }
 
-  /** Uses READ WRITE and pinned settings, because a role may be read-only by default, or have a short lock_timeout. */
-  async function transact<T> (work: (tx: Transaction) => Promise<T>): Promise<T> {
+  /** Runs `work` when the table exists. */
+  async function whenPrepared<T> (work: () => Promise<T>): Promise<T> {
     await prepare()
     try {
-      return await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ WRITE', async (tx) => {
-        await pinDurableSettings(tx)
-        return await work(tx)
-      })
+      return await work()
     } catch (error) {
       if (isVanished(error)) {
         prepared = undefined
-        throw new LogUnusable(`${schema}.${logTableName} has vanished or was changed; ` +
-          'the next call creates it again if it no longer exists')
+        throw vanished(schema)
       }
       throw await explained(error, false)
     }
   }
 
-  return { prepare, transact }
+  return {
+    prepare,
+    transact: async (work) => await whenPrepared(async () => await inTransaction(sql, mode, async (tx) => {
+      await pinDurableSettings(tx)
+      return await work(tx)
+    })),
+    // A change is not one round trip: after a lost connection it could not be told from one that has not begun
+    query: async <Row>(text: string, parameters: Parameter[] = []) => await whenPrepared(async () => changesData(text)
+      ? await inTransaction(sql, mode, async (tx) => await tx.query<Row>(text, parameters, durableSettings))
+      : await readInOneTrip<Row>(sql, pinnedSettings, text, parameters))
+  }
 }
+
+const vanished = (schema: string): Error => new LogUnusable(
+  `${schema}.${logTableName} has vanished or was changed; the next call creates it again if it no longer exists`)
 
 /** After a COMMIT without an answer, only another query can show whether the changes are stored. */
 function publicError (error: unknown): unknown {
@@ -109,6 +120,9 @@ function publicError (error: unknown): unknown {
 
 /** A row of a completed snapshot that is not being removed. */
 export const snapshotCondition = "status IN ('completed', 'restored') AND removed_at IS NULL"
+
+/** A failed run whose file the storage may still contain. */
+export const failedWithFile = "status = 'failed' AND has_file"
 
 /** A complete snapshot of the schema, taken by this service. */
 export const fullCondition = "trigger IN ('manual', 'scheduled') AND NOT partial"

@@ -1,8 +1,13 @@
 import { backupKey, retentionKey, tryLock, waitForLock } from '../postgres/locks.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { carryOver, type DeletedRow, recordPruned, returnedByDelete } from './carry-over.ts'
-import type { LogAccess } from './log-access.ts'
-import { type FinishedBackup, type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
+import { failedWithFile, type LogAccess } from './log-access.ts'
+import {
+  type FinishedBackup, isBeingRestored, type LoggedBackup, logColumns, type LogRow, toLoggedBackup
+} from './log-row.ts'
+
+/** Whether the log has rows of runs that have not ended, of failed runs with a file, and of removals. */
+export interface Unfinished { running: boolean, failed: boolean, removing: boolean }
 
 type FinishedRow = LogRow<FinishedBackup['backup']['status']>
 
@@ -14,7 +19,7 @@ const withoutReason = `events = (SELECT coalesce(jsonb_agg(event ORDER BY place)
 
 /** Removes rows: sets a mark, then the file is deleted, then the row. So a removal can be continued after a crash. */
 export function removals (access: LogAccess) {
-  const { table, transact, select } = access
+  const { table, transact } = access
   /**
    * Whether the row can be deleted. The newest slot of each schema must stay claimed, by a row that is hidden: without
    * it, a run for that slot would start again after a restart.
@@ -55,10 +60,7 @@ export function removals (access: LogAccess) {
 
     ...rowDeletion(access, keepsNoSlot),
 
-    /** Rows whose removal has begun and not ended, without those that only keep their slot. */
-    async removing (): Promise<LoggedBackup[]> {
-      return await select(`removed_at IS NOT NULL AND (has_file OR ${keepsNoSlot})`)
-    }
+    ...unfinishedRows(access, keepsNoSlot)
   }
 }
 
@@ -67,6 +69,26 @@ const markQuery = (table: string): string => `WITH q AS (UPDATE ${table} SET rem
     events = events || CASE WHEN $3::text IS NULL THEN '[]' ELSE jsonb_build_array(jsonb_build_object(
       'name', 'removal', 'at', clock_timestamp(), 'in', pg_current_xact_id()::text, 'reason', $3::text)) END
   WHERE id = $1::text::uuid AND pinned = $2::text::boolean RETURNING ${logColumns})`
+
+function unfinishedRows ({ table, query, select }: LogAccess, keepsNoSlot: string) {
+  const isRemoving = `removed_at IS NOT NULL AND (has_file OR ${keepsNoSlot})`
+
+  return {
+    /** Rows whose removal has begun and not ended, without those that only keep their slot. */
+    async removing (): Promise<LoggedBackup[]> {
+      return await select(isRemoving)
+    },
+
+    /** Which kinds of rows a healing may have to change. Mostly none, which one round trip shows. */
+    async unfinished (): Promise<Unfinished> {
+      const [found] = await query<Unfinished>(`SELECT
+        EXISTS (SELECT FROM ${table} WHERE status = 'running' OR ${isBeingRestored}) AS running,
+        EXISTS (SELECT FROM ${table} WHERE ${failedWithFile}) AS failed,
+        EXISTS (SELECT FROM ${table} old WHERE ${isRemoving}) AS removing`)
+      return found as Unfinished
+    }
+  }
+}
 
 function rowDeletion ({ table, transact }: LogAccess, keepsNoSlot: string) {
   /** Returns the newest other row of the schema, which stays. The order of the locks is that of a restore. */

@@ -2,7 +2,9 @@ import { asciiJson } from '../postgres/ascii.ts'
 import { quoteLiteral } from '../postgres/identifiers.ts'
 import type { BackupTrigger, Origin, Progress, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
-import { endOfRun, failedEvent, type LogAccess, type LoggedError, newEvent, withEvent } from './log-access.ts'
+import {
+  endOfRun, failedEvent, failedWithFile, type LogAccess, type LoggedError, newEvent, withEvent
+} from './log-access.ts'
 
 export interface NewRun {
   id: string
@@ -115,7 +117,7 @@ function fileOfRun ({ select, change }: LogAccess) {
 
     /** Failed runs whose file the storage may still contain. */
     async failedWithFile (): Promise<LoggedBackup[]> {
-      return await select("status = 'failed' AND has_file")
+      return await select(failedWithFile)
     }
   }
 }

@@ -102,11 +102,22 @@ const attempts = 6
 /** Other sessions have the locks. */
 class LocksUnavailable extends Error {}
 
-/** Locks all relations in one statement, within the lock timeout, and none of their descendants (ONLY). */
+/**
+ * Locks all relations in one statement, within the lock timeout, and none of their descendants (ONLY). One round trip.
+ */
 export async function lockRelations (tx: Transaction, relations: TableRef[], mode: LockMode): Promise<void> {
   if (relations.length === 0) return
   const list = relations.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`).join(', ')
-  await withinLockTimeout(tx, async () => { await tx.run(`LOCK TABLE ${list} IN ${mode} MODE`) })
+  await tx.run(`${lockTimeouts}LOCK TABLE ${list} IN ${mode} MODE;${noLockTimeouts}`).catch(asLocksUnavailable)
+}
+
+const lockTimeouts = setLocal('lock_timeout', String(lockTimeoutMs)) +
+  setLocal('statement_timeout', String(statementTimeoutMs))
+const noLockTimeouts = setLocal('lock_timeout', '0') + setLocal('statement_timeout', '0')
+
+function asLocksUnavailable (error: unknown): never {
+  if (!isLockTimeout(error) && !isCanceled(error)) throw error
+  throw new LocksUnavailable('other sessions have the locks', { cause: error })
 }
 
 /**
@@ -114,13 +125,9 @@ export async function lockRelations (tx: Transaction, relations: TableRef[], mod
  * retries then.
  */
 export async function withinLockTimeout<T> (tx: Transaction, lock: () => Promise<T>): Promise<T> {
-  await tx.run(setLocal('lock_timeout', String(lockTimeoutMs)) +
-    setLocal('statement_timeout', String(statementTimeoutMs)))
-  const locked = await lock().catch((error: unknown) => {
-    if (!isLockTimeout(error) && !isCanceled(error)) throw error
-    throw new LocksUnavailable('other sessions have the locks', { cause: error })
-  })
-  await tx.run(setLocal('lock_timeout', '0') + setLocal('statement_timeout', '0'))
+  await tx.run(lockTimeouts)
+  const locked = await lock().catch(asLocksUnavailable)
+  await tx.run(noLockTimeouts)
   return locked
 }
 

@@ -106,6 +106,12 @@ export function withCatalogFirst (settings: RoleSettings): RoleSettings {
  * restore that was reported as completed must be. All other values wait at least for the server's own disk.
  */
 export async function pinDurableSettings (tx: Transaction, serverVersion = 0): Promise<void> {
-  await tx.run(`${pinnedFor(serverVersion)}SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
-    WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`)
+  await tx.run(`${pinnedFor(serverVersion)}${durableCommit}`)
 }
+
+/** Returns no row in any case, so that it can share a round trip with a query. */
+const durableCommit = `SELECT 1 WHERE CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'off'
+  THEN pg_catalog.set_config('synchronous_commit', 'on', true) IS NULL ELSE false END;`
+
+/** The settings of pinDurableSettings() for a transaction of one statement. */
+export const durableSettings = pinnedSettings + durableCommit

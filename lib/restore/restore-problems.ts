@@ -2,7 +2,7 @@ import type { ServerFacts } from '../postgres/catalog/server.ts'
 import { countsScans } from '../postgres/catalog/scan-counts.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import { nameProblems } from '../backup/lossy-text.ts'
-import { managedRowsProblems } from '../backup/rows-outside.ts'
+import { managedRowsProblems, outsideChildren } from '../backup/rows-outside.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 import { tableProblems } from '../backup/select-tables.ts'
 import { type RestoreScope, runsUserCode } from './restore-scope.ts'
@@ -26,7 +26,7 @@ export async function restoreProblems (
     ...replicationRoleProblems(server),
     // A restore first takes the pre_restore snapshot, so it needs everything that a snapshot needs
     ...tableProblems(tables, isExcluded),
-    ...await managedRowsProblems(tx, tables, server),
+    ...await managedRowsProblems(tx, tables, server, await outsideChildren(tx, tables)),
     ...await nameProblems(tx, tables, server),
     ...relationProblems(scope),
     ...sequenceProblems(scope),

@@ -10,7 +10,7 @@ import { backupKey, lockTimeoutMs, lockSchema, tryLockShared } from '../postgres
 import { pinDurableSettings, setLocal, withRoleSettings } from '../postgres/settings.ts'
 import { CommitUncertain, inTransaction, type Transaction } from '../postgres/driver/transaction.ts'
 import { describeSequences, unreadSequences } from '../backup/describe-sequences.ts'
-import { outsideChildWarnings, outsidePartitionWarnings } from '../backup/rows-outside.ts'
+import { outsideChildren, outsideChildWarnings, outsidePartitionWarnings } from '../backup/rows-outside.ts'
 import { createExclusion, excludedNames } from '../backup/select-tables.ts'
 import { writeSnapshot } from '../backup/write-tables.ts'
 import type { Drift, RestoreResult } from '../../types/index.ts'
@@ -111,7 +111,7 @@ async function takePreRestoreSnapshot (tx: Transaction, scope: RestoreScope, con
   const isExcluded = createExclusion(excludeTables, logTable)
   const warnings = [
     ...unreadSequences(recordedSequences),
-    ...await outsideChildWarnings(tx, tables, isExcluded),
+    ...outsideChildWarnings(await outsideChildren(tx, tables), isExcluded),
     ...wanted === undefined ? await outsidePartitionWarnings(tx, schema, isExcluded) : []
   ]
   const excludedTables = excludedNames(scope.untouched, schema, isExcluded, logTable)

@@ -9,6 +9,7 @@ import { quoteIdentifier } from '../../lib/postgres/identifiers.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { BackupEngine } from '../../lib/service/backup-engine.ts'
 import type { Backup, BackupEvents, BackupOptions } from '../../types/index.ts'
+import type { SizeLimits } from '../../lib/postgres/catalog/small-schema.ts'
 import { type TestDatabase, testSchema, type TestScope, useDatabase } from './database.ts'
 import { useDirectory } from './directory.ts'
 import { builtWorker, inWorkers } from './worker.ts'
@@ -59,13 +60,17 @@ export function resolved (options: BackupOptions = {}): ResolvedPluginOptions {
   return resolution
 }
 
-/** An engine with its own pool. It is not started. It is stopped and closed after the test. */
+/**
+ * An engine with its own pool. It is not started. It is stopped and closed after the test. Without `smallRuns`, all
+ * runs of an engine with workers are in a worker.
+ */
 export function useEngine (
   t: TestScope,
   { url, directory }: Pick<Place, 'url' | 'directory'>,
   options: BackupOptions = {},
   clock?: Clock,
-  workerEntry = builtWorker
+  workerEntry = builtWorker,
+  smallRuns: SizeLimits | null = null
 ): TestEngine {
   const lines: LogLine[] = []
   const stream = new Writable({
@@ -78,7 +83,8 @@ export function useEngine (
   const where = options.sql === undefined ? { connection: url } : {}
   const restores = { allowRestore: true, restoreAuth: [async () => {}] }
   const defaults = { schema: testSchema, storagePath: directory, ...restores, worker: inWorkers }
-  const engine = createEngine(resolved({ ...where, ...defaults, ...options }), log, clock, workerEntry)
+  const workers = { entry: workerEntry, smallRuns }
+  const engine = createEngine(resolved({ ...where, ...defaults, ...options }), log, clock, workers)
   t.after(async () => {
     await engine.stop()
     await engine.close()

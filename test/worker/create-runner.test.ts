@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import postgres from 'postgres'
 import t from 'tap'
-import { createRunner, entryBeside, findWorkerEntry } from '../../lib/worker/create-runner.ts'
+import { createRunner, defaultWorkers, entryBeside } from '../../lib/worker/create-runner.ts'
 import {
   connectionOf, type LogLine, type TestEngine, useEngine, usePlace, linesBesidesRuns
 } from '../support/engine.ts'
@@ -42,7 +42,7 @@ t.test('with a function for the socket, runs stay in the main thread, with one w
 t.test('with a function in ssl, runs stay in the main thread', async (t) => {
   const sql = postgres({ max: 2, ssl: { checkServerIdentity: () => undefined } })
   const reasons: string[] = []
-  const runner = createRunner(sql, true, builtWorker, (reason) => { reasons.push(reason) })
+  const runner = createRunner(sql, true, { entry: builtWorker, smallRuns: null }, (reason) => { reasons.push(reason) })
   t.strictSame(
     reasons,
     ['the connection has a function that cannot be passed to another thread: its socket, or one in ssl']
@@ -53,7 +53,7 @@ t.test('with a function in ssl, runs stay in the main thread', async (t) => {
 t.test('without the worker\'s file, as in a bundle, runs stay in the main thread', async (t) => {
   const sql = postgres({ max: 2 })
   const reasons: string[] = []
-  const runner = createRunner(sql, true, undefined, (reason) => { reasons.push(reason) })
+  const runner = createRunner(sql, true, { entry: undefined, smallRuns: null }, (reason) => { reasons.push(reason) })
   t.strictSame(reasons, ["the worker's file is missing, as in a bundle; keep fastify-backup out of the bundle"])
   const failure = new Error('of open')
   const hooks = { open: async () => { throw failure }, onProgress () {}, signal: new AbortController().signal }
@@ -88,5 +88,5 @@ t.test('the worker\'s file is searched beside a module that is a file', async (t
   t.equal(entryBeside(module), undefined)
   t.equal(entryBeside(undefined), undefined, 'a CommonJS bundle')
   t.equal(entryBeside('data:text/javascript,1'), undefined)
-  t.strictSame(findWorkerEntry(), builtWorker)
+  t.strictSame(defaultWorkers().entry, builtWorker)
 })

@@ -1,6 +1,9 @@
 import type { ServerFacts } from './server.ts'
 import type { Transaction } from '../driver/transaction.ts'
 
+/** Whether the database has the extension. */
+export const isCitus = ({ citus }: ServerFacts): boolean => Object.values(citus).includes(true)
+
 /**
  * Returns those of `tables` (oids) that Citus manages: distributed, reference and local tables, and all tables of a
  * distributed schema. Each node has another snapshot, and COPY of such a table returns text that other sessions

@@ -143,9 +143,8 @@ const relationsColumn = `json_agg(json_build_object(
       'generates', coalesce((${generatedByPartition}), '[]')
     ) ORDER BY part.level, n.nspname, c.relname) AS relations`
 
-/** Each table of the schema that stores rows, with its partitions; without tables of extensions. */
-const tablesQuery = (schema: string): string => `
-  WITH RECURSIVE relation AS (
+/** `relation`: each table of the schema that stores rows, without tables of extensions. `part`: its partitions, too. */
+const relationsQuery = (schema: string): string => `relation AS (
     SELECT c.* FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ${quoteLiteral(schema)} AND c.relkind IN ('r', 'p')
@@ -158,7 +157,10 @@ const tablesQuery = (schema: string): string => `
     SELECT part.root, i.inhrelid, part.level + 1 FROM part
     JOIN pg_inherits i ON i.inhparent = part.oid
     JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
-  ), ${typesQuery},
+  )`
+
+const tablesQuery = (schema: string): string => `
+  WITH RECURSIVE ${relationsQuery(schema)}, ${typesQuery},
   user_code AS (${userCodeQuery}),
   role AS (SELECT rolsuper OR rolbypassrls AS sees_all FROM pg_roles WHERE rolname = current_user),
   col AS (${columnsQuery}),
@@ -174,4 +176,26 @@ const tablesQuery = (schema: string): string => `
 /** Every table of `schema` that a snapshot could contain, ordered by name, in one query. */
 export async function readTables (tx: Transaction, schema: string): Promise<CatalogTable[]> {
   return await tx.query<CatalogTable>(tablesQuery(schema))
+}
+
+/** What a backup has to know of a table to lock it. */
+export interface ListedTable {
+  name: string
+  relations: Array<{
+    oid: string
+    schema: string
+    name: string
+    /** It stores rows, or its partitions do, and the role may read it. */
+    lockable: boolean
+  }>
+}
+
+/** The names of the tables that readTables() returns, in another order. Takes a fraction of the time. */
+export async function listTables (tx: Transaction, schema: string): Promise<ListedTable[]> {
+  return await tx.query<ListedTable>(`WITH RECURSIVE ${relationsQuery(schema)}
+    SELECT r.relname AS name, json_agg(json_build_object('oid', c.oid::text, 'schema', n.nspname, 'name', c.relname,
+      'lockable', c.relkind <> 'f' AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
+      )) AS relations
+    FROM part JOIN relation r ON r.oid = part.root JOIN pg_class c ON c.oid = part.oid
+    JOIN pg_namespace n ON n.oid = c.relnamespace GROUP BY r.oid, r.relname`)
 }

@@ -169,9 +169,11 @@ export function connectBySettings (settings: PoolSettings, askPassword: () => Pr
 /**
  * Another pool for the same server and role, which works also when all connections of `sql` wait, and without its
  * transforms. The caller must end it.
+ * @param options in the form in which an instance keeps them
  */
-export function connectBeside (sql: Sql, max = 1): Sql {
-  const beside = copyInstance(sql, { max, backoff, fetch_types: false, transform: { column: {}, value: {}, row: {} } })
+export function connectBeside (sql: Sql, max = 1, options: object = {}): Sql {
+  const transform = { column: {}, value: {}, row: {} }
+  const beside = copyInstance(sql, { max, backoff, fetch_types: false, transform, ...options })
   openSockets(beside)
   return beside
 }
@@ -182,3 +184,13 @@ export function connectBeside (sql: Sql, max = 1): Sql {
  * the deadlock.
  */
 export const createLogPool = (sql: Sql): Sql => connectBeside(sql, logConnections)
+
+/** Seconds. The next backup soon after finds the connection open, and its caches filled. */
+const idleTimeout = 10
+
+/**
+ * A pool for small backups in the main thread, with a connection for each one as in a worker thread. The caller must
+ * end it.
+ */
+export const createSmallRunPool = (sql: Sql): Sql =>
+  connectBeside(sql, sql.options.max, { idle_timeout: idleTimeout, max_lifetime: null })

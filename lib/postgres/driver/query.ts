@@ -19,7 +19,9 @@ async function readRows (queryable: Queryable, statement: string, transform: Row
   return rows
 }
 
-const changesData = /^\s*WITH\b.*?\bq AS \(\s*(?:INSERT|UPDATE|DELETE)\b/s
+/** Whether a statement for queryRows() changes data. */
+export const changesData = (text: string): boolean =>
+  /^\s*WITH\b.*?\bq AS \(\s*(?:INSERT|UPDATE|DELETE)\b/s.test(text)
 
 /**
  * Runs a statement and returns its rows as objects. The server converts them to JSON, which does not depend on
@@ -29,15 +31,16 @@ const changesData = /^\s*WITH\b.*?\bq AS \(\s*(?:INSERT|UPDATE|DELETE)\b/s
  * hash). They become literals of the statement, because a bound parameter would pass through the serializers of the
  * application's instance, and need another round trip. A statement that changes data must be a CTE named `q` with
  * RETURNING; other CTEs may precede it.
+ * @param before statements without rows that run before it in the same round trip, each with its semicolon
  */
 export async function queryRows<Row> (
-  queryable: Queryable, transform: RowTransform, text: string, parameters: Parameter[] = []
+  queryable: Queryable, transform: RowTransform, text: string, parameters: Parameter[] = [], before = ''
 ): Promise<Row[]> {
   const filled = fillIn(text, parameters)
-  const statement = changesData.test(text)
+  const statement = changesData(text)
     ? `${filled} SELECT pg_catalog.row_to_json(q)::text FROM q`
     : `SELECT pg_catalog.row_to_json(q)::text FROM (${filled}) q`
-  return (await readRows(queryable, statement, transform)).map((row) => JSON.parse(row.toString()) as Row)
+  return (await readRows(queryable, before + statement, transform)).map((row) => JSON.parse(row.toString()) as Row)
 }
 
 /** Throws a TypeError when the statement returns no row. */

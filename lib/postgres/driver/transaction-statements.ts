@@ -27,7 +27,8 @@ export function createTransaction (raw: TransactionSql, connection: Connection):
   const { transform } = connection
   const send = async <T>(statement: () => Promise<T>): Promise<T> => await unlessLost(connection, statement)
   return {
-    query: async (text, parameters) => await send(async () => await queryRows(raw, transform, text, parameters)),
+    query: async (text, parameters, before) =>
+      await send(async () => await queryRows(raw, transform, text, parameters, before)),
     queryRow: async (text, parameters) => await send(async () => await queryRow(raw, transform, text, parameters)),
     run: async (text) => { await send(async () => { await runStatements(raw, transform, text) }) },
     async copyOut (texts, reader) {

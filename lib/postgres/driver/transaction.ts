@@ -6,7 +6,7 @@ import { noteAnswer } from './connector.ts'
 import type { CopyIn } from './copy-in.ts'
 import type { CopyReader } from './copy-out.ts'
 import { parsedOptions } from './internals.ts'
-import { type Parameter, runStatements } from './query.ts'
+import { type Parameter, queryRows, runStatements } from './query.ts'
 import { settle } from './settle.ts'
 import {
   beforeAnySocketCloses, createTransaction, waitForeverWhenLost, type Connection
@@ -20,7 +20,8 @@ export class CommitUncertain extends Error {}
 
 /** One transaction on one connection. */
 export interface Transaction {
-  query: <Row>(text: string, parameters?: Parameter[]) => Promise<Row[]>
+  /** `before`: statements without rows that run before it in the same round trip, each with its semicolon. */
+  query: <Row>(text: string, parameters?: Parameter[], before?: string) => Promise<Row[]>
   /** For a statement that returns one row. */
   queryRow: <Row>(text: string, parameters?: Parameter[]) => Promise<Row>
   /** Runs one or several statements in one round trip and ignores their rows. */
@@ -44,6 +45,29 @@ export type TransactionMode =
 export async function runInOneTrip (sql: Sql, text: string): Promise<void> {
   await beforeAnySocketCloses()
   await runStatements(sql, parsedOptions(sql).transform.row, `SET TRANSACTION READ WRITE; ${text}`)
+}
+
+/**
+ * Reads rows in a READ COMMITTED transaction of one statement, in one round trip: as part of inTransaction() it would
+ * take four. A standby refuses it like any other READ WRITE transaction.
+ * @param settings statements without rows that run before it, each with its semicolon
+ */
+export async function readInOneTrip<Row> (
+  sql: Sql, settings: string, text: string, parameters: Parameter[] = []
+): Promise<Row[]> {
+  const before = `SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; ${settings}`
+  for (let attempts = 1; ; attempts++) {
+    await beforeAnySocketCloses()
+    try {
+      const rows = await queryRows<Row>(sql, parsedOptions(sql).transform.row, text, parameters, before)
+      noteAnswer(sql)
+      return rows
+    } catch (error) {
+      if (!isUnavailable(error)) noteAnswer(sql)
+      // See inTransaction(). A statement that only reads may run again in any case
+      if (!isTermination(error) || attempts > sql.options.max) throw asReadOnly(error)
+    }
+  }
 }
 
 type Work<T> = (tx: Transaction) => Promise<T>

@@ -1,7 +1,9 @@
 import { getEventListeners } from 'node:events'
 import t, { type Test } from 'tap'
 import { createPool, type Sql } from '../../../lib/postgres/driver/connection.ts'
-import { CommitUncertain, inTransaction, type Transaction } from '../../../lib/postgres/driver/transaction.ts'
+import {
+  CommitUncertain, inTransaction, readInOneTrip, type Transaction
+} from '../../../lib/postgres/driver/transaction.ts'
 import { useTcpProxy } from '../../support/tcp-proxy.ts'
 import { useDatabase } from '../../support/database.ts'
 import { backendOf, everyConnection, killBackend, locksLeft, untilBlocked } from '../../support/backends.ts'
@@ -287,6 +289,32 @@ t.test('the end of a backend is reported once', async (t) => {
     await tx.query(block)
   }), lost)
   await gate.open()
+  await usable()
+})
+
+t.test('a read in one round trip has the settings that it is given, for itself only', async (t) => {
+  const { pool, usable } = await usePool(t, 2)
+  const read = async (settings: string): Promise<unknown> => await readInOneTrip(pool, settings,
+    "SELECT current_setting('work_mem') AS memory, current_setting('transaction_isolation') AS level, $1::text AS text",
+    ["it's"])
+  await pool`SET default_transaction_isolation = 'serializable'`
+  t.strictSame(await read("SET LOCAL work_mem = '77kB';"), [{ memory: '77kB', level: 'read committed', text: "it's" }])
+  t.strictSame(await read(''), [{ memory: '4MB', level: 'read committed', text: "it's" }])
+  await t.rejects(readInOneTrip(pool, '', 'SELECT 1/0 AS one'), { code: '22012' })
+  await usable()
+})
+
+t.test('the end of a backend is reported once, and not to a read in one round trip', async (t) => {
+  const { sql, pool, usable } = await usePool(t, 2)
+  const gate = await useGate(t, sql)
+  await t.rejects(inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
+    untilBlocked(sql, pid).then(async () => { await killBackend(sql, pid) }).catch(t.fail)
+    await tx.query(block)
+  }), lost)
+  await gate.open()
+  const read = async (): Promise<unknown> => await readInOneTrip(pool, '', 'SELECT 1 AS one')
+  t.strictSame(await Promise.all([read(), read()]), [[{ one: 1 }], [{ one: 1 }]])
   await usable()
 })
 
