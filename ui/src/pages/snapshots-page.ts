@@ -121,15 +121,13 @@ export class SnapshotsPage extends View {
         ${Object.entries(triggerNames).map(([value, name]) => option(value, name, trigger))}</select></label>
       <label>From <input type="date" name="from" .value=${from}></label>
       <label>To <input type="date" name="to" .value=${to}></label>
-      ${JSON.stringify(this.#filter) === JSON.stringify(noFilter)
-        ? nothing
-        : html`<a class="button" href=${snapshotsHref()}>Clear filters</a>`}
+      ${isFiltering(this.#filter) ? html`<a class="button" href=${snapshotsHref()}>Clear filters</a>` : nothing}
     </form>`
   }
 
   #table ({ backups, next }: BackupList): TemplateResult {
     if (backups.length === 0) {
-      const isFiltered = JSON.stringify(this.#filter) !== JSON.stringify(noFilter)
+      const isFiltered = isFiltering(this.#filter)
       return html`<section class="card empty">
         <h2>${isFiltered ? 'Nothing matches the filters' : 'There is no snapshot yet'}</h2>
         <p>${isFiltered ? filterHint(this.#filter) : 'Create one, import a file, or switch the schedule on.'}</p>
@@ -355,6 +353,8 @@ const failures = (failed: BulkResult<Backup>['failed']): string[] => [
   ...failed.slice(0, mostNamed).map(({ item, error }) => `${format.shortTime(item.startedAt)}: ${errorText(error)}`),
   ...failed.length > mostNamed ? [`And ${format.count(failed.length - mostNamed)} more`] : []
 ]
+
+const isFiltering = (filter: SnapshotFilter): boolean => Object.values(filter).some((value) => value !== '')
 
 const filterHint = ({ from, to }: SnapshotFilter): string => from !== '' && to !== '' && from > to
   ? 'The dates are reversed: “From” is later than “To”.'
