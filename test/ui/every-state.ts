@@ -148,6 +148,16 @@ async function visitOverview (page: Page, visit: Visit): Promise<void> {
   await visit(page, 'overview-run')
 }
 
+/** Delivers calls of this route only when the gate is open. */
+async function holdCalls (page: Page, route: string): Promise<ReturnType<typeof createGate>> {
+  const gate = createGate()
+  await page.route(route, async (call) => {
+    await gate.pass()
+    await call.continue()
+  })
+  return gate
+}
+
 async function visitList (page: Page, visit: Visit): Promise<void> {
   await page.getByRole('link', { name: 'Snapshots', exact: true }).click()
   const rows = page.locator('table.snapshots tbody tr')
@@ -156,11 +166,7 @@ async function visitList (page: Page, visit: Visit): Promise<void> {
   await rows.nth(0).getByRole('checkbox').check()
   await rows.nth(2).getByRole('checkbox').check()
   await visit(page, 'list-selected')
-  const gate = createGate()
-  await page.route('**/verify', async (route) => {
-    await gate.pass()
-    await route.continue()
-  })
+  const gate = await holdCalls(page, '**/verify')
   const group = page.getByRole('group', { name: 'With the selected ones' })
   await group.getByRole('button', { name: 'Verify' }).click()
   await group.getByText('Verifying 1 of 2…').waitFor()
@@ -192,8 +198,13 @@ async function visitSnapshots (page: Page, { good, suspect, failed }: Stage, vis
   await page.getByText('Change since').waitFor()
   await visit(page, 'snapshot')
   await page.getByText(/^\d+ columns$/).first().click()
+  const gate = await holdCalls(page, '**/verify')
   await page.getByRole('button', { name: 'Verify' }).click()
+  await page.getByText('Verifying…').waitFor()
+  await visit(page, 'snapshot-verifying')
+  gate.open()
   await page.getByText('The file is complete and intact.').waitFor()
+  await page.unroute('**/verify')
   await visit(page, 'snapshot-verified')
   await page.evaluate("location.hash = '#/snapshots/6a2f41a3-c54c-4ce8-abcd-000000000000'")
   await page.getByText('There is no such snapshot').waitFor()
@@ -250,8 +261,13 @@ async function visitRestore (page: Page, { place, table }: Stage, visit: Visit):
   const dialog = page.getByRole('dialog')
   await sql`DELETE FROM ${sql(table)} WHERE ctid IN (
     SELECT ctid FROM ${sql(table)} LIMIT (SELECT count(*) / 3 FROM ${sql(table)}))`
+  const gate = await holdCalls(page, '**/plan')
   await page.getByRole('button', { name: 'Restore…' }).click()
+  await dialog.getByText('Counting the present rows…').waitFor()
+  await visit(page, 'plan-counting')
+  gate.open()
   await dialog.getByRole('table').waitFor()
+  await page.unroute('**/plan')
   await visit(page, 'plan')
   const confirmation = dialog.locator('footer input')
   await confirmation.fill(await dialog.getByLabel('Into schema').inputValue())

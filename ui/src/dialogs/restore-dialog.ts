@@ -149,7 +149,11 @@ export class RestoreDialog extends DialogView {
     }
     const { plan, schema, chosen, isCounting } = this.#choice
     const isConfirmed = this.#typed === schema
-    const reason = chosen.size === 0 ? 'Select a table' : 'Type the name of the schema first'
+    const reason = chosen.size === 0
+      ? 'Select a table'
+      : plan?.ok === false && !this.#skipsDrift
+        ? 'The plan shows what prevents the restore'
+        : 'Type the name of the schema first'
     const isPossible = plan !== null && chosen.size > 0 &&
       (plan.ok || (this.#skipsDrift && this.#choice.isSkippable))
     return html`
@@ -162,7 +166,7 @@ export class RestoreDialog extends DialogView {
       ${button(`Replace the rows of ${format.plural(chosen.size === 0 ? 0 : plan?.tables.length ?? 0, 'table')}`, {
         tone: 'danger',
         disabled: !isConfirmed || !isPossible || isCounting,
-        reason: (chosen.size === 0 || !isConfirmed) && reason,
+        reason: (chosen.size === 0 || !isConfirmed || !isPossible) && reason,
         onClick: () => { void this.#confirm() }
       })}`
   }

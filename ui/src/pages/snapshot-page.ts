@@ -38,11 +38,11 @@ export class SnapshotPage extends View {
   #busy: Busy | null = null
   #loaded = ''
   /** Ends what was requested for this snapshot, also downloads. */
-  #shown = new AbortController()
+  #ofSnapshot = new AbortController()
 
   override disconnectedCallback (): void {
     super.disconnectedCallback()
-    this.#shown.abort()
+    this.#ofSnapshot.abort()
   }
 
   /** Of the backup to show. */
@@ -51,8 +51,8 @@ export class SnapshotPage extends View {
     this.#backup = this.#manifest = this.#previous = this.#verification = this.#error = this.#contentsError = null
     this.#busy = null
     this.#holds = null
-    this.#shown.abort()
-    this.#shown = new AbortController()
+    this.#ofSnapshot.abort()
+    this.#ofSnapshot = new AbortController()
     this.update()
   }
 
@@ -91,7 +91,7 @@ export class SnapshotPage extends View {
     if (wanted === this.#loaded) return
     this.#loaded = wanted
     try {
-      const backup = await store.api.get(id, this.#shown.signal)
+      const backup = await store.api.get(id, this.#ofSnapshot.signal)
       const holds = isPending(backup) ? await this.#readHolds(backup).catch(() => null) : null
       if (wanted !== this.#loaded) return
       this.#holds = holds
@@ -106,12 +106,12 @@ export class SnapshotPage extends View {
   }
 
   async #readHolds ({ schema, startedAt }: Backup): Promise<boolean> {
-    const { backups } = await store.api.list({ schema, until: startedAt, limit: 50 }, this.#shown.signal)
+    const { backups } = await store.api.list({ schema, until: startedAt, limit: 50 }, this.#ofSnapshot.signal)
     return backups.some(({ held }) => held)
   }
 
   async #loadContents ({ id, schema, startedAt }: Backup): Promise<void> {
-    const { signal } = this.#shown
+    const { signal } = this.#ofSnapshot
     try {
       const manifest = await store.api.manifest(id, signal)
       this.#manifest = manifest
@@ -218,32 +218,34 @@ export class SnapshotPage extends View {
 
   /** The reader may look at another snapshot before it has ended. */
   async #do (text: string, act: () => Promise<unknown>): Promise<void> {
-    const id = this.#backupId
-    this.#showBusy(id, { text })
+    const { signal } = this.#ofSnapshot
+    this.#showBusy(signal, { text })
     try {
       await act()
     } catch (error) {
       const unknown = 'It may be done. This page shows it when the service answers again.'
       if (!isAbort(error)) store.notify('bad', failureText(error, unknown))
     }
-    this.#showBusy(id, null)
+    this.#showBusy(signal, null)
     store.touch()
   }
 
-  #showBusy (id: string, busy: Busy | null): void {
-    if (id === this.#backupId) this.#busy = busy
+  /** @param signal of the snapshot whose action it is */
+  #showBusy (signal: AbortSignal, busy: Busy | null): void {
+    if (signal.aborted) return
+    this.#busy = busy
     this.update()
   }
 
   async #verify ({ id, sizeBytes }: Backup): Promise<void> {
     this.#verification = null
-    const { signal } = this.#shown
+    const { signal } = this.#ofSnapshot
     const text = `Verifying… The service reads all ${format.bytes(sizeBytes)} of the file. You may close this page: ` +
       'the result is kept with the snapshot.'
     await this.#do(text, async () => {
       const transfer = { done: 0, total: sizeBytes, startedAt: performance.now() }
       const show = (): void => {
-        if (!signal.aborted) this.#showBusy(id, { text, progress: transferProgress('Verification', transfer) })
+        this.#showBusy(signal, { text, progress: transferProgress('Verification', transfer) })
       }
       show()
       const verification = await store.api.verify(id, {
@@ -253,19 +255,18 @@ export class SnapshotPage extends View {
           show()
         }
       })
-      if (id === this.#backupId) this.#verification = verification
+      if (!signal.aborted) this.#verification = verification
     })
   }
 
   async #download (backup: Backup): Promise<void> {
-    const { id, sizeBytes: total } = backup
-    const { signal } = this.#shown
+    const { sizeBytes: total } = backup
+    const { signal } = this.#ofSnapshot
     const text = 'Downloading…'
     await this.#do(text, async () => {
       const startedAt = performance.now()
       await saveSnapshot(store.api, backup, (done) => {
-        if (signal.aborted) return
-        this.#showBusy(id, { text, progress: transferProgress('Download', { done, total, startedAt }) })
+        this.#showBusy(signal, { text, progress: transferProgress('Download', { done, total, startedAt }) })
       }, signal)
     })
   }

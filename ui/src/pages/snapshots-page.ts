@@ -9,6 +9,7 @@ import { openDialog } from '../elements/dialog-view.ts'
 import { store, View } from '../elements/view.ts'
 import * as format from '../format.ts'
 import { badges } from '../parts/badges.ts'
+import { type BulkReport, describeEach, describeVerdicts, type Verdicts } from '../parts/bulk-report.ts'
 import { button, errorText, live, loading, name, notShown } from '../parts/templates.ts'
 import { relative } from '../parts/time.ts'
 import { noFilter, snapshotHref, snapshotsHref, type SnapshotFilter } from '../routes.ts'
@@ -230,12 +231,12 @@ export class SnapshotsPage extends View {
         if (!(error instanceof ApiError) || error.code !== 'FST_BACKUP_FILE_GONE') throw error
         verdicts.gone.push(backup)
       }
-    }, (result) => { reportVerdicts(chosen.length, verdicts, result) })
+    }, (result) => describeVerdicts(chosen.length, verdicts, result))
   }
 
   async #each (
     name: string, backups: Backup[], act: (backup: Backup) => Promise<void>,
-    report = (result: BulkResult<Backup>): void => { reportEach(name, result) }
+    describe = (result: BulkResult<Backup>): BulkReport => describeEach(name, result)
   ): Promise<void> {
     const stopping = new AbortController()
     const result = await actOnEach(backups, {
@@ -252,7 +253,8 @@ export class SnapshotsPage extends View {
     this.#selected = new Set(result.left.map(({ id }) => id))
     this.update()
     if (store.access !== 'granted') return
-    report(result)
+    const { tone, text } = describe(result)
+    store.notify(tone, text)
     store.touch()
   }
 
@@ -308,51 +310,6 @@ function working (work: Work, onCancel: () => void): TemplateResult {
     ${button('Cancel', { disabled: work.stopping.signal.aborted, onClick: onCancel })}
   </div>`
 }
-
-function reportEach (name: string, { done, failed, left }: BulkResult<Backup>): void {
-  const total = format.count(done.length + failed.length + left.length)
-  store.notify(failed.length > 0 ? 'bad' : 'good', sentences([
-    `${name}: ${format.count(done.length)} of ${total} done`,
-    ...failed.length > 0 ? [`${format.count(failed.length)} failed`, ...failures(failed)] : [],
-    ...left.length > 0 ? [`Stopped: ${format.count(left.length)} not done`] : []
-  ]))
-}
-
-/** Those that are damaged, and those without a file. */
-interface Verdicts { damaged: Backup[], gone: Backup[] }
-
-function reportVerdicts (total: number, { damaged, gone }: Verdicts, { done, failed, left }: BulkResult<Backup>): void {
-  const intact = done.filter((backup) => !damaged.includes(backup) && !gone.includes(backup)).length
-  const counts = [
-    `${format.count(intact)} intact`,
-    ...damaged.length > 0 ? [`${format.count(damaged.length)} damaged`] : [],
-    ...gone.length > 0 ? [`${format.count(gone.length)} ${gone.length === 1 ? 'has' : 'have'} no file`] : [],
-    ...failed.length > 0 ? [`${format.count(failed.length)} could not be verified`] : []
-  ]
-  const verified = intact + damaged.length + gone.length
-  store.notify(verified === intact && failed.length === 0 ? 'good' : 'bad', sentences([
-    `Verified ${format.count(verified)} of ${format.count(total)}: ${counts.join(', ')}`,
-    ...damaged.length > 0 ? [`Damaged: ${timesOf(damaged)}`] : [],
-    ...gone.length > 0 ? [`Without a file: ${timesOf(gone)}`] : [],
-    ...failures(failed),
-    ...left.length > 0 ? [`Stopped: ${format.count(left.length)} not done`] : []
-  ]))
-}
-
-/** More would fill the screen of a phone. */
-const mostNamed = 3
-
-const sentences = (texts: string[]): string => texts.map((text) => /[.!?]$/.test(text) ? text : `${text}.`).join(' ')
-
-const timesOf = (backups: Backup[]): string => [
-  ...backups.slice(0, mostNamed).map(({ startedAt }) => format.shortTime(startedAt)),
-  ...backups.length > mostNamed ? [`and ${format.count(backups.length - mostNamed)} more`] : []
-].join('; ')
-
-const failures = (failed: BulkResult<Backup>['failed']): string[] => [
-  ...failed.slice(0, mostNamed).map(({ item, error }) => `${format.shortTime(item.startedAt)}: ${errorText(error)}`),
-  ...failed.length > mostNamed ? [`And ${format.count(failed.length - mostNamed)} more`] : []
-]
 
 const isFiltering = (filter: SnapshotFilter): boolean => Object.values(filter).some((value) => value !== '')
 
