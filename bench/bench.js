@@ -47,8 +47,10 @@ export function createBench ({ url, sql, rounds, directory, hasPgPrograms, signa
      * @template T
      * @param {string} schema
      * @param {(service: Service) => Promise<T>} work
+     * @param {number} [connections] that read one backup
      */
-    withService: (schema, work) => withService({ url, schema, storagePath }, signal, work),
+    withService: (schema, work, connections = 1) =>
+      withService({ url, schema, storagePath, connections }, signal, work),
 
     /**
      * @param {'pg_dump' | 'pg_restore'} program

@@ -24,6 +24,23 @@ export const create = {
 }
 
 /** @type {Scenario} */
+export const createByTwo = {
+  name: 'create-by-two',
+  schema: 'bare',
+  run: (bench) => runRounds(bench, {
+    scenario: 'create-by-two',
+    metric: 'create with connections: 2, wall time',
+    ours: () => timeCreate(bench, 'bare', 2),
+    peers: [
+      { name: 'connections: 1', target: 1, run: () => timeCreate(bench, 'bare') },
+      ...bench.hasPgPrograms
+        ? [{ name: 'pg_dump -Fp -a', target: 1, run: () => timePgDump(bench, 'bare', 'p') }]
+        : []
+    ]
+  })
+}
+
+/** @type {Scenario} */
 export const manyTables = {
   name: 'many-tables',
   schema: 'many_tables',
@@ -40,8 +57,9 @@ export const manyTables = {
 /**
  * @param {Bench} bench
  * @param {string} schema
+ * @param {number} [connections]
  */
-async function timeCreate (bench, schema) {
-  const { wallMs } = await bench.withService(schema, (service) => service.create())
+async function timeCreate (bench, schema, connections) {
+  const { wallMs } = await bench.withService(schema, (service) => service.create(), connections)
   return wallMs / 1000
 }

@@ -1,4 +1,4 @@
-import { create, manyTables } from './create.js'
+import { create, createByTwo, manyTables } from './create.js'
 import { download } from './download.js'
 import { footprint, largeValue } from './footprint.js'
 import { host } from './host.js'
@@ -9,4 +9,6 @@ import { restore, restoreConstrained } from './restore.js'
  * Restores come last: the first read of the rows that they write is slower, because it sets hint bits.
  * @type {Scenario[]}
  */
-export const scenarios = [create, manyTables, download, footprint, largeValue, host, restore, restoreConstrained]
+export const scenarios = [
+  create, createByTwo, manyTables, download, footprint, largeValue, host, restore, restoreConstrained
+]

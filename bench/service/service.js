@@ -6,14 +6,14 @@ import { answer } from '../child/answer.js'
 import { watchFootprint } from './footprint.js'
 /** @import { FastifyInstance } from 'fastify' */
 
-/** @typedef {{ url: string, schema: string, storagePath: string }} ServiceOptions */
+/** @typedef {{ url: string, schema: string, storagePath: string, connections: number }} ServiceOptions */
 
 /** @type {FastifyInstance} */
 let app
 
 answer({
   /** @param {ServiceOptions} options */
-  async start ({ url, schema, storagePath }) {
+  async start ({ url, schema, storagePath, connections }) {
     app = Fastify()
     await app.register(backup, {
       enabled: true,
@@ -21,6 +21,7 @@ answer({
       schema,
       logSchema: 'public',
       storagePath,
+      connections,
       // Each restore adds a pre_restore snapshot of the complete schema
       maxBackups: 1,
       auth: false,
