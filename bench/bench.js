@@ -47,9 +47,10 @@ export function createBench ({ url, sql, rounds, directory, hasPgPrograms, signa
      * @template T
      * @param {string} schema
      * @param {(service: Service) => Promise<T>} work
-     * @param {boolean} [worker] the option of the plugin
+     * @param {{ worker?: boolean, connections?: number }} [options] of the plugin
      */
-    withService: (schema, work, worker = true) => withService({ url, schema, storagePath, worker }, signal, work),
+    withService: (schema, work, { worker = true, connections = 1 } = {}) =>
+      withService({ url, schema, storagePath, worker, connections }, signal, work),
 
     /**
      * @param {'pg_dump' | 'pg_restore'} program

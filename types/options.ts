@@ -189,6 +189,13 @@ export interface BackupOptions {
    * a function in `ssl`). @defaultValue true
    */
   worker?: boolean | undefined
+  /**
+   * How many connections read the large tables of a backup at the same time, 1 to 8: all from the same snapshot. The
+   * further ones are opened for the time of the backup, in addition to those of the pool. One connection is used when
+   * they cannot be opened, when another session waits for a lock on a table, and behind a connection pooler. The file
+   * is the same. @defaultValue 1
+   */
+  connections?: number | undefined
   limits?: LimitOptions | undefined
   openapi?: OpenapiOptions | undefined
   /** Whether to serve the admin page at `{basePath}/ui/`, and its settings. @defaultValue false */
@@ -200,5 +207,5 @@ export interface BackupOptions {
 /** The options of the plugin that do not concern HTTP. */
 export type BackupServiceOptions = Pick<BackupOptions,
   'storagePath' | 'format' | 'maxBackups' | 'retention' | 'guard' | 'allowRestore' | 'excludeTables' | 'schedule' |
-  'sql' | 'connection' | 'schema' | 'schemas' | 'logSchema' | 'worker' | 'limits' | 'storage'
+  'sql' | 'connection' | 'schema' | 'schemas' | 'logSchema' | 'worker' | 'connections' | 'limits' | 'storage'
 >

@@ -34,7 +34,7 @@ export const oneRow = {
       results.push(...await runRounds(bench, {
         scenario: 'one-row',
         metric: `create of one row${where}, wall time`,
-        ours: () => timeCreate(bench, 'one_row', worker),
+        ours: () => timeCreate(bench, 'one_row', { worker }),
         peers: bench.hasPgPrograms
           ? [{ name: 'pg_dump -Fp -a', target: 1, run: () => timePgDump(bench, 'one_row', 'p') }]
           : []
@@ -42,6 +42,23 @@ export const oneRow = {
     }
     return results
   }
+}
+
+/** @type {Scenario} */
+export const createByTwo = {
+  name: 'create-by-two',
+  schema: 'bare',
+  run: (bench) => runRounds(bench, {
+    scenario: 'create-by-two',
+    metric: 'create with connections: 2, wall time',
+    ours: () => timeCreate(bench, 'bare', { connections: 2 }),
+    peers: [
+      { name: 'connections: 1', target: 1, run: () => timeCreate(bench, 'bare') },
+      ...bench.hasPgPrograms
+        ? [{ name: 'pg_dump -Fp -a', target: 0.65, run: () => timePgDump(bench, 'bare', 'p') }]
+        : []
+    ]
+  })
 }
 
 /** @type {Scenario} */
@@ -61,9 +78,9 @@ export const manyTables = {
 /**
  * @param {Bench} bench
  * @param {string} schema
- * @param {boolean} [worker]
+ * @param {{ worker?: boolean, connections?: number }} [options]
  */
-async function timeCreate (bench, schema, worker) {
-  const { wallMs } = await bench.withService(schema, (service) => service.create(), worker)
+async function timeCreate (bench, schema, options) {
+  const { wallMs } = await bench.withService(schema, (service) => service.create(), options)
   return wallMs / 1000
 }

@@ -1,4 +1,4 @@
-import { create, manyTables, oneRow } from './create.js'
+import { create, createByTwo, manyTables, oneRow } from './create.js'
 import { download } from './download.js'
 import { footprint, largeValue } from './footprint.js'
 import { host } from './host.js'
@@ -11,5 +11,6 @@ import { verify } from './verify.js'
  * @type {Scenario[]}
  */
 export const scenarios = [
-  create, oneRow, manyTables, download, verify, footprint, largeValue, host, restore, restoreConstrained, restoreRelated
+  create, createByTwo, oneRow, manyTables, download, verify, footprint, largeValue, host, restore, restoreConstrained,
+  restoreRelated
 ]

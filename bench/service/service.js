@@ -6,14 +6,21 @@ import { answer } from '../child/answer.js'
 import { watchFootprint } from './footprint.js'
 /** @import { FastifyInstance } from 'fastify' */
 
-/** @typedef {{ url: string, schema: string, storagePath: string, worker: boolean }} ServiceOptions */
+/**
+ * @typedef {object} ServiceOptions
+ * @property {string} url
+ * @property {string} schema
+ * @property {string} storagePath
+ * @property {boolean} worker
+ * @property {number} connections
+ */
 
 /** @type {FastifyInstance} */
 let app
 
 answer({
   /** @param {ServiceOptions} options */
-  async start ({ url, schema, storagePath, worker }) {
+  async start ({ url, schema, storagePath, worker, connections }) {
     app = Fastify()
     await app.register(backup, {
       enabled: true,
@@ -21,6 +28,7 @@ answer({
       schema,
       logSchema: 'public',
       storagePath,
+      connections,
       // Each restore adds a pre_restore snapshot of the complete schema
       maxBackups: 1,
       worker,

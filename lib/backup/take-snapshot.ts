@@ -18,13 +18,17 @@ import type { TableRef } from '../postgres/identifiers.ts'
 import { createExclusion, excludedNames, findUnknownNames, selectTables, tableProblems } from './select-tables.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
-import { type SnapshotIdentity, writeSnapshot } from './write-tables.ts'
+import { planRanges } from './plan-ranges.ts'
+import { withFurtherTransactions } from '../postgres/further-transactions.ts'
+import { type SnapshotContent, type SnapshotIdentity, writeSnapshot } from './write-tables.ts'
 
 /** Plain data, which can be passed to another thread. */
 export interface SnapshotJob extends SnapshotIdentity {
   excludeTables: string[]
   /** Those of `excludeTables` that must exist, since the caller named them. */
   excludedByCall: string[]
+  /** At most so many connections read at the same time. */
+  connections: number
   logTable: TableRef
 }
 
@@ -80,7 +84,7 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
         : await withinLockTimeout(tx, async () => await describeSequences(tx, catalogSequences, job.schema))
       await hooks.onLocked()
       const warnings = [...unreadSequences(catalogSequences), ...await readWarnings(tx, job, children)]
-      const written = await writeSnapshot(tx, job, { tables, sequences, server }, hooks.onProgress)
+      const written = await writeByStreams(sql, tx, job, { tables, sequences, server }, hooks)
       await hooks.onWritten({ ...written, warnings, excludedTables })
       completed = true
     }, signal)
@@ -88,6 +92,23 @@ async function tryTakeSnapshot (sql: Sql, job: SnapshotJob, hooks: SnapshotHooks
     // The COMMIT of a read-only transaction does not matter
     if (!completed) throw error
   }
+}
+
+/** Reads large tables by several connections, where that is possible. */
+async function writeByStreams (
+  sql: Sql, tx: Transaction, job: SnapshotJob, content: SnapshotContent, { onProgress, signal }: SnapshotHooks
+): Promise<WrittenSnapshot> {
+  const ranges = job.connections > 1 ? await planRanges(tx, content.tables) : new Map()
+  if (ranges.size === 0) return await writeSnapshot(tx, job, content, onProgress)
+  const request = {
+    count: job.connections - 1,
+    relations: content.tables.flatMap(({ relations }) => relations),
+    serverVersion: content.server.versionNumber,
+    signal
+  }
+  return await withFurtherTransactions(sql, tx, request, async (further) => {
+    return await writeSnapshot(tx, job, content, onProgress, further.length === 0 ? undefined : { further, ranges })
+  })
 }
 
 type ListedRelation = TableRef & { oid: string }

@@ -3,10 +3,12 @@ import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import { type CatalogRelation, type CatalogTable, estimateRows, storesRows } from '../postgres/catalog/tables.ts'
 import type { ServerFacts } from '../postgres/catalog/server.ts'
 import type { CopyReader, MessageReader } from '../postgres/driver/copy-out.ts'
-import { copyQueryOut } from '../postgres/copy-query.ts'
+import { copyQueryOut, rangeStatements } from '../postgres/copy-query.ts'
 import { describeWithoutMessage, duringCopyOf, isTooLarge, isUntranslatable } from '../postgres/database-error.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
 import type { BackupTrigger, Manifest } from '../../types/index.ts'
+import { copyRanges } from './copy-ranges.ts'
+import { pageRange, type RelationRanges } from './plan-ranges.ts'
 import { describeColumn } from '../snapshot/codec/column-encoding.ts'
 import { findLossyTable, describeLossyText } from './lossy-text.ts'
 import { formatVersion, type ManifestDraft } from '../snapshot/file-format.ts'
@@ -45,9 +47,11 @@ const statementsPerTrip = 100
 /**
  * Copies the tables into a new file at `spoolPath`, from the transaction's snapshot and under its locks. A failure
  * deletes the file.
+ * @param streams also read large tables; the file is the same
  */
 export async function writeSnapshot (
-  tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: OnPhaseProgress
+  tx: Transaction, identity: SnapshotIdentity, content: SnapshotContent, onProgress: OnPhaseProgress,
+  streams?: SnapshotStreams
 ): Promise<WrittenSnapshot> {
   const { tables, server } = content
   const changing = await findLossyTable(tx, tables, server)
@@ -56,7 +60,7 @@ export async function writeSnapshot (
   const writer = await openSnapshotWriter(identity.spoolPath, manifest)
   try {
     const progress = createProgress(tables, onProgress)
-    await copyTables(tx, tables, { manifest, server, writer, onRows: progress.rows })
+    await copyTables(tx, tables, { manifest, server, writer, streams, onRows: progress.rows })
     manifest.totalRows = manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
     const written = await writer.finish(manifest)
     progress.end(written)
@@ -99,15 +103,16 @@ interface CopyTarget {
   manifest: Pick<ManifestDraft, 'schema' | 'tables'>
   server: ServerFacts
   writer: SnapshotWriter
+  streams: SnapshotStreams | undefined
   onRows: (table: string, tablesDone: number, rows: number, bytes: number) => void
 }
 
 /** Copies many tables in one round trip, which takes longer than reading a small table. */
 async function copyTables (tx: Transaction, tables: CatalogTable[], target: CopyTarget): Promise<void> {
-  const { manifest, server } = target
+  const { manifest, server, streams } = target
   const copy = new TableCopy(tables, target)
-  for (const trip of inRoundTrips(tables)) {
-    await copyOut(tx, trip, server, copy.readerOf(trip)).catch((error: unknown) => {
+  for (const trip of inRoundTrips(tables, streams)) {
+    await copyOut(tx, trip, target, copy.readerOf(trip)).catch((error: unknown) => {
       const table = tables[copy.current]
       if (table === undefined) throw error
       throw unreadable(error, table, server) ?? duringCopyOf({ schema: manifest.schema, name: table.name }, error)
@@ -185,20 +190,23 @@ class TableCopy {
   }
 }
 
+/** Transactions with the same snapshot, and the ranges of the tables that they read together. */
+export interface SnapshotStreams { further: Transaction[], ranges: RelationRanges }
+
 /** A relation whose rows are read, and the index of its table. */
 interface RelationToCopy { index: number, table: CatalogTable, relation: CatalogRelation }
 
 const needsQuery = ({ table, relation }: RelationToCopy): boolean =>
   relation.generates.length > 0 || table.columns.some(({ generated }) => generated)
 
-/** A relation that needs a query has its own round trip. */
-function inRoundTrips (tables: CatalogTable[]): RelationToCopy[][] {
+/** A relation that needs a query, or is read in ranges, has its own round trip. */
+function inRoundTrips (tables: CatalogTable[], streams: SnapshotStreams | undefined): RelationToCopy[][] {
   const trips: RelationToCopy[][] = []
   let open: RelationToCopy[] | undefined
   const relations = tables.flatMap((table, index) =>
     table.relations.filter(storesRows).map((relation) => ({ index, table, relation })))
   for (const relation of relations) {
-    const alone = needsQuery(relation)
+    const alone = needsQuery(relation) || streams?.ranges.has(relation.relation.oid) === true
     if (alone || open === undefined || open.length === statementsPerTrip) trips.push(open = [])
     open.push(relation)
     if (alone) open = undefined
@@ -207,8 +215,15 @@ function inRoundTrips (tables: CatalogTable[]): RelationToCopy[][] {
 }
 
 async function copyOut (
-  tx: Transaction, trip: RelationToCopy[], { roleSettings }: ServerFacts, reader: CopyReader
+  tx: Transaction, trip: RelationToCopy[], { server: { roleSettings }, streams }: CopyTarget, reader: CopyReader
 ): Promise<void> {
+  const [{ relation, table }] = trip as [RelationToCopy]
+  const ranges = streams?.ranges.get(relation.oid)
+  if (streams !== undefined && ranges !== undefined) {
+    const columns = table.columns.map(({ name }) => name)
+    return await copyRanges([tx, ...streams.further], ranges.count, reader, (index) =>
+      rangeStatements(roleSettings, relation, columns, pageRange(ranges, index)))
+  }
   const queried = trip.find(needsQuery)
   if (queried === undefined) await tx.copyOut(trip.map(copyStatement), reader)
   else await copyQueryOut(tx, roleSettings, queried.relation, queried.table.columns.map(({ name }) => name), reader)

@@ -36,7 +36,8 @@ export const pluginOptions: PluginOption[] = [
   { path: 'schedule.concurrency', kind: 'number', help: 'schemas to back up at the same time' },
   { path: 'limits.rowBytes', kind: 'number', help: 'longest row of an import, in bytes' },
   { path: 'limits.manifestBytes', kind: 'number', help: 'longest manifest of an import, in bytes' },
-  { path: 'worker', kind: 'boolean', help: 'run in a worker thread' }
+  { path: 'worker', kind: 'boolean', help: 'run in a worker thread' },
+  { path: 'connections', kind: 'number', help: 'connections that read a backup, up to 8' }
 ]
 
 const words = (path: string, separator: string): string =>

@@ -127,6 +127,7 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   logSerializers: expect('an object of functions', checkedBy(isPlainObject)),
   actor: expect('a function (request) => string', checkedBy(isFunction)),
   worker: expect('true or false', Type.Boolean()),
+  connections: expect('a whole number from 1 to 8', Type.Integer({ minimum: 1, maximum: 8 })),
   limits: expect('an object', checkedBy(isPlainObject)),
   openapi: expect('an object', checkedBy(isPlainObject)),
   ui: expect('true, false or an object', checkedBy((value) => typeof value === 'boolean' || isPlainObject(value))),

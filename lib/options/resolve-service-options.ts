@@ -52,6 +52,8 @@ export interface ResolvedOptions {
   readonly logSchema: string
   readonly storage: SnapshotStorage | undefined
   readonly worker: boolean
+  /** Connections that read one backup. */
+  readonly connections: number
   /** For imported files and files without a log row. */
   readonly limits: ResolvedLimits
 }
@@ -118,6 +120,7 @@ export function resolveServiceOptions (options: BackupOptions): ResolvedOptions 
     logSchema: options.logSchema ?? schema,
     storage: options.storage,
     worker: options.worker ?? true,
+    connections: options.connections ?? 1,
     limits: { rowBytes: limits.rowBytes ?? 256 * mebibyte, manifestBytes: limits.manifestBytes ?? 16 * mebibyte }
   }
 }

@@ -15,6 +15,9 @@ import type { Transaction } from './driver/transaction.ts'
  *   backup     1. tables: ACCESS SHARE, all in one statement, with a timeout and retries
  *              2. schemaKey: tried
  *              3. sequences: ACCESS SHARE, to read their values
+ *              4. with `connections` above 1, in each further transaction, the tables of step 1: tried. Somebody who
+ *                 waits for a lock on one of them would wait for the backup, and the backup for them. Then this backup
+ *                 uses one connection
  *   restore    1. schemaKey: tried
  *              2. backupKey of the snapshot and of its pre_restore snapshot: tried, shared
  *              3. tables, and those at the other end of their foreign keys: ACCESS EXCLUSIVE, all in one statement,
@@ -118,6 +121,12 @@ const noLockTimeouts = setLocal('lock_timeout', '0') + setLocal('statement_timeo
 function asLocksUnavailable (error: unknown): never {
   if (!isLockTimeout(error) && !isCanceled(error)) throw error
   throw new LocksUnavailable('other sessions have the locks', { cause: error })
+}
+
+/** Like lockRelations(), but a statement, which fails if another session has such a lock or waits for one. */
+export function lockAtOnce (relations: TableRef[], mode: LockMode): string {
+  const list = relations.map(({ schema, name }) => `ONLY ${qualifiedName(schema, name)}`).join(', ')
+  return `LOCK TABLE ${list} IN ${mode} MODE NOWAIT;`
 }
 
 /**

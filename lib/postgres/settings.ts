@@ -28,6 +28,8 @@ const pinned: Record<string, string> = {
   row_security: 'off',
   // Compiling the catalog queries takes longer than running them
   jit: 'off',
+  // Without it, every range of a table would be found by reading the whole table
+  enable_tidscan: 'on',
   search_path: ownSearchPath,
   statement_timeout: '0',
   lock_timeout: '0',

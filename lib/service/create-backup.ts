@@ -139,6 +139,7 @@ function snapshotJob (context: Context, { request, newRun }: Creation): Snapshot
     spoolPath: spoolPath(context, id),
     excludeTables: [...context.options.excludeTables, ...excludedByCall],
     excludedByCall,
+    connections: context.options.connections,
     logTable: logTable(context)
   }
 }

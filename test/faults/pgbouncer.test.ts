@@ -11,6 +11,7 @@ import { connectionOf, type Place, useEngine, usePlace } from '../support/engine
 import { testSchema } from '../support/database.ts'
 import { useDirectory } from '../support/directory.ts'
 import { findServerUser } from '../support/server-user.js'
+import { useReading } from '../backup/range-reading.ts'
 import { violations } from './invariants.ts'
 
 const program = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
@@ -127,4 +128,19 @@ t.test('indexes are rebuilt through PgBouncer in transaction mode', {
   await engine.restore(id)
   t.not(await oid(), before)
   t.equal((await place.sql`SELECT FROM large`).length, 5000)
+})
+
+t.test('one connection reads a backup through PgBouncer', {
+  skip: program === undefined && 'pgbouncer is not installed'
+}, async (t) => {
+  if (program === undefined) return
+  const place = await usePlace(t)
+  await place.sql.unsafe("CREATE TABLE large AS SELECT repeat('x', 700) AS text FROM generate_series(1, 20000)")
+  const direct = await useReading(t, place)
+  const pooled = await useReading(t, { ...place, url: await useBouncer(t, place, program) })
+  const several = await direct.take(2)
+  t.equal(several.readers, 2)
+  const one = await pooled.take(2)
+  t.equal(one.ranges, 0)
+  t.ok(one.file.equals(several.file))
 })

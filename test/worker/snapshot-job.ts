@@ -15,5 +15,6 @@ export const snapshotJob = ({ directory }: Place, id: string = randomUUID()): Sn
   spoolPath: join(directory, id),
   excludeTables: [],
   excludedByCall: [],
+  connections: 1,
   logTable: { schema: testSchema, name: 'backup_logs' }
 })

@@ -35,6 +35,9 @@ export class CopyMessages {
   #filled = 0
   /** takeMessages() has taken all that has arrived, and may have ended in a row. */
   #isInMessages = false
+  /** Nothing is processed for now, and what has arrived is kept. */
+  #isHeld = false
+  #kept: Buffer[] = []
   /** The other side does not send messages of PostgreSQL, for example at a wrong port. */
   #isOtherProtocol = false
 
@@ -49,6 +52,10 @@ export class CopyMessages {
 
   /** Processes the first `count` bytes. Their memory may be reused afterwards. */
   receive (arrived: Buffer, count: number): void {
+    if (this.#isHeld) {
+      this.#keep(arrived, 0, count)
+      return
+    }
     const chunk = this.#beginning.length === 0
       ? arrived
       : Buffer.concat([this.#beginning, arrived.subarray(0, count)])
@@ -67,6 +74,11 @@ export class CopyMessages {
       if (chunk[position] === copyData) {
         // It may contain the message that begins the COPY
         this.#pass(chunk, from, position)
+        if (this.#isHeld) {
+          this.#missing = 0
+          this.#keep(chunk, position, length)
+          return
+        }
         from = position
         position = this.#takeData(chunk, position, end, length)
         if (this.#isTaking) from = position
@@ -78,6 +90,24 @@ export class CopyMessages {
     if (position < length) this.#beginning = Buffer.from(chunk.subarray(position, length))
     this.#missing = this.#row === undefined ? Math.max(0, position - length) : 0
     this.#pass(chunk, from, Math.min(position, length))
+  }
+
+  /** Keeps everything that follows the chunk that `forward` gets at this moment, or got last, and calls `pause`. */
+  hold (): void {
+    this.#isHeld = true
+    this.#pause()
+  }
+
+  /** Processes what was kept since hold(). */
+  release (): void {
+    const kept = Buffer.concat(this.#kept)
+    this.#kept = []
+    this.#isHeld = false
+    if (kept.length > 0) this.receive(kept, kept.length)
+  }
+
+  #keep (chunk: Buffer, start: number, end: number): void {
+    this.#kept.push(Buffer.from(chunk.subarray(start, end)))
   }
 
   get #isTaking (): boolean {

@@ -12,6 +12,11 @@ export interface CopyReader {
    */
   begin: (index: number) => void
   /**
+   * Called after begin(). While a returned promise is pending, no row of the statement is passed, and no more is read
+   * from the server. If it throws or rejects, all statements end.
+   */
+  waitForTurn?: (index: number) => Promise<void> | undefined
+  /**
    * Gets one line of COPY text with its new line, as a range of a buffer that contains others, too. While a returned
    * promise is pending, no more is read from the server; rows that had arrived before are still passed.
    */
@@ -77,6 +82,12 @@ class CopyReading {
   #stream: Readable | undefined
   #socket: CopySocket | undefined
   #begun = 0
+  /** The promise of waitForTurn() is pending. */
+  #isHeld = false
+  /**
+   * What has arrived and follows then: beginnings of statements, and rows where the socket does not keep them itself.
+   */
+  #held: Array<() => void> = []
 
   constructor (reader: CopyReader, cancel: () => void) {
     this.#reader = reader
@@ -91,27 +102,63 @@ class CopyReading {
     takePushedRows(stream, take)
     this.#socket = copySocketOf(stream)
     const takeMessages = this.#reader.messages && this.#takeMessages.bind(this, this.#reader.messages)
-    this.#socket?.takeRows(takeMessages === undefined ? { take } : { takeMessages })
-    // The first cancel request may have arrived too early
-    if (this.ended.readerError !== undefined) this.#cancel()
-    else this.#begin()
+    // After an error #take() drops the rows, and another connection may use the reader of messages
+    const isReading = takeMessages !== undefined && this.ended.readerError === undefined
+    this.#socket?.takeRows(isReading ? { takeMessages } : { take })
+    if (!this.#isHeld) return this.#begin()
+    this.#held.push(() => { this.#begin() })
+    // copySocketOf() has resumed it
+    this.#socket?.hold()
   }
 
   async close (): Promise<void> {
     this.#socket?.takeRows({})
-    await this.#processed
+    let processed
+    do {
+      processed = this.#processed
+      await processed
+    } while (processed !== this.#processed)
   }
 
   #begin (): void {
+    // The first cancel request may have arrived too early
+    if (this.ended.readerError !== undefined) return this.#cancel()
     try {
-      this.#reader.begin(this.#begun++)
+      const index = this.#begun++
+      this.#reader.begin(index)
+      const turn = this.#reader.waitForTurn?.(index)
+      if (turn !== undefined) this.#hold(turn)
     } catch (error) {
       this.#fail(error)
     }
   }
 
+  #hold (turn: Promise<void>): void {
+    this.#isHeld = true
+    this.#socket?.hold()
+    const settled = turn.then(() => { this.#release() }, (error: unknown) => {
+      // No message is incomplete here
+      this.#socket?.takeRows({ take: this.#take.bind(this) })
+      this.#fail(error)
+      this.#release()
+    })
+    this.#processed = Promise.all([this.#processed, settled]).then(() => {})
+  }
+
+  #release (): void {
+    this.#isHeld = false
+    // One of them may be the beginning of the next statement, which waits for its own turn
+    while (!this.#isHeld && this.#held.length > 0) this.#held.shift()?.()
+    if (!this.#isHeld) this.#socket?.release()
+    if (!this.#isHeld && this.#awaited === undefined) this.#resume()
+  }
+
   #take (bytes: Buffer, start: number, end: number): boolean {
     if (this.ended.readerError !== undefined) return true
+    if (this.#isHeld) {
+      this.#held.push(() => { this.#take(bytes, start, end) })
+      return false
+    }
     try {
       return this.#await(this.#reader.row(bytes, start, end))
     } catch (error) {

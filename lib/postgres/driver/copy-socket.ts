@@ -34,6 +34,16 @@ export class CopySocket extends Socket {
     this.#messages.takeMessages = takeMessages
   }
 
+  /** Pauses, and passes nothing of what follows the message that postgres.js gets at this moment. */
+  hold (): void {
+    this.#messages.hold()
+  }
+
+  /** Passes what had arrived since hold(). The socket stays paused. */
+  release (): void {
+    this.#messages.release()
+  }
+
   override resume (): this {
     if (isSearching) resumed = this
     return super.resume()

@@ -52,6 +52,15 @@ export async function queryRow<Row> (
   return row
 }
 
+/** See Transaction. */
+export async function isDirect (queryable: Queryable, transform: RowTransform): Promise<boolean> {
+  const query: PendingQuery<AnyRow[]> = queryable.unsafe('SELECT pg_catalog.pg_backend_pid()::text')
+  let pid = ''
+  takeUntransformedRows(query, transform, ([first]) => { pid = String(first) })
+  const { state } = await query.raw()
+  return String(state.pid) === pid
+}
+
 /** Runs one or several statements and ignores their rows. */
 export async function runStatements (queryable: Queryable, transform: RowTransform, text: string): Promise<void> {
   await readRows(queryable, text, transform)

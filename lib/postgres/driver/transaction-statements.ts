@@ -5,7 +5,7 @@ import type { Canceller } from './canceller.ts'
 import { openCopyIn, type CopyIn } from './copy-in.ts'
 import { readCopyOut, type CopyReader } from './copy-out.ts'
 import type { RowTransform } from './internals.ts'
-import { queryRow, queryRows, runStatements } from './query.ts'
+import { isDirect, queryRow, queryRows, runStatements } from './query.ts'
 import { settle } from './settle.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -30,6 +30,7 @@ export function createTransaction (raw: TransactionSql, connection: Connection):
     query: async (text, parameters, before) =>
       await send(async () => await queryRows(raw, transform, text, parameters, before)),
     queryRow: async (text, parameters) => await send(async () => await queryRow(raw, transform, text, parameters)),
+    isDirect: async () => await send(async () => await isDirect(raw, transform)),
     run: async (text) => { await send(async () => { await runStatements(raw, transform, text) }) },
     async copyOut (texts, reader) {
       const readerError = await send(async () => await copyOut(raw, connection, texts, reader))

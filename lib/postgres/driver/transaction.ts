@@ -24,6 +24,8 @@ export interface Transaction {
   query: <Row>(text: string, parameters?: Parameter[], before?: string) => Promise<Row[]>
   /** For a statement that returns one row. */
   queryRow: <Row>(text: string, parameters?: Parameter[]) => Promise<Row>
+  /** False behind a connection pooler: the process that runs the statements is another one than the login named. */
+  isDirect: () => Promise<boolean>
   /** Runs one or several statements in one round trip and ignores their rows. */
   run: (text: string) => Promise<void>
   /** Runs all statements in one round trip. */

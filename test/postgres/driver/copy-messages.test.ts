@@ -144,3 +144,30 @@ t.test('data that is not a message of PostgreSQL is forwarded unchanged', async 
     }
   }
 })
+
+t.test('what arrives between hold() and release() is processed at the release', async (t) => {
+  for (const size of [1, 7, 1000]) {
+    const events: string[] = []
+    let pauses = 0
+    const messages: CopyMessages = new CopyMessages((chunk) => {
+      events.push(...chunk.toString('latin1').replace(/[^Hc]/g, ''))
+      // At the beginning of each COPY
+      if (events.at(-1) === 'H') messages.hold()
+    }, () => { pauses++ })
+    messages.take = (bytes, start, end) => events.push(bytes.toString('latin1', start, end)) > 0
+    const copy = [message('H', ''), message('d', 'one'), message('d', 'two'), message('c', '')]
+    const bytes = Buffer.concat([...copy, ...copy])
+    for (let position = 0; position < bytes.length; position += size) {
+      const chunk = Buffer.from(bytes.subarray(position, position + size))
+      messages.receive(chunk, chunk.length)
+      chunk.fill(0xff)
+    }
+    t.strictSame(events, ['H'], `${size} at a time`)
+    messages.release()
+    t.strictSame(events, ['H', 'one', 'two', 'c', 'H'])
+    messages.release()
+    messages.release()
+    t.strictSame(events, ['H', 'one', 'two', 'c', 'H', 'one', 'two', 'c'])
+    t.equal(pauses, 2)
+  }
+})

@@ -358,3 +358,55 @@ t.test('when the reader fails after the backend was killed, the error is that of
   }, never), { message: 'disk full' })
   await usable()
 })
+
+for (const options of [{}, { ssl: 'prefer' as const }]) {
+  t.test(`a statement that waits for its turn stops the server (${inspect(options)})`, async (t) => {
+    const { sql, pool, usable } = await usePool(t, manyRows, options)
+    await inTransaction(pool, mode, async (tx) => {
+      const pid = await backendOf(tx)
+      const events: string[] = []
+      let grant = (): void => {}
+      const copied = tx.copyOut(['COPY (SELECT WHERE false) TO STDOUT', copy, 'COPY (SELECT 1) TO STDOUT'], {
+        begin (index) { events.push(`begin ${index}`) },
+        waitForTurn: (index) => index === 0
+          ? new Promise((resolve) => { grant = resolve })
+          : index === 1 ? Promise.resolve() : undefined,
+        row (bytes, start) {
+          const row = bytes.toString('latin1', start, start + 2)
+          if (events.at(-1) !== row.slice(0, 1)) events.push(row.slice(0, 1))
+          return undefined
+        }
+      })
+      await until(async () => (await sql`SELECT FROM pg_stat_activity
+        WHERE pid = ${pid} AND wait_event = 'ClientWrite'`).length > 0)
+      t.strictSame(events, ['begin 0'])
+      grant()
+      await copied
+      t.strictSame(events.slice(0, 3), ['begin 0', 'begin 1', '1'])
+      t.strictSame(events.slice(-2), ['begin 2', '1'])
+    })
+    await usable()
+  })
+}
+
+t.test('a turn that is refused ends all statements, and their rows are dropped', async (t) => {
+  const { pool, usable } = await usePool(t)
+  let rows = 0
+  await inTransaction(pool, mode, async (tx) => {
+    await t.rejects(tx.copyOut([copy, copy], {
+      begin () {},
+      waitForTurn: async () => { throw new Error('refused') },
+      row () {
+        rows++
+        return undefined
+      }
+    }), { message: 'refused' })
+  }).catch(() => {})
+  t.equal(rows, 0)
+  await usable()
+})
+
+t.test('isDirect() is true without a pooler', async (t) => {
+  const { pool } = await usePool(t, 1)
+  t.equal(await inTransaction(pool, mode, async (tx) => await tx.isDirect()), true)
+})
