@@ -18,7 +18,9 @@ import { Outcome, Place, proceed, Reading, stop } from './reading'
 import { escapes, plainBytes, WIDTH } from './vectors'
 
 /** A step, which is what is written between two comparisons with the limit, has up to this many bytes. */
-const STEP: usize = 64
+const STEP: usize = 128
+/** Bytes of a text that is read together with its key, about. */
+const SHORT_TEXT: usize = 64
 
 /** The current table. */
 let columns: usize = 0
@@ -263,7 +265,7 @@ function matchKey (description: Column, from: usize): Outcome {
   return available === size ? Outcome.done : Outcome.inputUsed
 }
 
-/** Reads a text of at most 15 bytes without escapes, or a number. Returns false for any other value. */
+/** Reads a short text without escapes, or a number. Returns false for any other value. */
 function readShortValue (description: Column): bool {
   const from = Reading.input
   const end = Reading.inputEnd
@@ -273,13 +275,24 @@ function readShortValue (description: Column): bool {
     writeNumber(from, numberTo)
     return true
   }
-  if (description.kind !== Kind.text || from + WIDTH + 1 >= end || load<u8>(from) !== QUOTE) return false
-  const bytes = v128.load(from + 1)
-  const size = plainBytes(escapes(bytes), from + 1, end)
-  if (size === WIDTH || load<u8>(from + 1 + size) !== QUOTE) return false
-  v128.store(Reading.output, bytes)
-  stop(from + size + 2, Reading.output + size, Outcome.done)
-  return true
+  return description.kind === Kind.text && from < end && load<u8>(from) === QUOTE && readShortText(from + 1, end)
+}
+
+function readShortText (start: usize, end: usize): bool {
+  let from = start
+  let to = Reading.output
+  while (from + WIDTH < end && from - start < SHORT_TEXT) {
+    const bytes = v128.load(from)
+    v128.store(to, bytes)
+    const size = plainBytes(escapes(bytes), from, end)
+    from += size
+    to += size
+    if (size === WIDTH) continue
+    if (load<u8>(from) !== QUOTE) return false
+    stop(from + 1, to, Outcome.done)
+    return true
+  }
+  return false
 }
 
 /** Reads a value, or continues to. */
