@@ -1,14 +1,17 @@
 // npm run --silent build:lib && node bench/transcoders.js [MB]
 //
-// Compares the transcoders of COPY text to JSON, in nanoseconds for each byte of COPY text, with messages in chunks of
-// 64 kB. Each number is the least of five passes over the same rows.
+// Compares the transcoders of COPY text to JSON, and those of JSON to COPY text, in nanoseconds for each byte of what
+// they read, in chunks of 64 kB. Each number is the least of five passes over the same rows.
 
 import { deepStrictEqual } from 'node:assert/strict'
 import { ByteQueue } from '../dist/lib/snapshot/codec/byte-queue.js'
 import { createCopyToJson } from '../dist/lib/snapshot/codec/copy-to-json.js'
+import { JsonCursor } from '../dist/lib/snapshot/codec/json-cursor.js'
+import { createJsonToCopy } from '../dist/lib/snapshot/codec/json-to-copy.js'
 import { createMessagesToJson } from '../dist/lib/snapshot/codec/messages-to-json.js'
+import { createRowsToCopy } from '../dist/lib/snapshot/codec/rows-to-copy.js'
 
-/** @import { Encoding } from '../lib/snapshot/codec/column-encoding.ts' */
+/** @import { EncodedColumn, Encoding } from '../lib/snapshot/codec/column-encoding.ts' */
 
 const size = Number(process.argv[2] ?? 20) * 1e6
 const chunkSize = 64 * 1024
@@ -87,7 +90,56 @@ function drop (out) {
   if (out.full) out.giveBack(out.take())
 }
 
-console.log('ns/byte           TypeScript  messages      rows')
+/**
+ * Nanoseconds for each byte of a list of rows, behind its opening bracket.
+ * @param {EncodedColumn[]} columns
+ * @param {Buffer} list
+ */
+function timesOfReading (columns, list) {
+  const targets = columns.map((column) => ({ ...column, skip: false }))
+  const out = new ByteQueue()
+  const transcode = createJsonToCopy(targets)
+  const rows = createRowsToCopy()
+  if (rows === undefined) throw new Error('this Node.js has no WebAssembly with SIMD')
+  const cursor = new JsonCursor()
+  /**
+   * @param {() => boolean} read returns false when it needs more bytes
+   * @param {number} end
+   */
+  const eachChunk = (read, end) => {
+    cursor.bytes = Buffer.alloc(0)
+    cursor.position = 0
+    for (let position = 0; position < end; position += chunkSize) {
+      const chunk = list.subarray(position, Math.min(end, position + chunkSize))
+      cursor.bytes = Buffer.concat([cursor.bytes.subarray(cursor.position), chunk])
+      cursor.position = 0
+      cursor.end = cursor.bytes.length
+      while (read()) out.giveBack(out.take())
+    }
+  }
+  return [
+    leastTime(() => {
+      eachChunk(() => {
+        while (!out.full) {
+          const { position } = cursor
+          cursor.skipSpace()
+          if (!transcode(cursor, out) || cursor.position === cursor.end) {
+            cursor.position = position
+            return false
+          }
+          cursor.position++
+        }
+        return true
+      }, list.lastIndexOf('\n'))
+    }),
+    leastTime(() => {
+      rows.startTable(targets, Infinity)
+      eachChunk(() => rows.take(cursor, out) === 'full', list.length)
+    })
+  ].map((time) => time / list.length)
+}
+
+console.log('ns/byte           TypeScript  messages      rows | TypeScript      WASM')
 for (const [name, { encodings, row }] of Object.entries(shapes)) {
   const columns = encodings.map((encoding, index) => ({ name: `column_${index}`, encoding, delimiter: ',' }))
   const bytes = createMessages(row)
@@ -123,7 +175,12 @@ for (const [name, { encodings, row }] of Object.entries(shapes)) {
   let rows = 0
   eachRow(() => { rows++ })
   const text = bytes.length - rows * headerSize
-  const cells = Object.values(passesOf).map((pass) => (leastTime(pass) / text).toFixed(2).padStart(10))
+  const times = Object.values(passesOf).map((pass) => leastTime(pass) / text)
   deepStrictEqual(messages.rows, rows)
-  console.log(name.padEnd(18) + cells.join(''))
+  messages.startTable(columns)
+  const json = new ByteQueue()
+  messages.takeMessages(bytes, 0, bytes.length, json)
+  const list = Buffer.concat([...json.take(), Buffer.from('\n]')])
+  const cells = [...times, ...timesOfReading(columns, list)].map((time) => time.toFixed(2).padStart(10))
+  console.log(name.padEnd(18) + cells.slice(0, 3).join('') + ' | ' + cells.slice(3).join(''))
 }

@@ -1,5 +1,6 @@
 import { ArgumentInvalid, CannotSnapshot, SchemaNotFound } from '../errors.ts'
 import { type CatalogTable, listTables, readTables } from '../postgres/catalog/tables.ts'
+import { isLossless } from '../postgres/catalog/encodings.ts'
 import { readSchemas, readServer, type ServerFacts } from '../postgres/catalog/server.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
 import { CatalogChanged, lockPlanned, retryWhenCatalogChanged } from '../postgres/catalog/catalog-changed.ts'
@@ -128,8 +129,9 @@ async function listLockable (
   const isExcluded = createExclusion(job.excludeTables, job.logTable)
   const selected = selectTables(await listTables(tx, job.schema), job.schema, isExcluded)
   const listed = selected.flatMap(({ relations }) => relations)
-  // Names the problems, which LOCK would not
-  if (isCitus(server) || listed.some(({ lockable }) => !lockable)) await selectReadable(tx, job, server)
+  // Names the problems, which LOCK would not: it does not even find a name that the conversion to UTF-8 changes
+  const isLockable = isLossless(server.encoding) && !isCitus(server) && listed.every(({ lockable }) => lockable)
+  if (!isLockable) await selectReadable(tx, job, server)
   return { server, listed }
 }
 

@@ -4,6 +4,7 @@ import { ByteQueue } from './codec/byte-queue.ts'
 import { encodedColumn, type EncodedColumn } from './codec/column-encoding.ts'
 import { Incomplete, SnapshotSyntaxError } from './codec/json-cursor.ts'
 import { createJsonToCopy, type JsonToCopy } from './codec/json-to-copy.ts'
+import { createRowsToCopy, type RowsToCopy, type Stopped } from './codec/rows-to-copy.ts'
 import type { Section } from './hash-sections.ts'
 import { acceptSeparator } from './separator.ts'
 import type { SnapshotInput } from './snapshot-input.ts'
@@ -27,8 +28,20 @@ export interface ReadTable {
   section: Section
 }
 
-/** A table while it is read; `rows` is the number of those that are complete. */
-interface TableReading { input: SnapshotInput, queue: ByteQueue, transcode: JsonToCopy, rows: number }
+/**
+ * A table while it is read; `rows` is the number of those that are complete. `many` reads most rows of most files, and
+ * `transcode` all that it refuses.
+ */
+interface TableReading {
+  input: SnapshotInput
+  queue: ByteQueue
+  many: RowsToCopy | undefined
+  transcode: JsonToCopy
+  rows: number
+}
+
+/** For reuse: V8 reserves several GB of addresses for each. */
+const idle: RowsToCopy[] = []
 
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
@@ -45,7 +58,9 @@ export async function readRows (
 ): Promise<{ read: ReadTable, before: Section }> {
   const columns = table.columns.map(encodedColumn).map((column) => ({ ...column, skip: !target.keep(column) }))
   const queue = new ByteQueue()
-  const reading: TableReading = { input, queue, transcode: createJsonToCopy(columns), rows: 0 }
+  const rowsToCopy = idle.pop() ?? createRowsToCopy()
+  const many = rowsToCopy?.startTable(columns, input.rowBytes) === true ? rowsToCopy : undefined
+  const reading: TableReading = { input, queue, many, transcode: createJsonToCopy(columns), rows: 0 }
   let written: Buffer[] = []
 
   async function flush (): Promise<void> {
@@ -66,6 +81,7 @@ export async function readRows (
     if (!(error instanceof SnapshotSyntaxError)) throw error
     throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${reading.rows + 1}: ${error.message}`)
   }
+  if (rowsToCopy !== undefined) idle.push(rowsToCopy)
   await flush()
   const read = { table, rows: reading.rows, section: input.cut() }
   await target.end?.(read)
@@ -73,40 +89,48 @@ export async function readRows (
 }
 
 async function readList (reading: TableReading, flush: () => Promise<void>): Promise<void> {
-  const { input, queue } = reading
+  const { input } = reading
   const { cursor } = input
   await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
-  let more = !await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })
-  while (more) {
-    // As many rows as are buffered, so that not every row needs a promise
-    more = readBatch(reading)
-    if (queue.full) await flush()
-    else if (more) await input.fillRow()
+  if (await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })) return
+  for (let stopped = readBatch(reading); stopped !== 'end'; stopped = readBatch(reading)) {
+    if (stopped === 'full') await flush()
+    else await input.fillRow()
   }
 }
 
-/** Reads rows until the bytes end or the queue is full. Returns false at the end of the list. */
-function readBatch (reading: TableReading): boolean {
+/** Reads as many rows as are buffered, until the queue is full, so that not every row needs a promise. */
+function readBatch (reading: TableReading): Stopped {
+  const { input, queue, many } = reading
+  if (many !== undefined) {
+    const stopped = many.take(input.cursor, queue)
+    reading.rows += many.takeRows()
+    if (stopped !== 'refused') return stopped
+  }
+  return readOneByOne(reading)
+}
+
+function readOneByOne (reading: TableReading): Exclude<Stopped, 'refused'> {
   const { input, queue, transcode } = reading
   const { cursor } = input
   while (!queue.full) {
     cursor.skipSpace()
-    if (!input.mayContainRow()) return true
+    if (!input.mayContainRow()) return 'moreNeeded'
     const { position } = cursor
     const mark = queue.mark()
-    if (!transcode(cursor, queue)) return true
+    if (!transcode(cursor, queue)) return 'moreNeeded'
     input.checkRow(cursor.position - position)
     try {
       const more = acceptSeparator(cursor, CLOSE_BRACKET, 'the next row')
       reading.rows++
-      if (!more) return false
+      if (!more) return 'end'
     } catch (error) {
       // The separator belongs to the row: read both again when the separator has arrived
       if (!(error instanceof Incomplete)) throw error
       cursor.position = position
       queue.reset(mark)
-      return true
+      return 'moreNeeded'
     }
   }
-  return true
+  return 'full'
 }

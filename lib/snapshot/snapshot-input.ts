@@ -53,6 +53,11 @@ export class SnapshotInput {
     return this.#total - this.#unread
   }
 
+  /** The largest row, in bytes. */
+  get rowBytes (): number {
+    return this.#limits.rowBytes
+  }
+
   get #unread (): number {
     return this.cursor.end - this.cursor.position
   }

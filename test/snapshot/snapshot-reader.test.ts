@@ -665,3 +665,15 @@ t.test('a limit is exact even when all bytes are buffered', async (t) => {
     message: /the manifest .*limits.manifestBytes/
   })
 })
+
+t.test('without WebAssembly, a file is read the same', async (t) => {
+  const { file } = await writeFileOf(t, [users, carts], lines)
+  const expected = await read(file)
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'WebAssembly') as PropertyDescriptor
+  Object.defineProperty(globalThis, 'WebAssembly', { ...own, value: undefined })
+  t.teardown(() => { Object.defineProperty(globalThis, 'WebAssembly', own) })
+  // More at the same time than there are instances from before
+  for (const result of await Promise.all(Array.from({ length: 30 }, async () => await read(file)))) {
+    t.strictSame(result, expected)
+  }
+})

@@ -9,6 +9,7 @@ export const OPEN_BRACKET: u32 = 0x5b
 export const BACKSLASH: u32 = 0x5c
 export const CLOSE_BRACKET: u32 = 0x5d
 export const LOWER_D: u32 = 0x64
+export const LOWER_N: u32 = 0x6e
 export const LOWER_T: u32 = 0x74
 export const LOWER_U: u32 = 0x75
 export const LOWER_V: u32 = 0x76

@@ -9,6 +9,8 @@ export class Column {
   element: u8
   /** Of an array. */
   delimiter: u8
+  /** Of rows-to-copy.ts: the value is read and not written. */
+  isSkipped: bool
   /** Address and size of `,"name":`. */
   key: usize
   keySize: u32

@@ -40,3 +40,12 @@ export function writeCharacter (to: usize, byte: u32): usize {
   const index = byte - FIRST_LETTER
   return index < LETTERS && byte !== VERTICAL_TAB ? writePair(to, load<u8>(letters + index)) : writeControl(to, byte)
 }
+
+/** Writes a byte as COPY TO writes it: a backslash and the control characters that have letters are escaped. */
+export function writeEscaped (to: usize, byte: u32): usize {
+  if (byte === BACKSLASH) return writePair(to, BACKSLASH)
+  const index = byte - FIRST_LETTER
+  if (index < LETTERS) return writePair(to, load<u8>(letters + index))
+  store<u8>(to, <u8>byte)
+  return to + 1
+}

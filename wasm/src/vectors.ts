@@ -1,4 +1,4 @@
-import { BACKSLASH, CLOSE_BRACE, QUOTE, SPACE } from './characters'
+import { BACKSLASH, CLOSE_BRACE, OPEN_BRACE, QUOTE, SPACE } from './characters'
 
 /** Bytes in a vector. */
 export const WIDTH: usize = 16
@@ -23,6 +23,18 @@ export function escapes (bytes: v128): v128 {
 /** Bytes that end an element without quotes, or are not copied unchanged. */
 export function elementEnds (bytes: v128, delimiter: u32): v128 {
   return v128.or(escapes(bytes), v128.or(equal(bytes, CLOSE_BRACE), equal(bytes, delimiter)))
+}
+
+/** Braces, and brackets, which differ from them in one bit. */
+export function brackets (bytes: v128): v128 {
+  const braces = v128.or(bytes, i8x16.splat(0x20))
+  return v128.or(equal(braces, OPEN_BRACE), equal(braces, CLOSE_BRACE))
+}
+
+/** Bytes for which array_out() quotes an element, and those that end or escape in a JSON string. */
+export function arrayQuotes (bytes: v128, delimiter: u32): v128 {
+  const unquotable = v128.or(i8x16.le_u(bytes, i8x16.splat(<i8>SPACE)), equal(bytes, OPEN_BRACE))
+  return v128.or(elementEnds(bytes, delimiter), unquotable)
 }
 
 /** The number of bytes before the first marked one, and before `end`, of the vector that was loaded from `from`. */

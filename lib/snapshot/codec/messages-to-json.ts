@@ -1,8 +1,10 @@
 import type { ByteQueue } from './byte-queue.ts'
-import { elementOf, type EncodedColumn } from './column-encoding.ts'
+import type { EncodedColumn } from './column-encoding.ts'
 import { malformedLine } from './copy-to-json.ts'
+import { instantiateWasm } from './instantiate-wasm.ts'
 import { messagesToJsonCode } from './messages-to-json-code.ts'
 import type { RowsToJson } from './rows-to-json.ts'
+import { vectorMargin, WasmColumns } from './wasm-columns.ts'
 
 /** The exports of wasm/src/copy-to-json.ts, which describes them. */
 interface Exports {
@@ -18,21 +20,10 @@ interface Exports {
   run: (start: number, end: number) => number
 }
 
-/** The types of Node.js 20 do not contain it. */
-interface WebAssemblyApi {
-  Module: new (code: Uint8Array) => object
-  Instance: new (module: object) => { exports: unknown }
-}
-
 /** Results of run() (wasm/src/cursor.ts). */
 const outputFull = 2
 const malformed = 3
 const notARow = 4
-/** Structures of the type Column, and its kinds (wasm/src/column.ts). */
-const columnSize = 12
-const kinds = { text: 0, number: 1, boolean: 2, jsonb: 3, array: 4 }
-/** Readable bytes that must follow the input, and keys. */
-const vector = 16
 /** Bytes of a row that may be left for the next call. */
 const longestRest = 16
 /** Bytes that are processed at once: input and output stay in the cache of the processor. */
@@ -74,19 +65,13 @@ export class MessagesToJson implements RowsToJson {
   }
 
   startTable (columns: EncodedColumn[]): void {
-    const keys = columns.map(({ name }) => Buffer.from(`,${JSON.stringify(name)}:`))
     const description = this.#code.freeMemory()
-    const firstKey = description + columns.length * columnSize
-    this.#input = keys.reduce((end, { length }) => end + length, firstKey) + vector
-    this.#output = this.#input + longestRest + bufferSize + vector
-    this.#outputEnd = this.#output + bufferSize + keys.reduce((longest, { length }) => Math.max(longest, length), 0)
+    const described = new WasmColumns(columns, description)
+    this.#input = described.end
+    this.#output = this.#input + longestRest + bufferSize + vectorMargin
+    this.#outputEnd = this.#output + bufferSize + described.longestKey
     this.#reserve(this.#outputEnd)
-    let key = firstKey
-    for (const [index, column] of columns.entries()) {
-      const bytes = keys[index] as Buffer
-      this.#describe(description + index * columnSize, column, key, bytes.length)
-      key += bytes.copy(this.#memory, key)
-    }
+    described.write(this.#memory)
     this.#code.startTable(description, columns.length)
     this.rows = 0
   }
@@ -96,15 +81,6 @@ export class MessagesToJson implements RowsToJson {
     if (missing <= 0) return
     this.#code.memory.grow(missing)
     this.#memory = Buffer.from(this.#code.memory.buffer)
-  }
-
-  #describe (at: number, { encoding, delimiter }: EncodedColumn, key: number, keySize: number): void {
-    const isArray = encoding.endsWith('[]')
-    this.#memory[at] = isArray ? kinds.array : kinds[encoding as Exclude<keyof typeof kinds, 'array'>]
-    this.#memory[at + 1] = isArray ? kinds[elementOf(encoding)] : 0
-    this.#memory[at + 2] = delimiter.charCodeAt(0)
-    this.#memory.writeUInt32LE(key, at + 4)
-    this.#memory.writeUInt32LE(keySize, at + 8)
   }
 
   /**
@@ -179,12 +155,6 @@ export class MessagesToJson implements RowsToJson {
 
 /** Returns undefined where Node.js has no WebAssembly, or the processor no SIMD. */
 export function createMessagesToJson (): MessagesToJson | undefined {
-  const { WebAssembly } = globalThis as { WebAssembly?: WebAssemblyApi }
-  if (WebAssembly === undefined) return undefined
-  try {
-    const module = new WebAssembly.Module(Buffer.from(messagesToJsonCode, 'base64'))
-    return new MessagesToJson(new WebAssembly.Instance(module).exports as Exports)
-  } catch {
-    return undefined
-  }
+  const code = instantiateWasm(messagesToJsonCode)
+  return code === undefined ? undefined : new MessagesToJson(code as Exports)
 }
