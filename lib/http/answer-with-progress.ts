@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { LongCall, Progress } from '../../types/index.ts'
 import { reportError } from './error-response.ts'
@@ -27,15 +28,22 @@ export async function answerWithProgress<T> (
 
   const { body, push, end } = createEventBody(heartbeatMs)
   const send = (event: string, data: unknown): void => { push(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`) }
-  let begin = (): void => {}
-  const begun = new Promise<void>((resolve) => { begin = resolve })
+  const begun = new AbortController()
+  const begins = once(begun.signal, 'abort')
   const reports = createReports((progress) => {
-    begin()
+    begun.abort()
     // One that the client is too slow to read now is of no use to it later
     if (body.readableLength === 0) send('progress', progress)
   })
   const called = call({ signal, onProgress: reports.add }).finally(reports.end)
-  await Promise.race([begun, called])
+  try {
+    await Promise.race([begins, called])
+    signal.throwIfAborted()
+  } catch {
+    // Nothing else would end the heartbeat of a body that is not sent
+    body.destroy()
+    return await called
+  }
   called.then((result) => { send('completed', result) }, (error: unknown) => {
     send('failed', reportError(error, request))
   }).finally(end)

@@ -49,8 +49,7 @@ class FurtherTransactions {
   readonly #signal: AbortSignal
   /** Settle with the transactions. */
   readonly #ended: Array<Promise<unknown>> = []
-  #release = (): void => {}
-  readonly #released = new Promise<void>((resolve) => { this.#release = resolve })
+  readonly #releasing = new AbortController()
 
   constructor (sql: Sql, shared: SharedSnapshot, request: FurtherRequest) {
     this.#shared = shared
@@ -73,7 +72,7 @@ class FurtherTransactions {
 
   /** May be called more than once, while none of them runs a statement. */
   async close (): Promise<void> {
-    this.#release()
+    this.#releasing.abort()
     await Promise.allSettled(this.#ended)
     await this.#pool.end({ timeout: 1 })
   }
@@ -84,7 +83,7 @@ class FurtherTransactions {
       const ended = inTransaction(this.#pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
         await this.#prepare(tx)
         resolve(tx)
-        await this.#released
+        await aborted(this.#releasing.signal)
       }, this.#signal)
       this.#ended.push(ended)
       ended.catch((error: unknown) => {
@@ -104,4 +103,8 @@ class FurtherTransactions {
     // Throws on another server
     await tx.queryRow('SELECT 1 WHERE pg_catalog.pg_postmaster_start_time()::text = $1', [serverStart])
   }
+}
+
+const aborted = async (signal: AbortSignal): Promise<void> => {
+  if (!signal.aborted) await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
 }

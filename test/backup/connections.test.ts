@@ -145,7 +145,7 @@ t.test('one connection reads everything when the server accepts no other', async
   t.ok(url)
 })
 
-t.test('no further transaction begins on another server, behind a lock, or when that takes too long', async (t) => {
+t.test('no further transaction begins on another server, behind a pooler or a lock, or late', async (t) => {
   const { url, sql } = await useDatabase(t)
   await sql`CREATE TABLE item (id int)`
   const other = await useDatabase(t)
@@ -157,11 +157,13 @@ t.test('no further transaction begins on another server, behind a lock, or when 
   let waiting: Promise<unknown> = Promise.resolve()
   await inTransaction(pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
     await tx.run(`LOCK TABLE ${testSchema}.item IN ACCESS SHARE MODE`)
-    const countFrom = async (from: Sql, openingTimeoutMs: number): Promise<number> => {
+    const countFrom = async (from: Sql, openingTimeoutMs: number, first = tx): Promise<number> => {
       const request = { count: 2, relations, serverVersion: 0, signal: never, openingTimeoutMs }
-      return await withFurtherTransactions(from, tx, request, async (further) => further.length)
+      return await withFurtherTransactions(from, first, request, async (further) => further.length)
     }
     t.equal(await countFrom(pool, 600_000), 2)
+    const behindPooler = { ...tx, isDirect: async () => false }
+    t.equal(await countFrom(pool, 600_000, behindPooler), 0)
     t.equal(await countFrom(elsewhere, 600_000), 0)
     t.equal(await countFrom(silent, 50), 0)
     waiting = sql`ALTER TABLE item ADD later int`.execute()

@@ -7,6 +7,7 @@ import type { LongCall, Progress, Verification } from '../../types/index.ts'
 import { createGate } from '../support/storage-double.ts'
 import { until } from '../support/until.ts'
 import { buildApp, type BuildOptions } from './build-app.ts'
+import { samplePlan } from './engine-double.ts'
 
 const base = '/admin/backup'
 const verified: Verification = { ok: false, problems: ['a\n\nb'] }
@@ -148,4 +149,32 @@ t.test('a client that disconnects ends a plan, and no verification', async (t) =
   const { events, ended } = await call(app, `${base}/${id}/verify`)
   await ended
   t.equal(events().length, 1)
+})
+
+t.test('no stream is begun for a client that has gone before the first report', async (t) => {
+  const gate = createGate()
+  const signals: AbortSignal[] = []
+  const sent: unknown[] = []
+  const { app, engine } = await buildApp(t, {
+    before: (app) => app.addHook('onSend', async (_request, _reply, payload) => { sent.push(payload) })
+  })
+  engine.plan = async (id, { signal, onProgress } = {}) => {
+    if (signal !== undefined) signals.push(signal)
+    await gate.pass()
+    onProgress?.(progress)
+    await Promise.resolve()
+    return samplePlan(id)
+  }
+  await app.listen()
+  const { port, hostname } = new URL(app.listeningOrigin)
+  const socket = connect(Number(port), hostname)
+  socket.write(`POST ${base}/${engine.put().id}/plan HTTP/1.1\r\nhost: a\r\naccept: text/event-stream\r\n` +
+    'content-length: 0\r\n\r\n')
+  await until(() => signals.length === 1)
+  const aborted = once(signals[0] as AbortSignal, 'abort')
+  socket.destroy()
+  await aborted
+  gate.open()
+  await until(() => sent.length === 1)
+  t.type(sent[0], 'string', 'a stream that nobody reads would keep its heartbeat when a hook of the app throws')
 })

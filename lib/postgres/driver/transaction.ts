@@ -58,18 +58,12 @@ export async function readInOneTrip<Row> (
   sql: Sql, settings: string, text: string, parameters: Parameter[] = []
 ): Promise<Row[]> {
   const before = `SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; ${settings}`
-  for (let attempts = 1; ; attempts++) {
+  return await unlessReportedTwice(sql, async () => {
     await beforeAnySocketCloses()
-    try {
-      const rows = await queryRows<Row>(sql, parsedOptions(sql).transform.row, text, parameters, before)
-      noteAnswer(sql)
-      return rows
-    } catch (error) {
-      if (!isUnavailable(error)) noteAnswer(sql)
-      // See inTransaction(). A statement that only reads may run again in any case
-      if (!isTermination(error) || attempts > sql.options.max) throw asReadOnly(error)
-    }
-  }
+    const rows = await queryRows<Row>(sql, parsedOptions(sql).transform.row, text, parameters, before)
+    noteAnswer(sql)
+    return rows
+  }, () => false)
 }
 
 type Work<T> = (tx: Transaction) => Promise<T>
@@ -87,20 +81,27 @@ type Work<T> = (tx: Transaction) => Promise<T>
 export async function inTransaction<T> (
   sql: Sql, mode: TransactionMode, work: Work<T>, signal?: AbortSignal
 ): Promise<T> {
+  let begun = false
+  return await unlessReportedTwice(sql, async () => await attemptTransaction(sql, mode, async (tx) => {
+    begun = true
+    return await work(tx)
+  }, signal), () => begun)
+}
+
+/**
+ * Attempts again when the error is that of an earlier statement. When a backend ends during a statement, postgres.js
+ * 3.4.9 reports that twice: for the statement, and for the first one of the connection that replaces it. The test "the
+ * end of a backend is reported once" shows whether it still does.
+ * @param hasBegun whether the attempt has done more than a statement that may run twice
+ */
+async function unlessReportedTwice<T> (sql: Sql, attempt: () => Promise<T>, hasBegun: () => boolean): Promise<T> {
   for (let attempts = 1; ; attempts++) {
-    let begun = false
     try {
-      return await attemptTransaction(sql, mode, async (tx) => {
-        begun = true
-        return await work(tx)
-      }, signal)
+      return await attempt()
     } catch (error) {
       if (!isUnavailable(error)) noteAnswer(sql)
-      // postgres.js 3.4.9 reports the end of a backend twice when it interrupts a statement: for that statement, and
-      // for the first one of the connection that replaces it. The test "the end of a backend is reported once" shows
-      // whether it still does
-      const isRepeated = !begun && isTermination(error) && attempts <= sql.options.max
-      if (!isRepeated) throw begun ? error : asReadOnly(error)
+      const isRepeated = !hasBegun() && isTermination(error) && attempts <= sql.options.max
+      if (!isRepeated) throw hasBegun() ? error : asReadOnly(error)
     }
   }
 }
