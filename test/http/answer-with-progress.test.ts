@@ -108,15 +108,16 @@ t.test('an error after a report is the last event, and nothing of an unexpected 
   t.match(hidden, { statusCode: 500, message: /unexpected/ })
 })
 
-t.test('comments show that the connection is alive', async (t) => {
+t.test('comments show that the connection is alive, while there is no progress', async (t) => {
   const gate = createGate()
   const { app, path } = await useVerification(t, async ({ onProgress }) => {
     onProgress?.(progress)
     await gate.pass()
     return verified
-  }, { streams: { heartbeatMs: 5, lifetimeMs: 1000, bufferBytes: 1000 } })
-  const { text, ended } = await call(app, path)
+  }, { streams: { heartbeatMs: 300, lifetimeMs: 1000, bufferBytes: 1000 } })
+  const { text, events, ended } = await call(app, path)
   await until(() => text().endsWith(': still here\n\n'))
+  t.equal(events().length, 1, 'no progress is sent twice')
   gate.open()
   await ended
 })

@@ -318,6 +318,17 @@ t.test('the end of a backend is reported once, and not to a read in one round tr
   await usable()
 })
 
+t.test('a read in one round trip runs again after the report of another statement', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  await sql.unsafe(`CREATE SEQUENCE calls; CREATE FUNCTION fails_once () RETURNS int LANGUAGE plpgsql AS $$
+    BEGIN
+      IF nextval('calls') = 1 THEN RAISE EXCEPTION 'terminating' USING ERRCODE = '57P01'; END IF;
+      RETURN lastval();
+    END $$`)
+  t.strictSame(await readInOneTrip(pool, '', 'SELECT fails_once() AS calls'), [{ calls: 2 }])
+  await usable()
+})
+
 async function killInCommit (t: Test, { sql, pool }: TestPool): Promise<void> {
   await sql.unsafe(blockCommit)
   await inTransaction(pool, mode, async (tx: Transaction) => {
