@@ -94,16 +94,16 @@ export async function inTransaction<T> (
  * end of a backend is reported once" shows whether it still does.
  * @param hasBegun whether the attempt has done more than a statement that may run twice
  */
-async function unlessReportedTwice<T> (sql: Sql, attempt: () => Promise<T>, hasBegun: () => boolean): Promise<T> {
-  for (let attempts = 1; ; attempts++) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (!isUnavailable(error)) noteAnswer(sql)
-      const isRepeated = !hasBegun() && isTermination(error) && attempts <= sql.options.max
-      if (!isRepeated) throw hasBegun() ? error : asReadOnly(error)
-    }
-  }
+async function unlessReportedTwice<T> (
+  sql: Sql, attempt: () => Promise<T>, hasBegun: () => boolean, attempts = 1
+): Promise<T> {
+  const ended = await settle(attempt())
+  if (ended.ok) return ended.value
+  const { error } = ended
+  if (!isUnavailable(error)) noteAnswer(sql)
+  const isRepeated = !hasBegun() && isTermination(error) && attempts <= sql.options.max
+  if (!isRepeated) throw hasBegun() ? error : asReadOnly(error)
+  return await unlessReportedTwice(sql, attempt, hasBegun, attempts + 1)
 }
 
 async function attemptTransaction<T> (
