@@ -179,3 +179,27 @@ t.test('no stream is begun for a client that has gone before the first report', 
   await until(() => sent.length === 1)
   t.type(sent[0], 'string', 'a stream that nobody reads would keep its heartbeat when a hook of the app throws')
 })
+
+t.test('the heartbeat of a call that is refused before its first report ends', async (t) => {
+  const heartbeatMs = 12_345
+  const begun: unknown[] = []
+  const cleared: unknown[] = []
+  const { setInterval: begin, clearInterval: clear } = globalThis
+  t.capture(globalThis, 'setInterval', (...[action, ms]: Parameters<typeof begin>) => {
+    const timer = begin(action, ms)
+    if (ms === heartbeatMs) begun.push(timer)
+    return timer
+  })
+  t.capture(globalThis, 'clearInterval', (timer: NodeJS.Timeout) => {
+    cleared.push(timer)
+    clear(timer)
+  })
+  const { app, path } = await useVerification(t, async () => { throw new Busy('it is restored') }, {
+    streams: { heartbeatMs, lifetimeMs: 1000, bufferBytes: 1000 }
+  })
+  const { response, ended } = await call(app, path)
+  t.equal(response.status, 409)
+  await ended
+  t.equal(begun.length, 1)
+  await until(() => cleared.includes(begun[0]), { limitMs: 5000 })
+})

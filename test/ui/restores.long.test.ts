@@ -250,4 +250,29 @@ testPage('without an answer, each dialog says what is not known', async (t) => {
   await alert.getByText('The note may be saved.').waitFor()
 })
 
+testPage('other JSON in place of an answer is no success', async (t) => {
+  const { app, address } = await useService(t)
+  const { id } = await app.backup.create()
+  const page = await openPage(t, address, { hash: `#/snapshots/${id}` })
+  const foreign = { error: 'Log in' }
+  const text = 'The answer is not from the service.'
+  await page.route('**/verify', (route) => route.fulfill({ json: foreign }))
+  await page.getByRole('button', { name: 'Verify' }).click()
+  await page.locator('.notice.bad').getByText(text).waitFor()
+  t.equal(await page.getByText('The file is damaged').count(), 0)
+
+  await page.route('**/plan', (route) => route.fulfill({ json: foreign }))
+  await page.getByRole('button', { name: 'Restore…' }).click()
+  const alert = dialogOf(page).getByRole('alert')
+  await alert.getByText(text).waitFor()
+  await page.unroute('**/plan')
+  await dialogOf(page).getByRole('button', { name: 'Try again' }).click()
+  await page.route('**/restore', (route) => route.fulfill({ json: foreign }))
+  await dialogOf(page).getByLabel(`Type ${testSchema} to confirm`).fill(testSchema)
+  await dialogOf(page).getByRole('button', { name: /^Replace/ }).click()
+  await alert.getByText(text).waitFor()
+  t.equal(await page.getByText(/^Restore of/).count(), 0)
+  t.same((await app.backup.get(id)).restores, [])
+})
+
 t.end()

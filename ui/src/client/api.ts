@@ -42,6 +42,9 @@ export interface LongCall { signal: AbortSignal, onProgress: OnProgress }
 
 const statusMs = 60_000
 
+/** Whether an answer is that of the route. A proxy or a sign-in may answer with other JSON and status 200. */
+type IsAnswer = (answer: any) => boolean
+
 interface Call { body?: unknown, prefer?: string, signal?: AbortSignal, onRefused?: () => void }
 
 /** Calls the routes. Addresses are relative to the page, so that any prefix and proxy works. */
@@ -54,27 +57,32 @@ export class Api {
 
   /** Ends after a while: a connection that was lost silently, in a sleeping computer for example, never answers. */
   status = (): Promise<Status> =>
-    this.#json('GET', 'status?limit=1000', { signal: AbortSignal.timeout(statusMs), onRefused: () => {} })
+    this.#json(isStatus, 'GET', 'status?limit=1000', { signal: AbortSignal.timeout(statusMs), onRefused: () => {} })
 
   list = (query: ListQuery, signal?: AbortSignal): Promise<BackupList> =>
-    this.#json('GET', `?${toSearch({ ...query })}`, given(signal))
+    this.#json(isList, 'GET', `?${toSearch({ ...query })}`, given(signal))
 
   /** The newest backups of the schemas after this one: one page of the status. */
   statusAfter = (after: string): Promise<Status> =>
-    this.#json('GET', `status?${toSearch({ limit: 1000, after })}`, { signal: AbortSignal.timeout(statusMs) })
+    this.#json(isStatus, 'GET', `status?${toSearch({ limit: 1000, after })}`, { signal: AbortSignal.timeout(statusMs) })
 
-  get = (id: string, signal?: AbortSignal): Promise<Backup> => this.#json('GET', id, given(signal))
+  get = (id: string, signal?: AbortSignal): Promise<Backup> => this.#json(isOf(id), 'GET', id, given(signal))
   manifest = (id: string, signal?: AbortSignal): Promise<Manifest> =>
-    this.#json('GET', `${id}/manifest`, given(signal))
+    this.#json(isManifest, 'GET', `${id}/manifest`, given(signal))
 
-  create = (body: CreateBody): Promise<Backup> => this.#json('POST', '', { body, prefer: 'respond-async' })
-  update = (id: string, body: UpdateBody): Promise<Backup> => this.#json('PATCH', id, { body })
-  remove = (id: string): Promise<void> => this.#json('DELETE', id)
-  verify = (id: string, call: LongCall): Promise<Verification> => this.#long(`${id}/verify`, call)
-  plan = (id: string, body: PlanBody, call: LongCall): Promise<RestorePlan> => this.#long(`${id}/plan`, call, body)
+  create = (body: CreateBody): Promise<Backup> => this.#json(isBackup, 'POST', '', { body, prefer: 'respond-async' })
+  update = (id: string, body: UpdateBody): Promise<Backup> =>
+    this.#json(isOf(id), 'PATCH', id, { body })
+
+  remove = (id: string): Promise<void> => this.#json(() => false, 'DELETE', id)
+  verify = (id: string, call: LongCall): Promise<Verification> =>
+    this.#long(isVerification, `${id}/verify`, call)
+
+  plan = (id: string, body: PlanBody, call: LongCall): Promise<RestorePlan> =>
+    this.#long(isOf(id), `${id}/plan`, call, body)
 
   restore = (id: string, body: RestoreBody): Promise<Backup | RestoreResult> =>
-    this.#json('POST', `${id}/restore`, { body, prefer: 'respond-async' })
+    this.#json(isOf(id), 'POST', `${id}/restore`, { body, prefer: 'respond-async' })
 
   /** The body is for streaming. */
   download = (id: string, signal?: AbortSignal): Promise<Response> => this.#send('GET', `${id}/download`, given(signal))
@@ -94,7 +102,7 @@ export class Api {
       request.addEventListener('load', () => {
         if (isRefusal(request.status)) this.onRefused()
         const answer = request.status === 201 ? parseAnswer(request.responseText) : undefined
-        if (answer !== undefined) resolve(answer as Backup)
+        if (isBackup(answer)) resolve(answer as Backup)
         else if (request.status < 300) reject(notOfService())
         else reject(new ApiError(request.status, parseBody(request.responseText)))
       })
@@ -106,7 +114,9 @@ export class Api {
   }
 
   /** A proxy may remove the header that asks for events, so the answer may also be JSON. */
-  async #long<T> (path: string, { signal, onProgress }: LongCall, body?: unknown): Promise<T> {
+  async #long<T> (
+    isAnswer: IsAnswer, path: string, { signal, onProgress }: LongCall, body?: unknown
+  ): Promise<T> {
     const response = await this.#send('POST', path, {
       headers: {
         accept: 'text/event-stream, application/json', ...body !== undefined && { 'content-type': 'application/json' }
@@ -115,14 +125,16 @@ export class Api {
       signal
     })
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-    if (!isStream) return await readJson(response)
+    if (!isStream) return await readJson(response, isAnswer)
     const ended = await readProgress(response, onProgress).catch(throwNoAnswer)
     if (ended === undefined) throw noAnswer()
     if (ended.name === 'failed') throw toApiError(ended.data)
-    return ended.data as T
+    return requireAnswer(ended.data, isAnswer)
   }
 
-  async #json<T> (method: string, path: string, { body, prefer, signal, onRefused }: Call = {}): Promise<T> {
+  async #json<T> (
+    isAnswer: IsAnswer, method: string, path: string, { body, prefer, signal, onRefused }: Call = {}
+  ): Promise<T> {
     const headers = {
       ...body !== undefined && { 'content-type': 'application/json' },
       ...prefer !== undefined && { prefer }
@@ -130,7 +142,7 @@ export class Api {
     const response = await this.#send(method, path, {
       headers, ...body !== undefined && { body: JSON.stringify(body) }, ...signal !== undefined && { signal }
     }, onRefused)
-    return response.status === 204 ? undefined as T : await readJson(response)
+    return response.status === 204 ? undefined as T : await readJson(response, isAnswer)
   }
 
   async #send (method: string, path: string, init: RequestInit = {}, onRefused = this.onRefused): Promise<Response> {
@@ -167,11 +179,21 @@ function throwNoAnswer (error: unknown): never {
   throw isAbort(error) ? error : noAnswer()
 }
 
-async function readJson<T> (response: Response): Promise<T> {
-  const answer = parseAnswer(await response.text().catch(throwNoAnswer))
-  if (answer === undefined) throw notOfService()
+const readJson = async <T>(response: Response, isAnswer: IsAnswer): Promise<T> =>
+  requireAnswer(parseAnswer(await response.text().catch(throwNoAnswer)), isAnswer)
+
+function requireAnswer<T> (answer: unknown, isAnswer: IsAnswer): T {
+  if (typeof answer !== 'object' || answer === null || !isAnswer(answer)) throw notOfService()
   return answer as T
 }
+
+/** Backups, plans and results of restores have the id of the snapshot. */
+const isOf = (id: string): IsAnswer => (answer) => answer.id === id
+const isBackup: IsAnswer = (answer) => typeof answer?.id === 'string'
+const isStatus: IsAnswer = ({ healthy, running }) => typeof healthy === 'boolean' && Array.isArray(running)
+const isList: IsAnswer = ({ backups }) => Array.isArray(backups)
+const isManifest: IsAnswer = ({ tables }) => Array.isArray(tables)
+const isVerification: IsAnswer = ({ ok, problems }) => typeof ok === 'boolean' && Array.isArray(problems)
 
 export { isAbort }
 

@@ -15,7 +15,7 @@ export async function readProgress ({ body }: Response, onProgress: OnProgress):
   const parser = createParser({
     onEvent ({ event = '', data }) {
       if (event === 'progress') onProgress(JSON.parse(data))
-      else ended = { name: event, data: JSON.parse(data) }
+      else if (event === 'completed' || event === 'failed') ended = { name: event, data: JSON.parse(data) }
     }
   })
   const decoder = new TextDecoder()

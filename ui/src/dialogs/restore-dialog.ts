@@ -107,8 +107,8 @@ export class RestoreDialog extends DialogView {
       ${live('status', isCounting ? html`<p>Counting the present rows…</p>` : nothing)}
       ${isCounting ? countingProgress(this.#choice.progress) : nothing}
       ${live('alert', this.#hasChanged
-        ? html`<p class="message warn">The plan was old, so the rows were counted again, and the plan has changed. Look
-            at it, and then confirm it again.</p>`
+        ? html`<p class="message warn">The rows were counted again, and the plan has changed. Look at it, and then
+            confirm it again.</p>`
         : nothing)}
       ${live('status', plan !== null && this.#choice.chosen.size === 0
         ? html`<p class="message">Select a table.</p>`
@@ -199,16 +199,21 @@ export class RestoreDialog extends DialogView {
   async #confirm (): Promise<void> {
     this.error = null
     if (this.#choice.isOld) {
-      const hasChanged = await this.#count()
-      if (hasChanged === null) return
-      if (hasChanged) {
-        this.#hasChanged = true
-        this.#typed = ''
-        this.update()
-        return
-      }
+      const hasChanged = await this.#countConfirmed()
+      if (hasChanged !== false || this.#choice.chosen.size === 0) return
     }
     await this.#restore()
+  }
+
+  /** Counts again what was confirmed. When the plan has changed, the reader has to confirm it again. */
+  async #countConfirmed (): Promise<boolean | null> {
+    const hasChanged = await this.#count()
+    if (hasChanged === true) {
+      this.#hasChanged = true
+      this.#typed = ''
+      this.update()
+    }
+    return hasChanged
   }
 
   async #restore (): Promise<void> {
@@ -228,7 +233,7 @@ export class RestoreDialog extends DialogView {
       this.fail(error, 'The restore may have begun. Look at the restores of this snapshot before you try again.')
       store.touch()
       // What it was refused for may be in the plan now
-      if (error instanceof ApiError && error.code !== '') void this.#count()
+      if (error instanceof ApiError && error.code !== '') void this.#countConfirmed()
     }
   }
 
