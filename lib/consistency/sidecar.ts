@@ -9,7 +9,7 @@ export interface Sidecar { pinned: boolean, note: string | null, accepted: boole
 /** In bytes. Every sidecar is smaller, since a note has at most 1,000 characters. */
 const maxSidecarSize = 64 * 1024
 
-/** An interrupted change may leave an old version in the storage. So many versions are removed together. */
+/** An interrupted change may leave an old version in the storage. So many are removed without looking for them. */
 const versionsToRemove = 10
 
 /** Each version is written once: see BackupLog.reserveSidecar(). */
@@ -25,12 +25,18 @@ export async function removeSidecar (
   await storage.remove(sidecarName(filename, version))
 }
 
-/** Removes this version and the nine before it. Idempotent. */
+/** Removes this version and all before it. Idempotent. */
 export async function removeSidecars (
   context: Pick<Context, 'storage'>, filename: string, version: number
 ): Promise<void> {
   const last = Math.max(0, version - versionsToRemove)
   for (let old = version; old > last; old--) await removeSidecar(context, filename, old)
+  if (last === 0) return
+  // Calls that prevented each other may have reserved many versions after the last one that counted
+  const names = (await context.storage.list(filename.replace(/json$/, 'sidecar-'))).map(({ name }) => name)
+  for (const old of sidecarsBySnapshot(names).get(filename) ?? []) {
+    if (old <= last) await removeSidecar(context, filename, old)
+  }
 }
 
 /** The versions of each snapshot's sidecars, newest first. */

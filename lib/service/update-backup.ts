@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Busy, NotCompleted, NotFound } from '../errors.ts'
 import type { LoggedBackup } from '../log/log-row.ts'
 import type { Backup, BackupChanges } from '../../types/index.ts'
@@ -8,6 +9,8 @@ import { describeBackup, getLogged } from '../callers/visible-backups.ts'
 import { removeSidecar, removeSidecars, writeSidecar } from '../consistency/sidecar.ts'
 
 const maxAttempts = 10
+/** Before another attempt; a change takes a few milliseconds. */
+const longestPauseMs = 50
 
 /**
  * Stores a change in the log and in the sidecar of the file.
@@ -19,6 +22,8 @@ export async function updateBackup (context: Context, id: string, changes: Backu
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const updated = await tryUpdate(context, id, changes)
     if (updated !== undefined) return updated
+    // Otherwise calls that keep the same pace could prevent each other until all of them give up
+    await delay(Math.random() * longestPauseMs)
   }
   throw new Busy(`Other calls are changing the backup ${id}`)
 }

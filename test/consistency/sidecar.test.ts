@@ -33,3 +33,21 @@ t.test('a file whose name is too long for a sidecar is not adopted, and the reas
   t.strictSame((await engine.rescan()).adopted, [])
   t.match(engine.lines.find(({ msg }) => msg.includes('is not adopted')), { filename: name, reason: /rename it/ })
 })
+
+t.test('a change and a removal leave no older sidecar, however many versions were reserved since', async (t) => {
+  const place = await usePlace(t)
+  const engine = useEngine(t, place)
+  const other = await engine.create()
+  await engine.update(other.id, { pinned: true })
+  const { id, filename } = await engine.create()
+  await engine.update(id, { pinned: true })
+  const kept = await readdir(place.directory)
+  // As after calls that prevented each other
+  await place.sql`UPDATE backup_logs SET sidecar = 15`
+  await engine.update(id, { note: 'kept' })
+  const [before, after] = [1, 16].map((version) => filename.replace('.json', `.sidecar-${version}.json`))
+  t.strictSame(await readdir(place.directory), kept.map((name) => name === before ? after : name).sort())
+  await engine.remove(id)
+  await engine.remove(other.id)
+  t.strictSame(await readdir(place.directory), [])
+})
