@@ -8,8 +8,9 @@ let workers = 0
 subscribe('worker_threads', () => { workers++ })
 
 /**
- * Backs up a row, deletes it and restores it, in worker threads if the first argument is `worker`. The schema and the
- * directory are new: an empty log would adopt the snapshots of an earlier run.
+ * Backs up rows, deletes them and restores them, in worker threads if the first argument is `worker`: so many that the
+ * backup is not a small one, which takes place in the main thread. The schema and the directory are new: an empty log
+ * would adopt the snapshots of an earlier run.
  */
 module.exports = async function backUpAndRestore (backup) {
   const inWorker = process.argv[2] === 'worker'
@@ -18,7 +19,8 @@ module.exports = async function backUpAndRestore (backup) {
   const lines = []
   const app = Fastify({ logger: { level: 'warn', stream: { write (line) { lines.push(JSON.parse(line)) } } } })
   const sql = postgres(connection, { onnotice () {} })
-  await sql.unsafe(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.users AS SELECT 1 AS id`)
+  await sql.unsafe(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.users AS
+    SELECT i AS id, repeat(md5(i::text), 40) AS name FROM generate_series(1, 2000) i`)
   try {
     await app.register(backup, {
       enabled: true,
@@ -31,7 +33,7 @@ module.exports = async function backUpAndRestore (backup) {
     const { id } = await app.backup.create()
     await sql.unsafe(`DELETE FROM ${schema}.users`)
     await app.backup.restore(id)
-    assert.equal((await sql.unsafe(`SELECT FROM ${schema}.users`)).length, 1)
+    assert.equal((await sql.unsafe(`SELECT FROM ${schema}.users`)).length, 2000)
     assert.equal(workers, inWorker ? 2 : 0)
     // Start and end of the restore are warnings, too
     const reasons = lines.flatMap(({ msg, reason }) => msg.startsWith('restore ') ? [] : [reason])
