@@ -177,7 +177,7 @@ t.test('no stream is begun for a client that has gone before the first report', 
   await aborted
   gate.open()
   await until(() => sent.length === 1)
-  t.type(sent[0], 'string', 'a stream that nobody reads would keep its heartbeat when a hook of the app throws')
+  t.type(sent[0], 'string', 'the answer is JSON: nothing would end the heartbeat of a stream')
 })
 
 t.test('the heartbeat of a call that is refused before its first report ends', async (t) => {

@@ -280,8 +280,8 @@ t.test(usableAgain, { timeout: 120_000 }, async (t) => {
 })
 
 // In postgres.js 3.4.9 the first statement of the connection that replaces it would fail as well
-t.test('the end of a backend is reported once', async (t) => {
-  const { sql, pool, usable } = await usePool(t, 2)
+/** Ends the backend of a transaction during a statement. */
+async function endBackend (t: Test, sql: Sql, pool: Sql): Promise<void> {
   const gate = await useGate(t, sql)
   await t.rejects(inTransaction(pool, mode, async (tx) => {
     const pid = await backendOf(tx)
@@ -289,6 +289,11 @@ t.test('the end of a backend is reported once', async (t) => {
     await tx.query(block)
   }), lost)
   await gate.open()
+}
+
+t.test('the end of a backend is reported once', async (t) => {
+  const { sql, pool, usable } = await usePool(t, 2)
+  await endBackend(t, sql, pool)
   await usable()
 })
 
@@ -306,13 +311,7 @@ t.test('a read in one round trip has the settings that it is given, for itself o
 
 t.test('the end of a backend is reported once, and not to a read in one round trip', async (t) => {
   const { sql, pool, usable } = await usePool(t, 2)
-  const gate = await useGate(t, sql)
-  await t.rejects(inTransaction(pool, mode, async (tx) => {
-    const pid = await backendOf(tx)
-    untilBlocked(sql, pid).then(async () => { await killBackend(sql, pid) }).catch(t.fail)
-    await tx.query(block)
-  }), lost)
-  await gate.open()
+  await endBackend(t, sql, pool)
   const read = async (): Promise<unknown> => await readInOneTrip(pool, '', 'SELECT 1 AS one')
   t.strictSame(await Promise.all([read(), read()]), [[{ one: 1 }], [{ one: 1 }]])
   await usable()
