@@ -16,7 +16,8 @@ const generated = new URL('lib/snapshot/codec/', root)
 /** What is compiled, and the module that it becomes. */
 const entries = [
   { source: 'copy-to-json.ts', name: 'messages-to-json' },
-  { source: 'rows-to-copy.ts', name: 'rows-to-copy' }
+  { source: 'rows-to-copy.ts', name: 'rows-to-copy' },
+  { source: 'rows-to-binary.ts', name: 'rows-to-binary' }
 ]
 
 const flags = [

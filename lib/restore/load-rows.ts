@@ -9,10 +9,12 @@ import { describeLossyText } from '../backup/lossy-text.ts'
 import { findTableProblems } from '../snapshot/find-problems.ts'
 import { createPartsReader, type ReadParts } from '../snapshot/read-with-progress.ts'
 import { type GeneratedValues, valuesOf } from './generated-values.ts'
+import { binaryColumns } from './binary-columns.ts'
 import { loadInOrder, type LoadHooks, type OrderedLoad } from './load-order.ts'
 import type { RestoreContext } from './restore-job.ts'
 import type { TableToRestore } from './restore-plan.ts'
 import { type RestoreScope, runsUserCode } from './restore-scope.ts'
+import { openTableCopy } from './table-copy.ts'
 import { truncate } from './truncate.ts'
 
 /** For each table with generated columns, their values in the snapshot. */
@@ -69,10 +71,12 @@ async function loadTables (
       const target = targets.get(recorded) as TableToRestore
       current = target
       loadHooks.onBegun(target)
-      const copy = await tx.copyIn(copyStatement(job.schema, target))
+      const columns = binaryColumns(target, server)
+      const copy = await openTableCopy(tx, copyTarget(job.schema, target), columns !== undefined)
       abortTable = copy.abort
       return {
         ...rowTarget(target, checkingText(copy.write, recorded.name, server), values),
+        ...columns && { binary: { columns, continueAsText: copy.continueAsText } },
         async end (table) {
           // An abort makes end() reject before it ends the COPY, and no ROLLBACK could follow
           const count = await copy.end()
@@ -114,7 +118,7 @@ function checkingText (write: RowTarget['write'], table: string, server: ServerF
 }
 
 /** Without a list of columns if the table has no columns to load: then it has none at all, as planTables() ensures. */
-function copyStatement (schema: string, { table, columns }: TableToRestore): string {
+function copyTarget (schema: string, { table, columns }: TableToRestore): string {
   const list = columns.length === 0 ? '' : ` (${columns.map(quoteIdentifier).join(', ')})`
-  return `COPY ${qualifiedName(schema, table.name)}${list} FROM STDIN`
+  return `${qualifiedName(schema, table.name)}${list}`
 }

@@ -1,20 +1,29 @@
 import type { ManifestTable } from '../../types/index.ts'
 import { SnapshotInvalid } from '../errors.ts'
+import type { BinaryColumn } from './codec/binary-format.ts'
 import { ByteQueue } from './codec/byte-queue.ts'
 import { encodedColumn, type EncodedColumn } from './codec/column-encoding.ts'
 import { Incomplete, SnapshotSyntaxError } from './codec/json-cursor.ts'
 import { createJsonToCopy, type JsonToCopy } from './codec/json-to-copy.ts'
+import { createRowsToBinary, type RowsToBinary } from './codec/rows-to-binary.ts'
 import { createRowsToCopy, type RowsToCopy, type Stopped } from './codec/rows-to-copy.ts'
 import type { Section } from './hash-sections.ts'
 import { acceptSeparator } from './separator.ts'
 import type { SnapshotInput } from './snapshot-input.ts'
 
-/** Receives the rows of a table as COPY text. */
+/** Receives the rows of a table as COPY text, or as COPY BINARY. */
 export interface RowTarget {
   /** Whether `write` receives this column of the file. The others are read and discarded. */
   keep: (column: EncodedColumn) => boolean
+  /** The first rows are written as COPY BINARY, without what precedes and follows them there. */
+  binary?: {
+    /** All columns, in the order of the manifest. */
+    columns: BinaryColumn[]
+    /** Called in front of the first row that cannot be written so: it and all others are written as text. */
+    continueAsText: () => Promise<void>
+  }
   /** The memory of a piece is used again after `write` has resolved for the next piece. */
-  write: (copyText: Buffer) => Promise<void>
+  write: (copyData: Buffer) => Promise<void>
   /** Called after the last row. */
   end?: (read: ReadTable) => Promise<void>
 }
@@ -30,11 +39,12 @@ export interface ReadTable {
 
 /**
  * A table while it is read; `rows` is the number of those that are complete. `many` reads most rows of most files, and
- * `transcode` all that it refuses.
+ * `transcode` all that it refuses. Before, `binary` reads those that are written as COPY BINARY.
  */
 interface TableReading {
   input: SnapshotInput
   queue: ByteQueue
+  binary: { many: RowsToBinary | undefined, continueAsText: () => Promise<void> } | undefined
   many: RowsToCopy | undefined
   transcode: JsonToCopy
   rows: number
@@ -42,6 +52,7 @@ interface TableReading {
 
 /** For reuse: V8 reserves several GB of addresses for each. */
 const idle: RowsToCopy[] = []
+const idleBinary: RowsToBinary[] = []
 
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
@@ -56,11 +67,10 @@ export async function readRows (
   target: RowTarget,
   onRows?: (table: string, rows: number, bytes: number) => void
 ): Promise<{ read: ReadTable, before: Section }> {
-  const columns = table.columns.map(encodedColumn).map((column) => ({ ...column, skip: !target.keep(column) }))
   const queue = new ByteQueue()
   const rowsToCopy = idle.pop() ?? createRowsToCopy()
-  const many = rowsToCopy?.startTable(columns, input.rowBytes) === true ? rowsToCopy : undefined
-  const reading: TableReading = { input, queue, many, transcode: createJsonToCopy(columns), rows: 0 }
+  const rowsToBinary = target.binary && (idleBinary.pop() ?? createRowsToBinary())
+  const reading = startReading({ input, queue, rowsToCopy, rowsToBinary }, table, target)
   let written: Buffer[] = []
 
   async function flush (): Promise<void> {
@@ -82,10 +92,35 @@ export async function readRows (
     throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${reading.rows + 1}: ${error.message}`)
   }
   if (rowsToCopy !== undefined) idle.push(rowsToCopy)
+  if (rowsToBinary !== undefined) idleBinary.push(rowsToBinary)
   await flush()
   const read = { table, rows: reading.rows, section: input.cut() }
   await target.end?.(read)
   return { read, before }
+}
+
+interface ReadingParts {
+  input: SnapshotInput
+  queue: ByteQueue
+  rowsToCopy: RowsToCopy | undefined
+  rowsToBinary: RowsToBinary | undefined
+}
+
+function startReading (
+  { input, queue, rowsToCopy, rowsToBinary }: ReadingParts, table: ManifestTable, { keep, binary }: RowTarget
+): TableReading {
+  const columns = table.columns.map(encodedColumn).map((column) => ({ ...column, skip: !keep(column) }))
+  return {
+    input,
+    queue,
+    binary: binary && {
+      many: rowsToBinary?.startTable(binary.columns, input.rowBytes) === true ? rowsToBinary : undefined,
+      continueAsText: binary.continueAsText
+    },
+    many: rowsToCopy?.startTable(columns, input.rowBytes) === true ? rowsToCopy : undefined,
+    transcode: createJsonToCopy(columns),
+    rows: 0
+  }
 }
 
 async function readList (reading: TableReading, flush: () => Promise<void>): Promise<void> {
@@ -94,14 +129,26 @@ async function readList (reading: TableReading, flush: () => Promise<void>): Pro
   await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
   if (await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })) return
   for (let stopped = readBatch(reading); stopped !== 'end'; stopped = readBatch(reading)) {
-    if (stopped === 'full') await flush()
-    else await input.fillRow()
+    if (stopped === 'moreNeeded') await input.fillRow()
+    else await flush()
+    if (stopped === 'refused') {
+      await reading.binary?.continueAsText()
+      reading.binary = undefined
+    }
   }
 }
 
-/** Reads as many rows as are buffered, until the queue is full, so that not every row needs a promise. */
+/**
+ * Reads as many rows as are buffered, until the queue is full, so that not every row needs a promise. A row may be
+ * refused as long as rows are written as COPY BINARY.
+ */
 function readBatch (reading: TableReading): Stopped {
-  const { input, queue, many } = reading
+  const { input, queue, binary, many } = reading
+  if (binary !== undefined) {
+    const stopped = binary.many?.take(input.cursor, queue) ?? 'refused'
+    reading.rows += binary.many?.takeRows() ?? 0
+    return stopped
+  }
   if (many !== undefined) {
     const stopped = many.take(input.cursor, queue)
     reading.rows += many.takeRows()

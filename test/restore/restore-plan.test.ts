@@ -9,7 +9,16 @@ import { manifestOf, tableOf } from '../snapshot/manifest.ts'
 const integer = 23
 
 const columnOf = (name: string, rest: Partial<CatalogColumn> = {}): CatalogColumn =>
-  ({ name, type: 'integer', baseType: integer, element: null, required: false, generated: false, ...rest })
+  ({
+    name,
+    type: 'integer',
+    baseType: integer,
+    isEnum: false,
+    element: null,
+    required: false,
+    generated: false,
+    ...rest
+  })
 
 function catalogTable (name: string, columns: CatalogColumn[], partitions: string[] = []): CatalogTable {
   const relations = [name, ...partitions].map((relation, index) => catalogRelation(`${index}`, 'public', relation))

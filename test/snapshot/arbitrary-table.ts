@@ -64,10 +64,10 @@ const number = fc.oneof(
 const boolean = fc.constantFrom('t', 'f')
 const elements: Record<ElementEncoding, fc.Arbitrary<string>> = { boolean, number, text }
 
-const orNull = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value, { freq: 5 })
+export const orNull = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value, { freq: 5 })
 
 /** The text form of jsonb: a space after colons and commas, numbers of any size, no raw control characters. */
-const jsonb: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
+export const jsonb: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     fc.constantFrom(
@@ -91,7 +91,7 @@ const jsonb: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
 })).value
 
 /** An array of one to three dimensions, with rows of equal length, or an empty array. */
-const arrayValue = (element: fc.Arbitrary<string | null>): fc.Arbitrary<ArrayValue> =>
+export const arrayValue = (element: fc.Arbitrary<string | null>): fc.Arbitrary<ArrayValue> =>
   fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 3 }).chain((dimensions) => {
     if (dimensions.length === 0) return fc.constant([])
     return dimensions.reduceRight<fc.Arbitrary<string | null | ArrayValue>>(

@@ -111,7 +111,15 @@ function meaningOf (letter: u32): u32 {
 
 /** Writes a character as COPY writes it, in UTF-8, to `to`; returns the position after it. */
 export function writeCodePoint (to: usize, code: u32): usize {
-  if (code < 0x80) return writeEscaped(to, code)
+  return code < 0x80 ? writeEscaped(to, code) : writeUtf8(to, code)
+}
+
+/** Writes a character in UTF-8, unchanged. */
+export function writeUtf8 (to: usize, code: u32): usize {
+  if (code < 0x80) {
+    store<u8>(to, <u8>code)
+    return to + 1
+  }
   if (code < 0x800) {
     store<u8>(to, <u8>(0xc0 | code >> 6))
     return writeContinuation(to + 1, code)

@@ -14,6 +14,7 @@ import { beginArray, copyArray } from './json-array'
 import { beginEmbedded, copyEmbedded, isSpace } from './json-embedded'
 import { copyBoolean, copyNumber, matchNull, numberEnd, writeNumber } from './json-scalars'
 import { copyString } from './json-strings'
+import { matchKey } from './keys'
 import { Outcome, Place, proceed, Reading, stop } from './reading'
 import { escapes, plainBytes, WIDTH } from './vectors'
 
@@ -211,7 +212,7 @@ function readFields (): Outcome {
   while (at < lastColumn) {
     if (to > Reading.outputLimit) return leaveFields(at, from, to, Outcome.outputFull)
     const description = changetype<Column>(at)
-    const matched = matchKey(description, from)
+    const matched = matchKey(description.key, description.keySize, hasKey ? 0 : 1, from)
     if (matched === Outcome.inputUsed) return leaveFields(at, from, to, matched)
     if (matched === Outcome.refused) {
       // In jsonb, an absent key is SQL NULL
@@ -249,20 +250,6 @@ function writeTab (to: usize): usize {
   if (hasField) store<u8>(to++, <u8>TAB)
   hasField = true
   return to
-}
-
-/** Whether the input continues with the key, `,"name":`. The first one of a row follows the brace, without a comma. */
-function matchKey (description: Column, from: usize): Outcome {
-  const first: usize = hasKey ? 0 : 1
-  const key = description.key + first
-  const size = <usize>description.keySize - first
-  const available = min(size, Reading.inputEnd - from)
-  for (let at: usize = 0; at < available; at += WIDTH) {
-    const differences: u32 = i8x16.bitmask(i8x16.ne(v128.load(from + at), v128.load(key + at)))
-    const rest = available - at
-    if ((rest < WIDTH ? differences & ((1 << <u32>rest) - 1) : differences) !== 0) return Outcome.refused
-  }
-  return available === size ? Outcome.done : Outcome.inputUsed
 }
 
 /** Reads a short text without escapes, or a number. Returns false for any other value. */

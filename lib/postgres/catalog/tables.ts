@@ -11,8 +11,13 @@ export interface CatalogColumn {
   type: string
   /** The pg_type.oid of the base type, for a domain over domains too. */
   baseType: number
-  /** For a true array type (the typarray of its element is this type): the base type of the element. */
-  element: { type: number, isArray: boolean, delimiter: string } | null
+  /** The base type is an enum. */
+  isEnum: boolean
+  /**
+   * For a true array type (the typarray of its element is this type): the OID of the type of its elements, and what
+   * concerns the base type of that.
+   */
+  element: { oid: number, type: number, isArray: boolean, isEnum: boolean, delimiter: string } | null
   /**
    * NOT NULL, because of the column or its domain, without a default of either and without identity: an INSERT must set
    * it.
@@ -84,8 +89,10 @@ const columnsQuery = `
     'type', CASE WHEN starts_with(shown.type, quote_ident(n.nspname) || '.')
       THEN substr(shown.type, length(quote_ident(n.nspname)) + 2) ELSE shown.type END,
     'baseType', base.oid::int8,
+    'isEnum', base.typtype = 'e',
     'element', CASE WHEN element.typarray = base.oid THEN json_build_object(
-      'type', behind.oid::int8, 'isArray', behind.typcategory = 'A', 'delimiter', element.typdelim) END,
+      'oid', element.oid::int8, 'type', behind.oid::int8, 'isArray', behind.typcategory = 'A',
+      'isEnum', behind.typtype = 'e', 'delimiter', element.typdelim) END,
     'required', (a.attnotnull OR resolved.never_null) AND NOT a.atthasdef AND a.attidentity = ''
       AND declared.typdefault IS NULL,
     'generated', a.attgenerated <> ''

@@ -4,11 +4,13 @@ import { malformedLine } from './copy-to-json.ts'
 import { instantiateWasm } from './instantiate-wasm.ts'
 import { messagesToJsonCode } from './messages-to-json-code.ts'
 import type { RowsToJson } from './rows-to-json.ts'
-import { vectorMargin, WasmColumns } from './wasm-columns.ts'
+import { WasmColumns } from './wasm-columns.ts'
+import { vectorMargin } from './wasm-keys.ts'
+import { type ExportedMemory, WasmMemory } from './wasm-memory.ts'
 
 /** The exports of wasm/src/copy-to-json.ts, which describes them. */
 interface Exports {
-  memory: { buffer: ArrayBuffer, grow: (pages: number) => void }
+  memory: ExportedMemory
   freeMemory: () => number
   startTable: (description: number, count: number) => void
   beginRow: (size: number) => void
@@ -28,7 +30,6 @@ const notARow = 4
 const longestRest = 16
 /** Bytes that are processed at once: input and output stay in the cache of the processor. */
 const bufferSize = 64 * 1024
-const pageSize = 64 * 1024
 /** The header of a CopyData message: `d`, and a length that includes itself. */
 const headerSize = 5
 const copyData = 0x64
@@ -47,7 +48,7 @@ export class MessagesToJson implements RowsToJson {
    */
   isMalformed = false
   readonly #code: Exports
-  #memory: Buffer
+  readonly #memory: WasmMemory
   /** Where input and output begin and end in the memory. */
   #input = 0
   #output = 0
@@ -61,7 +62,7 @@ export class MessagesToJson implements RowsToJson {
   /** @param code an instance that nothing else uses */
   constructor (code: Exports) {
     this.#code = code
-    this.#memory = Buffer.from(code.memory.buffer)
+    this.#memory = new WasmMemory(code.memory)
   }
 
   startTable (columns: EncodedColumn[]): void {
@@ -70,17 +71,10 @@ export class MessagesToJson implements RowsToJson {
     this.#input = described.end
     this.#output = this.#input + longestRest + bufferSize + vectorMargin
     this.#outputEnd = this.#output + bufferSize + described.longestKey
-    this.#reserve(this.#outputEnd)
-    described.write(this.#memory)
+    this.#memory.reserve(this.#outputEnd)
+    described.write(this.#memory.bytes)
     this.#code.startTable(description, columns.length)
     this.rows = 0
-  }
-
-  #reserve (size: number): void {
-    const missing = Math.ceil((size - this.#memory.length) / pageSize)
-    if (missing <= 0) return
-    this.#code.memory.grow(missing)
-    this.#memory = Buffer.from(this.#code.memory.buffer)
   }
 
   /**
@@ -93,11 +87,11 @@ export class MessagesToJson implements RowsToJson {
     while (true) {
       const size = Math.min(end - position, bufferSize)
       const inputStart = this.#input + this.#rest
-      const inputEnd = inputStart + bytes.copy(this.#memory, inputStart, position, position + size)
+      const inputEnd = inputStart + bytes.copy(this.#memory.bytes, inputStart, position, position + size)
       const isRow = this.#run(inputEnd, out)
       const used = this.#code.inputPosition()
       if (isRow) {
-        this.#rest = this.#memory.copy(this.#memory, this.#input, used, inputEnd)
+        this.#rest = this.#memory.bytes.copy(this.#memory.bytes, this.#input, used, inputEnd)
         position += size
         if (position === end) return end
       } else {
@@ -145,7 +139,7 @@ export class MessagesToJson implements RowsToJson {
       setOutput(this.#output, this.#outputEnd)
       const result = run(position, inputEnd)
       this.rows += takeRows()
-      out.append(this.#memory.subarray(this.#output, outputPosition()))
+      out.append(this.#memory.bytes.subarray(this.#output, outputPosition()))
       if (result === malformed) this.isMalformed = true
       else if (result !== outputFull) return result !== notARow
       position = inputPosition()

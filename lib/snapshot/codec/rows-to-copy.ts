@@ -3,11 +3,13 @@ import { instantiateWasm } from './instantiate-wasm.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import type { TargetColumn } from './json-to-copy.ts'
 import { rowsToCopyCode } from './rows-to-copy-code.ts'
-import { vectorMargin, WasmColumns } from './wasm-columns.ts'
+import { WasmColumns } from './wasm-columns.ts'
+import { vectorMargin } from './wasm-keys.ts'
+import { type ExportedMemory, WasmMemory } from './wasm-memory.ts'
 
 /** The exports of wasm/src/rows-to-copy.ts, which describes them. */
 interface Exports {
-  memory: { buffer: ArrayBuffer, grow: (pages: number) => void }
+  memory: ExportedMemory
   freeMemory: () => number
   startTable: (description: number, count: number, rowLimit: number) => void
   leaveRow: () => void
@@ -25,11 +27,7 @@ interface Exports {
 const [outputFull, refused, rowEnd, listEnd] = [2, 3, 4, 5]
 /** Bytes that are processed at once: input and output stay in the cache of the processor. */
 const bufferSize = 64 * 1024
-const pageSize = 64 * 1024
-/** PostgreSQL has no tables with more columns. */
-const mostColumns = 1600
-/** Bytes of a key. The longest name has 63 bytes, and JSON needs six for some. */
-const longestKey = 1024
+/** Of 32 bits, without sign. */
 const largestInt = 0xffff_ffff
 
 /**
@@ -44,7 +42,7 @@ export type Stopped = 'end' | 'full' | 'moreNeeded' | 'refused'
  */
 export class RowsToCopy {
   readonly #code: Exports
-  #memory: Buffer
+  readonly #memory: WasmMemory
   /** Where input and output begin and end in the memory. */
   #input = 0
   #output = 0
@@ -57,7 +55,7 @@ export class RowsToCopy {
   /** @param code an instance that nothing else uses */
   constructor (code: Exports) {
     this.#code = code
-    this.#memory = Buffer.from(code.memory.buffer)
+    this.#memory = new WasmMemory(code.memory)
   }
 
   /**
@@ -68,24 +66,15 @@ export class RowsToCopy {
   startTable (columns: TargetColumn[], rowBytes: number): boolean {
     const description = this.#code.freeMemory()
     const described = new WasmColumns(columns, description)
-    const isPossible = columns.length <= mostColumns && described.longestKey <= longestKey &&
-      columns.every(({ delimiter }) => delimiter < '\x80')
-    if (!isPossible) return false
+    if (!described.isPossible) return false
     this.#input = described.end
     this.#output = this.#input + bufferSize + vectorMargin
     this.#outputEnd = this.#output + bufferSize
-    this.#reserve(this.#outputEnd + vectorMargin)
-    described.write(this.#memory, columns.map(({ skip }) => skip))
+    this.#memory.reserve(this.#outputEnd + vectorMargin)
+    described.write(this.#memory.bytes, columns.map(({ skip }) => skip))
     this.#code.startTable(description, columns.length, Math.min(rowBytes, largestInt))
     this.#carried = 0
     return true
-  }
-
-  #reserve (size: number): void {
-    const missing = Math.ceil((size - this.#memory.length) / pageSize)
-    if (missing <= 0) return
-    this.#code.memory.grow(missing)
-    this.#memory = Buffer.from(this.#code.memory.buffer)
   }
 
   /**
@@ -97,7 +86,7 @@ export class RowsToCopy {
     while (true) {
       const position = cursor.position + this.#carried
       const end = Math.min(cursor.end, position + bufferSize)
-      const inputEnd = this.#input + cursor.bytes.copy(this.#memory, this.#input, position, end)
+      const inputEnd = this.#input + cursor.bytes.copy(this.#memory.bytes, this.#input, position, end)
       const outcome = this.#read(cursor, position, inputEnd, out)
       if (outcome === listEnd) return 'end'
       if (outcome === refused) return 'refused'
@@ -132,10 +121,10 @@ export class RowsToCopy {
     let start = this.#output
     if (beginsRow) {
       start = this.#code.rowOutputPosition()
-      out.append(this.#memory.subarray(this.#output, start))
+      out.append(this.#memory.bytes.subarray(this.#output, start))
       this.#mark = out.mark()
     }
-    if (!isRefused) out.append(this.#memory.subarray(start, this.#code.outputPosition()))
+    if (!isRefused) out.append(this.#memory.bytes.subarray(start, this.#code.outputPosition()))
     else if (this.#mark !== undefined) out.reset(this.#mark)
   }
 

@@ -8,13 +8,16 @@ const column = (type: string, baseType: number, element: Element = null): Catalo
   name: 'c',
   type,
   baseType,
+  isEnum: false,
   element,
   required: false,
   generated: false
 })
 const element = (type: number, rest: Partial<NonNullable<Element>> = {}): Element => ({
+  oid: type,
   type,
   isArray: false,
+  isEnum: false,
   delimiter: ',',
   ...rest
 })

@@ -8,6 +8,7 @@ import { createRowsToCopy, type RowsToCopy, type Stopped } from '../../../lib/sn
 import { acceptSeparator } from '../../../lib/snapshot/separator.ts'
 import fc from '../../support/fast-check.ts'
 import { lineOf, table } from '../arbitrary-table.ts'
+import { damage, damaged } from '../damage.ts'
 import { column, cursorOver, toJson } from '../transcode.ts'
 
 const CLOSE_BRACKET = 0x5d
@@ -97,28 +98,6 @@ t.test('rows that the writer wrote become what the transcoder in TypeScript make
   })
   t.doesNotThrow(() => { fc.assert(property, { numRuns: 500 }) })
 })
-
-/** Bytes that mean something in JSON, in arrays or in COPY text, and those of longer tokens. */
-const meaningful = [
-  ...'{}[]",:\\/ \t\n\r\x00\x01\x1f\x7f-+.eE019tfnuNaIbrvNULx', '\\u0000', '\\u0041', '\\u00e9', '\\ud83d\\ude00',
-  '\\ud83d', '\\ude00', '\\u000b', '\\u0022', '\\n', '\\"', 'null', 'true', '"NaN"', '"-Infinity"', '[[', ']]', '{}',
-  ',"', '"NULL"', '\xff'
-].map((text) => Buffer.from(text, text === '\xff' ? 'latin1' : 'utf8'))
-
-interface Damage { at: number, removed: number, put: Buffer }
-
-const damage: fc.Arbitrary<Damage> = fc.record({
-  at: fc.nat(),
-  removed: fc.oneof({ weight: 9, arbitrary: fc.nat(2) }, fc.constant(Infinity)),
-  put: fc.oneof(
-    fc.constant(Buffer.alloc(0)), fc.constantFrom(...meaningful), fc.nat(255).map((byte) => Buffer.of(byte))
-  )
-})
-
-const damaged = (list: Buffer, damages: Damage[]): Buffer => damages.reduce((bytes, { at, removed, put }) => {
-  const start = at % (bytes.length + 1)
-  return Buffer.concat([bytes.subarray(0, start), put, bytes.subarray(start + removed)])
-}, list)
 
 /**
  * Refuses a row that is not as the writer formats it, valid or not, and reads all rows before it. Everything else is

@@ -1,0 +1,133 @@
+import type { BinaryColumn } from './binary-format.ts'
+import { formatNumbers } from './binary-format.ts'
+import type { ByteQueue } from './byte-queue.ts'
+import { instantiateWasm } from './instantiate-wasm.ts'
+import type { JsonCursor } from './json-cursor.ts'
+import type { Stopped } from './rows-to-copy.ts'
+import { rowsToBinaryCode } from './rows-to-binary-code.ts'
+import { vectorMargin, WasmKeys } from './wasm-keys.ts'
+import { type ExportedMemory, WasmMemory } from './wasm-memory.ts'
+
+/** The exports of wasm/src/rows-to-binary.ts, which describes them. */
+interface Exports {
+  memory: ExportedMemory
+  freeMemory: () => number
+  startTable: (description: number, count: number, rowLimit: number) => void
+  setOutput: (start: number, end: number) => void
+  inputPosition: () => number
+  outputPosition: () => number
+  takeRows: () => number
+  read: (start: number, end: number) => number
+}
+
+/** Results of read() (wasm/src/reading.ts). */
+const [inputUsed, outputFull, refused, listEnd] = [1, 2, 3, 5]
+/** Bytes of a description of a column (wasm/src/binary-column.ts), and where it has the type of the elements. */
+const columnSize = 16
+const elementTypeOffset = 12
+/** Bytes that are processed at once: input and output stay in the cache of the processor. */
+const smallBuffer = 64 * 1024
+/** Rows that need more are refused: text needs no memory of a row's size. */
+const largestBuffer = 1024 * 1024
+
+/** What precedes the rows (manual, COPY, "Binary Format"): the signature, no flags, no extension. */
+export const binaryHeader = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)])
+/** What follows the rows. */
+export const binaryTrailer = Buffer.from([0xff, 0xff])
+
+/**
+ * Transcodes rows of JSON to COPY BINARY by WebAssembly with SIMD. Refuses each row whose binary form is not certain to
+ * be the same value: valid or not, it must be written as text.
+ */
+export class RowsToBinary {
+  readonly #code: Exports
+  readonly #memory: WasmMemory
+  #input = 0
+  #size = smallBuffer
+
+  /** @param code an instance that nothing else uses */
+  constructor (code: Exports) {
+    this.#code = code
+    this.#memory = new WasmMemory(code.memory)
+  }
+
+  /**
+   * Begins the rows of a table. Returns false if PostgreSQL cannot have such a table: then its rows must be read
+   * otherwise.
+   * @param rowBytes rows that are longer are refused
+   */
+  startTable (columns: BinaryColumn[], rowBytes: number): boolean {
+    const description = this.#code.freeMemory()
+    const keys = new WasmKeys(columns, description, columnSize)
+    if (!keys.isPossible) return false
+    this.#input = keys.end
+    this.#resize(smallBuffer)
+    const { bytes } = this.#memory
+    keys.write(bytes, (index, at) => {
+      const { format, element } = columns[index] as BinaryColumn
+      bytes[at] = formatNumbers[format]
+      if (element === undefined) return
+      bytes[at + 1] = formatNumbers[element.format]
+      bytes.writeUInt32BE(element.oid, at + elementTypeOffset)
+    })
+    this.#code.startTable(description, columns.length, Math.min(rowBytes, largestBuffer))
+    return true
+  }
+
+  #resize (size: number): void {
+    this.#size = size
+    this.#memory.reserve(this.#output + size + vectorMargin)
+  }
+
+  get #output (): number {
+    return this.#input + this.#size + vectorMargin
+  }
+
+  /** Reads complete rows, and what separates them, from the cursor on, and moves the cursor behind them. */
+  take (cursor: JsonCursor, out: ByteQueue): Stopped {
+    while (true) {
+      const end = Math.min(cursor.end, cursor.position + this.#size)
+      const { isMoved, outcome } = this.#read(cursor, end, out)
+      if (outcome === listEnd) return 'end'
+      if (outcome === refused) return 'refused'
+      if (out.full) return 'full'
+      if (outcome === inputUsed && end === cursor.end) return 'moreNeeded'
+      if (isMoved) continue
+      if (this.#size === largestBuffer) return 'refused'
+      this.#resize(this.#size * 2)
+    }
+  }
+
+  #read (cursor: JsonCursor, end: number, out: ByteQueue): { isMoved: boolean, outcome: number } {
+    const { setOutput, read, inputPosition, outputPosition } = this.#code
+    const { position } = cursor
+    const input = this.#input
+    const inputEnd = input + cursor.bytes.copy(this.#memory.bytes, input, position, end)
+    let from = input
+    let outcome: number
+    do {
+      setOutput(this.#output, this.#output + this.#size)
+      outcome = read(from, inputEnd)
+      out.append(this.#memory.bytes.subarray(this.#output, outputPosition()))
+      const isMoved = inputPosition() > from
+      from = inputPosition()
+      if (!isMoved) break
+    } while (outcome === outputFull)
+    cursor.position = position + from - input
+    return { isMoved: from > input, outcome }
+  }
+
+  /** Returns the number of rows that were completed since the last call. */
+  takeRows (): number {
+    return this.#code.takeRows()
+  }
+}
+
+/** Returns undefined where Node.js has no WebAssembly, or the processor no SIMD. */
+export function createRowsToBinary (): RowsToBinary | undefined {
+  const code = instantiateWasm(rowsToBinaryCode, { 'binary-numbers': { parseNumber } }) as Exports | undefined
+  function parseNumber (start: number, size: number): number {
+    return Number(Buffer.from((code as Exports).memory.buffer, start, size).toString('latin1'))
+  }
+  return code && new RowsToBinary(code)
+}

@@ -1,0 +1,18 @@
+/** The encoders of COPY BINARY: each writes what the receive function of its type reads (pg_type.typreceive). */
+export const enum Format {
+  boolean, int2, int4, int8, float4, float8, numeric, text, bytea, jsonb, uuid, date, time, timestamp, timestamptz,
+  array
+}
+
+/** The description of a column, which the host writes into memory. */
+@unmanaged
+export class BinaryColumn {
+  format: u8
+  /** Of an array. */
+  element: u8
+  /** Address and size of `,"name":`. */
+  key: usize
+  keySize: u32
+  /** Of an array: the OID of the type of its elements, in the order of bytes of the network. */
+  elementType: u32
+}

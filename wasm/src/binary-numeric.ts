@@ -1,0 +1,114 @@
+import { isDigit, MINUS, QUOTE, ZERO } from './characters'
+import { findQuote, refuse, writeLength } from './binary-value'
+import { Reading } from './reading'
+
+/** Longer ones are refused, so that no room is needed beyond that for a step. */
+const MOST_DIGITS: usize = 180
+const POINT: u32 = 0x2e
+
+/** Signs of numeric_recv(). */
+const POSITIVE: u32 = 0x0000
+const NEGATIVE: u32 = 0x4000
+const NOT_A_NUMBER: u32 = 0xc000
+const INFINITY: u32 = 0xd000
+const NEGATIVE_INFINITY: u32 = 0xf000
+
+/** Words in memory order, little-endian. */
+const NAN_WORD: u32 = 0x4e614e
+const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e49
+
+/** Digits of base 10,000 that are written, without the zeros in front of them and after them. */
+class Groups {
+  static count: i32 = 0
+  /** The weight of the next one, as a power of 10,000. */
+  static weight: i32 = 0
+  /** The end of those that are not zero. */
+  static end: usize = 0
+  static to: usize = 0
+}
+
+/**
+ * Encodes a decimal number as numeric_recv() reads it: the number of digits of base 10,000, the weight of the first one
+ * of them, the sign, the number of decimal places, the digits.
+ */
+export function encodeNumeric (from: usize): usize {
+  if (load<u8>(from) !== QUOTE) return refuse()
+  const quote = findQuote(from + 1)
+  if (quote === 0) return 0
+  const start = Reading.output
+  const isNegative = load<u8>(from, 1) === MINUS
+  const first = isNegative ? from + 2 : from + 1
+  if (!isDigit(load<u8>(first))) return encodeSpecial(from + 1, quote)
+  const point = digitsEnd(first, quote)
+  const places = point === quote ? 0 : quote - point - 1
+  const whole = point - first
+  if (whole + places > MOST_DIGITS) return refuse()
+  if (point !== quote && (load<u8>(point) !== POINT || places === 0 || digitsEnd(point + 1, quote) !== quote)) {
+    return refuse()
+  }
+  Groups.count = 0
+  Groups.to = start + 12
+  Groups.end = Groups.to
+  Groups.weight = <i32>((whole + 3) >> 2) - 1
+  const short = whole & 3
+  if (short > 0) addGroup(valueOf(first, short))
+  for (let at = first + short; at < point; at += 4) addGroup(valueOf(at, 4))
+  for (let at = point + 1; at < quote; at += 4) addGroup(valueOfPlaces(at, quote))
+  const count = <i32>((Groups.end - start - 12) >> 1)
+  writeHead(start, count, count === 0 ? 0 : Groups.weight + Groups.count,
+    isNegative && count > 0 ? NEGATIVE : POSITIVE, <u32>places)
+  Reading.output = Groups.end
+  writeLength(start)
+  return quote + 1
+}
+
+function digitsEnd (from: usize, end: usize): usize {
+  let at = from
+  while (at < end && isDigit(load<u8>(at))) at++
+  return at
+}
+
+function valueOf (from: usize, size: usize): u32 {
+  let value: u32 = 0
+  for (let at: usize = 0; at < size; at++) value = value * 10 + load<u8>(from + at) - ZERO
+  return value
+}
+
+/** Decimal places that are missing are zeros. */
+function valueOfPlaces (from: usize, end: usize): u32 {
+  if (from + 4 <= end) return valueOf(from, 4)
+  let value = valueOf(from, end - from)
+  for (let missing = 4 - (end - from); missing > 0; missing--) value *= 10
+  return value
+}
+
+function addGroup (value: u32): void {
+  Groups.weight--
+  if (Groups.count === 0 && value === 0) return
+  store<u16>(Groups.to, bswap<u16>(<u16>value))
+  Groups.to += 2
+  Groups.count++
+  if (value > 0) Groups.end = Groups.to
+}
+
+function writeHead (start: usize, count: i32, weight: i32, sign: u32, places: u32): void {
+  store<u16>(start, bswap<u16>(<u16>count), 4)
+  store<u16>(start, bswap<u16>(<u16>weight), 6)
+  store<u16>(start, bswap<u16>(<u16>sign), 8)
+  store<u16>(start, bswap<u16>(<u16>places), 10)
+}
+
+function encodeSpecial (from: usize, quote: usize): usize {
+  const size = quote - from
+  const start = Reading.output
+  const isNegative = load<u8>(from) === MINUS
+  const word = isNegative ? from + 1 : from
+  let sign: u32
+  if (size === 3 && (load<u32>(from) & 0xffffff) === NAN_WORD) sign = NOT_A_NUMBER
+  else if (quote - word === 8 && load<u64>(word) === INFINITY_WORD) sign = isNegative ? NEGATIVE_INFINITY : INFINITY
+  else return refuse()
+  writeHead(start, 0, 0, sign, 0)
+  Reading.output = start + 12
+  writeLength(start)
+  return quote + 1
+}
