@@ -1,7 +1,7 @@
 // npm run --silent build:lib && node bench/transcoders.js [MB]
 //
-// Compares the transcoders of COPY text to JSON, and those of JSON to COPY text, in nanoseconds for each byte of what
-// they read, in chunks of 64 kB. Each number is the least of five passes over the same rows.
+// Compares the transcoders of COPY text to JSON, and those of JSON to COPY text and to COPY BINARY, in nanoseconds for
+// each byte of what they read, in chunks of 64 kB. Each number is the least of five passes over the same rows.
 
 import { deepStrictEqual } from 'node:assert/strict'
 import { ByteQueue } from '../dist/lib/snapshot/codec/byte-queue.js'
@@ -9,16 +9,25 @@ import { createCopyToJson } from '../dist/lib/snapshot/codec/copy-to-json.js'
 import { JsonCursor } from '../dist/lib/snapshot/codec/json-cursor.js'
 import { createJsonToCopy } from '../dist/lib/snapshot/codec/json-to-copy.js'
 import { createMessagesToJson } from '../dist/lib/snapshot/codec/messages-to-json.js'
+import { createRowsToBinary } from '../dist/lib/snapshot/codec/rows-to-binary.js'
 import { createRowsToCopy } from '../dist/lib/snapshot/codec/rows-to-copy.js'
 
-/** @import { EncodedColumn, Encoding } from '../lib/snapshot/codec/column-encoding.ts' */
+/**
+ * @import { BinaryColumn } from '../lib/snapshot/codec/binary-format.ts'
+ * @import { EncodedColumn, Encoding } from '../lib/snapshot/codec/column-encoding.ts'
+ */
 
 const size = Number(process.argv[2] ?? 20) * 1e6
 const chunkSize = 64 * 1024
 const passes = 5
 const headerSize = 5
 
-/** @type {Record<string, { encodings: Encoding[], row: (i: number) => string }>} */
+/**
+ * `formats` where they do not follow from the encodings.
+ * @type {Record<string, {
+ *   encodings: Encoding[], formats?: Record<number, BinaryColumn['format']>, row: (i: number) => string
+ * }>}
+ */
 const shapes = {
   'narrow rows': {
     encodings: ['text', 'number', 'number', 'number', 'text'],
@@ -26,7 +35,8 @@ const shapes = {
   },
   'mixed rows': {
     encodings: ['text', 'number', 'text', 'text', 'boolean', 'text[]', 'jsonb', 'number', 'text'],
-    row: (i) => `${hex(i, 8)}-${hex(i, 4)}-${hex(i, 12)}\t${i % 1000}\t2024-01-01 00:${i % 60}:00.123456+00\t` +
+    formats: { 2: 'timestamptz', 3: 'numeric', 7: 'float8' },
+    row: (i) => `${hex(i, 8)}-${hex(i, 4)}-${hex(i, 12)}\t${i % 1000}\t2024-01-01 00:${i % 50 + 10}:00.123456+00\t` +
       `${i % 10 === 0 ? '\\N' : `${i}.0001`}\tt\t{"label ${i % 50}","a \\\\"quoted\\\\" one",plain}\t` +
       `{"items": [${i % 7}, null], "address": {"zip": ${i % 90000}, "city": "Köln"}, "customer": "C${i}"}\t` +
       `${Math.sqrt(i)}\tDelivered to "${hex(i, 32)}"`
@@ -47,7 +57,11 @@ const shapes = {
     row: (i) => `{"a": [${i}, 2, {"b": "a \\\\"c\\\\" ${hex(i, 32)}"}], "k": "${hex(i, 64)}"}`
   },
   'texts of 1.3 MB': { encodings: ['text'], row: (i) => hex(i, 32).repeat(40_000) },
-  bytea: { encodings: ['text', 'text'], row: (i) => `${i}\t\\\\x${hex(i, 64).repeat(1000)}` }
+  bytea: {
+    encodings: ['text', 'text'],
+    formats: { 1: 'bytea' },
+    row: (i) => `${i}\t\\\\x${hex(i, 64).repeat(1000)}`
+  }
 }
 
 /**
@@ -91,17 +105,20 @@ function drop (out) {
 }
 
 /**
- * Nanoseconds for each byte of a list of rows, behind its opening bracket.
+ * Nanoseconds for each byte of a list of rows, behind its opening bracket; undefined if the rows are refused.
  * @param {EncodedColumn[]} columns
+ * @param {BinaryColumn[]} binaryColumns
  * @param {Buffer} list
  */
-function timesOfReading (columns, list) {
+function timesOfReading (columns, binaryColumns, list) {
   const targets = columns.map((column) => ({ ...column, skip: false }))
   const out = new ByteQueue()
   const transcode = createJsonToCopy(targets)
   const rows = createRowsToCopy()
-  if (rows === undefined) throw new Error('this Node.js has no WebAssembly with SIMD')
+  const binary = createRowsToBinary()
+  if (rows === undefined || binary === undefined) throw new Error('this Node.js has no WebAssembly with SIMD')
   const cursor = new JsonCursor()
+  let isRefused = false
   /**
    * @param {() => boolean} read returns false when it needs more bytes
    * @param {number} end
@@ -135,12 +152,31 @@ function timesOfReading (columns, list) {
     leastTime(() => {
       rows.startTable(targets, Infinity)
       eachChunk(() => rows.take(cursor, out) === 'full', list.length)
+    }),
+    leastTime(() => {
+      binary.startTable(binaryColumns, Infinity)
+      eachChunk(() => {
+        const stopped = binary.take(cursor, out)
+        isRefused ||= stopped === 'refused'
+        return stopped === 'full'
+      }, isRefused ? 0 : list.length)
     })
-  ].map((time) => time / list.length)
+  ].map((time, index) => index === 2 && isRefused ? undefined : time / list.length)
 }
 
-console.log('ns/byte           TypeScript  messages      rows | TypeScript      WASM')
-for (const [name, { encodings, row }] of Object.entries(shapes)) {
+/** @type {Record<Encoding, Omit<BinaryColumn, 'name'>>} */
+const formatOf = {
+  text: { format: 'text' },
+  number: { format: 'int4' },
+  boolean: { format: 'boolean' },
+  jsonb: { format: 'jsonb' },
+  'text[]': { format: 'array', element: { format: 'text', oid: 25 } },
+  'number[]': { format: 'array', element: { format: 'float8', oid: 701 } },
+  'boolean[]': { format: 'array', element: { format: 'boolean', oid: 16 } }
+}
+
+console.log('ns/byte           TypeScript  messages      rows | TypeScript      text    binary')
+for (const [name, { encodings, formats, row }] of Object.entries(shapes)) {
   const columns = encodings.map((encoding, index) => ({ name: `column_${index}`, encoding, delimiter: ',' }))
   const bytes = createMessages(row)
   const out = new ByteQueue()
@@ -181,6 +217,10 @@ for (const [name, { encodings, row }] of Object.entries(shapes)) {
   const json = new ByteQueue()
   messages.takeMessages(bytes, 0, bytes.length, json)
   const list = Buffer.concat([...json.take(), Buffer.from('\n]')])
-  const cells = [...times, ...timesOfReading(columns, list)].map((time) => time.toFixed(2).padStart(10))
+  const binaryColumns = encodings.map((encoding, index) => ({
+    name: `column_${index}`, ...formatOf[encoding], ...formats?.[index] && { format: formats[index] }
+  }))
+  const cells = [...times, ...timesOfReading(columns, binaryColumns, list)]
+    .map((time) => (time?.toFixed(2) ?? '–').padStart(10))
   console.log(name.padEnd(18) + cells.slice(0, 3).join('') + ' | ' + cells.slice(3).join(''))
 }

@@ -5,7 +5,7 @@ import {
 import { Column, Kind } from './column'
 import { Cursor, finish, pause, Result, State } from './cursor'
 import { unescaped, writeCharacter } from './escapes'
-import { elementEnds, escapes, plainBytes } from './vectors'
+import { copyUntilEscape, elementEnds, plainBytes } from './vectors'
 
 /** The bytes that tell whether an element is NULL: the word, and what follows it, which may have COPY's escape. */
 const NULL_AND_NEXT: usize = 6
@@ -131,13 +131,12 @@ function copyQuoted (): Result {
   let from = Cursor.input
   let to = Cursor.output
   const end = Cursor.rowEnd
+  const limit = Cursor.outputLimit
   while (true) {
-    if (to > Cursor.outputLimit) return pause(from, to, Result.outputFull)
-    const bytes = v128.load(from)
-    v128.store(to, bytes)
-    const plain = plainBytes(escapes(bytes), from, end)
-    from += plain
-    to += plain
+    const size = copyUntilEscape(from, to, end, limit)
+    from += size
+    to += size
+    if (to > limit) return pause(from, to, Result.outputFull)
     if (from === end) return pause(from, to, Result.inputUsed)
     const byte: u32 = load<u8>(from)
     if (byte === QUOTE) {

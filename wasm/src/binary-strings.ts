@@ -3,7 +3,7 @@ import { findQuote, refuse, stopFor, writeLength } from './binary-value'
 import { isSpace } from './json-embedded'
 import { Escape, ESCAPE_IS_CUT, readEscape, writeUtf8 } from './json-strings'
 import { Outcome, Reading } from './reading'
-import { brackets, copyPlain, escapes, plainBytes, WIDTH } from './vectors'
+import { brackets, copyUntilEscape, escapes, plainBytes, WIDTH } from './vectors'
 
 /** The version of jsonb_recv(). */
 const JSONB_VERSION: u32 = 1
@@ -24,18 +24,10 @@ function copyContents (start: usize, output: usize): usize {
   const end = Reading.inputEnd
   const limit = Reading.outputLimit
   while (true) {
+    const size = copyUntilEscape(from, to, end, limit)
+    from += size
+    to += size
     if (to > limit) return stopFor(Outcome.outputFull)
-    const bytes = v128.load(from)
-    v128.store(to, bytes)
-    const plain = plainBytes(escapes(bytes), from, end)
-    from += plain
-    to += plain
-    if (plain === WIDTH) {
-      const more = copyPlain(from, to, end, limit)
-      from += more
-      to += more
-      continue
-    }
     if (from === end) return stopFor(Outcome.inputUsed)
     const byte: u32 = load<u8>(from)
     if (byte === QUOTE) {
@@ -103,18 +95,10 @@ function copyJsonString (start: usize, output: usize): usize {
   const limit = Reading.outputLimit
   store<u8>(to++, <u8>QUOTE)
   while (true) {
+    const size = copyUntilEscape(from, to, end, limit)
+    from += size
+    to += size
     if (to > limit) return stopFor(Outcome.outputFull)
-    const bytes = v128.load(from)
-    v128.store(to, bytes)
-    const plain = plainBytes(escapes(bytes), from, end)
-    from += plain
-    to += plain
-    if (plain === WIDTH) {
-      const more = copyPlain(from, to, end, limit)
-      from += more
-      to += more
-      continue
-    }
     if (from === end) return stopFor(Outcome.inputUsed)
     const byte: u32 = load<u8>(from)
     if (byte === QUOTE) {

@@ -6,7 +6,7 @@ import { writeEscaped } from './escapes'
 import { copyBoolean, copyNumber, matchNull } from './json-scalars'
 import { Escape, ESCAPE_IS_CUT, readEscape, writeArrayEscaped, writeCodePoint } from './json-strings'
 import { Outcome, Place, proceed, Reading, stop } from './reading'
-import { arrayQuotes, escapes, plainBytes, WIDTH } from './vectors'
+import { arrayQuotes, copyUntilEscape, escapes, plainBytes, WIDTH } from './vectors'
 
 /** PostgreSQL's MAXDIM. */
 const DEEPEST: u32 = 6
@@ -136,14 +136,12 @@ function copyQuotedElement (): Outcome {
   let from = Reading.input
   let to = Reading.output
   const end = Reading.inputEnd
+  const limit = Reading.outputLimit
   while (true) {
-    if (to > Reading.outputLimit) return stop(from, to, Outcome.outputFull)
-    const bytes = v128.load(from)
-    v128.store(to, bytes)
-    const plain = plainBytes(escapes(bytes), from, end)
-    from += plain
-    to += plain
-    if (plain === WIDTH) continue
+    const size = copyUntilEscape(from, to, end, limit)
+    from += size
+    to += size
+    if (to > limit) return stop(from, to, Outcome.outputFull)
     if (from === end) return stop(from, to, Outcome.inputUsed)
     const byte: u32 = load<u8>(from)
     if (byte === QUOTE) {

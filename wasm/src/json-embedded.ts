@@ -1,7 +1,7 @@
 import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE, SPACE } from './characters'
 import { writeEscaped, writePair } from './escapes'
 import { Outcome, Place, proceed, Reading, stop } from './reading'
-import { brackets, copyPlain, escapes, plainBytes, WIDTH } from './vectors'
+import { brackets, copyUntilEscape, escapes, plainBytes, WIDTH } from './vectors'
 
 /** Brackets that are open. */
 let depth: u32 = 0
@@ -61,19 +61,12 @@ function copyNestedString (): Outcome {
   let from = Reading.input
   let to = Reading.output
   const end = Reading.inputEnd
+  const limit = Reading.outputLimit
   while (true) {
-    if (to > Reading.outputLimit) return stop(from, to, Outcome.outputFull)
-    const bytes = v128.load(from)
-    v128.store(to, bytes)
-    const plain = plainBytes(escapes(bytes), from, end)
-    from += plain
-    to += plain
-    if (plain === WIDTH) {
-      const more = copyPlain(from, to, end, Reading.outputLimit)
-      from += more
-      to += more
-      continue
-    }
+    const size = copyUntilEscape(from, to, end, limit)
+    from += size
+    to += size
+    if (to > limit) return stop(from, to, Outcome.outputFull)
     if (from === end) return stop(from, to, Outcome.inputUsed)
     const byte: u32 = load<u8>(from)
     if (byte === BACKSLASH) {

@@ -1,7 +1,7 @@
 import { BACKSLASH, LOWER_U, QUOTE } from './characters'
 import { writeEscaped, writePair } from './escapes'
 import { Outcome, Place, proceed, Reading, stop } from './reading'
-import { copyPlain, escapes, plainBytes, WIDTH } from './vectors'
+import { copyUntilEscape } from './vectors'
 
 /** Results of readEscape() that are no width. */
 export const ESCAPE_IS_CUT: i32 = 0
@@ -20,18 +20,10 @@ export function copyString (): Outcome {
   const end = Reading.inputEnd
   const limit = Reading.outputLimit
   while (true) {
+    const size = copyUntilEscape(from, to, end, limit)
+    from += size
+    to += size
     if (to > limit) return stop(from, to, Outcome.outputFull)
-    const bytes = v128.load(from)
-    v128.store(to, bytes)
-    const plain = plainBytes(escapes(bytes), from, end)
-    from += plain
-    to += plain
-    if (plain === WIDTH) {
-      const more = copyPlain(from, to, end, limit)
-      from += more
-      to += more
-      continue
-    }
     if (from === end) return stop(from, to, Outcome.inputUsed)
     const byte: u32 = load<u8>(from)
     if (byte === QUOTE) return proceed(from + 1, to, Place.valueEnd)

@@ -1,7 +1,7 @@
 import { BACKSLASH, LOWER_V, NEWLINE, QUOTE, TAB } from './characters'
 import { Cursor, finish, pause, Result, State } from './cursor'
 import { writeControl, writePair } from './escapes'
-import { controls, controlsAndBackslashes, copyPlain, escapes, plainBytes, WIDTH } from './vectors'
+import { controls, controlsAndBackslashes, copyUntilEscape, plainBytes, WIDTH } from './vectors'
 
 /**
  * Copies a field as the contents of a JSON string. The escapes \\ \b \f \n \r \t are the same two bytes in COPY text
@@ -13,18 +13,10 @@ export function copyText (): Result {
   const end = Cursor.rowEnd
   const limit = Cursor.outputLimit
   while (true) {
+    const size = copyUntilEscape(from, to, end, limit)
+    from += size
+    to += size
     if (to > limit) return pause(from, to, Result.outputFull)
-    const bytes = v128.load(from)
-    v128.store(to, bytes)
-    const plain = plainBytes(escapes(bytes), from, end)
-    from += plain
-    to += plain
-    if (plain === WIDTH) {
-      const more = copyPlain(from, to, end, limit)
-      from += more
-      to += more
-      continue
-    }
     if (from === end) return pause(from, to, Result.inputUsed)
     const byte: u32 = load<u8>(from)
     if (byte === TAB || byte === NEWLINE) {

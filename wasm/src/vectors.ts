@@ -45,10 +45,31 @@ export function plainBytes (marks: v128, from: usize, end: usize): usize {
 }
 
 /**
- * Copies plain text, 64 bytes at a time, while it contains nothing to escape and there is room, and returns how many
+ * Copies text up to the first byte to escape, the end of the input, or a position beyond `limit`. Returns how many
  * bytes that were.
  */
-export function copyPlain (from: usize, to: usize, end: usize, limit: usize): usize {
+export function copyUntilEscape (start: usize, output: usize, end: usize, limit: usize): usize {
+  let from = start
+  let to = output
+  while (to <= limit) {
+    const bytes = v128.load(from)
+    v128.store(to, bytes)
+    const plain = plainBytes(escapes(bytes), from, end)
+    from += plain
+    to += plain
+    if (plain < WIDTH) break
+    const more = copyPlain(from, to, end, limit)
+    from += more
+    to += more
+  }
+  return from - start
+}
+
+/**
+ * Copies text, 64 bytes at a time, while it contains nothing to escape and there is room, and returns how many
+ * bytes that were.
+ */
+function copyPlain (from: usize, to: usize, end: usize, limit: usize): usize {
   const start = from
   while (from + 4 * WIDTH <= end && to + 4 * WIDTH <= limit) {
     const first = v128.load(from)
