@@ -55,13 +55,19 @@ const timestamp = fc.tuple(fc.oneof(date, endsOfMonths), time).map(([date, time]
 const zone = fc.oneof(fc.constantFrom('+00', '-03:30', '+05:45', '+00:19:32', '-15:59:59'), sign.chain((sign) =>
   fc.integer({ min: 0, max: 15 }).map((hours) => `${sign || '+'}${pad(hours)}`)))
 const timestamptz = fc.tuple(timestamp, zone).map(([text, zone]) => text.replace(/( BC)?$/, `${zone}$1`))
-const isFarYear = (text: string): boolean => !/^(\d{4}-[^B]*|-?infinity)$/.test(text)
-
 const int = (bits: number): fc.Arbitrary<string> => {
   const limit = 2n ** BigInt(bits - 1)
   return fc.oneof(fc.bigInt({ min: -limit, max: limit - 1n }), fc.bigInt({ min: -12n, max: 1200n }),
     fc.constantFrom(-limit, limit - 1n, 1n - limit)).map(String)
 }
+const interval = fc.tuple(
+  fc.integer({ min: -200_000, max: 200_000 }).map((years) => `${years} years`),
+  fc.integer({ min: -3000, max: 3000 }).map((months) => `${months} mons`),
+  int(32).map((days) => `${days} days`),
+  fc.tuple(sign, fc.constantFrom('', '200000'), time).map((parts) => parts.join(''))
+).chain((parts) => fc.subarray(parts, { minLength: 1 })).map((parts) => parts.join(' '))
+const isFarYear = (text: string): boolean => !/^(\d{4}-[^B]*|-?infinity)$/.test(text)
+
 const float8 = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }), fc.double({ min: -1e6, max: 1e6, noNaN: true }),
   fc.integer({ min: -1_000_000, max: 1_000_000 }).map((cents) => cents / 100),
@@ -112,6 +118,7 @@ const scalars: BinaryType[] = [
   },
   { type: 'time', values: time, staysText: (text) => text === '24:00:00' },
   { type: 'time(2)', values: time, staysText: (text) => text === '24:00:00' },
+  ...['interval', 'interval(2)', 'interval day to minute'].map((type) => ({ type, values: interval })),
   ...['timestamp', 'timestamp(0)'].map((type) => ({
     type, values: fc.oneof({ weight: 9, arbitrary: timestamp }, infinite), staysText: isFarYear
   })),

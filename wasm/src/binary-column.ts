@@ -1,7 +1,7 @@
 /** The encoders of COPY BINARY: each writes what the receive function of its type reads (pg_type.typreceive). */
 export const enum Format {
   boolean, int2, int4, int8, float4, float8, numeric, text, bytea, jsonb, uuid, date, time, timestamp, timestamptz,
-  array
+  array, interval
 }
 
 /** The description of a column, which the host writes into memory. */

@@ -1,6 +1,7 @@
 import { Format } from './binary-column'
 import { encodeBoolean, encodeFloat4, encodeFloat8, encodeInt2, encodeInt4, encodeInt8 } from './binary-numbers'
 import { encodeNumeric } from './binary-numeric'
+import { encodeInterval } from './binary-interval'
 import { encodeBytea, encodeJsonb, encodeText, encodeUuid } from './binary-strings'
 import { encodeDate, encodeTime, encodeTimestamp } from './binary-times'
 import { refuse } from './binary-value'
@@ -23,6 +24,7 @@ export function encodeScalar (format: Format, from: usize): usize {
     case Format.time: return encodeTime(from)
     case Format.timestamp: return encodeTimestamp(from, false)
     case Format.timestamptz: return encodeTimestamp(from, true)
+    case Format.interval: return encodeInterval(from)
     default: return refuse()
   }
 }

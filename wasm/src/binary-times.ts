@@ -1,25 +1,25 @@
 import { isDigit, MINUS, QUOTE, SPACE, ZERO } from './characters'
 import { findQuote, refuse, writeEight, writeFour } from './binary-value'
 
-const COLON: u32 = 0x3a
-const PLUS: u32 = 0x2b
+export const COLON: u32 = 0x3a
+export const PLUS: u32 = 0x2b
 const POINT: u32 = 0x2e
 
-/** Bytes of `2000-12-31`, and of `23:59:59`. */
+/** Bytes of `2000-12-31`. */
 const DATE_SIZE: usize = 10
-const TIME_SIZE: usize = 8
 const MOST_PLACES: usize = 6
 
 /** Days from 0000-03-01 to 2000-01-01, with which PostgreSQL begins to count. */
 const EPOCH: i32 = 730425
 const SECOND: i64 = 1_000_000
-const DAY: i64 = 86_400 * SECOND
+export const HOUR: i64 = 3600 * SECOND
+const DAY: i64 = 24 * HOUR
 
 /** Words in memory order, little-endian. */
 const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e69
 
 /** What was read last: days, or microseconds. */
-class Time { static value: i64 = 0 }
+export class Time { static value: i64 = 0 }
 
 /** The number of two digits. If they are none, one that makes any date or time too large. */
 function two (at: usize): u32 {
@@ -57,11 +57,18 @@ function readDate (from: usize): bool {
 /** Reads a time of day, and returns the position after it, or 0. */
 function readTime (from: usize): usize {
   const hour = two(from)
-  const minute = two(from + 3)
-  const second = two(from + 6)
-  if (hour > 23 || minute > 59 || second > 59) return 0
-  if (load<u8>(from, 2) !== COLON || load<u8>(from, 5) !== COLON) return 0
-  let at = from + TIME_SIZE
+  if (hour > 23) return 0
+  const end = readMinutes(from + 2)
+  Time.value += <i64>hour * HOUR
+  return end
+}
+
+/** Reads `:59:59.999999`, in microseconds, and returns the position after it, or 0. */
+export function readMinutes (from: usize): usize {
+  const minute = two(from + 1)
+  const second = two(from + 4)
+  if (minute > 59 || second > 59 || load<u8>(from) !== COLON || load<u8>(from, 3) !== COLON) return 0
+  let at = from + 6
   let micros: u32 = 0
   if (load<u8>(at) === POINT) {
     const places = at + 1
@@ -71,7 +78,7 @@ function readTime (from: usize): usize {
     if (at === places) return 0
     for (let missing = MOST_PLACES - (at - places); missing > 0; missing--) micros *= 10
   }
-  Time.value = <i64>(hour * 3600 + minute * 60 + second) * SECOND + micros
+  Time.value = <i64>(minute * 60 + second) * SECOND + micros
   return at
 }
 

@@ -3,7 +3,7 @@ import type { CatalogColumn } from '../../postgres/catalog/tables.ts'
 /** The encoders of wasm/src/binary-column.ts, in its order. */
 const formats = [
   'boolean', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'text', 'bytea', 'jsonb', 'uuid', 'date', 'time',
-  'timestamp', 'timestamptz', 'array'
+  'timestamp', 'timestamptz', 'array', 'interval'
 ] as const
 type Format = typeof formats[number]
 
@@ -23,7 +23,7 @@ export interface BinaryColumn {
 const builtIn = new Map<number, Format>([
   [16, 'boolean'], [17, 'bytea'], [20, 'int8'], [21, 'int2'], [23, 'int4'], [25, 'text'], [114, 'text'],
   [700, 'float4'], [701, 'float8'], [1042, 'text'], [1043, 'text'], [1082, 'date'], [1083, 'time'],
-  [1114, 'timestamp'], [1184, 'timestamptz'], [1700, 'numeric'], [2950, 'uuid'], [3802, 'jsonb']
+  [1114, 'timestamp'], [1184, 'timestamptz'], [1186, 'interval'], [1700, 'numeric'], [2950, 'uuid'], [3802, 'jsonb']
 ])
 const json = new Set([114, 3802])
 

@@ -73,6 +73,108 @@ t.test('rows that the writer does not write are refused', async (t) => {
   }
 })
 
+/** The hexadecimal form of a value, or `refused`. */
+function encode (format: BinaryColumn['format'], json: string): string {
+  const { bytes, stopped } = toBinary([{ name: 'c', format }], listOf([`{"c":${json}}`]))
+  // Behind the number of fields and the length
+  return stopped === 'end' ? bytes.toString('hex', 6) : stopped
+}
+
+const exact: Array<[format: BinaryColumn['format'], json: string, hex: string]> = [
+  ['float4', '16777216', '4b800000'],
+  // Halfway between two numbers, or only so close to it that an f64 cannot tell
+  ['float4', '16777217', 'refused'],
+  ['float4', '16777217.000000000000001', 'refused'],
+  ['float4', '3.4028235e+38', '7f7fffff'],
+  ['float4', '3.4028236e+38', 'refused'],
+  ['float4', '1.1754944e-38', '00800000'],
+  ['float4', '1e-45', 'refused'],
+  ['float4', '0', '00000000'],
+  ['float4', '"NaN"', '7fc00000'],
+  ['float8', '-0', '8000000000000000'],
+  ['float8', '9007199254740993', '4340000000000000'],
+  ['float8', '0.1', '3fb999999999999a'],
+  ['float8', '1.7976931348623157e+308', '7fefffffffffffff'],
+  ['float8', '1.7976931348623159e+308', 'refused'],
+  ['float8', '5e-324', '0000000000000001'],
+  ['float8', '1e-400', 'refused'],
+  ['float8', '0e5', '0000000000000000'],
+  ['float8', '"NaN"', '7ff8000000000000'],
+  ['float8', '"-Infinity"', 'fff0000000000000'],
+  ['float8', '"Infinitx"', 'refused'],
+  ['float8', '"nan"', 'refused'],
+  ['int2', '-32768', '8000'],
+  ['int2', '32768', 'refused'],
+  ['int8', '"-9223372036854775808"', '8000000000000000'],
+  ['int8', '"9223372036854775808"', 'refused'],
+  ['int8', '1', 'refused'],
+  ['boolean', 'true', '01'],
+  ['boolean', 'trua', 'refused'],
+  ['numeric', '"-0.00"', '0000000000000002'],
+  ['numeric', '"12345.0600"', '0003000100000004000109290258'],
+  ['numeric', '"0.00012"', '0002ffff00000005000107d0'],
+  ['numeric', '"1e5"', 'refused'],
+  ['numeric', '".5"', 'refused'],
+  ['numeric', '"5."', 'refused'],
+  ['numeric', `"${'9'.repeat(181)}"`, 'refused'],
+  ['numeric', '"Infinity"', '00000000d0000000'],
+  ['numeric', '"-infinity"', 'refused'],
+  ['uuid', '"00112233-4455-6677-8899-aabbccddeeff"', '00112233445566778899aabbccddeeff'],
+  ['uuid', '"00112233-4455-6677-8899-AABBCCDDEEFF"', 'refused'],
+  ['uuid', '"00112233-4455-6677-8899+aabbccddeeff"', 'refused'],
+  ['bytea', '"\\\\x00ff"', '00ff'],
+  ['bytea', '"\\\\x00f"', 'refused'],
+  ['bytea', '"\\\\000"', 'refused'],
+  ['date', '"2000-01-01"', '00000000'],
+  ['date', '"1900-02-29"', 'refused'],
+  ['date', '"2000-02-29"', '0000003b'],
+  ['date', '"0001-01-01"', 'fff4dbf9'],
+  ['date', '"0000-01-01"', 'refused'],
+  ['date', '"2000-1-01 "', 'refused'],
+  ['date', '"infinity"', '7fffffff'],
+  ['time', '"23:59:59.999999"', '000000141dd75fff'],
+  ['time', '"24:00:00"', 'refused'],
+  ['time', '"23:59:60"', 'refused'],
+  ['time', '"23:59:59.9999999"', 'refused'],
+  ['timestamp', '"2000-01-01 00:00:00.5"', '000000000007a120'],
+  ['timestamp', '"2000-01-01 00:00:00+00"', 'refused'],
+  ['timestamp', '"2000-01-01T00:00:00"', 'refused'],
+  ['timestamp', '"-infinity"', '8000000000000000'],
+  ['timestamptz', '"2000-01-01 05:30:00+05:30"', '0000000000000000'],
+  ['timestamptz', '"2000-01-01 00:00:00"', 'refused'],
+  ['timestamptz', '"2000-01-01 00:00:00+16"', 'refused'],
+  ['interval', '"-1 years +2 mons 3 days 00:00:00.000001"', '000000000000000100000003fffffff6'],
+  ['interval', '"1 day 1 day"', 'refused'],
+  ['interval', '"1 day 1 year"', 'refused'],
+  ['interval', '"1 week"', 'refused'],
+  ['interval', '"178956971 years"', 'refused'],
+  ['interval', '"infinity"', 'refused'],
+  ['jsonb', '{"a": [1, "\\"]"]}', `01${Buffer.from('{"a": [1, "\\"]"]}').toString('hex')}`],
+  ['jsonb', 'null', '016e756c6c'],
+  ['text', '"\\u00e9\\ud83d\\ude00\\/\\b\\u0001"', Buffer.from('é😀/\b\x01').toString('hex')]
+]
+
+for (const [format, json, hex] of exact) {
+  t.test(`${json} of ${format} is ${hex === 'refused' ? hex : `written as ${hex}`}`, async (t) => {
+    t.equal(encode(format, json), hex)
+  })
+}
+
+t.test('arrays have dimensions of one size', async (t) => {
+  const element = { format: 'int4', oid: 23 } as const
+  const read = (json: string): string => {
+    const { bytes, stopped } = toBinary([{ name: 'c', format: 'array', element }], listOf([`{"c":${json}}`]))
+    return stopped === 'end' ? bytes.toString('hex', 6) : stopped
+  }
+  const one = (value: number): string => `00000004${value.toString(16).padStart(8, '0')}`
+  t.equal(read('[]'), '000000000000000000000017')
+  t.equal(read('[7,null]'), `000000010000000100000017${'0000000200000001'}${one(7)}ffffffff`)
+  t.equal(read('[[1,2,3],[4,5,6]]'), `000000020000000000000017${'0000000200000001'}${'0000000300000001'}${
+    [1, 2, 3, 4, 5, 6].map(one).join('')}`)
+  const others = ['[[1],[2,3]]', '[[]]', '[[1],2]', '[1,[2]]', '[[1],null]', '[1,]', '[1 ,2]', '[[[[[[[1]]]]]]]', '1']
+  for (const json of others) t.equal(read(json), 'refused', json)
+})
+
 t.test('a table that PostgreSQL cannot have is not begun', async (t) => {
   const transcoder = createRowsToBinary()
   t.equal(transcoder?.startTable([{ name: 'x'.repeat(1100), format: 'text' }], Infinity), false)
