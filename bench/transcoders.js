@@ -1,7 +1,9 @@
 // npm run --silent build:lib && node bench/transcoders.js [MB]
 //
 // Compares the transcoders of COPY text to JSON, and those of JSON to COPY text and to COPY BINARY, in nanoseconds for
-// each byte of what they read, in chunks of 64 kB. Each number is the least of five passes over the same rows.
+// each byte of what they read, in chunks of 64 kB. Left, COPY text to JSON: in TypeScript, in WebAssembly from what was
+// read from a socket, and from single rows. Right, JSON to COPY: text in TypeScript, text and binary in WebAssembly.
+// Each number is the least of five passes over the same rows.
 
 import { deepStrictEqual } from 'node:assert/strict'
 import { ByteQueue } from '../dist/lib/snapshot/codec/byte-queue.js'
@@ -13,7 +15,7 @@ import { createRowsToBinary } from '../dist/lib/snapshot/codec/rows-to-binary.js
 import { createRowsToCopy } from '../dist/lib/snapshot/codec/rows-to-copy.js'
 
 /**
- * @import { BinaryColumn } from '../lib/snapshot/codec/binary-format.ts'
+ * @import { BinaryColumn } from '../lib/snapshot/codec/binary-encoders.ts'
  * @import { EncodedColumn, Encoding } from '../lib/snapshot/codec/column-encoding.ts'
  */
 
@@ -23,9 +25,9 @@ const passes = 5
 const headerSize = 5
 
 /**
- * `formats` where they do not follow from the encodings.
+ * `encoders` where they do not follow from the encodings.
  * @type {Record<string, {
- *   encodings: Encoding[], formats?: Record<number, BinaryColumn['format']>, row: (i: number) => string
+ *   encodings: Encoding[], encoders?: Record<number, BinaryColumn['encoder']>, row: (i: number) => string
  * }>}
  */
 const shapes = {
@@ -35,7 +37,7 @@ const shapes = {
   },
   'mixed rows': {
     encodings: ['text', 'number', 'text', 'text', 'boolean', 'text[]', 'jsonb', 'number', 'text'],
-    formats: { 2: 'timestamptz', 3: 'numeric', 7: 'float8' },
+    encoders: { 2: 'timestamptz', 3: 'numeric', 7: 'float8' },
     row: (i) => `${hex(i, 8)}-${hex(i, 4)}-${hex(i, 12)}\t${i % 1000}\t2024-01-01 00:${i % 50 + 10}:00.123456+00\t` +
       `${i % 10 === 0 ? '\\N' : `${i}.0001`}\tt\t{"label ${i % 50}","a \\\\"quoted\\\\" one",plain}\t` +
       `{"items": [${i % 7}, null], "address": {"zip": ${i % 90000}, "city": "Köln"}, "customer": "C${i}"}\t` +
@@ -59,7 +61,7 @@ const shapes = {
   'texts of 1.3 MB': { encodings: ['text'], row: (i) => hex(i, 32).repeat(40_000) },
   bytea: {
     encodings: ['text', 'text'],
-    formats: { 1: 'bytea' },
+    encoders: { 1: 'bytea' },
     row: (i) => `${i}\t\\\\x${hex(i, 64).repeat(1000)}`
   }
 }
@@ -165,18 +167,18 @@ function timesOfReading (columns, binaryColumns, list) {
 }
 
 /** @type {Record<Encoding, Omit<BinaryColumn, 'name'>>} */
-const formatOf = {
-  text: { format: 'text' },
-  number: { format: 'int4' },
-  boolean: { format: 'boolean' },
-  jsonb: { format: 'jsonb' },
-  'text[]': { format: 'array', element: { format: 'text', oid: 25 } },
-  'number[]': { format: 'array', element: { format: 'float8', oid: 701 } },
-  'boolean[]': { format: 'array', element: { format: 'boolean', oid: 16 } }
+const encoderOf = {
+  text: { encoder: 'text' },
+  number: { encoder: 'int4' },
+  boolean: { encoder: 'boolean' },
+  jsonb: { encoder: 'jsonb' },
+  'text[]': { encoder: 'array', element: { encoder: 'text', oid: 25 } },
+  'number[]': { encoder: 'array', element: { encoder: 'float8', oid: 701 } },
+  'boolean[]': { encoder: 'array', element: { encoder: 'boolean', oid: 16 } }
 }
 
 console.log('ns/byte           TypeScript  messages      rows | TypeScript      text    binary')
-for (const [name, { encodings, formats, row }] of Object.entries(shapes)) {
+for (const [name, { encodings, encoders, row }] of Object.entries(shapes)) {
   const columns = encodings.map((encoding, index) => ({ name: `column_${index}`, encoding, delimiter: ',' }))
   const bytes = createMessages(row)
   const out = new ByteQueue()
@@ -218,7 +220,7 @@ for (const [name, { encodings, formats, row }] of Object.entries(shapes)) {
   messages.takeMessages(bytes, 0, bytes.length, json)
   const list = Buffer.concat([...json.take(), Buffer.from('\n]')])
   const binaryColumns = encodings.map((encoding, index) => ({
-    name: `column_${index}`, ...formatOf[encoding], ...formats?.[index] && { format: formats[index] }
+    name: `column_${index}`, ...encoderOf[encoding], ...encoders?.[index] && { encoder: encoders[index] }
   }))
   const cells = [...times, ...timesOfReading(columns, binaryColumns, list)]
     .map((time) => (time?.toFixed(2) ?? '–').padStart(10))

@@ -4,6 +4,7 @@ import { duringCopyOf } from '../postgres/database-error.ts'
 import { createTextCheck } from '../postgres/catalog/encodings.ts'
 import { qualifiedName, quoteIdentifier } from '../postgres/identifiers.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
+import type { BinaryColumn } from '../snapshot/codec/binary-encoders.ts'
 import type { ReadTable, RowTarget } from '../snapshot/snapshot-reader.ts'
 import { describeLossyText } from '../backup/lossy-text.ts'
 import { findTableProblems } from '../snapshot/find-problems.ts'
@@ -37,13 +38,16 @@ export function prepareLoad ({ tables, withUserCode }: RestoreScope, context: Re
   const values: LoadedValues = new Map()
   const read = createPartsReader(context.hooks, 'load', tables.map(({ recorded }) => recorded))
   const load: OrderedLoad['load'] = async (inner, together, loadHooks) => {
-    await loadTables(inner, together, { read, context, loadHooks, values })
+    await loadTables(inner, together, { read, context, loadHooks, values, binaryOf })
   }
   const empty: OrderedLoad['empty'] = async (inner, again) => {
     // TRUNCATE fails on a table that has pending trigger events, such as deferred constraints
     await inner.run('SET CONSTRAINTS ALL IMMEDIATE')
     await truncate(inner, again.flatMap(({ table }) => table.relations), withUserCode)
   }
+  /** User code could see the rows of the first COPY of its table in the second one. */
+  const binaryOf: LoadParts['binaryOf'] = (target) =>
+    runsUserCode(target.table, withUserCode) ? undefined : binaryColumns(target, context.server)
   const first = tables.filter(({ table }) => !runsUserCode(table, withUserCode))
   const last = tables.filter(({ table }) => runsUserCode(table, withUserCode))
   const unordered: LoadHooks = { onBegun () {}, async onLoaded () {} }
@@ -57,10 +61,16 @@ export function prepareLoad ({ tables, withUserCode }: RestoreScope, context: Re
   }
 }
 
-interface LoadParts { read: ReadParts, context: RestoreContext, loadHooks: LoadHooks, values: LoadedValues }
+interface LoadParts {
+  read: ReadParts
+  context: RestoreContext
+  loadHooks: LoadHooks
+  values: LoadedValues
+  binaryOf: (target: TableToRestore) => BinaryColumn[] | undefined
+}
 
 async function loadTables (
-  tx: Transaction, tables: TableToRestore[], { read, context: { server, job }, loadHooks, values }: LoadParts
+  tx: Transaction, tables: TableToRestore[], { read, context: { server, job }, loadHooks, values, binaryOf }: LoadParts
 ): Promise<void> {
   const targets = new Map(tables.map((target) => [target.recorded, target]))
   const nothing = async (): Promise<void> => {}
@@ -71,7 +81,8 @@ async function loadTables (
       const target = targets.get(recorded) as TableToRestore
       current = target
       loadHooks.onBegun(target)
-      const columns = binaryColumns(target, server)
+      // Generated values and text in other encodings are checked as COPY text: then there are no binary columns
+      const columns = binaryOf(target)
       const copy = await openTableCopy(tx, copyTarget(job.schema, target), columns !== undefined)
       abortTable = copy.abort
       return {
@@ -111,9 +122,9 @@ function rowTarget (target: TableToRestore, write: RowTarget['write'], values: L
 function checkingText (write: RowTarget['write'], table: string, server: ServerFacts): RowTarget['write'] {
   const isChanged = createTextCheck(server.encoding)
   if (isChanged === undefined) return write
-  return async (copyText) => {
-    if (isChanged(copyText)) throw new RestoreFailed(`table ${table} would contain ${describeLossyText(server)}`)
-    await write(copyText)
+  return async (copyData) => {
+    if (isChanged(copyData)) throw new RestoreFailed(`table ${table} would contain ${describeLossyText(server)}`)
+    await write(copyData)
   }
 }
 

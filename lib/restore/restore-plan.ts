@@ -1,9 +1,9 @@
 import { ArgumentInvalid } from '../errors.ts'
-import type { CatalogTable } from '../postgres/catalog/tables.ts'
+import type { CatalogColumn, CatalogTable } from '../postgres/catalog/tables.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 import { relativeName } from '../backup/select-tables.ts'
 import { describeColumn } from '../snapshot/codec/column-encoding.ts'
-import type { Drift, Manifest, ManifestTable } from '../../types/index.ts'
+import type { Drift, Manifest, ManifestColumn, ManifestTable } from '../../types/index.ts'
 
 /** A table whose rows are replaced. */
 export interface TableToRestore {
@@ -85,7 +85,7 @@ function columnDrift (recorded: ManifestTable, { columns }: CatalogTable): Drift
       add(column.name, 'is in the snapshot, and not in the table')
     } else if (now.generated && column.generated !== true) {
       add(column.name, 'is generated, and was not')
-    } else if (now.type !== column.type || describeColumn(now).encoding !== column.encoding) {
+    } else if (!isSameType(now, column)) {
       add(column.name, `was ${column.type}, and is ${now.type}`)
     }
   }
@@ -95,6 +95,10 @@ function columnDrift (recorded: ManifestTable, { columns }: CatalogTable): Drift
   }
   return drift
 }
+
+/** Whether the column has the type and the JSON form that it had in the snapshot. */
+export const isSameType = (now: CatalogColumn, recorded: ManifestColumn): boolean =>
+  now.type === recorded.type && describeColumn(now).encoding === recorded.encoding
 
 /** Warns of columns that were added after the snapshot: a restore sets them to their default. Pure. */
 export function newColumnWarnings (tables: TableToRestore[]): string[] {

@@ -1,11 +1,13 @@
 import type { CopyIn } from '../postgres/driver/copy-in.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
-import { binaryHeader, binaryTrailer } from '../snapshot/codec/rows-to-binary.ts'
+import { fileHeader, fileTrailer } from '../snapshot/codec/binary-format.ts'
 
-/** A `COPY … FROM STDIN` of binary rows, or of text, or of first binary rows and then text. */
+/** The load of one table: one COPY, or one of binary rows and then one of text. */
 export interface TableCopy extends CopyIn {
   /** Ends the COPY of binary rows, and begins one of text. */
   continueAsText: () => Promise<void>
+  /** Ends the COPY, and returns the number of rows that both statements stored. */
+  end: () => Promise<number>
 }
 
 /**
@@ -15,34 +17,36 @@ export interface TableCopy extends CopyIn {
 export async function openTableCopy (tx: Transaction, target: string, isBinary: boolean): Promise<TableCopy> {
   const statement = `COPY ${target} FROM STDIN`
   let open: CopyIn | undefined = await tx.copyIn(isBinary ? `${statement} (FORMAT binary)` : statement)
-  // Sent with the first rows: if it failed here, nobody could abort the COPY
-  let header: Buffer[] = isBinary ? [binaryHeader] : []
-  let trailer: Buffer[] = isBinary ? [binaryTrailer] : []
+  // Sent with the first rows: the caller can abort the COPY only after this function has returned
+  let header = isBinary ? fileHeader : undefined
+  let trailer = isBinary ? fileTrailer : undefined
   let stored = 0
 
   async function write (chunk: Uint8Array): Promise<void> {
-    const { write: send } = open as CopyIn
-    for (const part of header) await send(part)
-    header = []
-    await send(chunk)
+    const copy = open as CopyIn
+    if (header !== undefined) await copy.write(header)
+    header = undefined
+    await copy.write(chunk)
   }
 
-  async function end (): Promise<number> {
-    for (const part of trailer) await write(part)
+  async function endCurrent (): Promise<void> {
+    if (trailer !== undefined) await write(trailer)
+    trailer = undefined
     stored += await (open as CopyIn).end()
     // Nothing is left that could be aborted
     open = undefined
-    return stored
   }
 
   return {
     write,
     async continueAsText () {
-      await end()
-      trailer = []
+      await endCurrent()
       open = await tx.copyIn(statement)
     },
-    end,
+    async end () {
+      await endCurrent()
+      return stored
+    },
     async abort () { await open?.abort() }
   }
 }

@@ -1,6 +1,6 @@
 import type { ManifestTable } from '../../types/index.ts'
 import { SnapshotInvalid } from '../errors.ts'
-import type { BinaryColumn } from './codec/binary-format.ts'
+import type { BinaryColumn } from './codec/binary-encoders.ts'
 import { ByteQueue } from './codec/byte-queue.ts'
 import { encodedColumn, type EncodedColumn } from './codec/column-encoding.ts'
 import { Incomplete, SnapshotSyntaxError } from './codec/json-cursor.ts'
@@ -15,11 +15,14 @@ import type { SnapshotInput } from './snapshot-input.ts'
 export interface RowTarget {
   /** Whether `write` receives this column of the file. The others are read and discarded. */
   keep: (column: EncodedColumn) => boolean
-  /** The first rows are written as COPY BINARY, without what precedes and follows them there. */
+  /** The first rows are written as COPY BINARY, without its file header and trailer. `keep` is true for all columns. */
   binary?: {
     /** All columns, in the order of the manifest. */
     columns: BinaryColumn[]
-    /** Called in front of the first row that cannot be written so: it and all others are written as text. */
+    /**
+     * Called before the first row that is refused, or before the first row if there is no WebAssembly. That row and all
+     * rows after it are written as text.
+     */
     continueAsText: () => Promise<void>
   }
   /** The memory of a piece is used again after `write` has resolved for the next piece. */
@@ -38,19 +41,19 @@ export interface ReadTable {
 }
 
 /**
- * A table while it is read; `rows` is the number of those that are complete. `many` reads most rows of most files, and
- * `transcode` all that it refuses. Before, `binary` reads those that are written as COPY BINARY.
+ * A table while it is read; `rows` is the number of those that are complete. Until a row is refused, `binary` reads the
+ * rows, if it is set. After that, `rowsToCopy` reads them, and `rowToCopy` each row that it refuses.
  */
 interface TableReading {
   input: SnapshotInput
   queue: ByteQueue
-  binary: { many: RowsToBinary | undefined, continueAsText: () => Promise<void> } | undefined
-  many: RowsToCopy | undefined
-  transcode: JsonToCopy
+  binary: { rowsToBinary: RowsToBinary | undefined, continueAsText: () => Promise<void> } | undefined
+  rowsToCopy: RowsToCopy | undefined
+  rowToCopy: JsonToCopy
   rows: number
 }
 
-/** For reuse: V8 reserves several GB of addresses for each. */
+/** Transcoders for reuse: V8 reserves several GB of addresses for each. */
 const idle: RowsToCopy[] = []
 const idleBinary: RowsToBinary[] = []
 
@@ -114,11 +117,11 @@ function startReading (
     input,
     queue,
     binary: binary && {
-      many: rowsToBinary?.startTable(binary.columns, input.rowBytes) === true ? rowsToBinary : undefined,
+      rowsToBinary: rowsToBinary?.startTable(binary.columns, input.rowBytes) === true ? rowsToBinary : undefined,
       continueAsText: binary.continueAsText
     },
-    many: rowsToCopy?.startTable(columns, input.rowBytes) === true ? rowsToCopy : undefined,
-    transcode: createJsonToCopy(columns),
+    rowsToCopy: rowsToCopy?.startTable(columns, input.rowBytes) === true ? rowsToCopy : undefined,
+    rowToCopy: createJsonToCopy(columns),
     rows: 0
   }
 }
@@ -143,29 +146,29 @@ async function readList (reading: TableReading, flush: () => Promise<void>): Pro
  * refused as long as rows are written as COPY BINARY.
  */
 function readBatch (reading: TableReading): Stopped {
-  const { input, queue, binary, many } = reading
+  const { input, queue, binary, rowsToCopy } = reading
   if (binary !== undefined) {
-    const stopped = binary.many?.take(input.cursor, queue) ?? 'refused'
-    reading.rows += binary.many?.takeRows() ?? 0
+    const stopped = binary.rowsToBinary?.take(input.cursor, queue) ?? 'refused'
+    reading.rows += binary.rowsToBinary?.takeRows() ?? 0
     return stopped
   }
-  if (many !== undefined) {
-    const stopped = many.take(input.cursor, queue)
-    reading.rows += many.takeRows()
+  if (rowsToCopy !== undefined) {
+    const stopped = rowsToCopy.take(input.cursor, queue)
+    reading.rows += rowsToCopy.takeRows()
     if (stopped !== 'refused') return stopped
   }
   return readOneByOne(reading)
 }
 
 function readOneByOne (reading: TableReading): Exclude<Stopped, 'refused'> {
-  const { input, queue, transcode } = reading
+  const { input, queue, rowToCopy } = reading
   const { cursor } = input
   while (!queue.full) {
     cursor.skipSpace()
     if (!input.mayContainRow()) return 'moreNeeded'
     const { position } = cursor
     const mark = queue.mark()
-    if (!transcode(cursor, queue)) return 'moreNeeded'
+    if (!rowToCopy(cursor, queue)) return 'moreNeeded'
     input.checkRow(cursor.position - position)
     try {
       const more = acceptSeparator(cursor, CLOSE_BRACKET, 'the next row')

@@ -1,8 +1,8 @@
 import { readTables } from '../../lib/postgres/catalog/tables.ts'
 import type { Transaction } from '../../lib/postgres/driver/transaction.ts'
-import { type BinaryColumn, binaryColumn } from '../../lib/snapshot/codec/binary-format.ts'
+import { type BinaryColumn, binaryColumn } from '../../lib/snapshot/codec/binary-encoders.ts'
 import { describeColumn, encodedColumn, type EncodedColumn } from '../../lib/snapshot/codec/column-encoding.ts'
-import { binaryHeader, binaryTrailer } from '../../lib/snapshot/codec/rows-to-binary.ts'
+import { fileHeader, fileTrailer } from '../../lib/snapshot/codec/binary-format.ts'
 import { testSchema } from '../support/database.ts'
 import fc from '../support/fast-check.ts'
 import { arrayValue, jsonb, orNull, textOf } from '../snapshot/arbitrary-table.ts'
@@ -78,13 +78,13 @@ const float4 = fc.oneof(
   fc.constantFrom(16777216, 16777217, 3.4028234663852886e38, 1.1754943508222875e-38, 1e-45)
 ).map((value) => Object.is(value, -0) ? '-0' : String(value))
 /** Less than the smallest normal number: it has fewer digits than others. */
-const isDenormal = (text: string): boolean => Number(text) !== 0 && Math.abs(Number(text)) < 1.1754943508222875e-38
+const isSubnormal = (text: string): boolean => Number(text) !== 0 && Math.abs(Number(text)) < 1.1754943508222875e-38
 
 const text = (most: number): fc.Arbitrary<string> =>
   fc.oneof(textOf(), fc.string({ unit: 'binary', maxLength: most }).map((text) => text.replaceAll('\0', '')))
     .map((text) => Array.from(Buffer.from(text).toString()).slice(0, most).join(''))
-const hex = (bytes: number, size = bytes): fc.Arbitrary<string> =>
-  fc.uint8Array({ minLength: bytes, maxLength: size }).map((bytes) => Buffer.from(bytes).toString('hex'))
+const hex = (least: number, most = least): fc.Arbitrary<string> =>
+  fc.uint8Array({ minLength: least, maxLength: most }).map((bytes) => Buffer.from(bytes).toString('hex'))
 const mood = fc.constantFrom('fine', 'so, so', 'it\'s "bad"', '')
 
 const scalars: BinaryType[] = [
@@ -92,7 +92,7 @@ const scalars: BinaryType[] = [
   { type: 'int2', values: int(16) },
   { type: 'int4', values: int(32) },
   { type: 'int8', values: int(64) },
-  { type: 'float4', values: fc.oneof({ weight: 9, arbitrary: float4 }, special), staysText: isDenormal },
+  { type: 'float4', values: fc.oneof({ weight: 9, arbitrary: float4 }, special), staysText: isSubnormal },
   { type: 'float8', values: fc.oneof({ weight: 9, arbitrary: float8 }, special) },
   {
     type: 'numeric',
@@ -149,7 +149,7 @@ export const binaryTypes: BinaryType[] = [
 
 /** Values are written as in a backup. */
 export const outputSettings = `SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex';
-  SET LOCAL extra_float_digits = 1`
+  SET LOCAL extra_float_digits = 3; SET LOCAL intervalstyle = 'postgres'`
 
 /** The columns of a table, as a backup and a restore describe them. */
 export async function columnsOf (
@@ -170,9 +170,9 @@ export async function load (
   try {
     await tx.savepoint(async (inner) => {
       const copy = await inner.copyIn(`COPY ${table} FROM STDIN (FORMAT ${format})`)
-      if (format === 'binary') await copy.write(binaryHeader)
+      if (format === 'binary') await copy.write(fileHeader)
       await copy.write(Buffer.concat(rows))
-      if (format === 'binary') await copy.write(binaryTrailer)
+      if (format === 'binary') await copy.write(fileTrailer)
       await copy.end()
     })
     return undefined

@@ -1,5 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict'
-import type { BinaryColumn } from '../../lib/snapshot/codec/binary-format.ts'
+import type { BinaryColumn } from '../../lib/snapshot/codec/binary-encoders.ts'
 import { ByteQueue } from '../../lib/snapshot/codec/byte-queue.ts'
 import { createRowsToBinary } from '../../lib/snapshot/codec/rows-to-binary.ts'
 import { cursorOver } from './transcode.ts'

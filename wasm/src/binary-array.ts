@@ -1,13 +1,15 @@
-import { CLOSE_BRACKET, COMMA, LOWER_N, NULL_WORD, OPEN_BRACKET } from './characters'
+import { CLOSE_BRACKET, COMMA, LOWER_N, OPEN_BRACKET } from './characters'
 import { BinaryColumn } from './binary-column'
 import { encodeScalar } from './binary-scalar'
-import { after, refuse, stopFor, writeLength, writeNull } from './binary-value'
-import { matchWord } from './json-scalars'
+import { encodeNull, refuse, stopFor, writeLength } from './binary-value'
 import { Outcome, Reading } from './reading'
 
 /** PostgreSQL's MAXDIM. */
 const DEEPEST: usize = 6
-/** For each dimension, how many elements its current array has, and how many its arrays have; 0 if not known yet. */
+/**
+ * For each dimension: the elements of its current array so far, and the length of all its arrays, 0 if not known yet.
+ * One more than DEEPEST is stored before it is refused.
+ */
 const counts: usize = memory.data(32)
 const sizes: usize = memory.data(32)
 
@@ -91,6 +93,5 @@ function encodeElement (column: BinaryColumn, from: usize, hasNull: usize): usiz
   if (Reading.output > Reading.outputLimit) return stopFor(Outcome.outputFull)
   if (load<u8>(from) !== LOWER_N) return encodeScalar(column.element, from)
   store<u32>(hasNull, bswap<u32>(1))
-  writeNull()
-  return after(matchWord(from, NULL_WORD, 4), from + 4)
+  return encodeNull(from)
 }

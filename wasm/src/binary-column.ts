@@ -1,5 +1,8 @@
-/** The encoders of COPY BINARY: each writes what the receive function of its type reads (pg_type.typreceive). */
-export const enum Format {
+/**
+ * The encoders of COPY BINARY: each writes what the receive function of its type reads (pg_type.typreceive).
+ * lib/snapshot/codec/binary-encoders.ts has the same order.
+ */
+export const enum Encoder {
   boolean, int2, int4, int8, float4, float8, numeric, text, bytea, jsonb, uuid, date, time, timestamp, timestamptz,
   array, interval
 }
@@ -7,12 +10,12 @@ export const enum Format {
 /** The description of a column, which the host writes into memory. */
 @unmanaged
 export class BinaryColumn {
-  format: u8
-  /** Of an array. */
+  encoder: u8
+  /** Of an array: the encoder of its elements. */
   element: u8
   /** Address and size of `,"name":`. */
   key: usize
   keySize: u32
-  /** Of an array: the OID of the type of its elements, in the order of bytes of the network. */
+  /** Of an array: the OID of the type of its elements, in network byte order. */
   elementType: u32
 }

@@ -1,11 +1,11 @@
 import { FALSE_WORD, isDigit, LOWER_T, MINUS, QUOTE, TRUE_WORD, ZERO } from './characters'
-import { after, findQuote, refuse, stopFor, writeEight, writeFour } from './binary-value'
+import { after, closingQuote, refuse, stopFor, writeEight, writeFour } from './binary-value'
 import { matchWord, numberEnd } from './json-scalars'
 import { Outcome, Reading } from './reading'
 
 const POINT: u32 = 0x2e
 /** Digits that an u64 can always hold. */
-const MOST_DIGITS: usize = 19
+const U64_DIGITS: usize = 19
 /** An f64 holds integers up to this one exactly, and these powers of ten. */
 const LARGEST_EXACT: u64 = 1 << 53
 const LARGEST_POWER: i32 = 22
@@ -14,12 +14,15 @@ const powers: usize = memory.data<f64>([
   1e21, 1e22
 ])
 
+/** The bits of an f64's fraction that an f32 does not have. */
+const LOW_BITS: u64 = 0x1fffffff
+
 /** The text of these bytes as a number, rounded to the nearest one, which the host computes. */
 declare function parseNumber (start: usize, size: usize): f64
 
 /** Words in memory order, little-endian: NaN with both quotes, and Infinity without them. */
-const NOT_A_NUMBER: u64 = 0x224e614e22
-const INFINITY: u64 = <u64>0x7974696e << 32 | 0x69666e49
+const NAN_WORD: u64 = 0x224e614e22
+const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e49
 
 export function encodeBoolean (from: usize): usize {
   const isTrue = load<u8>(from) === LOWER_T
@@ -34,9 +37,9 @@ export function encodeBoolean (from: usize): usize {
 /** Digits, and the number that they are. */
 class Digits { static value: u64 = 0 }
 
-/** Reads up to MOST_DIGITS digits, and returns the position after them. */
+/** Reads up to U64_DIGITS digits, and returns the position after them. No column continues with another one there. */
 function readDigits (from: usize): usize {
-  const end = min(Reading.inputEnd, from + MOST_DIGITS)
+  const end = min(Reading.inputEnd, from + U64_DIGITS)
   let at = from
   let value: u64 = 0
   while (at < end) {
@@ -49,13 +52,16 @@ function readDigits (from: usize): usize {
   return at
 }
 
-/** JSON does not allow zeros in front of an integer. */
+/**
+ * Reads an integer from `-limit - 1` to `limit`; Digits.value is its two's complement. JSON has no zeros in front of an
+ * integer.
+ */
 function readInteger (from: usize, limit: u64): usize {
   const isNegative = load<u8>(from) === MINUS
   const first = isNegative ? from + 1 : from
   const at = readDigits(first)
   if (at >= Reading.inputEnd) return stopFor(Outcome.inputUsed)
-  if (at === first || isDigit(load<u8>(at)) || (load<u8>(first) === ZERO && at - first > 1)) return refuse()
+  if (at === first || (load<u8>(first) === ZERO && at - first > 1)) return refuse()
   if (Digits.value > (isNegative ? limit + 1 : limit)) return refuse()
   if (isNegative) Digits.value = 0 - Digits.value
   return at
@@ -90,8 +96,8 @@ function readFloat (from: usize): usize {
   const end = numberEnd(from)
   if (end === 0) return refuse()
   if (end >= Reading.inputEnd) return stopFor(Outcome.inputUsed)
-  if (!readSmallFloat(from, end)) Float.value = parseNumber(from, end - from)
-  // The server reports a number that is out of range
+  if (!readShortDecimal(from, end)) Float.value = parseNumber(from, end - from)
+  // Refused, so that the server reports a number that is out of range
   if (isInfinite(Float.value) || (Float.value === 0 && !isZero(from, end))) return refuse()
   return end
 }
@@ -111,16 +117,16 @@ function isZero (from: usize, end: usize): bool {
 }
 
 /**
- * Reads digits with a point among them: one division of two numbers that are exact rounds correctly. Returns false for
- * other numbers.
+ * Reads digits with a point among them. A quotient of two exact numbers is rounded correctly (Clinger, How to Read
+ * Floating Point Numbers Accurately). Returns false for other numbers.
  */
-function readSmallFloat (from: usize, end: usize): bool {
+function readShortDecimal (from: usize, end: usize): bool {
   let at = load<u8>(from) === MINUS ? from + 1 : from
   const isNegative = at !== from
   let value: u64 = 0
   let scale: i32 = 0
   let hasPoint = false
-  if (end - at > MOST_DIGITS) return false
+  if (end - at > U64_DIGITS) return false
   for (; at < end; at++) {
     const byte: u32 = load<u8>(at)
     if (isDigit(byte)) {
@@ -139,12 +145,12 @@ function readSmallFloat (from: usize, end: usize): bool {
 }
 
 function readNonFinite (from: usize): usize {
-  const quote = findQuote(from + 1)
+  const quote = closingQuote(from)
   if (quote === 0) return 0
   const isNegative = load<u8>(from, 1) === MINUS
   const word = isNegative ? from + 2 : from + 1
-  if (quote - word === 8 && load<u64>(word) === INFINITY) Float.value = isNegative ? -Infinity : Infinity
-  else if (quote - from === 4 && (load<u64>(from) & 0xffffffffff) === NOT_A_NUMBER) Float.value = NaN
+  if (quote - word === 8 && load<u64>(word) === INFINITY_WORD) Float.value = isNegative ? -Infinity : Infinity
+  else if (quote - from === 4 && (load<u64>(from) & 0xffffffffff) === NAN_WORD) Float.value = NaN
   else return refuse()
   return quote + 1
 }
@@ -157,9 +163,8 @@ export function encodeFloat8 (from: usize): usize {
 }
 
 /**
- * Refuses what two roundings, the first one to an f64, may round in another way than one: numbers whose f64 is halfway
- * between two f32, and those too small for all digits of an f32. Refuses what rounds to infinity, which the server
- * reports.
+ * Refuses a number that rounding twice, to f64 and then to f32, could change: its f64 is halfway between two f32, or it
+ * is subnormal in f32. Refuses what rounds to infinity, which the server reports.
  */
 export function encodeFloat4 (from: usize): usize {
   const at = readFloat(from)
@@ -171,8 +176,8 @@ export function encodeFloat4 (from: usize): usize {
   }
   const size = abs(value)
   const rounded = <f32>value
-  const isHalfway = (reinterpret<u64>(value) & 0x1fffffff) === 0x10000000
-  if (isHalfway || (size > 0 && size < 1.1754943508222875e-38)) return refuse()
+  const isHalfway = (reinterpret<u64>(value) & LOW_BITS) === (LOW_BITS >> 1) + 1
+  if (isHalfway || (size > 0 && size < <f64>f32.MIN_NORMAL_VALUE)) return refuse()
   if (size !== Infinity && isInfinite(<f64>rounded)) return refuse()
   writeFour(reinterpret<u32>(rounded))
   return at

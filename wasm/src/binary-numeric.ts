@@ -1,23 +1,23 @@
-import { isDigit, MINUS, QUOTE, ZERO } from './characters'
-import { findQuote, refuse, writeLength } from './binary-value'
+import { isDigit, MINUS, ZERO } from './characters'
+import { closingQuote, refuse, writeLength } from './binary-value'
 import { Reading } from './reading'
 
-/** Longer ones are refused, so that no room is needed beyond that for a step. */
-const MOST_DIGITS: usize = 180
+/** Longer ones are refused: one of this length has at most 104 bytes, which is less than STEP (rows-to-binary.ts). */
+const LONGEST_NUMERIC: usize = 180
 const POINT: u32 = 0x2e
 
 /** Signs of numeric_recv(). */
 const POSITIVE: u32 = 0x0000
 const NEGATIVE: u32 = 0x4000
-const NOT_A_NUMBER: u32 = 0xc000
-const INFINITY: u32 = 0xd000
-const NEGATIVE_INFINITY: u32 = 0xf000
+const NAN_SIGN: u32 = 0xc000
+const INFINITY_SIGN: u32 = 0xd000
+const NEGATIVE_INFINITY_SIGN: u32 = 0xf000
 
 /** Words in memory order, little-endian. */
 const NAN_WORD: u32 = 0x4e614e
 const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e49
 
-/** Digits of base 10,000 that are written, without the zeros in front of them and after them. */
+/** Base-10000 digits that are written, without the zeros in front of them and after them. */
 class Groups {
   static count: i32 = 0
   /** The weight of the next one, as a power of 10,000. */
@@ -28,12 +28,11 @@ class Groups {
 }
 
 /**
- * Encodes a decimal number as numeric_recv() reads it: the number of digits of base 10,000, the weight of the first one
- * of them, the sign, the number of decimal places, the digits.
+ * Encodes a decimal number as numeric_recv() reads it: the number of base-10000 digits, the weight of the first one,
+ * the sign, the number of decimal places, the digits.
  */
 export function encodeNumeric (from: usize): usize {
-  if (load<u8>(from) !== QUOTE) return refuse()
-  const quote = findQuote(from + 1)
+  const quote = closingQuote(from)
   if (quote === 0) return 0
   const start = Reading.output
   const isNegative = load<u8>(from, 1) === MINUS
@@ -42,7 +41,7 @@ export function encodeNumeric (from: usize): usize {
   const point = digitsEnd(first, quote)
   const places = point === quote ? 0 : quote - point - 1
   const whole = point - first
-  if (whole + places > MOST_DIGITS) return refuse()
+  if (whole + places > LONGEST_NUMERIC) return refuse()
   if (point !== quote && (load<u8>(point) !== POINT || places === 0 || digitsEnd(point + 1, quote) !== quote)) {
     return refuse()
   }
@@ -50,11 +49,12 @@ export function encodeNumeric (from: usize): usize {
   Groups.to = start + 12
   Groups.end = Groups.to
   Groups.weight = <i32>((whole + 3) >> 2) - 1
-  const short = whole & 3
-  if (short > 0) addGroup(valueOf(first, short))
-  for (let at = first + short; at < point; at += 4) addGroup(valueOf(at, 4))
+  const firstSize = whole & 3
+  if (firstSize > 0) addGroup(valueOf(first, firstSize))
+  for (let at = first + firstSize; at < point; at += 4) addGroup(valueOf(at, 4))
   for (let at = point + 1; at < quote; at += 4) addGroup(valueOfPlaces(at, quote))
   const count = <i32>((Groups.end - start - 12) >> 1)
+  // addGroup() has lowered the weight once for each digit, so this is the weight of the first one
   writeHead(start, count, count === 0 ? 0 : Groups.weight + Groups.count,
     isNegative && count > 0 ? NEGATIVE : POSITIVE, <u32>places)
   Reading.output = Groups.end
@@ -104,9 +104,9 @@ function encodeSpecial (from: usize, quote: usize): usize {
   const isNegative = load<u8>(from) === MINUS
   const word = isNegative ? from + 1 : from
   let sign: u32
-  if (size === 3 && (load<u32>(from) & 0xffffff) === NAN_WORD) sign = NOT_A_NUMBER
-  else if (quote - word === 8 && load<u64>(word) === INFINITY_WORD) sign = isNegative ? NEGATIVE_INFINITY : INFINITY
-  else return refuse()
+  if (size === 3 && (load<u32>(from) & 0xffffff) === NAN_WORD) sign = NAN_SIGN
+  else if (quote - word !== 8 || load<u64>(word) !== INFINITY_WORD) return refuse()
+  else sign = isNegative ? NEGATIVE_INFINITY_SIGN : INFINITY_SIGN
   writeHead(start, 0, 0, sign, 0)
   Reading.output = start + 12
   writeLength(start)

@@ -1,5 +1,9 @@
-import { isDigit, MINUS, QUOTE, SPACE, ZERO } from './characters'
-import { findQuote, refuse, writeEight, writeFour } from './binary-value'
+/**
+ * Fields are read at fixed offsets, also beyond the closing quote: a quote is neither a digit nor a separator, so a
+ * text that is too short is refused, and the 32 bytes behind the input can be read.
+ */
+import { isDigit, MINUS, SPACE, ZERO } from './characters'
+import { closingQuote, refuse, writeEight, writeFour } from './binary-value'
 
 export const COLON: u32 = 0x3a
 export const PLUS: u32 = 0x2b
@@ -8,8 +12,10 @@ const POINT: u32 = 0x2e
 /** Bytes of `2000-12-31`. */
 const DATE_SIZE: usize = 10
 const MOST_PLACES: usize = 6
+/** PostgreSQL's MAX_TZDISP_HOUR. */
+const MOST_ZONE_HOURS: u32 = 15
 
-/** Days from 0000-03-01 to 2000-01-01, with which PostgreSQL begins to count. */
+/** Days from 0000-03-01 to 2000-01-01, PostgreSQL's epoch. */
 const EPOCH: i32 = 730425
 const SECOND: i64 = 1_000_000
 export const HOUR: i64 = 3600 * SECOND
@@ -18,7 +24,7 @@ const DAY: i64 = 24 * HOUR
 /** Words in memory order, little-endian. */
 const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e69
 
-/** What was read last: days, or microseconds. */
+/** What was read last: days since the epoch, or microseconds. */
 export class Time { static value: i64 = 0 }
 
 /** The number of two digits. If they are none, one that makes any date or time too large. */
@@ -58,13 +64,13 @@ function readDate (from: usize): bool {
 function readTime (from: usize): usize {
   const hour = two(from)
   if (hour > 23) return 0
-  const end = readMinutes(from + 2)
+  const end = readMinutesAndSeconds(from + 2)
   Time.value += <i64>hour * HOUR
   return end
 }
 
 /** Reads `:59:59.999999`, in microseconds, and returns the position after it, or 0. */
-export function readMinutes (from: usize): usize {
+export function readMinutesAndSeconds (from: usize): usize {
   const minute = two(from + 1)
   const second = two(from + 4)
   if (minute > 59 || second > 59 || load<u8>(from) !== COLON || load<u8>(from, 3) !== COLON) return 0
@@ -87,7 +93,7 @@ function readZone (from: usize): usize {
   const sign: u32 = load<u8>(from)
   let seconds: u32 = two(from + 1) * 3600
   let at = from + 3
-  if ((sign !== PLUS && sign !== MINUS) || seconds > 15 * 3600) return 0
+  if ((sign !== PLUS && sign !== MINUS) || seconds > MOST_ZONE_HOURS * 3600) return 0
   for (let unit: u32 = 60; unit > 0 && load<u8>(at) === COLON; unit = unit === 60 ? 1 : 0) {
     const value = two(at + 1)
     if (value > 59) return 0
@@ -105,8 +111,7 @@ function isInfinity (from: usize, quote: usize): bool {
 }
 
 export function encodeDate (from: usize): usize {
-  if (load<u8>(from) !== QUOTE) return refuse()
-  const quote = findQuote(from + 1)
+  const quote = closingQuote(from)
   if (quote === 0) return 0
   if (isInfinity(from + 1, quote)) writeFour(load<u8>(from, 1) === MINUS ? i32.MIN_VALUE : i32.MAX_VALUE)
   else if (quote - from === DATE_SIZE + 1 && readDate(from + 1)) writeFour(<u32>Time.value)
@@ -115,8 +120,7 @@ export function encodeDate (from: usize): usize {
 }
 
 export function encodeTime (from: usize): usize {
-  if (load<u8>(from) !== QUOTE) return refuse()
-  const quote = findQuote(from + 1)
+  const quote = closingQuote(from)
   if (quote === 0) return 0
   if (readTime(from + 1) !== quote) return refuse()
   writeEight(Time.value)
@@ -125,8 +129,7 @@ export function encodeTime (from: usize): usize {
 
 /** With a zone, which is subtracted, if `hasZone`. */
 export function encodeTimestamp (from: usize, hasZone: bool): usize {
-  if (load<u8>(from) !== QUOTE) return refuse()
-  const quote = findQuote(from + 1)
+  const quote = closingQuote(from)
   if (quote === 0) return 0
   if (isInfinity(from + 1, quote)) {
     writeEight(load<u8>(from, 1) === MINUS ? i64.MIN_VALUE : i64.MAX_VALUE)

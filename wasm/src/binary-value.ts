@@ -1,12 +1,14 @@
+/**
+ * An encoder takes the position of the first byte of a value, and returns the position after the value, or 0 if it
+ * stops; Stop.outcome then says why. It writes at Reading.output, and moves it. What it has written before a stop is
+ * discarded with the row, so an encoder may write before it has checked.
+ */
 import { QUOTE } from './characters'
+import { matchNull } from './json-scalars'
 import { Outcome, Reading } from './reading'
 import { escapes, plainBytes, WIDTH } from './vectors'
 
-/**
- * The functions that encode a value take the position of its first byte and return the position after it, or 0 if they
- * stop. They write at Reading.output, and move it. Whoever called them discards the row after a stop, so they need not
- * continue in the middle of one.
- */
+/** Why an encoder has stopped. */
 export class Stop { static outcome: Outcome = Outcome.done }
 
 /** Stops: more bytes are needed, there is no room for more output, or the value is refused. */
@@ -24,10 +26,11 @@ export function after (matched: Outcome, end: usize): usize {
   return matched === Outcome.done ? end : stopFor(matched)
 }
 
-/** The quote behind the short text at `from`, which contains no escape, or 0. */
-export function findQuote (from: usize): usize {
+/** The closing quote of the string at `from`, or 0. Refuses a string with an escape. */
+export function closingQuote (from: usize): usize {
   const end = Reading.inputEnd
-  let at = from
+  if (load<u8>(from) !== QUOTE) return refuse()
+  let at = from + 1
   while (true) {
     const size = plainBytes(escapes(v128.load(at)), at, end)
     at += size
@@ -51,10 +54,16 @@ export function writeEight (value: u64): void {
   Reading.output += 12
 }
 
-/** The length of SQL NULL. */
+/** Writes the length of SQL NULL. */
 export function writeNull (): void {
   store<u32>(Reading.output, u32.MAX_VALUE)
   Reading.output += 4
+}
+
+/** Encodes `null`. */
+export function encodeNull (from: usize): usize {
+  writeNull()
+  return after(matchNull(from), from + 4)
 }
 
 /** Writes the length of the field that ends at the position of the output, in front of it. */

@@ -52,7 +52,7 @@ function beginElement (column: Column): Outcome {
   }
   if (byte === CLOSE_BRACKET) return isAfterComma ? Outcome.refused : closeArray()
   if (byte === LOWER_N) {
-    const matched = matchNull()
+    const matched = matchNull(from)
     if (matched !== Outcome.done) return matched
     store<u32>(to, UPPER_NULL_WORD)
     return proceed(from + 4, to + 4, Place.elementEnd)

@@ -95,7 +95,7 @@ function copyNestedScalar (): Outcome {
 }
 
 /** White space, a comma, or a closing bracket. */
-function endsScalar (byte: u32): bool {
+export function endsScalar (byte: u32): bool {
   return byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || isSpace(byte)
 }
 

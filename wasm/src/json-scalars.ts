@@ -23,8 +23,8 @@ export function matchWord (from: usize, word: u64, size: usize): Outcome {
   return available === size ? Outcome.done : Outcome.inputUsed
 }
 
-export function matchNull (): Outcome {
-  return matchWord(Reading.input, NULL_WORD, 4)
+export function matchNull (from: usize): Outcome {
+  return matchWord(from, NULL_WORD, 4)
 }
 
 /** Copies `true` or `false` as `t` or `f`. */

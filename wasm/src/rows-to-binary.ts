@@ -1,20 +1,19 @@
 /**
  * Transcodes rows of JSON to COPY BINARY (PostgreSQL manual, COPY, "Binary Format"), of which PostgreSQL reads most
- * types faster than text. Takes rows as the writer formats them only, in a list whose opening bracket was read. Refuses
- * all rows whose meaning is not certain: the host writes them as text. The calling side is
- * lib/snapshot/codec/rows-to-binary.ts.
+ * types faster than text. Takes rows as the writer formats them only, in a list whose opening bracket was read, and
+ * refuses all others, and those with a value that its encoder refuses: the host writes them as text. The calling side
+ * is lib/snapshot/codec/rows-to-binary.ts.
  *
- * The length of a value precedes it, so a row is written completely or not at all.
+ * The length of a value precedes it and is known only after it. So a row is written completely or not at all.
  *
  * 32 readable bytes must follow the input, and 32 writable ones the output: both are processed by vectors.
  */
-import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, LOWER_N, NULL_WORD, OPEN_BRACE } from './characters'
+import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, LOWER_N, OPEN_BRACE } from './characters'
 import { encodeArray } from './binary-array'
-import { BinaryColumn, Format } from './binary-column'
+import { BinaryColumn, Encoder } from './binary-column'
 import { encodeScalar } from './binary-scalar'
-import { after, refuse, Stop, stopFor, writeNull } from './binary-value'
+import { encodeNull, refuse, Stop, stopFor, writeNull } from './binary-value'
 import { isSpace } from './json-embedded'
-import { matchWord } from './json-scalars'
 import { matchKey } from './keys'
 import { Outcome, Reading } from './reading'
 
@@ -111,29 +110,29 @@ function skipSpace (start: usize): usize {
 
 function readFields (start: usize): usize {
   let from = start
-  let unread: usize = 1
+  // The comma, which the first key does not have
+  let omitted: usize = 1
   for (let at = columns; at < lastColumn; at += offsetof<BinaryColumn>()) {
     const column = changetype<BinaryColumn>(at)
     if (Reading.output > Reading.outputLimit) return stopFor(Outcome.outputFull)
-    const matched = matchKey(column.key, column.keySize, unread, from)
-    if (matched === Outcome.refused && column.format === Format.jsonb) {
+    const matched = matchKey(column.key, column.keySize, omitted, from)
+    if (matched === Outcome.refused && column.encoder === Encoder.jsonb) {
       // In jsonb, an absent key is SQL NULL
       writeNull()
       continue
     }
     if (matched !== Outcome.done) return stopFor(matched)
-    from = readValue(column, from + column.keySize - unread)
+    from = readValue(column, from + column.keySize - omitted)
     if (from === 0) return 0
-    unread = 0
+    omitted = 0
   }
   return from
 }
 
 function readValue (column: BinaryColumn, from: usize): usize {
   if (from === Reading.inputEnd) return stopFor(Outcome.inputUsed)
-  if (load<u8>(from) !== LOWER_N || column.format === Format.jsonb) {
-    return column.format === Format.array ? encodeArray(column, from) : encodeScalar(column.format, from)
+  if (load<u8>(from) !== LOWER_N || column.encoder === Encoder.jsonb) {
+    return column.encoder === Encoder.array ? encodeArray(column, from) : encodeScalar(column.encoder, from)
   }
-  writeNull()
-  return after(matchWord(from, NULL_WORD, 4), from + 4)
+  return encodeNull(from)
 }

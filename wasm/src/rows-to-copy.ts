@@ -308,7 +308,7 @@ function beginValue (description: Column): Outcome {
   const kind: Kind = description.kind
   if (kind === Kind.jsonb) return beginEmbedded()
   if (byte === LOWER_N) {
-    const matched = matchNull()
+    const matched = matchNull(from)
     if (matched !== Outcome.done) return matched
     store<u16>(to, <u16>(BACKSLASH | UPPER_N << 8))
     return proceed(from + 4, to + 2, Place.valueEnd)

@@ -14,10 +14,10 @@ export interface CatalogColumn {
   /** The base type is an enum. */
   isEnum: boolean
   /**
-   * For a true array type (the typarray of its element is this type): the OID of the type of its elements, and what
-   * concerns the base type of that.
+   * For a true array type (the typarray of its element is this type): the OIDs of the type of its elements and of the
+   * base type of that, which `isArray` and `isEnum` describe.
    */
-  element: { oid: number, type: number, isArray: boolean, isEnum: boolean, delimiter: string } | null
+  element: { type: number, baseType: number, isArray: boolean, isEnum: boolean, delimiter: string } | null
   /**
    * NOT NULL, because of the column or its domain, without a default of either and without identity: an INSERT must set
    * it.
@@ -91,7 +91,7 @@ const columnsQuery = `
     'baseType', base.oid::int8,
     'isEnum', base.typtype = 'e',
     'element', CASE WHEN element.typarray = base.oid THEN json_build_object(
-      'oid', element.oid::int8, 'type', behind.oid::int8, 'isArray', behind.typcategory = 'A',
+      'type', element.oid::int8, 'baseType', behind.oid::int8, 'isArray', behind.typcategory = 'A',
       'isEnum', behind.typtype = 'e', 'delimiter', element.typdelim) END,
     'required', (a.attnotnull OR resolved.never_null) AND NOT a.atthasdef AND a.attidentity = ''
       AND declared.typdefault IS NULL,

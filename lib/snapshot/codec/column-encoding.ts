@@ -32,8 +32,8 @@ function elementEncoding (type: number): ElementEncoding {
 function catalogEncoding ({ baseType, element }: CatalogColumn): Encoding {
   if (baseType === oid.jsonb) return 'jsonb'
   if (element === null) return elementEncoding(baseType)
-  const isText = element.type === oid.json || element.type === oid.jsonb || element.isArray
-  return isText ? 'text' : `${elementEncoding(element.type)}[]`
+  const isText = element.baseType === oid.json || element.baseType === oid.jsonb || element.isArray
+  return isText ? 'text' : `${elementEncoding(element.baseType)}[]`
 }
 
 /**

@@ -1,5 +1,4 @@
-import type { BinaryColumn } from './binary-format.ts'
-import { formatNumbers } from './binary-format.ts'
+import { type BinaryColumn, encoderNumbers } from './binary-encoders.ts'
 import type { ByteQueue } from './byte-queue.ts'
 import { instantiateWasm } from './instantiate-wasm.ts'
 import type { JsonCursor } from './json-cursor.ts'
@@ -27,17 +26,12 @@ const columnSize = 16
 const elementTypeOffset = 12
 /** Bytes that are processed at once: input and output stay in the cache of the processor. */
 const smallBuffer = 64 * 1024
-/** Rows that need more are refused: text needs no memory of a row's size. */
+/** A row that does not fit is refused: RowsToCopy reads it in parts. */
 const largestBuffer = 1024 * 1024
 
-/** What precedes the rows (manual, COPY, "Binary Format"): the signature, no flags, no extension. */
-export const binaryHeader = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)])
-/** What follows the rows. */
-export const binaryTrailer = Buffer.from([0xff, 0xff])
-
 /**
- * Transcodes rows of JSON to COPY BINARY by WebAssembly with SIMD. Refuses each row whose binary form is not certain to
- * be the same value: valid or not, it must be written as text.
+ * Transcodes rows of JSON to COPY BINARY by WebAssembly with SIMD. Refuses each row that contains a text that the
+ * output function of the type would not write, or a value that its encoder cannot convert exactly.
  */
 export class RowsToBinary {
   readonly #code: Exports
@@ -64,10 +58,10 @@ export class RowsToBinary {
     this.#resize(smallBuffer)
     const { bytes } = this.#memory
     keys.write(bytes, (index, at) => {
-      const { format, element } = columns[index] as BinaryColumn
-      bytes[at] = formatNumbers[format]
+      const { encoder, element } = columns[index] as BinaryColumn
+      bytes[at] = encoderNumbers[encoder]
       if (element === undefined) return
-      bytes[at + 1] = formatNumbers[element.format]
+      bytes[at + 1] = encoderNumbers[element.encoder]
       bytes.writeUInt32BE(element.oid, at + elementTypeOffset)
     })
     this.#code.startTable(description, columns.length, Math.min(rowBytes, largestBuffer))
@@ -83,7 +77,10 @@ export class RowsToBinary {
     return this.#input + this.#size + vectorMargin
   }
 
-  /** Reads complete rows, and what separates them, from the cursor on, and moves the cursor behind them. */
+  /**
+   * Reads complete rows, and what separates them, from the cursor on, and moves the cursor behind them. In front of a
+   * refused row, `out` has all rows before it.
+   */
   take (cursor: JsonCursor, out: ByteQueue): Stopped {
     while (true) {
       const end = Math.min(cursor.end, cursor.position + this.#size)
@@ -94,10 +91,12 @@ export class RowsToBinary {
       if (outcome === inputUsed && end === cursor.end) return 'moreNeeded'
       if (isMoved) continue
       if (this.#size === largestBuffer) return 'refused'
+      // For the rest of the table: a table with one long row probably has more of them
       this.#resize(this.#size * 2)
     }
   }
 
+  /** Reads the bytes of the cursor up to `end`; `isMoved` if that were one row at least. */
   #read (cursor: JsonCursor, end: number, out: ByteQueue): { isMoved: boolean, outcome: number } {
     const { setOutput, read, inputPosition, outputPosition } = this.#code
     const { position } = cursor
@@ -125,7 +124,9 @@ export class RowsToBinary {
 
 /** Returns undefined where Node.js has no WebAssembly, or the processor no SIMD. */
 export function createRowsToBinary (): RowsToBinary | undefined {
+  // An import is named after the file that declares it
   const code = instantiateWasm(rowsToBinaryCode, { 'binary-numbers': { parseNumber } }) as Exports | undefined
+  /** Number() rounds to the nearest f64, and the module has checked that the text is a number. */
   function parseNumber (start: number, size: number): number {
     return Number(Buffer.from((code as Exports).memory.buffer, start, size).toString('latin1'))
   }

@@ -14,8 +14,8 @@ const column = (type: string, baseType: number, element: Element = null): Catalo
   generated: false
 })
 const element = (type: number, rest: Partial<NonNullable<Element>> = {}): Element => ({
-  oid: type,
   type,
+  baseType: type,
   isArray: false,
   isEnum: false,
   delimiter: ',',

@@ -1,16 +1,16 @@
 import t from 'tap'
-import type { BinaryColumn } from '../../../lib/snapshot/codec/binary-format.ts'
+import type { BinaryColumn } from '../../../lib/snapshot/codec/binary-encoders.ts'
 import { createRowsToBinary } from '../../../lib/snapshot/codec/rows-to-binary.ts'
 import { toBinary } from '../to-binary.ts'
 
-const text: BinaryColumn = { name: 'c', format: 'text' }
+const text: BinaryColumn = { name: 'c', encoder: 'text' }
 const listOf = (rows: string[]): Buffer => Buffer.from(`\n${rows.join(',\n')}\n]`)
 const field = (value: string): string => `${Buffer.byteLength(value).toString(16).padStart(8, '0')}${
   Buffer.from(value).toString('hex')}`
 const rowOf = (value: string): string => `0001${field(value)}`
 
 t.test('rows have the number of their fields, and each field its length', async (t) => {
-  const columns: BinaryColumn[] = [{ name: 'é', format: 'int2' }, { name: 'a"b', format: 'text' }]
+  const columns: BinaryColumn[] = [{ name: 'é', encoder: 'int2' }, { name: 'a"b', encoder: 'text' }]
   const list = listOf(['{"é":258,"a\\"b":"x\\n\\u00e9"}', '{"é":null,"a\\"b":""}'])
   const { bytes, rows, stopped } = toBinary(columns, list)
   t.strictSame({ rows, stopped }, { rows: 2, stopped: 'end' })
@@ -19,7 +19,7 @@ t.test('rows have the number of their fields, and each field its length', async 
 
 t.test('bytes may arrive in chunks of any size', async (t) => {
   const columns: BinaryColumn[] = [
-    text, { name: 'd', format: 'jsonb' }, { name: 'e', format: 'array', element: { format: 'float8', oid: 701 } }
+    text, { name: 'd', encoder: 'jsonb' }, { name: 'e', encoder: 'array', element: { encoder: 'float8', oid: 701 } }
   ]
   const rows = Array.from({ length: 3000 }, (_, n) =>
     `{"c":"${'x'.repeat(n % 50)}"${n % 3 === 0 ? '' : `,"d":{"n": [${n}, "\\"]"]}`},"e":[${n / 7},null]}`)
@@ -45,8 +45,8 @@ t.test('a row of up to 1 MiB is read, and a longer one is refused after those be
   t.ok(rest > 1_000_000)
 })
 
-t.test('a row that needs more memory than its text is refused like one that is longer', async (t) => {
-  const columns: BinaryColumn[] = [{ name: 'c', format: 'array', element: { format: 'int4', oid: 23 } }]
+t.test('a row of more than 1 MiB in binary form is refused', async (t) => {
+  const columns: BinaryColumn[] = [{ name: 'c', encoder: 'array', element: { encoder: 'int4', oid: 23 } }]
   const row = (count: number): string => `{"c":[${Array.from({ length: count }, () => 1).join()}]}`
   t.strictSame(toBinary(columns, listOf([row(100_000)])).stopped, 'end')
   t.strictSame(toBinary(columns, listOf([row(200_000)])).stopped, 'refused')
@@ -60,7 +60,7 @@ t.test('a row of more bytes than are allowed is refused', async (t) => {
 })
 
 t.test('rows that the writer does not write are refused', async (t) => {
-  const columns: BinaryColumn[] = [text, { name: 'd', format: 'int4' }]
+  const columns: BinaryColumn[] = [text, { name: 'd', encoder: 'int4' }]
   const rows = [
     '{"c":"a", "d":1}', '{"d":1,"c":"a"}', '{"c":"a"}', '{"c":"a","d":1,"e":2}', '{"c":"a","d":1.0}',
     '{"c":"a","d":01}', '{"c":"a","d":2147483648}', '{"c":"a","d":-2147483649}', '{"c":"a","d":"1"}', '{"c":1,"d":1}',
@@ -74,13 +74,13 @@ t.test('rows that the writer does not write are refused', async (t) => {
 })
 
 /** The hexadecimal form of a value, or `refused`. */
-function encode (format: BinaryColumn['format'], json: string): string {
-  const { bytes, stopped } = toBinary([{ name: 'c', format }], listOf([`{"c":${json}}`]))
+function encode (encoder: BinaryColumn['encoder'], json: string): string {
+  const { bytes, stopped } = toBinary([{ name: 'c', encoder }], listOf([`{"c":${json}}`]))
   // Behind the number of fields and the length
   return stopped === 'end' ? bytes.toString('hex', 6) : stopped
 }
 
-const exact: Array<[format: BinaryColumn['format'], json: string, hex: string]> = [
+const exact: Array<[encoder: BinaryColumn['encoder'], json: string, hex: string]> = [
   ['float4', '16777216', '4b800000'],
   // Halfway between two numbers, or only so close to it that an f64 cannot tell
   ['float4', '16777217', 'refused'],
@@ -94,6 +94,7 @@ const exact: Array<[format: BinaryColumn['format'], json: string, hex: string]> 
   ['float8', '-0', '8000000000000000'],
   ['float8', '9007199254740993', '4340000000000000'],
   ['float8', '0.1', '3fb999999999999a'],
+  ['float8', '75497980385967.257', '42d12a8f9356abd0'],
   ['float8', '1.7976931348623157e+308', '7fefffffffffffff'],
   ['float8', '1.7976931348623159e+308', 'refused'],
   ['float8', '5e-324', '0000000000000001'],
@@ -112,6 +113,7 @@ const exact: Array<[format: BinaryColumn['format'], json: string, hex: string]> 
   ['boolean', 'trua', 'refused'],
   ['numeric', '"-0.00"', '0000000000000002'],
   ['numeric', '"12345.0600"', '0003000100000004000109290258'],
+  ['numeric', '"10000"', '00010001000000000001'],
   ['numeric', '"0.00012"', '0002ffff00000005000107d0'],
   ['numeric', '"1e5"', 'refused'],
   ['numeric', '".5"', 'refused'],
@@ -144,6 +146,8 @@ const exact: Array<[format: BinaryColumn['format'], json: string, hex: string]> 
   ['timestamptz', '"2000-01-01 00:00:00"', 'refused'],
   ['timestamptz', '"2000-01-01 00:00:00+16"', 'refused'],
   ['interval', '"-1 years +2 mons 3 days 00:00:00.000001"', '000000000000000100000003fffffff6'],
+  ['interval', '"-1 days 03:00:00"', 'refused'],
+  ['interval', '"1 day -03:00:00"', 'fffffffd7c4514000000000100000000'],
   ['interval', '"1 day 1 day"', 'refused'],
   ['interval', '"1 day 1 year"', 'refused'],
   ['interval', '"1 week"', 'refused'],
@@ -154,16 +158,16 @@ const exact: Array<[format: BinaryColumn['format'], json: string, hex: string]> 
   ['text', '"\\u00e9\\ud83d\\ude00\\/\\b\\u0001"', Buffer.from('é😀/\b\x01').toString('hex')]
 ]
 
-for (const [format, json, hex] of exact) {
-  t.test(`${json} of ${format} is ${hex === 'refused' ? hex : `written as ${hex}`}`, async (t) => {
-    t.equal(encode(format, json), hex)
+for (const [encoder, json, hex] of exact) {
+  t.test(`${json} of ${encoder} is ${hex === 'refused' ? hex : `written as ${hex}`}`, async (t) => {
+    t.equal(encode(encoder, json), hex)
   })
 }
 
-t.test('arrays have dimensions of one size', async (t) => {
-  const element = { format: 'int4', oid: 23 } as const
+t.test('all arrays of a dimension have the same length', async (t) => {
+  const element = { encoder: 'int4', oid: 23 } as const
   const read = (json: string): string => {
-    const { bytes, stopped } = toBinary([{ name: 'c', format: 'array', element }], listOf([`{"c":${json}}`]))
+    const { bytes, stopped } = toBinary([{ name: 'c', encoder: 'array', element }], listOf([`{"c":${json}}`]))
     return stopped === 'end' ? bytes.toString('hex', 6) : stopped
   }
   const one = (value: number): string => `00000004${value.toString(16).padStart(8, '0')}`
@@ -177,11 +181,11 @@ t.test('arrays have dimensions of one size', async (t) => {
 
 t.test('a table that PostgreSQL cannot have is not begun', async (t) => {
   const transcoder = createRowsToBinary()
-  t.equal(transcoder?.startTable([{ name: 'x'.repeat(1100), format: 'text' }], Infinity), false)
+  t.equal(transcoder?.startTable([{ name: 'x'.repeat(1100), encoder: 'text' }], Infinity), false)
   t.equal(transcoder?.startTable(Array.from({ length: 1601 }, (_, index) => ({ ...text, name: `${index}` })), 9), false)
 })
 
-t.test('without WebAssembly there is none', async (t) => {
+t.test('without WebAssembly there is no transcoder', async (t) => {
   const own = Object.getOwnPropertyDescriptor(globalThis, 'WebAssembly') as PropertyDescriptor
   Object.defineProperty(globalThis, 'WebAssembly', { ...own, value: undefined })
   const created = createRowsToBinary()
