@@ -1,6 +1,7 @@
 import { CannotRestore, SchemaDrift } from '../errors.ts'
 import { CatalogChanged, lockPlanned, retryWhenCatalogChanged } from '../postgres/catalog/catalog-changed.ts'
 import { lockRelations, lockWithRetries, relationIdentity, withinLockTimeout } from '../postgres/locks.ts'
+import { readFingerprint } from '../postgres/catalog/fingerprint.ts'
 import { lockSequences } from '../postgres/catalog/sequences.ts'
 import { withRoleSettings } from '../postgres/settings.ts'
 import type { Transaction } from '../postgres/driver/transaction.ts'
@@ -9,7 +10,7 @@ import type { Manifest } from '../../types/index.ts'
 import type { RestoreContext } from './restore-job.ts'
 import { driftSummary } from './restore-plan.ts'
 import { restoreProblems } from './restore-problems.ts'
-import { readScope, type RestoreScope } from './restore-scope.ts'
+import { type LockedScope, readScope, type RestoreScope } from './restore-scope.ts'
 
 const attempts = 5
 
@@ -24,7 +25,7 @@ const attempts = 5
  */
 export async function lockScope (
   tx: Transaction, manifest: Manifest, context: RestoreContext
-): Promise<{ scope: RestoreScope, planMs: number }> {
+): Promise<{ scope: LockedScope, planMs: number }> {
   let planMs = 0
   async function timed<T> (plan: () => Promise<T>): Promise<T> {
     const start = performance.now()
@@ -42,11 +43,13 @@ export async function lockScope (
 
 async function tryLockScope (
   tx: Transaction, manifest: Manifest, context: RestoreContext, timed: <T>(plan: () => Promise<T>) => Promise<T>
-): Promise<RestoreScope> {
+): Promise<LockedScope> {
   const { server, job } = context
   // Reading the sequences may wait: TRUNCATE … RESTART IDENTITY locks the sequences against readers until it commits
-  const read = async (): Promise<RestoreScope> => await timed(async () =>
-    await withinLockTimeout(tx, async () => await readScope(tx, manifest, job)))
+  const timedWithinLockTimeout = async <T>(read: () => Promise<T>): Promise<T> =>
+    await timed(async () => await withinLockTimeout(tx, read))
+  const read = async (): Promise<RestoreScope> =>
+    await timedWithinLockTimeout(async () => await readScope(tx, manifest, job))
   const refuse = async (scope: RestoreScope): Promise<void> => {
     await timed(async () => { await refuseProblems(tx, scope, context) })
   }
@@ -61,7 +64,9 @@ async function tryLockScope (
   const locked = await read()
   if (!isLocked(locked, planned)) throw new CatalogChanged()
   await refuse(locked)
-  return locked
+  // Only now: reading it takes as long as reading the keys, and the first plan is not carried out
+  const fingerprint = await timedWithinLockTimeout(async () => await readFingerprint(tx, locked.fingerprinted))
+  return { ...locked, fingerprint }
 }
 
 /** Throws FST_BACKUP_SCHEMA_DRIFT or FST_BACKUP_CANNOT_RESTORE. */

@@ -14,7 +14,7 @@ import { findChangedColumns } from './generated-values.ts'
 import { type LoadedValues, prepareLoad } from './load-rows.ts'
 import { recreateIndexes, suspendIndexes } from './rebuild-indexes.ts'
 import type { RestoreContext } from './restore-job.ts'
-import type { RestoreScope } from './restore-scope.ts'
+import type { LockedScope, RestoreScope } from './restore-scope.ts'
 import { truncate } from './truncate.ts'
 
 /**
@@ -22,7 +22,7 @@ import { truncate } from './truncate.ts'
  * constraints and checks that run user code are dropped, since they would change rows or reject them. Afterwards all
  * are restored, and a comparison of the catalog shows that nothing is missing.
  */
-export async function replaceRows (tx: Transaction, scope: RestoreScope, context: RestoreContext): Promise<void> {
+export async function replaceRows (tx: Transaction, scope: LockedScope, context: RestoreContext): Promise<void> {
   const { server } = context
   // All tables that are changed are locked. A function may read any other table, and a wait for its lock would block
   // the service

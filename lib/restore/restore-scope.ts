@@ -1,6 +1,6 @@
 import { type CatalogRelation, type CatalogTable, readTables } from '../postgres/catalog/tables.ts'
 import { readSuspendedChecks, type SuspendedCheck } from '../postgres/catalog/check-constraints.ts'
-import { type Fingerprinted, readFingerprint } from '../postgres/catalog/fingerprint.ts'
+import type { Fingerprinted } from '../postgres/catalog/fingerprint.ts'
 import { type ForeignKey, readForeignKeys } from '../postgres/catalog/foreign-keys.ts'
 import { type CatalogSequence, readSequences, readSequenceStates } from '../postgres/catalog/sequences.ts'
 import { type EnabledTrigger, readEnabledTriggers } from '../postgres/catalog/triggers.ts'
@@ -43,6 +43,11 @@ export interface RestoreScope extends PlannedRestore {
   /** Oids of the relations that run user code for each new row. */
   withUserCode: Set<string>
   fingerprinted: Fingerprinted
+}
+
+/** What a restore carries out, under its locks. */
+export interface LockedScope extends RestoreScope {
+  /** Before any change; see readFingerprint(). */
   fingerprint: string[]
 }
 
@@ -85,8 +90,7 @@ export async function readScope (tx: Transaction, manifest: Manifest, target: Re
     triggers: await readEnabledTriggers(tx, oids),
     checks,
     withUserCode: findRelationsWithUserCode(plan.tables, await readRelationsWithUserCode(tx, oids)),
-    fingerprinted,
-    fingerprint: await readFingerprint(tx, fingerprinted)
+    fingerprinted
   }
 }
 

@@ -184,7 +184,6 @@ t.test('a restore is rejected if it needs more locks than the server has room fo
       checks: [],
       withUserCode: new Set(),
       fingerprinted: { relations: [], domains: [], restored: [] },
-      fingerprint: [],
       relations: Array.from({ length: 1_000_000 }, () => table)
     }
     const problems = await restoreProblems(tx, scope, await readServer(tx), () => false)
