@@ -38,7 +38,7 @@ async function readParts (
 }
 
 t.test('long rows among short ones are read, in any chunks', async (t) => {
-  for (const rows of [[short, ...long, short], [...long], [long[0] as string], [short, long[3] as string]]) {
+  for (const rows of [[short, ...long, short], [long[3] as string]]) {
     const { file, manifest } = await writeFileOf(t, [users], { users: rows })
     for (const size of sizes) {
       const { copied, rows: counts, ...read } = await readAll(chunksOf(file, ...size))
@@ -161,7 +161,7 @@ async function memoryOf (t: Test, rowBytes: number): Promise<number> {
   let calls = 0
   const before = (collectGarbage(), process.memoryUsage().arrayBuffers)
   function measure (): void {
-    if (calls++ % 50 !== 0) return
+    if (calls++ % 100 !== 0) return
     collectGarbage()
     most = Math.max(most, process.memoryUsage().arrayBuffers - before)
   }
