@@ -57,6 +57,12 @@ interface TableReading {
 const idle: RowsToCopy[] = []
 const idleBinary: RowsToBinary[] = []
 
+/**
+ * Bytes of an incomplete row from which on it is read twice. Such a row needs memory of its own size. In one buffer
+ * that grows, and with its output in the queue, it would need three times as much.
+ */
+const longRow = 1024 * 1024
+
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
@@ -132,13 +138,55 @@ async function readList (reading: TableReading, flush: () => Promise<void>): Pro
   await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
   if (await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })) return
   for (let stopped = readBatch(reading); stopped !== 'end'; stopped = readBatch(reading)) {
-    if (stopped === 'moreNeeded') await input.fillRow()
-    else await flush()
+    if (stopped === 'moreNeeded') {
+      if (await readMore(reading, flush) === 'end') return
+      continue
+    }
+    await flush()
     if (stopped === 'refused') {
       await reading.binary?.continueAsText()
       reading.binary = undefined
     }
   }
+}
+
+/** Reads more of the file, or the rest of a long row. Returns why it stopped there. */
+async function readMore (reading: TableReading, flush: () => Promise<void>): Promise<Stopped> {
+  const { input, many } = reading
+  if (many !== undefined && many.carried > longRow) return await readLongRow(reading, many, flush)
+  await input.fillRow()
+  return 'moreNeeded'
+}
+
+/**
+ * Reads to the end of an incomplete row and discards the output, and then reads it again and writes its output piece by
+ * piece. So nothing is written of a row that is refused or not complete, although neither its output nor its bytes are
+ * ever in one buffer.
+ */
+async function readLongRow (reading: TableReading, many: RowsToCopy, flush: () => Promise<void>): Promise<Stopped> {
+  const { input, queue } = reading
+  const { cursor } = input
+  input.keep()
+  many.discardRow(queue)
+  let stopped = many.readOn(cursor)
+  while (stopped === 'moreNeeded') {
+    await input.fillRow()
+    stopped = many.readOn(cursor)
+  }
+  const bytes = input.rewind()
+  if (stopped === 'refused') {
+    await input.fillRow(bytes)
+    return readOneByOne(reading)
+  }
+  many.takeRows()
+  do {
+    await (queue.full ? flush() : input.fillRow())
+    stopped = many.readOn(cursor, queue)
+  } while (stopped === 'full' || stopped === 'moreNeeded')
+  // These are the bytes that were not refused before
+  if (stopped === 'refused') throw new SnapshotSyntaxError('its bytes changed while they were read')
+  reading.rows += many.takeRows()
+  return stopped === 'end' ? 'end' : 'full'
 }
 
 /**

@@ -13,6 +13,8 @@ const largestPart = 64 * 1024 * 1024
  * longer.
  */
 const largestLine = 2 * 1024 * 1024 * 1024
+/** Bytes that are read at once, at least, of a row that is kept in pieces: small chunks take more memory than bytes. */
+const keptPiece = 64 * 1024
 
 /** The largest sizes that a file may have that this service did not write, in bytes. */
 export interface ReadLimits {
@@ -24,6 +26,10 @@ export interface ReadLimits {
 
 /** For this service's own files, which are read whatever they contain. */
 export const unlimited: ReadLimits = { rowBytes: Infinity, manifestBytes: Infinity }
+
+/** What the cursor has passed since keep(). */
+interface Kept { pieces: Buffer[], bytes: number, hasNewLine: boolean }
+const nothingKept = (): Kept => ({ pieces: [], bytes: 0, hasNewLine: false })
 
 /**
  * The bytes of a snapshot file, which a parser requests when it needs them. Each byte belongs to one section, and each
@@ -37,8 +43,12 @@ export class SnapshotInput {
   /** Where the section begins in the file, and which of the cursor's bytes is the first that is not hashed yet. */
   #section: { offset: number, unhashed: number }
   #total: number
-  #finished = false
+  #hasEnded = false
   #lastNewLine = -1
+  #isKeeping = false
+  #kept = nothingKept()
+  /** What comes before the next chunk, since rewind() went back in front of it: the first piece is the last one. */
+  #again: Buffer[] = []
 
   /** @param start position in the file of the first byte of `chunks` */
   constructor (chunks: AsyncIterable<Buffer>, limits: ReadLimits = unlimited, start = 0) {
@@ -62,6 +72,11 @@ export class SnapshotInput {
     return this.cursor.end - this.cursor.position
   }
 
+  /** Whether all bytes of the file are buffered. */
+  get #finished (): boolean {
+    return this.#hasEnded && this.#again.length === 0
+  }
+
   /**
    * Calls `parser` again with more bytes until it does not throw Incomplete. Until it succeeds, it must have no effect
    * except on the cursor.
@@ -82,10 +97,41 @@ export class SnapshotInput {
   /**
    * Reads more of a row. Throws at the end of the file, and for a row that is too long and not on one line: where a
    * bracket is damaged, the rest of the file looks like part of the row.
+   * @param wanted bytes to read, at least; by default as many as are unread
    */
-  async fillRow (): Promise<void> {
-    const isOnSeveralLines = this.#lastNewLine > this.cursor.position
-    await this.#fill(isOnSeveralLines ? largestPart : largestLine, this.#limits.rowBytes, () => this.#tooLongRow())
+  async fillRow (wanted?: number): Promise<void> {
+    const { position, end } = this.cursor
+    // A new line that is the last byte may be the one behind the row
+    const isOnSeveralLines = this.#kept.hasNewLine ||
+      (this.#lastNewLine > position && this.#lastNewLine < end - 1)
+    await this.#fill(isOnSeveralLines ? largestPart : largestLine, this.#limits.rowBytes, () => this.#tooLongRow(),
+      wanted)
+  }
+
+  /**
+   * From now on until rewind(), keeps what the cursor passes, in pieces: one buffer that grows would be copied again
+   * and again, and need the memory twice. The cursor must be at the beginning of a row.
+   */
+  keep (): void {
+    this.#compact()
+    this.#isKeeping = true
+  }
+
+  /**
+   * Goes back to where keep() was called. Nothing is buffered then: all that follows is filled in again. Returns the
+   * number of bytes that were kept or unread.
+   */
+  rewind (): number {
+    this.#compact()
+    const { cursor } = this
+    const { pieces, bytes } = this.#kept
+    this.#isKeeping = false
+    this.#kept = nothingKept()
+    this.#again = this.#again.concat(cursor.bytes, pieces.toReversed())
+    const total = bytes + cursor.bytes.length
+    this.#total -= total
+    this.#buffer([])
+    return total
   }
 
   /**
@@ -146,17 +192,28 @@ export class SnapshotInput {
     return new LimitExceeded('a row', `rowBytes allows (${this.#limits.rowBytes} bytes)`)
   }
 
-  /** Reads at least as many bytes as are unread, so that a parser is called only a few times for a long value. */
-  async #fill (limit: number, bound: number, exceeded: () => Error): Promise<void> {
-    const unread = this.#unread
+  /**
+   * Reads at least as many bytes as are unread, so that a parser is called only a few times for a long value. What is
+   * kept was read already.
+   */
+  async #fill (limit: number, bound: number, exceeded: () => Error, wanted?: number): Promise<void> {
+    this.#compact()
+    const unread = this.#unread + this.#kept.bytes
     if (this.#finished) throw new SnapshotSyntaxError('the file is truncated')
     if (unread > bound) throw exceeded()
     if (unread > limit) throw new SnapshotSyntaxError(`no end was found within ${limit / 1024 / 1024} MiB`)
-    this.#compact()
     // Not more bytes than show that the bound is exceeded
-    const parts = await this.#read(Math.max(1, Math.min(unread, bound + 1 - unread)))
+    const usual = Math.min(this.#isKeeping ? keptPiece : unread, bound + 1 - unread)
+    const parts = await this.#read(Math.max(1, wanted ?? usual))
+    this.#buffer(this.#unread === 0 ? parts : [this.cursor.bytes, ...parts])
+  }
+
+  /** Replaces the buffer by the concatenation of `parts`. */
+  #buffer (parts: Buffer[]): void {
     const { cursor } = this
-    cursor.bytes = Buffer.concat([cursor.bytes, ...parts])
+    const [first] = parts
+    cursor.bytes = first !== undefined && parts.length === 1 ? first : Buffer.concat(parts)
+    cursor.position = 0
     cursor.end = cursor.bytes.length
     this.#lastNewLine = cursor.bytes.lastIndexOf(0x0a)
   }
@@ -167,14 +224,25 @@ export class SnapshotInput {
     this.#section.unhashed = position
   }
 
-  /** Removes the consumed bytes from the buffer. */
+  /** Removes the consumed bytes from the buffer. Those that are kept are hashed when they are read again. */
   #compact (): void {
-    this.#hash()
-    this.#section.unhashed = 0
     const { cursor } = this
-    cursor.bytes = cursor.bytes.subarray(cursor.position)
-    cursor.end -= cursor.position
+    const { position } = cursor
+    if (this.#isKeeping) this.#keepPiece(cursor.bytes.subarray(0, position))
+    else this.#hash()
+    this.#section.unhashed = 0
+    cursor.bytes = cursor.bytes.subarray(position)
+    cursor.end -= position
     cursor.position = 0
+    this.#lastNewLine = Math.max(-1, this.#lastNewLine - position)
+  }
+
+  #keepPiece (piece: Buffer): void {
+    const kept = this.#kept
+    if (piece.length === 0) return
+    kept.pieces.push(piece)
+    kept.bytes += piece.length
+    if (this.#lastNewLine !== -1 && this.#lastNewLine < piece.length) kept.hasNewLine = true
   }
 
   /** Returns the next chunks: at least `wanted` bytes, or the rest of the file. */
@@ -182,15 +250,18 @@ export class SnapshotInput {
     const parts: Buffer[] = []
     let bytes = 0
     while (bytes < wanted && !this.#finished) {
-      const { done, value } = await this.#chunks.next()
-      if (done === true) {
-        this.#finished = true
-      } else {
-        parts.push(value)
-        bytes += value.length
-      }
+      const chunk = this.#again.pop() ?? await this.#nextChunk()
+      parts.push(chunk)
+      bytes += chunk.length
     }
     this.#total += bytes
     return parts
+  }
+
+  async #nextChunk (): Promise<Buffer> {
+    const { done, value } = await this.#chunks.next()
+    if (done !== true) return value
+    this.#hasEnded = true
+    return Buffer.alloc(0)
   }
 }

@@ -58,7 +58,7 @@ export async function readAll (
     return {
       keep,
       write: async (part) => {
-        own.push(part)
+        own.push(Buffer.from(part))
       }
     }
   })

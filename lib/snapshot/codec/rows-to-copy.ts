@@ -35,6 +35,8 @@ const largestInt = 0xffff_ffff
  * front of a row that it does not read.
  */
 export type Stopped = 'end' | 'full' | 'moreNeeded' | 'refused'
+/** The same for readOn(), which also stops behind a row. */
+export type StoppedInRow = Stopped | 'rowEnd'
 
 /**
  * Transcodes rows of JSON to COPY text by WebAssembly with SIMD, several times as fast as createJsonToCopy(), whose
@@ -125,7 +127,44 @@ export class RowsToCopy {
       this.#mark = out.mark()
     }
     if (!isRefused) out.append(this.#memory.bytes.subarray(start, this.#code.outputPosition()))
-    else if (this.#mark !== undefined) out.reset(this.#mark)
+    else this.discardRow(out)
+  }
+
+  /** Bytes of the incomplete row at the cursor that take() has read. */
+  get carried (): number {
+    return this.#carried
+  }
+
+  /** Discards the output of the incomplete row, which take() has added to the queue. */
+  discardRow (out: ByteQueue): void {
+    if (this.#mark !== undefined) out.reset(this.#mark)
+  }
+
+  /**
+   * Continues in the incomplete row, or begins one that is longer than the memory, and moves the cursor past what it
+   * reads of it. Stops behind the row and the comma that follows it.
+   * @param out discards the output if it is absent
+   */
+  readOn (cursor: JsonCursor, out?: ByteQueue): StoppedInRow {
+    cursor.position += this.#carried
+    this.#carried = 0
+    while (true) {
+      const { position } = cursor
+      const end = Math.min(cursor.end, position + bufferSize)
+      const inputEnd = this.#input + cursor.bytes.copy(this.#memory.bytes, this.#input, position, end)
+      this.#code.setOutput(this.#output, this.#outputEnd)
+      const outcome = this.#code.read(this.#input, inputEnd)
+      out?.append(this.#memory.bytes.subarray(this.#output, this.#code.outputPosition()))
+      cursor.position = position + this.#code.inputPosition() - this.#input
+      if (outcome === listEnd) return 'end'
+      if (outcome === rowEnd) return 'rowEnd'
+      if (outcome === refused) {
+        this.#code.leaveRow()
+        return 'refused'
+      }
+      if (out?.full === true) return 'full'
+      if (outcome !== outputFull && end === cursor.end) return 'moreNeeded'
+    }
   }
 
   /** Returns the number of rows that were completed since the last call. */
