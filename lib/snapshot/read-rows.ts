@@ -152,8 +152,8 @@ async function readList (reading: TableReading, flush: () => Promise<void>): Pro
 
 /** Reads more of the file, or the rest of a long row. Returns why it stopped there. */
 async function readMore (reading: TableReading, flush: () => Promise<void>): Promise<Stopped> {
-  const { input, many } = reading
-  if (many !== undefined && many.carried > longRow) return await readLongRow(reading, many, flush)
+  const { input, rowsToCopy } = reading
+  if (rowsToCopy !== undefined && rowsToCopy.carried > longRow) return await readLongRow(reading, rowsToCopy, flush)
   await input.fillRow()
   return 'moreNeeded'
 }
@@ -163,29 +163,31 @@ async function readMore (reading: TableReading, flush: () => Promise<void>): Pro
  * piece. So nothing is written of a row that is refused or not complete, although neither its output nor its bytes are
  * ever in one buffer.
  */
-async function readLongRow (reading: TableReading, many: RowsToCopy, flush: () => Promise<void>): Promise<Stopped> {
+async function readLongRow (
+  reading: TableReading, rowsToCopy: RowsToCopy, flush: () => Promise<void>
+): Promise<Stopped> {
   const { input, queue } = reading
   const { cursor } = input
   input.keep()
-  many.discardRow(queue)
-  let stopped = many.readOn(cursor)
+  rowsToCopy.discardRow(queue)
+  let stopped = rowsToCopy.readOn(cursor)
   while (stopped === 'moreNeeded') {
     await input.fillRow()
-    stopped = many.readOn(cursor)
+    stopped = rowsToCopy.readOn(cursor)
   }
   const bytes = input.rewind()
   if (stopped === 'refused') {
     await input.fillRow(bytes)
     return readOneByOne(reading)
   }
-  many.takeRows()
+  rowsToCopy.takeRows()
   do {
     await (queue.full ? flush() : input.fillRow())
-    stopped = many.readOn(cursor, queue)
+    stopped = rowsToCopy.readOn(cursor, queue)
   } while (stopped === 'full' || stopped === 'moreNeeded')
   // These are the bytes that were not refused before
   if (stopped === 'refused') throw new SnapshotSyntaxError('its bytes changed while they were read')
-  reading.rows += many.takeRows()
+  reading.rows += rowsToCopy.takeRows()
   return stopped === 'end' ? 'end' : 'full'
 }
 
