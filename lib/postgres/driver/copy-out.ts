@@ -193,6 +193,8 @@ class CopyReading {
 
   #resume (): void {
     this.#awaited = undefined
+    // It was a promise of the statement before, and #release() resumes
+    if (this.#isHeld) return
     try {
       if (this.#stream !== undefined) resumeSocket(this.#stream)
     } catch {

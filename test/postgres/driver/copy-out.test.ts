@@ -7,6 +7,7 @@ import { inTransaction, type Transaction } from '../../../lib/postgres/driver/tr
 import { connectionOf } from '../../support/engine.ts'
 import { useDatabase } from '../../support/database.ts'
 import { backendOf, everyConnection, killBackend, locksLeft } from '../../support/backends.ts'
+import { createGate } from '../../support/storage-double.ts'
 import { until } from '../../support/until.ts'
 
 const mode = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
@@ -388,6 +389,32 @@ for (const options of [{}, { ssl: 'prefer' as const }]) {
     await usable()
   })
 }
+
+t.test('a statement that waits stops the server also when a promise of the one before settles', async (t) => {
+  const { sql, pool, usable } = await usePool(t)
+  await inTransaction(pool, mode, async (tx) => {
+    const pid = await backendOf(tx)
+    const isBlocked = async (): Promise<boolean> => (await sql`SELECT FROM pg_stat_activity
+      WHERE pid = ${pid} AND wait_event = 'ClientWrite'`).length > 0
+    const [writing, waiting] = [createGate(), createGate()]
+    let rows = 0
+    const copied = tx.copyOut(['COPY (SELECT 1) TO STDOUT', copy], {
+      begin () {},
+      waitForTurn: (index) => index === 1 ? waiting.pass() : undefined,
+      row: () => ++rows === 1 ? writing.pass() : undefined
+    })
+    await until(isBlocked)
+    writing.open()
+    // In that time all rows of the statement that waits would arrive, too
+    for (let times = 0; times < 3; times++) await run(pool, copy)
+    t.ok(await isBlocked())
+    t.equal(rows, 1)
+    waiting.open()
+    await copied
+    t.equal(rows, 1 + manyRows)
+  })
+  await usable()
+})
 
 t.test('a turn that is refused ends all statements, and their rows are dropped', async (t) => {
   const { pool, usable } = await usePool(t)
