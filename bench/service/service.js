@@ -49,6 +49,9 @@ answer({
   create: () => measure(() => app.backup.create()),
 
   /** @param {string} id */
+  remove: (id) => app.backup.remove(id),
+
+  /** @param {string} id */
   restore: (id) => measure(() => app.backup.restore(id)),
 
   /** @param {string} id */

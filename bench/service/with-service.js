@@ -13,6 +13,7 @@ import { startChild } from '../child/start-child.js'
  * @property {string} origin of its URLs
  * @property {(ms: number) => Promise<Measured<undefined>>} idle
  * @property {() => Promise<Measured<Backup>>} create
+ * @property {(id: string) => Promise<void>} remove
  * @property {(id: string) => Promise<Measured<RestoreResult>>} restore
  * @property {(id: string) => Promise<Measured<Verification>>} verify
  */
@@ -32,6 +33,7 @@ export async function withService (options, signal, work) {
       origin,
       idle: (ms) => child.call('idle', ms),
       create: () => child.call('create'),
+      remove: (id) => child.call('remove', id),
       restore: (id) => child.call('restore', id),
       verify: (id) => child.call('verify', id)
     })

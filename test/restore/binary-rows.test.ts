@@ -124,5 +124,3 @@ t.test('without WebAssembly, rows are loaded as text', async (t) => {
   await engine.restore(id)
   await sameDatabase(t, sql, before)
 })
-
-t.end()

@@ -77,5 +77,3 @@ t.test('an edited or damaged value is refused, or loaded as text would be', asyn
     })
   }
 })
-
-t.end()

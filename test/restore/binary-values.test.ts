@@ -64,5 +64,3 @@ t.test('a value that is loaded by COPY BINARY has the same bytes as the one in t
     })
   }
 })
-
-t.end()

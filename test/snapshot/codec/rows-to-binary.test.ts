@@ -192,5 +192,3 @@ t.test('without WebAssembly there is no transcoder', async (t) => {
   Object.defineProperty(globalThis, 'WebAssembly', own)
   t.equal(created, undefined)
 })
-
-t.end()
