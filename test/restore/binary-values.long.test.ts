@@ -71,8 +71,8 @@ t.test('an edited or damaged value is refused, or loaded as text would be', asyn
         const row = Buffer.concat([Buffer.from(prefix), damaged(json, damages), Buffer.from('}')])
         if (await isTheSameAsText(tx, columns, row)) accepted++
       })
-      await t.resolves(fc.assert(property, { numRuns: 100, endOnFailure: true }), type)
-      t.ok(accepted > 10, `${type}: ${accepted} accepted`)
+      await t.resolves(fc.assert(property, { numRuns: 50, endOnFailure: true }), type)
+      t.ok(accepted > 5, `${type}: ${accepted} accepted`)
       await tx.run('DROP TABLE by_text, by_binary')
     })
   }

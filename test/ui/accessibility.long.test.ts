@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Page } from 'playwright-core'
 import { usePlace } from '../support/engine.ts'
 import {
-  findViolations, openPage, openSnapshot, overflowOf, signIn, slowDown, testPage, untilInPage, useService
+  findViolations, holdCalls, openPage, openSnapshot, overflowOf, signIn, slowDown, testPage, untilInPage, useService
 } from './admin-page.ts'
 import { prepareStage, type Stage, visitEveryState } from './every-state.ts'
 
@@ -94,6 +94,7 @@ testPage('screen readers are told what happens: the text comes into a region tha
     await act()
     await page.locator(`[role=${role}][data-known]`).filter({ hasText: text }).waitFor({ state: 'attached' })
   }
+  await page.getByLabel('Bearer token').waitFor()
   await heard('alert', 'The token was refused.', async () => {
     await page.getByLabel('Bearer token').fill('wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()
@@ -101,16 +102,18 @@ testPage('screen readers are told what happens: the text comes into a region tha
   await signIn(page)
   await page.getByText('There is no snapshot yet').waitFor()
   await heard('status', 'completed.', () => app.backup.create())
+  const gate = await holdCalls(page, '**/*limit=*')
   await page.getByRole('link', { name: 'Snapshots', exact: true }).click()
-  await heard('status', '1 snapshot', async () => {
-    await page.locator('table.snapshots tbody tr').waitFor()
-  })
+  await page.getByLabel('Trigger').waitFor()
+  await heard('status', '1 snapshot', async () => { gate.open() })
+  await page.locator('table.snapshots tbody tr').waitFor()
   await heard('status', '1 selected', () => page.getByLabel(/^Select the snapshot/).check())
   await heard('status', 'No snapshots', () => page.getByLabel('Trigger').selectOption('import'))
   await page.goto(`${address}#/snapshots`)
   await openSnapshot(page)
   await heard('status', 'The file is complete and intact.', () => page.getByRole('button', { name: 'Verify' }).click())
   await page.getByRole('button', { name: 'Create snapshot…' }).click()
+  await page.getByRole('dialog').getByLabel('Schema').waitFor()
   await heard('alert', 'has no schema', async () => {
     await page.getByRole('dialog').getByLabel('Schema').fill('missing')
     await page.getByRole('button', { name: 'Create', exact: true }).click()

@@ -8,6 +8,7 @@ import type { BackupOptions } from '../../lib/index.ts'
 import { testSchema, type TestScope } from '../support/database.ts'
 import { type Place, usePlace } from '../support/engine.ts'
 import { useTcpProxy } from '../support/tcp-proxy.ts'
+import { createGate } from '../support/storage-double.ts'
 import { findBrowser } from '../support/find-browser.js'
 import { until } from '../support/until.ts'
 import { inWorkers } from '../support/worker.ts'
@@ -218,4 +219,14 @@ export async function openSnapshot (page: Page, index = 0): Promise<void> {
   await page.getByRole('link', { name: 'Snapshots', exact: true }).click()
   await page.locator('table.snapshots tbody th a').nth(index).click()
   await page.getByRole('heading', { name: 'About' }).waitFor()
+}
+
+/** Delivers calls of this route only when the gate is open. */
+export async function holdCalls (page: Page, route: string): Promise<ReturnType<typeof createGate>> {
+  const gate = createGate()
+  await page.route(route, async (call) => {
+    await gate.pass()
+    await call.continue()
+  })
+  return gate
 }

@@ -7,7 +7,7 @@ import { usePlace } from '../support/engine.ts'
 import { createGate, storageWith } from '../support/storage-double.ts'
 import type { Backup } from '../../types/index.ts'
 import {
-  adminToken, openPage, type OpenOptions, type Service, signIn, type SlowPlace, useService, viewerToken
+  adminToken, holdCalls, openPage, type OpenOptions, type Service, signIn, type SlowPlace, useService, viewerToken
 } from './admin-page.ts'
 
 /** Services in the states that the page can show. */
@@ -146,16 +146,6 @@ async function visitOverview (page: Page, visit: Visit): Promise<void> {
   await page.keyboard.press('End')
   await page.locator('.chart-detail').getByText('completed, size').waitFor()
   await visit(page, 'overview-run')
-}
-
-/** Delivers calls of this route only when the gate is open. */
-async function holdCalls (page: Page, route: string): Promise<ReturnType<typeof createGate>> {
-  const gate = createGate()
-  await page.route(route, async (call) => {
-    await gate.pass()
-    await call.continue()
-  })
-  return gate
 }
 
 async function visitList (page: Page, visit: Visit): Promise<void> {
