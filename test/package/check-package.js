@@ -30,7 +30,7 @@ check('ships the library, its types, its documents and the examples, and nothing
   const known = [
     /^dist\/(lib|types)\/.*\.(js|d\.ts)$/,
     /^dist\/ui\/(files\.json|(page|icon)-[\w-]{12}\.(js|css|svg)(\.(br|gz))?)$/,
-    /^(examples\/[\w-]+\.js|docs\/\w+\.png|bench\/RESULTS\.md|[A-Z]+\.md)$/
+    /^(examples\/[\w-]+\.js|docs\/\w+\.(png|svg)|bench\/RESULTS\.md|[A-Z]+\.md)$/
   ]
   const unexpected = shipped.filter((path) => !documents.includes(path) && !known.some((kind) => kind.test(path)))
   if (missing.length > 0 || unexpected.length > 0) {
