@@ -3,6 +3,12 @@ import { onStorage, writeAll } from '../storage/spool-file.ts'
 import { ByteQueue } from './codec/byte-queue.ts'
 import { createSectionHasher, type Section } from './hash-sections.ts'
 
+/**
+ * After so many bytes, the system is asked to write them to the disk while the next rows arrive. Otherwise it would
+ * write most of a file only when its end waits for that.
+ */
+const syncedBytes = 32 * 1024 * 1024
+
 /** Writes the data part of a snapshot from a queue to the file, and hashes the rows of each table. */
 export interface DataWriter {
   /** Takes the bytes that are to be written. */
@@ -18,7 +24,7 @@ export interface DataWriter {
   cut: () => void
   /** Writes the rest, and returns the sections. */
   finish: () => Promise<Section[]>
-  /** Resolves when no write is in progress, whether or not it failed. */
+  /** Resolves when no write and no synchronization is in progress, whether or not it failed. */
   idle: () => Promise<void>
 }
 
@@ -34,6 +40,7 @@ export function createDataWriter (file: FileHandle, start: number): DataWriter {
    * else is written.
    */
   let writing: Promise<void> | undefined
+  const sync = createBackgroundSync(file, start)
 
   async function flush (): Promise<void> {
     const pieces = queue.take()
@@ -45,6 +52,7 @@ export function createDataWriter (file: FileHandle, start: number): DataWriter {
       for (const piece of pieces) position += await writeAll(file, piece, position)
     })
     queue.giveBack(pieces)
+    sync.advance(position)
   }
 
   return {
@@ -61,8 +69,36 @@ export function createDataWriter (file: FileHandle, start: number): DataWriter {
     async finish () {
       await writing
       await flush()
+      await sync.finish()
       return hasher.sections
     },
-    async idle () { await writing?.catch(() => {}) }
+    async idle () {
+      await writing?.catch(() => {})
+      await sync.finish().catch(() => {})
+    }
+  }
+}
+
+interface BackgroundSync {
+  /** Called after a write, with the position after it. */
+  advance: (position: number) => void
+  /** Resolves when no synchronization is in progress. Rejects if one has failed. */
+  finish: () => Promise<void>
+}
+
+function createBackgroundSync (file: FileHandle, start: number): BackgroundSync {
+  /** The position up to which the file was synchronized, or is. */
+  let synced = start
+  /** The synchronization in progress. A failure stays, since the system reports it only once (fsync(2)). */
+  let syncing: Promise<void> | undefined
+  return {
+    advance (position) {
+      if (syncing !== undefined || position - synced < syncedBytes) return
+      synced = position
+      syncing = onStorage('write the snapshot', async () => { await file.datasync() })
+        .then(() => { syncing = undefined })
+      syncing.catch(() => {})
+    },
+    async finish () { await syncing }
   }
 }

@@ -20,8 +20,8 @@ export interface RowTarget {
     /** All columns, in the order of the manifest. */
     columns: BinaryColumn[]
     /**
-     * Called before the first row that is refused, or before the first row if there is no WebAssembly. That row and all
-     * rows after it are written as text.
+     * Called before the first row that is refused, or before all rows if there is no WebAssembly. That row and all rows
+     * after it are written as text.
      */
     continueAsText: () => Promise<void>
   }
@@ -41,13 +41,13 @@ export interface ReadTable {
 }
 
 /**
- * A table while it is read; `rows` is the number of those that are complete. Until a row is refused, `binary` reads the
- * rows, if it is set. After that, `rowsToCopy` reads them, and `rowToCopy` each row that it refuses.
+ * A table while it is read; `rows` is the number of those that are complete. `rowsToBinary` reads those that are
+ * written as COPY BINARY. `rowsToCopy` reads the others, and `rowToCopy` each row that it refuses.
  */
 interface TableReading {
   input: SnapshotInput
   queue: ByteQueue
-  binary: { rowsToBinary: RowsToBinary | undefined, continueAsText: () => Promise<void> } | undefined
+  rowsToBinary: RowsToBinary | undefined
   rowsToCopy: RowsToCopy | undefined
   rowToCopy: JsonToCopy
   rows: number
@@ -95,7 +95,7 @@ export async function readRows (
   try {
     await input.parse(() => { input.cursor.skipSpace(); input.cursor.peek() })
     before = input.cut()
-    await readList(reading, flush)
+    await readList(reading, target.binary, flush)
   } catch (error) {
     if (!(error instanceof SnapshotSyntaxError)) throw error
     throw new SnapshotInvalid(`table ${JSON.stringify(table.name)}, row ${reading.rows + 1}: ${error.message}`)
@@ -122,31 +122,42 @@ function startReading (
   return {
     input,
     queue,
-    binary: binary && {
-      rowsToBinary: rowsToBinary?.startTable(binary.columns, input.rowBytes) === true ? rowsToBinary : undefined,
-      continueAsText: binary.continueAsText
-    },
+    rowsToBinary: binary && rowsToBinary?.startTable(binary.columns, input.rowBytes) === true
+      ? rowsToBinary
+      : undefined,
     rowsToCopy: rowsToCopy?.startTable(columns, input.rowBytes) === true ? rowsToCopy : undefined,
     rowToCopy: createJsonToCopy(columns),
     rows: 0
   }
 }
 
-async function readList (reading: TableReading, flush: () => Promise<void>): Promise<void> {
+async function readList (
+  reading: TableReading, binary: RowTarget['binary'], flush: () => Promise<void>
+): Promise<void> {
   const { input } = reading
   const { cursor } = input
   await input.parse(() => { cursor.expect(OPEN_BRACKET, 'a list of rows') })
   if (await input.parse(() => { cursor.skipSpace(); return cursor.accept(CLOSE_BRACKET) })) return
-  for (let stopped = readBatch(reading); stopped !== 'end'; stopped = readBatch(reading)) {
-    if (stopped === 'moreNeeded') {
-      if (await readMore(reading, flush) === 'end') return
-      continue
-    }
+  if (binary !== undefined) {
+    if (await readBinary(reading, flush) === 'end') return
     await flush()
-    if (stopped === 'refused') {
-      await reading.binary?.continueAsText()
-      reading.binary = undefined
-    }
+    await binary.continueAsText()
+  }
+  for (let stopped = readBatch(reading); stopped !== 'end'; stopped = readBatch(reading)) {
+    if (stopped === 'full') await flush()
+    else if (await readMore(reading, flush) === 'end') return
+  }
+}
+
+/** Reads rows until one is refused, or the list ends. */
+async function readBinary (reading: TableReading, flush: () => Promise<void>): Promise<'end' | 'refused'> {
+  const { input, queue, rowsToBinary } = reading
+  if (rowsToBinary === undefined) return 'refused'
+  while (true) {
+    const stopped = rowsToBinary.take(input.cursor, queue)
+    reading.rows += rowsToBinary.takeRows()
+    if (stopped === 'end' || stopped === 'refused') return stopped
+    await (stopped === 'full' ? flush() : input.fillRow())
   }
 }
 
@@ -191,17 +202,9 @@ async function readLongRow (
   return stopped === 'end' ? 'end' : 'full'
 }
 
-/**
- * Reads as many rows as are buffered, until the queue is full, so that not every row needs a promise. A row may be
- * refused as long as rows are written as COPY BINARY.
- */
-function readBatch (reading: TableReading): Stopped {
-  const { input, queue, binary, rowsToCopy } = reading
-  if (binary !== undefined) {
-    const stopped = binary.rowsToBinary?.take(input.cursor, queue) ?? 'refused'
-    reading.rows += binary.rowsToBinary?.takeRows() ?? 0
-    return stopped
-  }
+/** Reads as many rows as are buffered, until the queue is full, so that not every row needs a promise. */
+function readBatch (reading: TableReading): Exclude<Stopped, 'refused'> {
+  const { input, queue, rowsToCopy } = reading
   if (rowsToCopy !== undefined) {
     const stopped = rowsToCopy.take(input.cursor, queue)
     reading.rows += rowsToCopy.takeRows()

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import fc from '../support/fast-check.ts'
 import t, { type Test } from 'tap'
 import { SnapshotInvalid } from '../../lib/errors.ts'
+import type { BinaryColumn } from '../../lib/snapshot/codec/binary-encoders.ts'
 import { pieceSize } from '../../lib/snapshot/codec/byte-queue.ts'
 import { encodeHead, frameManifest, type TableDraft } from '../../lib/snapshot/file-format.ts'
 import { findProblems } from '../../lib/snapshot/find-problems.ts'
@@ -676,4 +677,25 @@ t.test('without WebAssembly, a file is read the same', async (t) => {
   for (const result of await Promise.all(Array.from({ length: 30 }, async () => await read(file)))) {
     t.strictSame(result, expected)
   }
+})
+
+t.test('rows are COPY BINARY until one is refused, and all of them text where that is impossible', async (t) => {
+  const items = tableOf('items', [{ name: 'id', type: 'integer' }, { name: 'at', type: 'date' }])
+  const rows = ['1\t2024-01-01\n', '2\t0001-01-01 BC\n', '3\t2024-01-01\n']
+  const { file } = await writeFileOf(t, [items], { items: rows })
+  const columns: BinaryColumn[] = [{ name: 'id', encoder: 'int4' }, { name: 'at', encoder: 'date' }]
+  const impossible = Array.from({ length: 1601 }, (_, index): BinaryColumn => ({ name: `${index}`, encoder: 'text' }))
+  async function partsOf (columns: BinaryColumn[]): Promise<string[]> {
+    const parts = ['']
+    await readSnapshot(chunksOf(file, 1), async () => ({
+      keep: () => true,
+      binary: { columns, async continueAsText () { parts.push('') } },
+      write: async (part) => { parts.push(`${parts.pop() ?? ''}${part.toString('latin1')}`) }
+    }))
+    return parts
+  }
+  const [binary = '', text] = await partsOf(columns)
+  t.equal(Buffer.from(binary, 'latin1').toString('hex'), '00020000000400000001000000040000223e')
+  t.equal(text, rows.slice(1).join(''))
+  t.strictSame(await partsOf(impossible), ['', rows.join('')])
 })

@@ -54,7 +54,7 @@ type Method = (...args: unknown[]) => Promise<unknown>
 /** Replaces the method `name` of every open file until the test ends. */
 async function changeFiles (
   t: Test,
-  name: 'write' | 'sync',
+  name: 'write' | 'sync' | 'datasync',
   change: (original: Method, file: FileHandle) => Method
 ): Promise<void> {
   const handle = await open(import.meta.filename)
@@ -318,6 +318,43 @@ t.test('finish() fails when the file cannot be synced', async (t) => {
     code: 'FST_BACKUP_STORAGE_FAILED',
     message: /finish the snapshot \(EIO\)/
   })
+  await writer.discard()
+  t.strictSame(await readdir(dirname(path)), [])
+})
+
+/** Writes rows of 40 MB. */
+async function writeManyRows (writer: SnapshotWriter): Promise<void> {
+  const line = `1\t${'x'.repeat(1_000_000)}\t{}\t1\n`
+  writer.startTable(users)
+  for (let row = 0; row < 40; row++) await writeLine(writer, line)
+  writer.endTable()
+}
+
+t.test('a large file is synchronized while it is written', async (t) => {
+  const calls: string[] = []
+  await changeFiles(t, 'datasync', (datasync) => async () => { calls.push('datasync'); await datasync() })
+  await changeFiles(t, 'sync', (sync) => async () => { calls.push('sync'); await sync() })
+  const { writer } = await useWriter(t, draftOf([users]))
+  await writeManyRows(writer)
+  await writer.finish(draftOf([users]))
+  t.strictSame(calls, ['datasync', 'sync'])
+})
+
+t.test('a failed synchronization fails the snapshot, although the last one succeeds', async (t) => {
+  await changeFiles(t, 'datasync', () => async () => { throw systemError('EIO') })
+  const { path, writer } = await useWriter(t, draftOf([users]))
+  await writeManyRows(writer)
+  await t.rejects(writer.finish(draftOf([users])), {
+    code: 'FST_BACKUP_STORAGE_FAILED', message: /write the snapshot \(EIO\)/
+  })
+  await writer.discard()
+  t.strictSame(await readdir(dirname(path)), [])
+})
+
+t.test('a snapshot that is discarded while the file is synchronized leaves nothing', async (t) => {
+  await changeFiles(t, 'datasync', () => async () => { throw systemError('EIO') })
+  const { path, writer } = await useWriter(t, draftOf([users]))
+  await writeManyRows(writer)
   await writer.discard()
   t.strictSame(await readdir(dirname(path)), [])
 })
