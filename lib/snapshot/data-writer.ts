@@ -72,10 +72,7 @@ export function createDataWriter (file: FileHandle, start: number): DataWriter {
       await sync.finish()
       return hasher.sections
     },
-    async idle () {
-      await writing?.catch(() => {})
-      await sync.finish().catch(() => {})
-    }
+    async idle () { await Promise.allSettled([writing, sync.finish()]) }
   }
 }
 
