@@ -698,4 +698,11 @@ t.test('rows are COPY BINARY until one is refused, and all of them text where th
   t.equal(Buffer.from(binary, 'latin1').toString('hex'), '00020000000400000001000000040000223e')
   t.equal(text, rows.slice(1).join(''))
   t.strictSame(await partsOf(impossible), ['', rows.join('')])
+
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'WebAssembly') as PropertyDescriptor
+  Object.defineProperty(globalThis, 'WebAssembly', { ...own, value: undefined })
+  t.teardown(() => { Object.defineProperty(globalThis, 'WebAssembly', own) })
+  // More at the same time than there are instances from before
+  const results = await Promise.all(Array.from({ length: 30 }, async () => await partsOf(columns)))
+  t.strictSame(results.at(-1), ['', rows.join('')], 'without WebAssembly')
 })
