@@ -122,9 +122,9 @@ function rowTarget (target: TableToRestore, write: RowTarget['write'], values: L
 function checkingText (write: RowTarget['write'], table: string, server: ServerFacts): RowTarget['write'] {
   const isChanged = createTextCheck(server.encoding)
   if (isChanged === undefined) return write
-  return async (copyData) => {
-    if (isChanged(copyData)) throw new RestoreFailed(`table ${table} would contain ${describeLossyText(server)}`)
-    await write(copyData)
+  return async (copyText) => {
+    if (isChanged(copyText)) throw new RestoreFailed(`table ${table} would contain ${describeLossyText(server)}`)
+    await write(copyText)
   }
 }
 

@@ -108,15 +108,11 @@ export async function readRows (
   return { read, before }
 }
 
-interface ReadingParts {
-  input: SnapshotInput
-  queue: ByteQueue
-  rowsToCopy: RowsToCopy | undefined
-  rowsToBinary: RowsToBinary | undefined
-}
-
+/** Leaves out the transcoders that cannot read such a table. */
 function startReading (
-  { input, queue, rowsToCopy, rowsToBinary }: ReadingParts, table: ManifestTable, { keep, binary }: RowTarget
+  { input, queue, rowsToCopy, rowsToBinary }: Omit<TableReading, 'rowToCopy' | 'rows'>,
+  table: ManifestTable,
+  { keep, binary }: RowTarget
 ): TableReading {
   const columns = table.columns.map(encodedColumn).map((column) => ({ ...column, skip: !keep(column) }))
   return {

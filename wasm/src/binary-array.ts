@@ -2,10 +2,9 @@ import { CLOSE_BRACKET, COMMA, LOWER_N, OPEN_BRACKET } from './characters'
 import { BinaryColumn } from './binary-column'
 import { encodeScalar } from './binary-scalar'
 import { encodeNull, refuse, stopFor, writeLength } from './binary-value'
+import { DEEPEST } from './json-array'
 import { Outcome, Reading } from './reading'
 
-/** PostgreSQL's MAXDIM. */
-const DEEPEST: usize = 6
 /**
  * For each dimension: the elements of its current array so far, and the length of all its arrays, 0 if not known yet.
  * One more than DEEPEST is stored before it is refused.

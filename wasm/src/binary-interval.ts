@@ -1,5 +1,5 @@
-import { isDigit, MINUS, SPACE, ZERO } from './characters'
-import { COLON, HOUR, PLUS, readMinutesAndSeconds, Time } from './binary-times'
+import { COLON, isDigit, MINUS, PLUS, SPACE, ZERO } from './characters'
+import { HOUR, readMinutesAndSeconds, Time } from './binary-times'
 import { closingQuote, refuse } from './binary-value'
 import { Reading } from './reading'
 

@@ -1,9 +1,10 @@
-import { FALSE_WORD, isDigit, LOWER_T, MINUS, QUOTE, TRUE_WORD, ZERO } from './characters'
-import { after, closingQuote, refuse, stopFor, writeEight, writeFour } from './binary-value'
+import { FALSE_WORD, isDigit, LOWER_E, LOWER_T, MINUS, POINT, QUOTE, TRUE_WORD, ZERO } from './characters'
+import {
+  after, closingQuote, INFINITY_WORD, isInfinity, isNotANumber, refuse, stopFor, writeEight, writeFour
+} from './binary-value'
 import { matchWord, numberEnd } from './json-scalars'
 import { Outcome, Reading } from './reading'
 
-const POINT: u32 = 0x2e
 /** Digits that an u64 can always hold. */
 const U64_DIGITS: usize = 19
 /** An f64 holds integers up to this one exactly, and these powers of ten. */
@@ -19,10 +20,6 @@ const LOW_BITS: u64 = 0x1fffffff
 
 /** The text of these bytes as a number, rounded to the nearest one, which the host computes. */
 declare function parseNumber (start: usize, size: usize): f64
-
-/** Words in memory order, little-endian: NaN with both quotes, and Infinity without them. */
-const NAN_WORD: u64 = 0x224e614e22
-const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e49
 
 export function encodeBoolean (from: usize): usize {
   const isTrue = load<u8>(from) === LOWER_T
@@ -110,7 +107,7 @@ function isInfinite (value: f64): bool {
 
 /** Whether all digits in front of an exponent are zeros. */
 function isZero (from: usize, end: usize): bool {
-  for (let at = from; at < end && (load<u8>(at) | 0x20) !== 0x65; at++) {
+  for (let at = from; at < end && (load<u8>(at) | 0x20) !== LOWER_E; at++) {
     if (load<u8>(at) - 0x31 < 9) return false
   }
   return true
@@ -147,11 +144,9 @@ function readShortDecimal (from: usize, end: usize): bool {
 function readNonFinite (from: usize): usize {
   const quote = closingQuote(from)
   if (quote === 0) return 0
-  const isNegative = load<u8>(from, 1) === MINUS
-  const word = isNegative ? from + 2 : from + 1
-  if (quote - word === 8 && load<u64>(word) === INFINITY_WORD) Float.value = isNegative ? -Infinity : Infinity
-  else if (quote - from === 4 && (load<u64>(from) & 0xffffffffff) === NAN_WORD) Float.value = NaN
-  else return refuse()
+  if (isNotANumber(from + 1, quote)) Float.value = NaN
+  else if (!isInfinity(from + 1, quote, INFINITY_WORD)) return refuse()
+  else Float.value = load<u8>(from, 1) === MINUS ? -Infinity : Infinity
   return quote + 1
 }
 

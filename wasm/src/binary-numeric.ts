@@ -1,10 +1,9 @@
-import { isDigit, MINUS, ZERO } from './characters'
-import { closingQuote, refuse, writeLength } from './binary-value'
+import { digitsEnd, isDigit, MINUS, POINT, ZERO } from './characters'
+import { closingQuote, INFINITY_WORD, isInfinity, isNotANumber, refuse, writeLength } from './binary-value'
 import { Reading } from './reading'
 
 /** Longer ones are refused: one of this length has at most 104 bytes, which is less than STEP (rows-to-binary.ts). */
 const LONGEST_NUMERIC: usize = 180
-const POINT: u32 = 0x2e
 
 /** Signs of numeric_recv(). */
 const POSITIVE: u32 = 0x0000
@@ -12,10 +11,6 @@ const NEGATIVE: u32 = 0x4000
 const NAN_SIGN: u32 = 0xc000
 const INFINITY_SIGN: u32 = 0xd000
 const NEGATIVE_INFINITY_SIGN: u32 = 0xf000
-
-/** Words in memory order, little-endian. */
-const NAN_WORD: u32 = 0x4e614e
-const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e49
 
 /** Base-10000 digits that are written, without the zeros in front of them and after them. */
 class Groups {
@@ -62,12 +57,6 @@ export function encodeNumeric (from: usize): usize {
   return quote + 1
 }
 
-function digitsEnd (from: usize, end: usize): usize {
-  let at = from
-  while (at < end && isDigit(load<u8>(at))) at++
-  return at
-}
-
 function valueOf (from: usize, size: usize): u32 {
   let value: u32 = 0
   for (let at: usize = 0; at < size; at++) value = value * 10 + load<u8>(from + at) - ZERO
@@ -99,14 +88,11 @@ function writeHead (start: usize, count: i32, weight: i32, sign: u32, places: u3
 }
 
 function encodeSpecial (from: usize, quote: usize): usize {
-  const size = quote - from
   const start = Reading.output
-  const isNegative = load<u8>(from) === MINUS
-  const word = isNegative ? from + 1 : from
   let sign: u32
-  if (size === 3 && (load<u32>(from) & 0xffffff) === NAN_WORD) sign = NAN_SIGN
-  else if (quote - word !== 8 || load<u64>(word) !== INFINITY_WORD) return refuse()
-  else sign = isNegative ? NEGATIVE_INFINITY_SIGN : INFINITY_SIGN
+  if (isNotANumber(from, quote)) sign = NAN_SIGN
+  else if (!isInfinity(from, quote, INFINITY_WORD)) return refuse()
+  else sign = load<u8>(from) === MINUS ? NEGATIVE_INFINITY_SIGN : INFINITY_SIGN
   writeHead(start, 0, 0, sign, 0)
   Reading.output = start + 12
   writeLength(start)

@@ -2,12 +2,8 @@
  * Fields are read at fixed offsets, also beyond the closing quote: a quote is neither a digit nor a separator, so a
  * text that is too short is refused, and the 32 bytes behind the input can be read.
  */
-import { isDigit, MINUS, SPACE, ZERO } from './characters'
-import { closingQuote, refuse, writeEight, writeFour } from './binary-value'
-
-export const COLON: u32 = 0x3a
-export const PLUS: u32 = 0x2b
-const POINT: u32 = 0x2e
+import { COLON, isDigit, MINUS, PLUS, POINT, SPACE, ZERO } from './characters'
+import { closingQuote, isInfinity, refuse, writeEight, writeFour } from './binary-value'
 
 /** Bytes of `2000-12-31`. */
 const DATE_SIZE: usize = 10
@@ -21,8 +17,8 @@ const SECOND: i64 = 1_000_000
 export const HOUR: i64 = 3600 * SECOND
 const DAY: i64 = 24 * HOUR
 
-/** Words in memory order, little-endian. */
-const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e69
+/** `infinity` in memory order, little-endian. */
+const LOWER_INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e69
 
 /** What was read last: days since the epoch, or microseconds. */
 export class Time { static value: i64 = 0 }
@@ -104,18 +100,15 @@ function readZone (from: usize): usize {
   return at
 }
 
-/** Whether the text is `infinity`, or `-infinity`. */
-function isInfinity (from: usize, quote: usize): bool {
-  const word = load<u8>(from) === MINUS ? from + 1 : from
-  return quote - word === 8 && load<u64>(word) === INFINITY_WORD
-}
-
 export function encodeDate (from: usize): usize {
   const quote = closingQuote(from)
   if (quote === 0) return 0
-  if (isInfinity(from + 1, quote)) writeFour(load<u8>(from, 1) === MINUS ? i32.MIN_VALUE : i32.MAX_VALUE)
-  else if (quote - from === DATE_SIZE + 1 && readDate(from + 1)) writeFour(<u32>Time.value)
-  else return refuse()
+  if (isInfinity(from + 1, quote, LOWER_INFINITY_WORD)) {
+    writeFour(load<u8>(from, 1) === MINUS ? i32.MIN_VALUE : i32.MAX_VALUE)
+  } else {
+    if (quote - from !== DATE_SIZE + 1 || !readDate(from + 1)) return refuse()
+    writeFour(<u32>Time.value)
+  }
   return quote + 1
 }
 
@@ -131,7 +124,7 @@ export function encodeTime (from: usize): usize {
 export function encodeTimestamp (from: usize, hasZone: bool): usize {
   const quote = closingQuote(from)
   if (quote === 0) return 0
-  if (isInfinity(from + 1, quote)) {
+  if (isInfinity(from + 1, quote, LOWER_INFINITY_WORD)) {
     writeEight(load<u8>(from, 1) === MINUS ? i64.MIN_VALUE : i64.MAX_VALUE)
     return quote + 1
   }

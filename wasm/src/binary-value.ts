@@ -3,7 +3,7 @@
  * stops; Stop.outcome then says why. It writes at Reading.output, and moves it. What it has written before a stop is
  * discarded with the row, so an encoder may write before it has checked.
  */
-import { QUOTE } from './characters'
+import { MINUS, QUOTE } from './characters'
 import { matchNull } from './json-scalars'
 import { Outcome, Reading } from './reading'
 import { escapes, plainBytes, WIDTH } from './vectors'
@@ -38,6 +38,20 @@ export function closingQuote (from: usize): usize {
     if (at === end) return stopFor(Outcome.inputUsed)
     return load<u8>(at) === QUOTE ? at : refuse()
   }
+}
+
+/** Words in memory order, little-endian: `NaN`, and `Infinity` as numbers have it. */
+const NAN_WORD: u32 = 0x4e614e
+export const INFINITY_WORD: u64 = <u64>0x7974696e << 32 | 0x69666e49
+
+export function isNotANumber (from: usize, quote: usize): bool {
+  return quote - from === 3 && (load<u32>(from) & 0xffffff) === NAN_WORD
+}
+
+/** Whether the text is `word`, which means infinity, or the same with a minus. */
+export function isInfinity (from: usize, quote: usize, word: u64): bool {
+  const start = load<u8>(from) === MINUS ? from + 1 : from
+  return quote - start === 8 && load<u64>(start) === word
 }
 
 /** Writes a field of four bytes, and the length in front of it. */

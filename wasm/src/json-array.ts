@@ -9,7 +9,7 @@ import { Outcome, Place, proceed, Reading, stop } from './reading'
 import { arrayQuotes, copyUntilEscape, escapes, plainBytes, WIDTH } from './vectors'
 
 /** PostgreSQL's MAXDIM. */
-const DEEPEST: u32 = 6
+export const DEEPEST: u32 = 6
 /** Bytes within which an element that needs no quotes must end. */
 const LONGEST_BARE: usize = 16384
 

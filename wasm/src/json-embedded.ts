@@ -1,4 +1,4 @@
-import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE, SPACE } from './characters'
+import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COMMA, isSpace, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './characters'
 import { writeEscaped, writePair } from './escapes'
 import { Outcome, Place, proceed, Reading, stop } from './reading'
 import { brackets, copyUntilEscape, escapes, plainBytes, WIDTH } from './vectors'
@@ -97,8 +97,4 @@ function copyNestedScalar (): Outcome {
 /** White space, a comma, or a closing bracket. */
 export function endsScalar (byte: u32): bool {
   return byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || isSpace(byte)
-}
-
-export function isSpace (byte: u32): bool {
-  return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09
 }

@@ -1,14 +1,10 @@
 import {
-  isDigit, LOWER_T, MINUS, QUOTE, TRUE_WORD, FALSE_WORD, NULL_WORD, UPPER_N, ZERO
+  digitsEnd, FALSE_WORD, isDigit, LOWER_E, LOWER_T, MINUS, NULL_WORD, PLUS, POINT, QUOTE, TRUE_WORD, UPPER_N, ZERO
 } from './characters'
 import { Outcome, Reading, stop } from './reading'
 
 /** No number of PostgreSQL is longer: -1.7976931348623157e+308. */
 const LONGEST_NUMBER: usize = 32
-
-const POINT: u32 = 0x2e
-const PLUS: u32 = 0x2b
-const LOWER_E: u32 = 0x65
 
 /** Words in memory order, little-endian. */
 const NOT_A_NUMBER: u64 = 0x224e614e22
@@ -84,12 +80,6 @@ function jsonNumberEnd (from: usize): usize {
     if (!isDigit(load<u8>(at))) return 0
     at = digitsEnd(at, end)
   }
-  return at
-}
-
-function digitsEnd (from: usize, end: usize): usize {
-  let at = from
-  while (at < end && isDigit(load<u8>(at))) at++
   return at
 }
 

@@ -8,12 +8,11 @@
  *
  * 32 readable bytes must follow the input, and 32 writable ones the output: both are processed by vectors.
  */
-import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, LOWER_N, OPEN_BRACE } from './characters'
+import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, LOWER_N, OPEN_BRACE, spaceEnd } from './characters'
 import { encodeArray } from './binary-array'
 import { BinaryColumn, Encoder } from './binary-column'
 import { encodeScalar } from './binary-scalar'
 import { encodeNull, refuse, Stop, stopFor, writeNull } from './binary-value'
-import { isSpace } from './json-embedded'
 import { matchKey } from './keys'
 import { Outcome, Reading } from './reading'
 
@@ -86,7 +85,7 @@ export function read (start: usize, end: usize): Outcome {
 
 /** Reads a row and what separates it from the next one. */
 function readRow (start: usize): usize {
-  const brace = skipSpace(start)
+  const brace = spaceEnd(start, Reading.inputEnd)
   if (brace === Reading.inputEnd) return stopFor(Outcome.inputUsed)
   if (load<u8>(brace) !== OPEN_BRACE) return refuse()
   if (Reading.output > Reading.outputLimit) return stopFor(Outcome.outputFull)
@@ -96,16 +95,10 @@ function readRow (start: usize): usize {
   if (end === 0) return 0
   if (end === Reading.inputEnd) return stopFor(Outcome.inputUsed)
   if (load<u8>(end) !== CLOSE_BRACE || end + 1 - brace > longestRow) return refuse()
-  const separator = skipSpace(end + 1)
+  const separator = spaceEnd(end + 1, Reading.inputEnd)
   if (separator === Reading.inputEnd) return stopFor(Outcome.inputUsed)
   const byte: u32 = load<u8>(separator)
   return byte === COMMA || byte === CLOSE_BRACKET ? separator + 1 : refuse()
-}
-
-function skipSpace (start: usize): usize {
-  let from = start
-  while (from < Reading.inputEnd && isSpace(load<u8>(from))) from++
-  return from
 }
 
 function readFields (start: usize): usize {

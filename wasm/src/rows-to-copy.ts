@@ -7,11 +7,11 @@
  * 32 readable bytes must follow the input, and 32 writable ones the output: both are processed by vectors.
  */
 import {
-  BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COMMA, LOWER_N, NEWLINE, OPEN_BRACE, QUOTE, TAB, UPPER_N
+  BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COMMA, LOWER_N, NEWLINE, OPEN_BRACE, QUOTE, spaceEnd, TAB, UPPER_N
 } from './characters'
 import { Column, Kind } from './column'
 import { beginArray, copyArray } from './json-array'
-import { beginEmbedded, copyEmbedded, isSpace } from './json-embedded'
+import { beginEmbedded, copyEmbedded } from './json-embedded'
 import { copyBoolean, copyNumber, matchNull, numberEnd, writeNumber } from './json-scalars'
 import { copyString } from './json-strings'
 import { matchKey } from './keys'
@@ -155,10 +155,8 @@ function readSeparator (): Outcome {
 }
 
 function skipSpace (): usize {
-  let from = Reading.input
-  while (from < Reading.inputEnd && isSpace(load<u8>(from))) from++
-  Reading.input = from
-  return from
+  Reading.input = spaceEnd(Reading.input, Reading.inputEnd)
+  return Reading.input
 }
 
 /** Whether a value is being read that is not written. */

@@ -20,7 +20,7 @@ interface Exports {
 }
 
 /** Results of read() (wasm/src/reading.ts). */
-const [inputUsed, outputFull, refused, listEnd] = [1, 2, 3, 5]
+const [inputUsed, refused, listEnd] = [1, 3, 5]
 /** Bytes of a description of a column (wasm/src/binary-column.ts), and where it has the type of the elements. */
 const columnSize = 16
 const elementTypeOffset = 12
@@ -82,38 +82,24 @@ export class RowsToBinary {
    * refused row, `out` has all rows before it.
    */
   take (cursor: JsonCursor, out: ByteQueue): Stopped {
+    const { setOutput, read, inputPosition, outputPosition } = this.#code
     while (true) {
-      const end = Math.min(cursor.end, cursor.position + this.#size)
-      const { isMoved, outcome } = this.#read(cursor, end, out)
+      const { position } = cursor
+      const end = Math.min(cursor.end, position + this.#size)
+      const inputEnd = this.#input + cursor.bytes.copy(this.#memory.bytes, this.#input, position, end)
+      setOutput(this.#output, this.#output + this.#size)
+      const outcome = read(this.#input, inputEnd)
+      out.append(this.#memory.bytes.subarray(this.#output, outputPosition()))
+      cursor.position = position + inputPosition() - this.#input
       if (outcome === listEnd) return 'end'
       if (outcome === refused) return 'refused'
       if (out.full) return 'full'
       if (outcome === inputUsed && end === cursor.end) return 'moreNeeded'
-      if (isMoved) continue
+      if (cursor.position > position) continue
       if (this.#size === largestBuffer) return 'refused'
       // For the rest of the table: a table with one long row probably has more of them
       this.#resize(this.#size * 2)
     }
-  }
-
-  /** Reads the bytes of the cursor up to `end`; `isMoved` if that were one row at least. */
-  #read (cursor: JsonCursor, end: number, out: ByteQueue): { isMoved: boolean, outcome: number } {
-    const { setOutput, read, inputPosition, outputPosition } = this.#code
-    const { position } = cursor
-    const input = this.#input
-    const inputEnd = input + cursor.bytes.copy(this.#memory.bytes, input, position, end)
-    let from = input
-    let outcome: number
-    do {
-      setOutput(this.#output, this.#output + this.#size)
-      outcome = read(from, inputEnd)
-      out.append(this.#memory.bytes.subarray(this.#output, outputPosition()))
-      const isMoved = inputPosition() > from
-      from = inputPosition()
-      if (!isMoved) break
-    } while (outcome === outputFull)
-    cursor.position = position + from - input
-    return { isMoved: from > input, outcome }
   }
 
   /** Returns the number of rows that were completed since the last call. */

@@ -12,7 +12,7 @@ const rowOf = (value: string): string => `0001${field(value)}`
 t.test('rows have the number of their fields, and each field its length', async (t) => {
   const columns: BinaryColumn[] = [{ name: 'é', encoder: 'int2' }, { name: 'a"b', encoder: 'text' }]
   const list = listOf(['{"é":258,"a\\"b":"x\\n\\u00e9"}', '{"é":null,"a\\"b":""}'])
-  const { bytes, rows, stopped } = toBinary(columns, list)
+  const { copied: bytes, rows, stopped } = toBinary(columns, list)
   t.strictSame({ rows, stopped }, { rows: 2, stopped: 'end' })
   t.equal(bytes.toString('hex'), `0002${'000000020102'}${field('x\né')}0002ffffffff00000000`)
 })
@@ -27,7 +27,7 @@ t.test('bytes may arrive in chunks of any size', async (t) => {
   t.strictSame([whole.rows, whole.stopped, whole.rest], [3000, 'end', 0])
   for (const sizes of [[1], [7], [61, 3], [1000], [70_000]]) {
     const read = toBinary(columns, listOf(rows), sizes)
-    t.ok(read.bytes.equals(whole.bytes), `in chunks of ${sizes.join()}`)
+    t.ok(read.copied.equals(whole.copied), `in chunks of ${sizes.join()}`)
     t.equal(read.rows, 3000)
   }
 })
@@ -36,7 +36,7 @@ t.test('a row of up to 1 MiB is read, and a longer one is refused after those be
   for (const size of [60_000, 70_000, 500_000, 1_000_000]) {
     const long = 'x'.repeat(size)
     const rows = ['{"c":"a"}', `{"c":"${long}"}`, '{"c":"b"}']
-    const { bytes, stopped } = toBinary([text], listOf(rows), [65_536])
+    const { copied: bytes, stopped } = toBinary([text], listOf(rows), [65_536])
     t.equal(stopped, 'end')
     t.ok(bytes.equals(Buffer.from(`${rowOf('a')}${rowOf(long)}${rowOf('b')}`, 'hex')), String(size))
   }
@@ -75,7 +75,7 @@ t.test('rows that the writer does not write are refused', async (t) => {
 
 /** The hexadecimal form of a value, or `refused`. */
 function encode (encoder: BinaryColumn['encoder'], json: string): string {
-  const { bytes, stopped } = toBinary([{ name: 'c', encoder }], listOf([`{"c":${json}}`]))
+  const { copied: bytes, stopped } = toBinary([{ name: 'c', encoder }], listOf([`{"c":${json}}`]))
   // Behind the number of fields and the length
   return stopped === 'end' ? bytes.toString('hex', 6) : stopped
 }
@@ -167,7 +167,7 @@ for (const [encoder, json, hex] of exact) {
 t.test('all arrays of a dimension have the same length', async (t) => {
   const element = { encoder: 'int4', oid: 23 } as const
   const read = (json: string): string => {
-    const { bytes, stopped } = toBinary([{ name: 'c', encoder: 'array', element }], listOf([`{"c":${json}}`]))
+    const { copied: bytes, stopped } = toBinary([{ name: 'c', encoder: 'array', element }], listOf([`{"c":${json}}`]))
     return stopped === 'end' ? bytes.toString('hex', 6) : stopped
   }
   const one = (value: number): string => `00000004${value.toString(16).padStart(8, '0')}`

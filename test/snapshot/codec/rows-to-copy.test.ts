@@ -2,13 +2,14 @@ import { deepStrictEqual } from 'node:assert/strict'
 import t from 'tap'
 import { ByteQueue } from '../../../lib/snapshot/codec/byte-queue.ts'
 import type { EncodedColumn } from '../../../lib/snapshot/codec/column-encoding.ts'
-import { Incomplete, JsonCursor } from '../../../lib/snapshot/codec/json-cursor.ts'
+import { Incomplete } from '../../../lib/snapshot/codec/json-cursor.ts'
 import { createJsonToCopy } from '../../../lib/snapshot/codec/json-to-copy.ts'
 import { createRowsToCopy, type RowsToCopy, type Stopped } from '../../../lib/snapshot/codec/rows-to-copy.ts'
 import { acceptSeparator } from '../../../lib/snapshot/separator.ts'
 import fc from '../../support/fast-check.ts'
 import { lineOf, table } from '../arbitrary-table.ts'
 import { damage, damaged } from '../damage.ts'
+import { readInChunks, type RowsRead } from '../read-in-chunks.ts'
 import { column, cursorOver, toJson } from '../transcode.ts'
 
 const CLOSE_BRACKET = 0x5d
@@ -20,38 +21,16 @@ function createTranscoder (): RowsToCopy {
 }
 const transcoder = createTranscoder()
 
-interface Read { copied: Buffer, rows: number, rest: number, stopped: Stopped }
-
 /** Reads a list behind its opening bracket, from bytes that arrive in chunks of these sizes, repeated. */
 function readList (
   columns: EncodedColumn[], list: Buffer, sizes = [list.length], skip: string[] = [], rowBytes = Infinity
-): Read {
-  const out = new ByteQueue()
-  const cursor = new JsonCursor()
-  const copied: Buffer[] = []
-  let rows = 0
+): RowsRead {
   transcoder.startTable(columns.map((column) => ({ ...column, skip: skip.includes(column.name) })), rowBytes)
-  for (let at = 0, index = 0; ; index++) {
-    const chunk = list.subarray(at, at + (sizes[index % sizes.length] as number))
-    at += chunk.length
-    cursor.bytes = Buffer.concat([cursor.bytes.subarray(cursor.position), chunk])
-    cursor.position = 0
-    cursor.end = cursor.bytes.length
-    let stopped: Stopped
-    do {
-      stopped = transcoder.take(cursor, out)
-      rows += transcoder.takeRows()
-      if (stopped !== 'moreNeeded') copied.push(...out.take().map((piece) => Buffer.from(piece)))
-    } while (stopped === 'full')
-    const rest = cursor.end - cursor.position + list.length - at
-    if (stopped !== 'moreNeeded' || chunk.length === 0) {
-      return { copied: Buffer.concat([...copied, ...out.take()]), rows, rest, stopped }
-    }
-  }
+  return readInChunks(transcoder, list, sizes)
 }
 
 /** What the transcoder in TypeScript reads. Rows in front of one that it refuses are read. */
-function expected (columns: EncodedColumn[], list: Buffer, skip: string[] = []): Read {
+function expected (columns: EncodedColumn[], list: Buffer, skip: string[] = []): RowsRead {
   const out = new ByteQueue()
   const cursor = cursorOver(list)
   const transcode = createJsonToCopy(columns.map((column) => ({ ...column, skip: skip.includes(column.name) })))
