@@ -2,6 +2,7 @@ import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net'
 import type { Readable } from 'node:stream'
 import { CopyMessages, type TakeMessages, type TakeRow } from './copy-messages.ts'
 import { resumeSocket } from './internals.ts'
+import { ReadPacer } from './paced-reads.ts'
 
 /** A fixed buffer: new memory for each chunk would keep the garbage collector busy. */
 const bufferSize = 256 * 1024
@@ -13,6 +14,7 @@ const bufferSize = 256 * 1024
  */
 export class CopySocket extends Socket {
   readonly #messages: CopyMessages
+  readonly #pacer = new ReadPacer()
 
   constructor () {
     const options: SocketConstructorOpts & { onread: OnReadOpts } = {
@@ -20,6 +22,7 @@ export class CopySocket extends Socket {
         buffer: Buffer.allocUnsafeSlow(bufferSize),
         callback: (size, buffer) => {
           this.#messages.receive(buffer as Buffer, size)
+          if (this.#messages.takeMessages !== undefined) this.#pacer.afterRead(size)
           return true
         }
       }
@@ -32,6 +35,7 @@ export class CopySocket extends Socket {
   takeRows ({ take, takeMessages }: { take?: TakeRow, takeMessages?: TakeMessages | undefined }): void {
     this.#messages.take = take
     this.#messages.takeMessages = takeMessages
+    if (takeMessages === undefined) this.#pacer.reset()
   }
 
   /** Pauses, and passes nothing of what follows the message that postgres.js gets at this moment. */
