@@ -42,7 +42,7 @@ export function bindCalls (
     beginCreate: whileOpen(async (request) => await beginCreate(context, request)),
     list: whileOpen(async (query) => await listBackups(context, query)),
     get: whileOpen(async (id) => await getBackup(context, id)),
-    download: whileOpen(async (id, range) => await downloadBackup(context, id, range)),
+    download: whileOpen(async (id, range, options) => await downloadBackup(context, id, range, options)),
     manifest: whileOpen(async (id) => await showManifest(context, id)),
     plan: whileOpen(async (id, request) => await planRestore(context, id, request)),
     restore: whileOpen(async (id, request) => await (await beginRestore(context, id, request)).finished),

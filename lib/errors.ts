@@ -69,6 +69,10 @@ export const ImportContentType = define('IMPORT_CONTENT_TYPE', 415)(
   'An import accepts the file itself as the body, as application/json or application/octet-stream, and no form; with ' +
   "curl: -X POST -H 'content-type: application/json' -T snapshot.json"
 )
+export const CompressionUnsupported = define('COMPRESSION_UNSUPPORTED', 501)(
+  'The snapshot is compressed with Zstandard, which this version of Node.js cannot read; use 22.15 or a newer one, ' +
+  'or decompress the file with zstd -d'
+)
 export const LimitExceeded = define('LIMIT_EXCEEDED', 413)<[string, string]>(
   'The snapshot was not imported: %s is longer than option limits.%s; raise the limit for a file that you trust'
 )

@@ -26,6 +26,7 @@ const expected: Record<keyof typeof errors, [code: string, statusCode: number]> 
   ImportInterrupted: ['FST_BACKUP_IMPORT_INTERRUPTED', 400],
   ImportEncoded: ['FST_BACKUP_IMPORT_ENCODED', 415],
   ImportContentType: ['FST_BACKUP_IMPORT_CONTENT_TYPE', 415],
+  CompressionUnsupported: ['FST_BACKUP_COMPRESSION_UNSUPPORTED', 501],
   LimitExceeded: ['FST_BACKUP_LIMIT_EXCEEDED', 413],
   SnapshotInvalid: ['FST_BACKUP_SNAPSHOT_INVALID', 422],
   SchemaDrift: ['FST_BACKUP_SCHEMA_DRIFT', 422],

@@ -100,8 +100,9 @@ export const BackupSchema = Type.Object({
   filename: Type.String(),
   status: BackupStatusSchema,
   trigger: BackupTriggerSchema,
-  compression: Type.Enum(['none'], { type: 'string' }),
-  sizeBytes: Nullable(Type.Integer()),
+  compression: Type.Enum(['none', 'gzip', 'zstd'], { type: 'string' }),
+  sizeBytes: Nullable(Type.Integer({ description: 'Of the JSON' })),
+  storedBytes: Nullable(Type.Integer({ description: 'Of the file, which may be compressed' })),
   tableCount: Nullable(Type.Integer()),
   rowCount: Nullable(Type.Integer()),
   checksum: Nullable(Type.String({
@@ -148,6 +149,7 @@ export type Backup = Static<typeof BackupSchema>
 export interface CompletedBackup extends Backup {
   status: 'completed'
   sizeBytes: number
+  storedBytes: number
   tableCount: number
   rowCount: number
   checksum: string

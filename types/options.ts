@@ -25,6 +25,13 @@ export interface ScheduleOptions {
   concurrency?: number | undefined
 }
 
+/** How snapshots are compressed. */
+export interface CompressionOptions {
+  type: 'none' | 'gzip' | 'zstd'
+  /** `gzip`: 1 to 9. `zstd`: 1 to 19. Higher levels are slower. @defaultValue gzip: 4, zstd: 3 */
+  level?: number | undefined
+}
+
 /** When a snapshot is suspect, compared with the earlier full snapshots. */
 export interface GuardOptions {
   /** The fraction of its rows that a table may lose, from 0 to less than 1: 0.5 is half of them. @defaultValue 0.5 */
@@ -196,6 +203,11 @@ export interface BackupOptions {
    * is the same. @defaultValue 1
    */
   connections?: number | undefined
+  /**
+   * How the files of snapshots are compressed: `gzip`, `zstd` (Node.js 22.15 or newer), or one of them with a level.
+   * Files of every kind can be read whatever this says. @defaultValue 'none'
+   */
+  compression?: CompressionOptions['type'] | CompressionOptions | undefined
   limits?: LimitOptions | undefined
   openapi?: OpenapiOptions | undefined
   /** Whether to serve the admin page at `{basePath}/ui/`, and its settings. @defaultValue false */

@@ -86,11 +86,17 @@ export interface BackupChanges {
   accepted?: boolean | undefined
 }
 
+export interface DownloadOptions {
+  /** `json`: the snapshot as JSON, however its file is compressed. @defaultValue the file as it is stored */
+  as?: 'json' | undefined
+}
+
 export interface Download {
   /** The bytes of the file or of the range. Destroy the stream if you do not read it to its end. */
   stream: Readable
+  /** Ends in `.json`, or in `.json.gz` or `.json.zst` for a compressed file. */
   filename: string
-  /** The size of the complete file, in bytes. */
+  /** The size of the complete file as it is downloaded, in bytes. */
   sizeBytes: number
   /** The checksum of the manifest, which proves the complete file: `sha256:` and 64 hexadecimal digits. */
   checksum: string
@@ -162,7 +168,7 @@ export interface BackupService {
   /** Lists backups, newest first. */
   list: (query?: ListQuery) => Promise<BackupList>
   get: (id: string) => Promise<Backup>
-  download: (id: string, range?: ByteRange) => Promise<Download>
+  download: (id: string, range?: ByteRange, options?: DownloadOptions) => Promise<Download>
   /**
    * Reads the head of a snapshot file, and no rows. Rejects with FST_BACKUP_SNAPSHOT_INVALID if the head is damaged, or
    * with FST_BACKUP_LIMIT_EXCEEDED if that of an import is larger than `limits.manifestBytes`. Only verify() checks the

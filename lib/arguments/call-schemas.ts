@@ -36,6 +36,12 @@ export const EmptyQuery = Type.Object({}, strict)
 /** For routes without a body. */
 export const EmptyBody = Type.Object({}, strict)
 
+export const DownloadQuery = Type.Object({
+  as: Type.Optional(Type.Enum(['json'], {
+    type: 'string', description: 'The JSON of a compressed snapshot; by default, its file as it is stored'
+  }))
+}, strict)
+
 export const ListArguments = Type.Object({
   schema: Type.Optional(SchemaName),
   status: Type.Optional(BackupStatusSchema),

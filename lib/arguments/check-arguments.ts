@@ -4,8 +4,8 @@ import { ArgumentInvalid } from '../errors.ts'
 import { isPossibleName } from '../postgres/identifiers.ts'
 import { BackupIdSchema, BackupStatusSchema, BackupTriggerSchema } from '../../types/index.ts'
 import {
-  ActorSchema, anInstant, CreateArguments, limits, ListArguments, NoteSchema, PlanArguments, RestoreArguments,
-  StatusArguments, UpdateArguments
+  ActorSchema, anInstant, CreateArguments, DownloadQuery, limits, ListArguments, NoteSchema, PlanArguments,
+  RestoreArguments, StatusArguments, UpdateArguments
 } from './call-schemas.ts'
 
 /** Arguments that only calls by code have. */
@@ -26,7 +26,8 @@ const calls = {
   verify: longCall,
   rescan: longCall,
   import: { note: NoteSchema, sizeBytes: Type.Integer({ minimum: 0 }), ...actorCall },
-  update: UpdateArguments.properties
+  update: UpdateArguments.properties,
+  download: DownloadQuery.properties
 }
 
 const aFlag = 'true or false'
@@ -45,6 +46,7 @@ const expectations: Record<string, string> = {
   allowModified: aFlag,
   pinned: aFlag,
   accepted: aFlag,
+  as: "'json'",
   status: `one of ${BackupStatusSchema.enum.join(', ')}`,
   trigger: `one of ${BackupTriggerSchema.enum.join(', ')}`,
   limit: `an integer from 1 to ${limits.page}`,

@@ -13,13 +13,14 @@ import { describeColumn } from '../snapshot/codec/column-encoding.ts'
 import { findLossyTable, describeLossyText } from './lossy-text.ts'
 import { formatVersion, type ManifestDraft } from '../snapshot/file-format.ts'
 import { relativeName } from './select-tables.ts'
+import { type Destination, sinkFor } from '../snapshot/open-sink.ts'
 import type { OnPhaseProgress } from '../snapshot/phase-progress.ts'
 import {
   type MessageWriter, openSnapshotWriter, type SnapshotWriter, type WrittenSnapshot
 } from '../snapshot/snapshot-writer.ts'
 
 /** Plain data: the properties of a snapshot, and where its file is written. */
-export interface SnapshotIdentity {
+export interface SnapshotIdentity extends Destination {
   id: string
   schema: string
   trigger: BackupTrigger
@@ -28,8 +29,6 @@ export interface SnapshotIdentity {
   partial: boolean
   /** ISO 8601. */
   createdAt: string
-  /** Where the file is written. It is moved to the storage when it is complete. */
-  spoolPath: string
 }
 
 export interface SnapshotContent {
@@ -57,7 +56,7 @@ export async function writeSnapshot (
   const changing = await findLossyTable(tx, tables, server)
   if (changing !== undefined) throw new CannotSnapshot(`table ${changing} contains ${describeLossyText(server)}`)
   const manifest = describeSnapshot(identity, content)
-  const writer = await openSnapshotWriter(identity.spoolPath, manifest)
+  const writer = await openSnapshotWriter(sinkFor(identity), manifest)
   try {
     const progress = createProgress(tables, onProgress)
     await copyTables(tx, tables, { manifest, server, writer, streams, onRows: progress.rows })

@@ -72,7 +72,7 @@ export async function visibleSchemas (context: Context): Promise<string[] | null
 }
 
 /**
- * A backup whose snapshot can be read; `sizeBytes` is the current size of the file. Throws FST_BACKUP_NOT_FOUND,
+ * A backup whose snapshot can be read; `storedBytes` is the current size of the file. Throws FST_BACKUP_NOT_FOUND,
  * FST_BACKUP_NOT_COMPLETED or FST_BACKUP_FILE_GONE.
  */
 export async function getAvailable (context: Context, id: string): Promise<Completed> {
@@ -80,5 +80,5 @@ export async function getAvailable (context: Context, id: string): Promise<Compl
   if (!hasSnapshot(backup)) throw new NotCompleted(id, backup.status)
   const stored = await context.storage.stat(backup.filename)
   if (stored === null) throw new FileGone(backup.filename)
-  return { ...backup, available: true, held: false, sizeBytes: stored.sizeBytes }
+  return { ...backup, available: true, held: false, storedBytes: stored.sizeBytes }
 }

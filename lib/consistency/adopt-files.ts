@@ -39,7 +39,8 @@ export async function adoptFiles (context: Context, runLog: RunLog, call: LongCa
   for (const filename of unknown) {
     const read = await readUnknown(context, filename, call)
     if (read === undefined) continue
-    const { isOriginal, snapshot } = toFoundFile(context.options, filename, read)
+    const storedBytes = (await storage.stat(filename))?.sizeBytes ?? read.sizeBytes
+    const { isOriginal, snapshot } = toFoundFile(context.options, filename, read, storedBytes)
     const sidecar = await findSidecar(context, filename, sidecars.get(filename) ?? [])
     found.push({ isOriginal, snapshot: { ...snapshot, ...sidecar } })
   }

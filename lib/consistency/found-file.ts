@@ -4,7 +4,7 @@ import type { ResolvedOptions } from '../options/resolve-service-options.ts'
 import { isNote } from '../arguments/check-arguments.ts'
 import { findShrunkTables } from '../retention/find-shrunk-tables.ts'
 import { type CountedSnapshot, isFull } from '../retention/guarded-snapshot.ts'
-import { snapshotFilename, timeOfFilename } from '../snapshot/file-format.ts'
+import { compressionOfFilename, snapshotFilename, timeOfFilename } from '../snapshot/file-format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
 import { countRows } from './holds.ts'
 import { originOf } from './origin.ts'
@@ -21,11 +21,12 @@ export interface FoundFile {
  * and creation time. Such a file counts as created at the time in its name.
  */
 export function toFoundFile (
-  options: ResolvedOptions, filename: string, { manifest, sizeBytes }: ReadSnapshot
+  options: ResolvedOptions, filename: string, { manifest, sizeBytes }: ReadSnapshot, storedBytes: number
 ): FoundFile {
   const { id, schema, trigger, note, totalTables, totalRows, checksum, partial = false } = manifest
   const createdAt = new Date(manifest.createdAt)
-  const isOriginal = filename === snapshotFilename(schema, createdAt)
+  const compression = compressionOfFilename(filename)
+  const isOriginal = filename === snapshotFilename(schema, createdAt, compression)
   const snapshot = {
     id,
     schema,
@@ -33,7 +34,9 @@ export function toFoundFile (
     trigger: isOriginal ? trigger : 'import',
     note: isNote(note) ? note : null,
     createdAt: isOriginal ? createdAt : timeOfFilename(filename) ?? createdAt,
+    compression,
     sizeBytes,
+    storedBytes,
     tableCount: totalTables,
     rowCount: totalRows,
     checksum,

@@ -83,13 +83,13 @@ async function begin ({ log }: Context, state: State): Promise<Backup> {
 
 function millisecondLater (run: NewRun): NewRun {
   const startedAt = new Date(run.startedAt.getTime() + 1)
-  return { ...run, startedAt, filename: snapshotFilename(run.schema, startedAt) }
+  return { ...run, startedAt, filename: snapshotFilename(run.schema, startedAt, run.compression) }
 }
 
 async function publish (context: Context, state: State, written: WrittenSnapshot): Promise<void> {
   const { log, storage } = context
   const { id, schema, filename, trigger } = state.run
-  const { manifest, sizeBytes, warnings = [], excludedTables = [] } = written
+  const { manifest, sizeBytes, storedBytes, warnings = [], excludedTables = [] } = written
   const rowCounts = trigger === 'import' ? null : countRows(manifest, excludedTables)
   if (await log.markFilePossible(id) === undefined) throw lostRow()
   const [existing, suspect] = await Promise.all([
@@ -103,7 +103,9 @@ async function publish (context: Context, state: State, written: WrittenSnapshot
   state.published = true
   await storage.publish(spoolPath(context, id), filename)
   const { totalTables: tableCount, totalRows: rowCount, checksum } = manifest
-  const logged = await log.complete(id, { sizeBytes, tableCount, rowCount, checksum, warnings, rowCounts, suspect })
+  const logged = await log.complete(id, {
+    sizeBytes, storedBytes, tableCount, rowCount, checksum, warnings, rowCounts, suspect
+  })
   if (logged === undefined || !hasOutcome(logged.backup)) throw lostRow()
   state.completed = { ...logged.backup, status: 'completed', available: true, held: false }
 }

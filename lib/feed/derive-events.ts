@@ -63,6 +63,7 @@ function asStarted ({ progress, ...backup }: LoggedBackup['backup']): Backup {
     ...notYetUsed,
     status: 'running',
     sizeBytes: null,
+    storedBytes: null,
     tableCount: null,
     rowCount: null,
     checksum: null,

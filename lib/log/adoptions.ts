@@ -1,5 +1,5 @@
 import { asciiJson } from '../postgres/ascii.ts'
-import type { BackupTrigger, Origin, SuspectTable } from '../../types/index.ts'
+import type { Backup, BackupTrigger, Origin, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 import { snapshotCondition, type LogAccess } from './log-access.ts'
 
@@ -11,7 +11,9 @@ export interface FoundSnapshot {
   trigger: BackupTrigger
   note: string | null
   createdAt: Date
+  compression: Backup['compression']
   sizeBytes: number
+  storedBytes: number
   tableCount: number
   rowCount: number
   /** Of the complete file. */
@@ -30,8 +32,8 @@ export interface FoundSnapshot {
 
 /** Columns of `$1`, a FoundSnapshot as JSON. */
 const foundColumns = `id uuid, schema text, filename text, trigger text, note text, "createdAt" timestamptz,
-  "sizeBytes" int8, "tableCount" int, "rowCount" int8, checksum text, "rowCounts" jsonb, partial boolean, suspect jsonb,
-  pinned boolean, accepted boolean, sidecar int`
+  compression text, "sizeBytes" int8, "storedBytes" int8, "tableCount" int, "rowCount" int8, checksum text,
+  "rowCounts" jsonb, partial boolean, suspect jsonb, pinned boolean, accepted boolean, sidecar int`
 
 /** Rows for snapshots that were found in the storage. */
 export function adoptions ({ table, transact, query, select, toStorable, toStorableJson, possibleNames }: LogAccess) {
@@ -82,10 +84,10 @@ export function adoptions ({ table, transact, query, select, toStorable, toStora
 
 /** `$1` are the columns, `$2` the ordinal, and `$3` the origin. */
 const insertQuery = (table: string): string => `WITH q AS (INSERT INTO ${table} (id, schema, filename, trigger, note,
-    started_at, finished_at, inserted_at, size_bytes, table_count, row_count, checksum, row_counts, partial,
-    origin, suspect, pinned, accepted, sidecar, ordinal, status, has_file, adopted, counted)
-  SELECT id, schema, filename, trigger, note, "createdAt", "createdAt",
-    least("createdAt", clock_timestamp()), "sizeBytes", "tableCount", "rowCount", checksum,
+    started_at, finished_at, inserted_at, compression, size_bytes, stored_bytes, table_count, row_count, checksum,
+    row_counts, partial, origin, suspect, pinned, accepted, sidecar, ordinal, status, has_file, adopted, counted)
+  SELECT id, schema, filename, trigger, note, "createdAt", "createdAt", least("createdAt", clock_timestamp()),
+    compression, "sizeBytes", "storedBytes", "tableCount", "rowCount", checksum,
     nullif("rowCounts", 'null'), partial, $3::text::json,
     nullif(suspect, 'null'), pinned, accepted, sidecar, $2::text::int8, 'completed', true, true, false
   FROM json_to_record($1::text::json) AS (${foundColumns})

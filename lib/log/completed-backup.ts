@@ -2,7 +2,7 @@ import type { LoggedBackup } from './log-row.ts'
 import type { Backup, CompletedBackup } from '../../types/index.ts'
 
 /** A completed backup. A constraint of the log table ensures that these columns are set. */
-export type Completed<B = Backup> = B & { sizeBytes: number, checksum: string }
+export type Completed<B = Backup> = B & { sizeBytes: number, storedBytes: number, checksum: string }
 
 /** Whether it is completed, or was restored since. */
 export const hasSnapshot = <B extends LoggedBackup['backup']>(backup: B): backup is Completed<B> =>
@@ -11,7 +11,8 @@ export const hasSnapshot = <B extends LoggedBackup['backup']>(backup: B): backup
 /** What the end of a run records. */
 type Outcome = Pick<
   CompletedBackup,
-  'sizeBytes' | 'tableCount' | 'rowCount' | 'checksum' | 'finishedAt' | 'durationMs' | 'error' | 'errorCode'
+  'sizeBytes' | 'storedBytes' | 'tableCount' | 'rowCount' | 'checksum' | 'finishedAt' | 'durationMs' | 'error' |
+  'errorCode'
 >
 
 /** As hasSnapshot(), for a run of this process: one statement sets all of these columns. */

@@ -1,12 +1,12 @@
 import { snapshotCondition, fullCondition, inList, type LogAccess } from './log-access.ts'
-import type { LoggedBackup } from './log-row.ts'
+import { type LoggedBackup, storedBytes } from './log-row.ts'
 
 /** A completed backup, as the health checks need it. */
 export interface LoggedFile {
   id: string
   schema: string
   filename: string
-  sizeBytes: number
+  storedBytes: number
   startedAt: string
   durationMs: number
   /** Whether the storage should contain it: false after rescan() has reported its loss. */
@@ -71,8 +71,9 @@ function fileRecords ({ table, query, change, possibleNames }: LogAccess) {
 
     /** In the order of insertion. */
     async loggedFiles (): Promise<LoggedFile[]> {
-      return await query<LoggedFile>(`SELECT id, schema, filename, size_bytes AS "sizeBytes", started_at AS "startedAt",
-        coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected", ${fullCondition} AS "isFull",
+      return await query<LoggedFile>(`SELECT id, schema, filename, ${storedBytes} AS "storedBytes",
+        started_at AS "startedAt", coalesce(duration_ms, 0) AS "durationMs", has_file AS "isExpected",
+        ${fullCondition} AS "isFull",
         suspect IS NOT NULL AND NOT accepted AS "isSuspect",
         CASE WHEN verification -> 'ok' = 'false' THEN verification ->> 'at' END AS "damagedAt"
         FROM ${table} WHERE ${snapshotCondition} ORDER BY ordinal, id`)

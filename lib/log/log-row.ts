@@ -12,8 +12,9 @@ export interface LogRow<S extends BackupStatus = BackupStatus> {
   filename: string
   status: S
   trigger: BackupTrigger
-  compression: 'none'
+  compression: Backup['compression']
   size_bytes: number | null
+  stored_bytes: number | null
   table_count: number | null
   row_count: number | null
   checksum: string | null
@@ -57,10 +58,14 @@ const excludedTables = `CASE WHEN partial AND row_counts IS NOT NULL THEN
   (SELECT coalesce(jsonb_agg(name ORDER BY name COLLATE "C"), '[]') FROM jsonb_each(row_counts) AS c (name, rows)
     WHERE rows = 'null') ELSE '[]' END`
 
-export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes, table_count, row_count,
-  checksum, error, error_code, created_by, cron, note, pinned, started_at, finished_at, duration_ms,
-  restored_at, restored_by, restores, restored_into, progress, has_file, ordinal, suspect, accepted, warnings, partial,
-  adopted, sidecar, inserted_at, origin, verification, ${excludedTables} AS excluded_tables`
+/** A replica of an earlier release completes rows without the size of the file, which is that of the JSON then. */
+export const storedBytes = 'coalesce(stored_bytes, size_bytes)'
+
+export const logColumns = `id, schema, filename, status, trigger, compression, size_bytes,
+  ${storedBytes} AS stored_bytes, table_count, row_count, checksum, error, error_code, created_by, cron, note,
+  pinned, started_at, finished_at, duration_ms, restored_at, restored_by, restores, restored_into, progress,
+  has_file, ordinal, suspect, accepted, warnings, partial, adopted, sidecar, inserted_at, origin, verification,
+  ${excludedTables} AS excluded_tables`
 
 /** The log's data of a backup. Only the storage can show whether its file exists. */
 export interface LoggedBackup<S extends BackupStatus = BackupStatus> {
@@ -111,6 +116,7 @@ function toBackup<S extends BackupStatus> (row: LogRow<S>): LoggedBackup<S>['bac
     trigger: row.trigger,
     compression: row.compression,
     sizeBytes: row.size_bytes,
+    storedBytes: row.stored_bytes,
     tableCount: row.table_count,
     rowCount: row.row_count,
     checksum: row.checksum,

@@ -108,7 +108,11 @@ const migrations: Array<(table: string) => string> = [
     CREATE INDEX ON ${table} (ordinal) WHERE status = 'running' OR ${isBeingRestored};
     COMMENT ON COLUMN ${table}.restores IS 'Restores of this snapshot, newest first';
     COMMENT ON COLUMN ${table}.restored_into IS 'The target schema of the newest restore that succeeded';
-    COMMENT ON COLUMN ${table}.verification IS 'The result of the last check of the complete file';`
+    COMMENT ON COLUMN ${table}.verification IS 'The result of the last check of the complete file';`,
+  (table) => `
+    ALTER TABLE ${table} ADD COLUMN stored_bytes bigint;
+    COMMENT ON COLUMN ${table}.size_bytes IS 'Of the JSON';
+    COMMENT ON COLUMN ${table}.stored_bytes IS 'Of the file, which may be compressed; null if it is size_bytes';`
 ]
 
 /**

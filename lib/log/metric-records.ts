@@ -1,5 +1,6 @@
 import type { RunCounter, SchemaMetrics } from '../../types/index.ts'
 import { kindOfRun } from './carry-over.ts'
+import { storedBytes } from './log-row.ts'
 import { snapshotCondition, type LogAccess } from './log-access.ts'
 
 /** What the log knows of a schema, without its suspects. */
@@ -20,7 +21,7 @@ export function metricRecords ({ table, query }: LogAccess) {
             (array_agg(status <> 'failed' ORDER BY ordinal DESC, id DESC)
               FILTER (WHERE ${isRun} AND status <> 'running' AND removed_at IS NULL))[1] AS "lastRunSucceeded",
             max(verified_at) FILTER (WHERE removed_at IS NULL) AS "lastVerifiedAt",
-            coalesce(sum(size_bytes) FILTER (WHERE ${snapshotCondition} AND has_file), 0) AS "storedBytes"
+            coalesce(sum(${storedBytes}) FILTER (WHERE ${snapshotCondition} AND has_file), 0) AS "storedBytes"
           FROM ${table} GROUP BY schema) schemas
         LEFT JOIN (SELECT DISTINCT ON (schema) schema, finished_at, duration_ms, size_bytes, row_count FROM ${table}
           WHERE ${isRun} AND ${snapshotCondition} ORDER BY schema, ordinal DESC, id DESC) success USING (schema)

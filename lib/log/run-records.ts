@@ -1,6 +1,6 @@
 import { asciiJson } from '../postgres/ascii.ts'
 import { quoteLiteral } from '../postgres/identifiers.ts'
-import type { BackupTrigger, Origin, Progress, SuspectTable } from '../../types/index.ts'
+import type { Backup, BackupTrigger, Origin, Progress, SuspectTable } from '../../types/index.ts'
 import { type LoggedBackup, logColumns, type LogRow, toLoggedBackup } from './log-row.ts'
 import {
   endOfRun, failedEvent, failedWithFile, type LogAccess, type LoggedError, newEvent, withEvent
@@ -11,6 +11,7 @@ export interface NewRun {
   schema: string
   filename: string
   trigger: BackupTrigger
+  compression: Backup['compression']
   createdBy: string | null
   cron: string | null
   note: string | null
@@ -25,6 +26,7 @@ export interface NewRun {
 
 export interface CompletedRun {
   sizeBytes: number
+  storedBytes: number
   tableCount: number
   rowCount: number
   checksum: string
@@ -63,7 +65,7 @@ function stateChanges ({ table, now, query, change, changeAtOnce, toStorable, to
         run.id, run.schema, run.filename, run.trigger, await toStorable(run.createdBy), run.cron,
         await toStorable(run.note), run.startedAt.toISOString(), run.slot?.toISOString() ?? null,
         await toStorable(error?.message ?? null), now().toISOString(), String(run.partial),
-        run.origin === undefined ? null : asciiJson(run.origin), error?.code ?? null
+        run.origin === undefined ? null : asciiJson(run.origin), error?.code ?? null, run.compression
       ])
       return row === undefined ? undefined : toLoggedBackup(row)
     },
@@ -72,10 +74,12 @@ function stateChanges ({ table, now, query, change, changeAtOnce, toStorable, to
     async complete (id: string, run: CompletedRun): Promise<LoggedBackup | undefined> {
       const [completed] = await change(`status = 'completed', size_bytes = $3::text::int8, table_count = $4::text::int,
           row_count = $5::text::int8, checksum = $6::text, warnings = $7::text::jsonb, row_counts = $8::text::jsonb,
-          suspect = $9::text::jsonb, ${finish}, ${withEvent("jsonb_build_object('name', 'backup:completed')")}`,
+          suspect = $9::text::jsonb, stored_bytes = $10::text::int8, ${finish},
+          ${withEvent("jsonb_build_object('name', 'backup:completed')")}`,
       stillRuns, [
         id, now().toISOString(), String(run.sizeBytes), String(run.tableCount), String(run.rowCount), run.checksum,
-        JSON.stringify(run.warnings), textOrNull(run.rowCounts), textOrNull(run.suspect)
+        JSON.stringify(run.warnings), textOrNull(run.rowCounts), textOrNull(run.suspect),
+        String(run.storedBytes)
       ])
       return completed
     },
@@ -138,12 +142,15 @@ function claims ({ table, query }: LogAccess) {
   }
 }
 
-/** `$10` is the error, or null; `$11` the end of a run with an error, `$13` the origin, and `$14` the error's code. */
+/**
+ * `$10` is the error, or null; `$11` the end of a run with an error, `$13` the origin, `$14` the error's code,
+ * and `$15` the compression.
+ */
 const insertQuery = (table: string): string => `WITH q AS (
   INSERT INTO ${table} (id, schema, filename, trigger, created_by, cron, note, started_at, slot, partial, origin,
-    status, error, error_code, finished_at, duration_ms, changed_in, events)
+    compression, status, error, error_code, finished_at, duration_ms, changed_in, events)
   SELECT $1::text::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text::timestamptz,
-    $9::text::timestamptz, $12::text::boolean, $13::text::json,
+    $9::text::timestamptz, $12::text::boolean, $13::text::json, $15::text,
     CASE WHEN $10::text IS NULL THEN 'running' ELSE 'failed' END, $10::text, $14::text,
     CASE WHEN $10::text IS NOT NULL THEN greatest($8::text::timestamptz, $11::text::timestamptz) END,
     CASE WHEN $10::text IS NOT NULL

@@ -1,8 +1,8 @@
 import { Type, type TSchema } from 'typebox'
 import Value from 'typebox/value'
 import type {
-  BackupOptions, FixedRouteOption, GuardOptions, KeepRules, LimitOptions, OpenapiOptions, ScheduleOptions,
-  UiOptions
+  BackupOptions, CompressionOptions, FixedRouteOption, GuardOptions, KeepRules, LimitOptions, OpenapiOptions,
+  ScheduleOptions, UiOptions
 } from '../../types/index.ts'
 import { OptionInvalid } from '../errors.ts'
 import { isPossibleName, isSystemSchema } from '../postgres/identifiers.ts'
@@ -91,6 +91,7 @@ const SchemaBounds = checkedBy((value) => isSyncFunction(value) || Value.Check(S
 const NonEmptySchemaNames = Type.Array(checkedBy(isSchemaName), { minItems: 1 })
 const ScheduledSchemas = checkedBy((value) => isFunction(value) || Value.Check(NonEmptySchemaNames, value))
 const Origins = Type.Array(checkedBy(isOrigin))
+const CompressionType = Type.Enum(['none', 'gzip', 'zstd'])
 const Count = Type.Integer({ minimum: 1, maximum: 100_000 })
 
 const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
@@ -128,6 +129,8 @@ const optionChecks: Record<keyof BackupOptions, OptionCheck> = {
   actor: expect('a function (request) => string', checkedBy(isFunction)),
   worker: expect('true or false', Type.Boolean()),
   connections: expect('a whole number from 1 to 8', Type.Integer({ minimum: 1, maximum: 8 })),
+  compression: expect("'none', 'gzip', 'zstd', or an object with a type and a level",
+    checkedBy((value) => isPlainObject(value) || Value.Check(CompressionType, value))),
   limits: expect('an object', checkedBy(isPlainObject)),
   openapi: expect('an object', checkedBy(isPlainObject)),
   ui: expect('true, false or an object', checkedBy((value) => typeof value === 'boolean' || isPlainObject(value))),
@@ -142,6 +145,22 @@ const scheduleChecks: Record<keyof ScheduleOptions, OptionCheck> = {
   timezone: expect("an IANA time zone such as 'Europe/Berlin'", checkedBy(isTimeZone)),
   schemas: expect(scheduledSchemas, ScheduledSchemas),
   concurrency: expect('a whole number from 1 to 64', Type.Integer({ minimum: 1, maximum: 64 }))
+}
+
+const compressionChecks: Record<keyof CompressionOptions, OptionCheck> = {
+  type: expect("'none', 'gzip' or 'zstd'", CompressionType),
+  level: expect("a whole number from 1 to 19, or up to 9 for 'gzip'", Type.Integer({ minimum: 1, maximum: 19 }))
+}
+const largestGzipLevel = 9
+
+function assertCompression (compression: CompressionOptions): void {
+  checkAll(compression, compressionChecks, 'compression.')
+  const { type, level = 1 } = compression
+  const refuse = (name: keyof CompressionOptions): never => {
+    throw new OptionInvalid(`option 'compression.${name}' must be ${compressionChecks[name].expected}`)
+  }
+  if (type === undefined) refuse('type')
+  if (type === 'gzip' && level > largestGzipLevel) refuse('level')
 }
 
 const guardChecks: Record<keyof GuardOptions, OptionCheck> = {
@@ -175,6 +194,7 @@ const uiChecks: Record<keyof UiOptions, OptionCheck> = {
 /** Options that contain others, whose names a reader may take for options of their own. */
 const groups: Array<[string, Record<string, OptionCheck>]> = [
   ['schedule', scheduleChecks], ['guard', guardChecks], ['retention', retentionChecks], ['limits', limitChecks],
+  ['compression', compressionChecks],
   ['ui', uiChecks]
 ]
 
@@ -201,11 +221,12 @@ function checkAll (options: object, checks: Record<string, OptionCheck>, path: s
  */
 export function assertOptions (options: object): asserts options is BackupOptions {
   checkAll(options, optionChecks, '')
-  const { connection, schedule, guard, retention, limits, openapi, ui } = options as BackupOptions
+  const { connection, schedule, guard, retention, limits, openapi, ui, compression } = options as BackupOptions
   if (typeof connection === 'object') assertDriverOptions(connection)
   if (schedule !== undefined) checkAll(schedule, scheduleChecks, 'schedule.')
   if (guard !== undefined && guard !== false) checkAll(guard, guardChecks, 'guard.')
   if (retention !== undefined) checkAll(retention, retentionChecks, 'retention.')
+  if (typeof compression === 'object') assertCompression(compression)
   if (limits !== undefined) checkAll(limits, limitChecks, 'limits.')
   if (openapi !== undefined) checkAll(openapi, openapiChecks, 'openapi.')
   if (typeof ui === 'object') checkAll(ui, uiChecks, 'ui.')

@@ -3,6 +3,8 @@ import type { FastifyRequest } from 'fastify'
 import type { BackupOptions, GuardOptions, KeepRules, ScheduleOptions, SnapshotStorage } from '../../types/index.ts'
 import { OptionInvalid } from '../errors.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
+import type { Compression } from '../pipeline/codec.ts'
+import { codecOf } from '../pipeline/codecs.ts'
 import { isSystemSchema } from '../postgres/identifiers.ts'
 
 export interface ResolvedSchedule {
@@ -54,6 +56,8 @@ export interface ResolvedOptions {
   readonly worker: boolean
   /** Connections that read one backup. */
   readonly connections: number
+  /** Null for none. */
+  readonly compression: Compression | null
   /** For imported files and files without a log row. */
   readonly limits: ResolvedLimits
 }
@@ -79,6 +83,17 @@ function resolveGuard (guard: GuardOptions | false = {}): ResolvedGuard | undefi
   if (guard === false) return undefined
   const { shrink = 0.5, minRows = 100, window = 7, ignoreTables = [] } = guard
   return { shrink, minRows, window, ignoreTables: [...ignoreTables] }
+}
+
+/** Throws FST_BACKUP_OPTION_INVALID for a format that this version of Node.js does not have. */
+function resolveCompression (option: BackupOptions['compression'] = 'none'): Compression | null {
+  const { type, level } = typeof option === 'string' ? { type: option } : option
+  if (type === 'none') return null
+  if (codecOf(type) === undefined) {
+    throw new OptionInvalid(`option 'compression' is '${type}', which this version of Node.js does not have; use ` +
+      "22.15 or a newer one, or 'gzip'")
+  }
+  return { type, level }
 }
 
 function resolveBounds (schemas: BackupOptions['schemas']): ResolvedOptions['isSchemaAllowed'] {
@@ -121,6 +136,7 @@ export function resolveServiceOptions (options: BackupOptions): ResolvedOptions 
     storage: options.storage,
     worker: options.worker ?? true,
     connections: options.connections ?? 1,
+    compression: resolveCompression(options.compression),
     limits: { rowBytes: limits.rowBytes ?? 256 * mebibyte, manifestBytes: limits.manifestBytes ?? 16 * mebibyte }
   }
 }

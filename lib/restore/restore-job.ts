@@ -12,6 +12,8 @@ export interface RestoreJob extends RestoreTarget {
   id: string
   /** Where a worker finds the snapshot; null if the worker has to request its bytes from the main thread. */
   file: StoredFile | null
+  /** Its size. */
+  storedBytes: number
   /** What the file has to match. */
   expected: ExpectedSnapshot
   allowSchemaDrift: boolean

@@ -6,7 +6,8 @@ import type { ResolvedOptions } from '../options/resolve-service-options.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
 import type { TableRef } from '../postgres/identifiers.ts'
 import type { StoredFile } from '../storage/stored-file.ts'
-import type { BackupLogger, SnapshotStorage } from '../../types/index.ts'
+import type { Destination } from '../snapshot/open-sink.ts'
+import type { Backup, BackupLogger, SnapshotStorage } from '../../types/index.ts'
 import type { EventHub } from './event-hub.ts'
 import type { Runner } from '../worker/runner.ts'
 import type { Runs } from './active-runs.ts'
@@ -43,5 +44,13 @@ export const storedFile = ({ options }: Context, { filename }: { filename: strin
 /** A snapshot is written to this file until it is complete. */
 export const spoolPath = ({ options }: Context, id: string): string =>
   join(options.storagePath, `.${id}.partial`)
+
+/** Where and how a snapshot is written. */
+export const destination = (context: Context, id: string): Destination =>
+  ({ spoolPath: spoolPath(context, id), compression: context.options.compression })
+
+/** How the snapshots of this service are compressed. */
+export const compressionType = ({ options: { compression } }: Context): Backup['compression'] =>
+  compression?.type ?? 'none'
 
 export const logTable = ({ options }: Context): TableRef => ({ schema: options.logSchema, name: logTableName })

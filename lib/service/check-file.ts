@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { isOwnError } from '../own-error.ts'
 import { createProgressTotals } from '../runs/progress-totals.ts'
+import { decompressed, openPlain } from '../pipeline/plain-source.ts'
 import { findProblems, readThrough } from '../snapshot/find-problems.ts'
 import { readManifest } from '../snapshot/snapshot-reader.ts'
 import type { Manifest, Progress, Verification } from '../../types/index.ts'
@@ -32,7 +33,7 @@ export async function checkFile (
     )
     try {
       const read = await readThrough({
-        open: async () => stream,
+        open: openPlain(async () => stream, null),
         onProgress (progress) { onProgress(total(progress)) },
         signal
       })
@@ -51,7 +52,8 @@ export async function checkFile (
  */
 export async function inspectFile (path: string): Promise<FileContents> {
   return await withFile(path, async (stream, sizeBytes) => {
-    const { manifest } = await readManifest(stream)
+    const { stream: plain } = await decompressed(stream)
+    const { manifest } = await readManifest(plain)
     return { sizeBytes, manifest }
   })
 }

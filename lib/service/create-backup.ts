@@ -4,7 +4,7 @@ import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { Backup, CompletedBackup, CreateOptions } from '../../types/index.ts'
 import { checkArguments } from '../arguments/check-arguments.ts'
 import { requireAllowed } from '../callers/schema-access.ts'
-import { type Context, logTable, spoolPath } from '../runs/context.ts'
+import { compressionType, type Context, destination, logTable } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { type ErrorCode, isOwnError } from '../own-error.ts'
 import { completedDetails, createRunLog, type RunLog } from '../runs/log-run.ts'
@@ -52,10 +52,12 @@ export async function beginCreate (
   await requireOwnStorage(context)
   await context.presence.require()
   const run = await context.runs.begin(request.signal)
+  const compression = compressionType(context)
   const newRun: NewRun = {
     id: randomUUID(),
     schema,
-    filename: snapshotFilename(schema, run.startedAt),
+    filename: snapshotFilename(schema, run.startedAt, compression),
+    compression,
     trigger: scheduled === null ? 'manual' : 'scheduled',
     createdBy: request.actor ?? null,
     cron: scheduled?.cron ?? null,
@@ -136,7 +138,7 @@ function snapshotJob (context: Context, { request, newRun }: Creation): Snapshot
     note,
     createdAt: startedAt.toISOString(),
     partial,
-    spoolPath: spoolPath(context, id),
+    ...destination(context, id),
     excludeTables: [...context.options.excludeTables, ...excludedByCall],
     excludedByCall,
     connections: context.options.connections,

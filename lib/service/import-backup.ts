@@ -3,12 +3,14 @@ import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { ArgumentInvalid, SnapshotInvalid } from '../errors.ts'
 import type { NewRun } from '../log/run-records.ts'
+import { compressionOf } from '../pipeline/codecs.ts'
 import { backupKey, tryLock } from '../postgres/locks.ts'
 import { pinSettings } from '../postgres/settings.ts'
 import { inTransaction } from '../postgres/driver/transaction.ts'
 import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { ReadSnapshot } from '../snapshot/snapshot-reader.ts'
-import type { CompletedBackup, ImportOptions, RunTrace } from '../../types/index.ts'
+import type { WrittenSnapshot } from '../snapshot/snapshot-writer.ts'
+import type { Backup, CompletedBackup, ImportOptions, RunTrace } from '../../types/index.ts'
 import { checkArguments, isNote } from '../arguments/check-arguments.ts'
 import { requireAllowed } from '../callers/schema-access.ts'
 import { type Context, spoolPath } from '../runs/context.ts'
@@ -58,21 +60,25 @@ export async function importBackup (
   return backup
 }
 
+/** A snapshot, and its file as it arrived. */
+interface Received { read: ReadSnapshot, storedBytes: number, compression: Backup['compression'] }
+
 type ImportTrace = RunTrace & { readonly id: string }
 
 async function receiveAndPublish (
   context: Context, trace: ImportTrace, upload: Readable, request: ImportOptions, run: Run, progress: RunProgress
 ): Promise<CompletedBackup> {
-  const read = await receive(context, trace.id, upload, progress, run)
+  const received = await receive(context, trace.id, upload, progress, run)
     .catch((error: unknown) => { throw outcomeOf(error, run.signal) })
+  const { read, storedBytes } = received
   trace.schema = read.manifest.schema
-  return await publish(context, importRun(trace.id, read, request, run), read, run)
+  return await publish(context, importRun(trace.id, received, request, run), { ...read, storedBytes }, run)
 }
 
 /** Writes a valid snapshot to the spool path. Leaves no file there after an error. */
 async function receive (
   context: Context, id: string, upload: Readable, { onProgress }: RunProgress, { signal }: Run
-): Promise<ReadSnapshot> {
+): Promise<Received> {
   const file = await receiveFile(upload, spoolPath(context, id), signal)
   try {
     const read = await context.runner.readThrough(null, {
@@ -88,7 +94,8 @@ async function receive (
       throw new SnapshotInvalid(`the encoding of this database lacks a character of the name of its schema, ${schema}`)
     }
     await file.finish()
-    return read
+    const { bytes, start } = file.written
+    return { read, storedBytes: bytes, compression: compressionOf(start) }
   } catch (error) {
     await file.discard()
     throw error
@@ -96,13 +103,14 @@ async function receive (
 }
 
 function importRun (
-  id: string, { manifest }: ReadSnapshot, { actor, note }: ImportOptions, { startedAt }: Run
+  id: string, { read: { manifest }, compression }: Received, { actor, note }: ImportOptions, { startedAt }: Run
 ): NewRun {
   const { schema } = manifest
   return {
     id,
     schema,
-    filename: snapshotFilename(schema, startedAt),
+    filename: snapshotFilename(schema, startedAt, compression),
+    compression,
     trigger: 'import',
     createdBy: actor ?? null,
     cron: null,
@@ -116,7 +124,7 @@ function importRun (
 
 /** The row is inserted last, so that an invalid file leaves no row. */
 async function publish (
-  context: Context, newRun: NewRun, read: ReadSnapshot, { signal }: Run
+  context: Context, newRun: NewRun, read: WrittenSnapshot, { signal }: Run
 ): Promise<CompletedBackup> {
   const { events } = context
   const { id, schema } = newRun
@@ -146,7 +154,7 @@ async function publish (
  * lock of the schema, since it does not conflict with a backup at the same time.
  */
 async function publishLocked (
-  { sql, events }: Context, id: string, snapshotRecord: SnapshotRecord, read: ReadSnapshot, signal: AbortSignal
+  { sql, events }: Context, id: string, snapshotRecord: SnapshotRecord, read: WrittenSnapshot, signal: AbortSignal
 ): Promise<void> {
   await inTransaction(sql, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (tx) => {
     await pinSettings(tx)

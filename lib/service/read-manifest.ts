@@ -3,6 +3,7 @@ import { SnapshotInvalid } from '../errors.ts'
 import { getAvailable } from '../callers/visible-backups.ts'
 import type { Context } from '../runs/context.ts'
 import { expectedOf, openSnapshot } from '../runs/open-snapshot.ts'
+import { decompressed } from '../pipeline/plain-source.ts'
 import { findManifestProblems } from '../snapshot/find-problems.ts'
 import { readManifest, type ReadManifest } from '../snapshot/snapshot-reader.ts'
 import { publicStorageError } from '../storage/public-storage-errors.ts'
@@ -11,7 +12,8 @@ import type { Backup, Manifest } from '../../types/index.ts'
 /** Reads the head of a file only. The caller destroys the stream. */
 export async function readHeadOf ({ options }: Context, { trigger }: Backup, stream: Readable): Promise<ReadManifest> {
   try {
-    return await readManifest(stream, trigger === 'import' ? options.limits : undefined)
+    const { stream: plain } = await decompressed(stream)
+    return await readManifest(plain, trigger === 'import' ? options.limits : undefined)
   } catch (error) {
     throw stream.errored === null ? error : publicStorageError(stream.errored, 'read the snapshot')
   }

@@ -92,7 +92,7 @@ const isRunning = (backup: LoggedBackup['backup']): boolean => backup.status ===
 
 function bytesOf ({ files, stored }: Facts): number | null {
   if (stored === null) return null
-  return files.filter(({ filename }) => stored.has(filename)).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  return files.filter(({ filename }) => stored.has(filename)).reduce((sum, { storedBytes }) => sum + storedBytes, 0)
 }
 
 async function storedNames ({ storage }: Context): Promise<Set<string> | null> {

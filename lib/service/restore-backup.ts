@@ -7,7 +7,7 @@ import type { RestoredSnapshot } from '../restore/restore-snapshot.ts'
 import { snapshotFilename } from '../snapshot/file-format.ts'
 import type { Backup, RestoreOptions, RestoreResult } from '../../types/index.ts'
 import { checkArguments } from '../arguments/check-arguments.ts'
-import { type Context, spoolPath, storedFile } from '../runs/context.ts'
+import { compressionType, type Context, destination, storedFile } from '../runs/context.ts'
 import type { Begun } from './backup-engine.ts'
 import { createRunLog, type RunLog } from '../runs/log-run.ts'
 import { loggedError, publicError } from '../runs/public-error.ts'
@@ -48,7 +48,7 @@ export async function beginRestore (
   await requireOwnStorage(context)
   await context.presence.prepare()
   const run = await context.runs.begin(request.signal)
-  const preRestore = preRestoreRun(found, run, request)
+  const preRestore = preRestoreRun(context, found, run, request)
   const snapshotRecord = createSnapshotRecord(context, preRestore)
   const key = { id, target: found.schema, startedAt: run.startedAt }
   const runLog = createRunLog(context, 'restore', { id, schema: found.schema }, 'warn')
@@ -64,11 +64,15 @@ export async function beginRestore (
   })
 }
 
-function preRestoreRun ({ source, schema }: RestoreSource, { startedAt }: Run, { actor }: RestoreOptions): NewRun {
+function preRestoreRun (
+  context: Context, { source, schema }: RestoreSource, { startedAt }: Run, { actor }: RestoreOptions
+): NewRun {
+  const compression = compressionType(context)
   return {
     id: randomUUID(),
     schema,
-    filename: snapshotFilename(schema, startedAt),
+    filename: snapshotFilename(schema, startedAt, compression),
+    compression,
     trigger: 'pre_restore',
     createdBy: actor ?? null,
     cron: null,
@@ -180,13 +184,14 @@ async function restoreJob (
     ...await restoreTarget(context, schema, request),
     id: source.id,
     file: storedFile(context, source),
+    storedBytes: source.storedBytes,
     expected: expectedOf(source),
     allowSchemaDrift: request.allowSchemaDrift === true,
     allowModified: request.allowModified === true,
     preRestore: {
       ...preRestore,
       createdAt: preRestore.startedAt.toISOString(),
-      spoolPath: spoolPath(context, preRestore.id)
+      ...destination(context, preRestore.id)
     },
     completion: await context.log.restoreCompletion(
       key, preRestore.createdBy, preRestore.id, request.tables === undefined

@@ -1,4 +1,4 @@
-import type { Manifest, ManifestTable } from '../../types/index.ts'
+import type { Backup, Manifest, ManifestTable } from '../../types/index.ts'
 import { checksumOf } from './checksum.ts'
 import type { Section } from './hash-sections.ts'
 
@@ -25,16 +25,29 @@ const afterManifest = ',\n"data":'
 
 /**
  * The name of a snapshot's file. Characters of the schema's name other than letters, digits, hyphens and underscores
- * are percent-encoded, so that the name is valid on every file system.
+ * are percent-encoded, so that the name is valid on every file system. The name ends in `.json`, `.json.gz` or
+ * `.json.zst`.
  */
-export function snapshotFilename (schema: string, startedAt: Date): string {
+export function snapshotFilename (
+  schema: string, startedAt: Date, compression: Backup['compression'] = 'none'
+): string {
   const name = Buffer.from(schema).toString('latin1').replaceAll(/[^A-Za-z0-9_-]/g, (character) =>
     `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
-  return `${name}_${startedAt.toISOString().replaceAll(/[:.]/g, '-')}.json`
+  return `${name}_${startedAt.toISOString().replaceAll(/[:.]/g, '-')}.json${suffixes[compression]}`
 }
 
-const schemaPattern = /^([\w%-]+)_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z\.json$/
-const timePattern = /_(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)-(\d{3})Z\.json$/
+const suffixes: Record<Backup['compression'], string> = { none: '', gzip: '.gz', zstd: '.zst' }
+/** What the name of a file says that it is compressed with. */
+export function compressionOfFilename (name: string): Backup['compression'] {
+  if (name.endsWith(suffixes.gzip)) return 'gzip'
+  return name.endsWith(suffixes.zstd) ? 'zstd' : 'none'
+}
+
+/** The name of the same snapshot when it is not compressed. */
+export const plainFilename = (name: string): string => name.replace(/(?:\.gz|\.zst)$/, '')
+
+const schemaPattern = /^([\w%-]+)_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z\.json(?:\.gz|\.zst)?$/
+const timePattern = /_(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)-(\d{3})Z\.json(?:\.gz|\.zst)?$/
 
 /** The schema in a name that snapshotFilename() returned; undefined for any other name. */
 export function schemaOfFilename (name: string): string | undefined {

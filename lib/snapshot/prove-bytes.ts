@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
 import { SnapshotInvalid } from '../errors.ts'
+import { decompressed } from '../pipeline/plain-source.ts'
 import { checksumOf } from './checksum.ts'
 import { frameManifest, headSizeOf, ownChecksum, textAfterRows, textBeforeRows } from './file-format.ts'
 import { createSectionHasher, type SectionHasher } from './hash-sections.ts'
@@ -15,16 +18,29 @@ const largestLine = 64 * 1024 * 1024
 
 /**
  * Passes on the bytes of a snapshot file, and throws FST_BACKUP_SNAPSHOT_INVALID at their end unless the checksum
- * proves all of them. The rows are hashed and not parsed.
+ * proves all of them. A compressed file is decompressed for that. The rows are hashed and not parsed.
  * @param checksum of the log
  */
 export async function * proveBytes (chunks: AsyncIterable<Buffer>, checksum: string): AsyncGenerator<Buffer> {
+  const copy = new PassThrough()
+  // It is destroyed when a damaged file cannot be decompressed further
+  copy.on('error', () => {})
+  const proof = decompressed(copy).then(async ({ stream }) => { await proveJson(stream, checksum) })
+  const settled = proof.catch(() => {})
+  for await (const chunk of chunks) {
+    yield chunk
+    if (!copy.destroyed && !copy.write(chunk)) await Promise.race([once(copy, 'drain'), settled])
+  }
+  copy.end()
+  await proof
+}
+
+async function proveJson (chunks: AsyncIterable<Buffer>, checksum: string): Promise<void> {
   const firstLine: Buffer[] = []
   let bytes = 0
   let parts: Part[] = []
   let hasher: SectionHasher | undefined
   for await (const chunk of chunks) {
-    yield chunk
     bytes += chunk.length
     if (hasher !== undefined) {
       hasher.update(chunk)

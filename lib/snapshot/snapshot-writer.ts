@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises'
 import type { Manifest } from '../../types/index.ts'
 import { encodedColumn } from './codec/column-encoding.ts'
 import { malformedLine } from './codec/copy-to-json.ts'
@@ -7,12 +6,15 @@ import { createRowsToJson } from './codec/rows-to-json.ts'
 import {
   completeManifest, encodeHead, largestHead, type ManifestDraft, type TableDraft, textAfterRows, textBeforeRows
 } from './file-format.ts'
-import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from '../storage/spool-file.ts'
+import type { OpenSink } from '../pipeline/byte-sink.ts'
 import { createDataWriter, type DataWriter } from './data-writer.ts'
 
 export interface WrittenSnapshot {
   manifest: Manifest
+  /** Of the JSON. */
   sizeBytes: number
+  /** Of the file, which may be compressed. */
+  storedBytes: number
   /** What the snapshot does not contain although a reader may expect it. */
   warnings?: string[]
   /** Tables of the schema that exist and were left out. */
@@ -63,10 +65,10 @@ export interface SnapshotWriter {
  * Opens the spool file of a snapshot. `manifest` must already contain all tables and sequences, since its size decides
  * where the data part begins. Rejects with FST_BACKUP_STORAGE_FAILED or FST_BACKUP_STORAGE_FULL.
  */
-export async function openSnapshotWriter (path: string, manifest: ManifestDraft): Promise<SnapshotWriter> {
+export async function openSnapshotWriter (openSink: OpenSink, manifest: ManifestDraft): Promise<SnapshotWriter> {
   const headSize = largestHead(manifest)
-  const file = await createSpoolFile(path)
-  const data = createDataWriter(file, headSize)
+  const sink = await openSink(headSize)
+  const data = createDataWriter(sink, headSize)
   const { queue } = data
   const messagesToJson = createMessagesToJson()
   const transcoder = messagesToJson ?? createRowsToJson()
@@ -95,12 +97,12 @@ export async function openSnapshotWriter (path: string, manifest: ManifestDraft)
     async finish (draft) {
       write(textAfterRows(draft))
       const completed = completeManifest(draft, await data.finish())
-      await finishFile(file, encodeHead(completed, headSize))
-      return { manifest: completed, sizeBytes: data.position }
+      await sink.finish(encodeHead(completed, headSize))
+      return { manifest: completed, sizeBytes: data.position, storedBytes: sink.storedBytes }
     },
     async discard () {
       await data.idle()
-      await discardSpoolFile(file, path)
+      await sink.discard()
     }
   }
 }
@@ -124,12 +126,4 @@ function createMessageWriter (transcoder: MessagesToJson, data: DataWriter): Mes
       transcoder.dropRows()
     }
   }
-}
-
-async function finishFile (file: FileHandle, head: Buffer): Promise<void> {
-  await onStorage('finish the snapshot', async () => {
-    await writeAll(file, head, 0)
-    await file.sync()
-    await file.close()
-  })
 }

@@ -111,7 +111,9 @@ async function list ({ root, fs }: Directory, prefix = ''): Promise<Array<{ name
 }
 
 function pathOf (root: string, name: string): string {
-  if (!isStoredName(name)) throw new ArgumentInvalid("a snapshot's name is a bare file name that ends in .json")
+  if (!isStoredName(name)) {
+    throw new ArgumentInvalid("a snapshot's name is a bare file name that ends in .json, .json.gz or .json.zst")
+  }
   return join(root, name)
 }
 

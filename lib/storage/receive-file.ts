@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { ArgumentInvalid, ImportInterrupted } from '../errors.ts'
 import { createSpoolFile, discardSpoolFile, onStorage, writeAll } from './spool-file.ts'
 import { kindOf } from '../own-error.ts'
+import { startSize } from '../pipeline/codecs.ts'
 
 /**
  * The slowest rate that an upload may have over the time that this service waits for it. A slower import ends, so that
@@ -15,6 +16,8 @@ const slowestPace: Pace = { bytesPerSecond: 1024, windowMs: 60_000 }
 export interface ReceivedFile {
   /** The bytes, each after it has been written to the file. Can be read once. */
   stream: Readable
+  /** The bytes that have been written so far, and the first of them. */
+  readonly written: { bytes: number, start: Buffer }
   /** Syncs and closes the file. */
   finish: () => Promise<void>
   /** Closes and deletes the file. May be called at any time. */
@@ -33,19 +36,22 @@ export async function receiveFile (
 ): Promise<ReceivedFile> {
   const file = await createSpoolFile(path)
   let writing: Promise<unknown> = Promise.resolve()
+  let position = 0
+  let start = Buffer.alloc(0)
 
   async function * received (): AsyncGenerator<Buffer> {
-    let position = 0
     for await (const bytes of arriving(upload, signal, pace)) {
       const written = onStorage('write the snapshot', async () => await writeAll(file, bytes, position))
       writing = written.catch(() => {})
       position += await written
+      if (start.length < startSize) start = Buffer.concat([start, bytes.subarray(0, startSize)])
       yield bytes
     }
   }
 
   return {
     stream: Readable.from(received(), { objectMode: true, highWaterMark: 1 }),
+    get written () { return { bytes: position, start } },
     async finish () {
       await onStorage('finish the snapshot', async () => {
         await file.sync()

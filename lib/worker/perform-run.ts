@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { addAbortSignal, Readable } from 'node:stream'
+import { openPlain } from '../pipeline/plain-source.ts'
 import { connectBySettings } from '../postgres/driver/connection.ts'
 import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
 import type { ReadHooks } from '../snapshot/read-with-progress.ts'
@@ -52,7 +53,7 @@ export async function performRun (
 
 async function readFile (main: MainThread, { file, limits }: Extract<RunRequest, { kind: 'read' }>): Promise<unknown> {
   const { readThrough } = await import('../snapshot/find-problems.ts')
-  return await readThrough({ ...readHooks(main, file), limits })
+  return await readThrough({ ...readHooks(main, file, null), limits })
 }
 
 /** The connection of a run. */
@@ -140,12 +141,12 @@ function snapshotHooks (main: MainThread): SnapshotHooks {
  */
 const largestAsked = 256 * 1024
 
-function readHooks (main: MainThread, file: StoredFile | null): ReadHooks {
+function readHooks (main: MainThread, file: StoredFile | null, storedBytes: number | null): ReadHooks {
   return {
     // A file that the worker opens itself takes no time of the main thread
-    open: async (range) => file === null
+    open: openPlain(async (range) => file === null
       ? readStream(main, await main.ask('open', range) as number)
-      : addAbortSignal(main.signal, await openStoredFile(file, range)),
+      : addAbortSignal(main.signal, await openStoredFile(file, range)), storedBytes),
     parseManifest: async (json) => json.length > largestAsked
       ? (await import('../snapshot/parse-manifest.ts')).parseManifest(json)
       : await main.ask('parseManifest', json) as Manifest,
@@ -154,12 +155,12 @@ function readHooks (main: MainThread, file: StoredFile | null): ReadHooks {
   }
 }
 
-function restoreHooks (main: MainThread, { file }: RestoreJob): RestoreHooks {
+function restoreHooks (main: MainThread, { file, storedBytes }: RestoreJob): RestoreHooks {
   return {
     async onLocked () { await main.ask('onLocked') },
     async onPreRestoreStarted () { await main.ask('onPreRestoreStarted') },
     async onPreRestoreWritten (written: WrittenSnapshot) { await main.ask('onPreRestoreWritten', written) },
-    ...readHooks(main, file)
+    ...readHooks(main, file, storedBytes)
   }
 }
 

@@ -1,3 +1,4 @@
+import { openPlain } from '../pipeline/plain-source.ts'
 import type { Sql } from '../postgres/driver/connection.ts'
 import type { RestoreHooks, RestoreJob } from '../restore/restore-job.ts'
 import { restoreSnapshot, type RestoredSnapshot } from '../restore/restore-snapshot.ts'
@@ -20,12 +21,16 @@ export interface Runner {
   close: () => Promise<void>
 }
 
+/** @param storedBytes the size of the file; null where it is not needed */
+const plain = <Hooks extends ReadHooks>(hooks: Hooks, storedBytes: number | null): Hooks =>
+  ({ ...hooks, open: openPlain(hooks.open, storedBytes) })
+
 /** Does runs in this thread, with connections of the pool. */
 export function createLocalRunner (sql: Sql): Runner {
   return {
     takeSnapshot: async (job, hooks) => { await takeSnapshot(sql, job, hooks) },
-    restoreSnapshot: async (job, hooks) => await restoreSnapshot(sql, job, hooks),
-    readThrough: async (file, hooks) => await readThrough(hooks),
+    restoreSnapshot: async (job, hooks) => await restoreSnapshot(sql, job, plain(hooks, job.storedBytes)),
+    readThrough: async (file, hooks) => await readThrough(plain(hooks, null)),
     // Runs end when the pool ends
     async close () {}
   }

@@ -15,7 +15,7 @@ const file = (changes: Partial<LoggedFile> = {}): LoggedFile => ({
   id: 'x',
   schema: 'a',
   filename: 'a_1.json',
-  sizeBytes: 1,
+  storedBytes: 1,
   startedAt: ago(hour / 2).toISOString(),
   durationMs: 0,
   isExpected: true,

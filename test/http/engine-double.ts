@@ -33,6 +33,7 @@ export function createBackup (changes: Partial<Backup> = {}): CompletedBackup {
     trigger: 'manual' as const,
     compression: 'none' as const,
     sizeBytes: 0,
+    storedBytes: 0,
     tableCount: 1,
     rowCount: 2,
     checksum: `sha256:${'0'.repeat(64)}`,

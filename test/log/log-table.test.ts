@@ -11,6 +11,7 @@ const run: Omit<NewRun, 'startedAt'> = {
   schema: testSchema,
   filename: 'a.json',
   trigger: 'manual',
+  compression: 'none',
   createdBy: null,
   cron: null,
   note: null,
@@ -29,7 +30,7 @@ t.test('when several replicas start at once, the table is created once', async (
   const logs = Array.from({ length: 8 }, () => useLog(t, database))
   await Promise.all(logs.map(async (log) => { await log.prepare() }))
   t.strictSame([...await database.sql`SELECT obj_description('backup_logs'::regclass) AS comment`],
-    [{ comment: 'fastify-backup log, version 5' }])
+    [{ comment: 'fastify-backup log, version 6' }])
   for (const log of logs) t.strictSame(await log.list({}, null), { backups: [], next: null })
 })
 
@@ -74,13 +75,14 @@ t.test('a table of the first release is migrated, and its rows are numbered by t
       DROP COLUMN accepted, DROP COLUMN warnings,
       DROP COLUMN row_counts, DROP COLUMN partial, DROP COLUMN adopted, DROP COLUMN restored_rows, DROP COLUMN sidecar,
       DROP COLUMN inserted_at, DROP COLUMN origin, DROP COLUMN events, DROP COLUMN changed_in, DROP COLUMN counted,
-      DROP COLUMN carried, DROP COLUMN verified_at, DROP COLUMN verification;
+      DROP COLUMN carried, DROP COLUMN verified_at, DROP COLUMN verification, DROP COLUMN stored_bytes;
     COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 1';
-    INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at) VALUES
-      ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02'),
-      ('00000000-0000-4000-8000-000000000001', 'a', 'a', 'failed', 'manual', '2026-01-01')`)
+    INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, size_bytes) VALUES
+      ('00000000-0000-4000-8000-000000000002', 'a', 'b', 'failed', 'manual', '2026-01-02', 20),
+      ('00000000-0000-4000-8000-000000000001', 'a', 'a', 'failed', 'manual', '2026-01-01', 10)`)
   const log = useLog(t, database)
   const { backups } = await log.list({}, null)
+  t.strictSame(backups.map(({ backup: { sizeBytes, storedBytes } }) => [sizeBytes, storedBytes]), [[20, 20], [10, 10]])
   t.strictSame(backups.map(({ backup, ordinal }) => [backup.filename, ordinal]), [['b', 2], ['a', 1]])
   t.strictSame(backups.map(({ backup: { suspect, accepted, warnings, partial }, isRestored, adopted }) =>
     ({ suspect, accepted, warnings, isRestored, partial, adopted })), Array.from({ length: 2 }, () =>
@@ -97,7 +99,8 @@ t.test('the migration keeps the newest restore of each snapshot, and what is cer
   const completed = { ...failed, status: 'completed', error: null }
   await database.sql.unsafe(`
     ALTER TABLE backup_logs DROP COLUMN restore, DROP COLUMN restores, DROP COLUMN restored_into,
-      DROP COLUMN error_code, DROP COLUMN verification, ADD COLUMN restore jsonb, ADD COLUMN restore_schema text;
+      DROP COLUMN error_code, DROP COLUMN verification, DROP COLUMN stored_bytes,
+      ADD COLUMN restore jsonb, ADD COLUMN restore_schema text;
     COMMENT ON TABLE backup_logs IS 'fastify-backup log, version 4'`)
   const insert = async (filename: string, target: string | null, restore: object | null): Promise<void> => {
     await database.sql`INSERT INTO backup_logs (id, schema, filename, status, trigger, started_at, restore_schema,

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import postgres from 'postgres'
 import t from 'tap'
 import { OptionInvalid } from '../../lib/errors.ts'
+import { codecOf } from '../../lib/pipeline/codecs.ts'
 import { type ResolvedPluginOptions, resolveOptions } from '../../lib/options/resolve-options.ts'
 
 const pass = async (): Promise<void> => {}
@@ -48,6 +49,7 @@ t.test('every option has its default', async (t) => {
     restoreAuth: [],
     worker: true,
     connections: 1,
+    compression: null,
     limits: { rowBytes: 256 * mebibyte, manifestBytes: 16 * mebibyte },
     openapi: {},
     ui: null,
@@ -88,6 +90,7 @@ t.test('options override the defaults', async (t) => {
     actor: () => 'ada',
     worker: false,
     connections: 3,
+    compression: { type: 'gzip', level: 9 },
     limits: { rowBytes: 7, manifestBytes: 8 },
     routeOptions,
     allowedOrigins: ['https://admin.example', 'http://localhost:5173'],
@@ -122,6 +125,7 @@ t.test('options override the defaults', async (t) => {
     restoreAuth: [pass, [pass]],
     worker: false,
     connections: 3,
+    compression: { type: 'gzip', level: 9 },
     limits: { rowBytes: 7, manifestBytes: 8 },
     openapi: { security: [{ bearer: [] }] },
     ui: { isPublic: true, title: 'Shop', accent: '#112233', logo: null },
@@ -289,6 +293,9 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['schedule.timezone', 2, /an IANA time zone/],
   ['schedule.schemas', [], /at least one schema/],
   ['schedule.schemas', ['pg_catalog'], /none of them a system schema/],
+  ['compression', 'brotli', /'none', 'gzip', 'zstd', or an object/],
+  ['compression.type', 'lz4', /'none', 'gzip' or 'zstd'/],
+  ['compression.level', 0, /from 1 to 19/],
   ['connections', 0, /a whole number from 1 to 8/],
   ['connections', 9, /a whole number from 1 to 8/],
   ['connections', 1.5, /a whole number from 1 to 8/],
@@ -319,8 +326,26 @@ t.test('an unknown option is an error that lists the known ones', async (t) => {
   t.throws(() => resolveEnabled({ conection: undefined }), { message: /no option 'conection'/ })
 })
 
+t.test('a compression has a type, and a level of that type', async (t) => {
+  for (const [compression, words] of [
+    [{}, /'compression.type' must be/],
+    [{ type: 'gzip', level: 10 }, /'compression.level' must be .* up to 9 for 'gzip'/],
+    [{ type: 'gzip', levle: 1 }, /no option 'compression.levle'/]
+  ] as const) t.throws(() => resolveEnabled({ compression }), { code: 'FST_BACKUP_OPTION_INVALID', message: words })
+})
+
+t.test('a compression that this version of Node.js does not have is refused', async (t) => {
+  if (codecOf('zstd') === undefined) {
+    t.throws(() => resolveEnabled({ compression: 'zstd' }), {
+      code: 'FST_BACKUP_OPTION_INVALID', message: /'zstd', which this version of Node.js does not have; use 22.15/
+    })
+  } else t.strictSame(resolveEnabled({ compression: 'zstd' }).compression, { type: 'zstd', level: undefined })
+  t.equal(resolveEnabled({ compression: 'none' }).compression, null)
+  t.strictSame(resolveEnabled({ compression: 'gzip' }).compression, { type: 'gzip', level: undefined })
+})
+
 t.test('options of later releases are unknown', async (t) => {
-  t.throws(() => resolveEnabled({ compression: 'gzip' }), { message: /no option 'compression'/ })
+  t.throws(() => resolveEnabled({ encryption: {} }), { message: /no option 'encryption'/ })
 })
 
 t.test('the error for prefix names basePath', async (t) => {

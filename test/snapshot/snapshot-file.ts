@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import type { EncodedColumn } from '../../lib/snapshot/codec/column-encoding.ts'
 import { encodeHead, type TableDraft } from '../../lib/snapshot/file-format.ts'
 import { readSnapshot, type ReadSnapshot } from '../../lib/snapshot/snapshot-reader.ts'
+import { sinkFor } from '../../lib/snapshot/open-sink.ts'
 import { openSnapshotWriter } from '../../lib/snapshot/snapshot-writer.ts'
 import type { Manifest } from '../../types/index.ts'
 import { useDirectory } from '../support/directory.ts'
@@ -17,7 +18,7 @@ export async function writeFileOf (
 ): Promise<{ file: Buffer; manifest: Manifest }> {
   const counted = tables.map((table) => ({ ...table, rows: lines[table.name]?.length ?? 0 }))
   const path = join(await useDirectory(t), 'snapshot')
-  const writer = await openSnapshotWriter(path, draftOf(tables))
+  const writer = await openSnapshotWriter(sinkFor({ spoolPath: path, compression: null }), draftOf(tables))
   for (const table of tables) {
     writer.startTable(table)
     for (const line of lines[table.name] ?? []) {

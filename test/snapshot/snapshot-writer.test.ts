@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { pieceSize } from '../../lib/snapshot/codec/byte-queue.ts'
 import type { ManifestDraft } from '../../lib/snapshot/file-format.ts'
+import type { OpenSink } from '../../lib/pipeline/byte-sink.ts'
+import { sinkFor } from '../../lib/snapshot/open-sink.ts'
 import { type MessageWriter, openSnapshotWriter, type SnapshotWriter } from '../../lib/snapshot/snapshot-writer.ts'
 import type { Manifest } from '../../types/index.ts'
 import { systemError } from '../storage/file-system-double.ts'
@@ -39,12 +41,14 @@ async function useWriter (
   manifest: ManifestDraft = draftOf([users])
 ): Promise<{ path: string; writer: SnapshotWriter }> {
   const path = join(await useDirectory(t), 'snapshot')
-  const writer = await openSnapshotWriter(path, manifest)
+  const writer = await openSnapshotWriter(fileAt(path), manifest)
   t.after(async () => {
     await writer.discard()
   })
   return { path, writer }
 }
+
+const fileAt = (spoolPath: string): OpenSink => sinkFor({ spoolPath, compression: null })
 
 const writeLine = (writer: SnapshotWriter, line: string): Promise<void> | undefined =>
   writer.writeRow(Buffer.from(`before${line}after`), 6, 6 + Buffer.byteLength(line))
@@ -155,7 +159,7 @@ t.test('only this user can access the file', { skip: isWindows }, async (t) => {
 t.test('an existing file is never written to', async (t) => {
   const path = join(await useDirectory(t), 'snapshot')
   await writeFile(path, 'precious')
-  await t.rejects(openSnapshotWriter(path, draftOf()), {
+  await t.rejects(openSnapshotWriter(fileAt(path), draftOf()), {
     code: 'FST_BACKUP_STORAGE_FAILED',
     message: /create a snapshot file \(EEXIST\)/
   })
@@ -164,7 +168,7 @@ t.test('an existing file is never written to', async (t) => {
 
 t.test('a missing directory is not created', async (t) => {
   const path = join(await useDirectory(t), 'gone')
-  await t.rejects(openSnapshotWriter(join(path, 'snapshot'), draftOf()), {
+  await t.rejects(openSnapshotWriter(fileAt(join(path, 'snapshot')), draftOf()), {
     code: 'FST_BACKUP_STORAGE_FAILED',
     message: /ENOENT/
   })
@@ -256,7 +260,7 @@ t.test('without WebAssembly the file is the same', async (t) => {
   for (const value of [own.value, undefined]) {
     const path = join(await useDirectory(t), 'snapshot')
     Object.defineProperty(globalThis, 'WebAssembly', { ...own, value })
-    const opening = openSnapshotWriter(path, draftOf([users]))
+    const opening = openSnapshotWriter(fileAt(path), draftOf([users]))
     const writer = await opening.finally(() => { Object.defineProperty(globalThis, 'WebAssembly', own) })
     t.after(async () => { await writer.discard() })
     t.equal(writer.messages === undefined, value === undefined)
@@ -394,7 +398,7 @@ t.test('discard() removes a file that cannot be closed', async (t) => {
 
 t.test('discard() rejects when the file cannot be removed', { skip: isWindows }, async (t) => {
   const path = join(await useDirectory(t), 'snapshot')
-  const writer = await openSnapshotWriter(path, draftOf())
+  const writer = await openSnapshotWriter(fileAt(path), draftOf())
   await rm(path)
   await mkdir(path)
   await t.rejects(writer.discard(), { code: 'FST_BACKUP_STORAGE_FAILED', message: /remove an unfinished snapshot/ })

@@ -85,6 +85,7 @@ function restoreJob (place: Place, id: string): RestoreJob {
     logTable,
     allowedSchemas: null,
     file: null,
+    storedBytes: 0,
     expected: { id: null, checksum: null },
     allowSchemaDrift: false,
     allowModified: false,

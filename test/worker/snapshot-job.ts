@@ -13,6 +13,7 @@ export const snapshotJob = ({ directory }: Place, id: string = randomUUID()): Sn
   partial: false,
   createdAt: '2026-11-22T17:45:00.123Z',
   spoolPath: join(directory, id),
+  compression: null,
   excludeTables: [],
   excludedByCall: [],
   connections: 1,

@@ -22,6 +22,7 @@ const backup = {
   trigger: 'manual',
   compression: 'none',
   sizeBytes: 4096,
+  storedBytes: 4096,
   tableCount: 1,
   rowCount: 2,
   checksum,

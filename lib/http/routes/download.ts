@@ -3,12 +3,14 @@ import contentDisposition from 'content-disposition'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fresh from 'fresh'
 import { Type } from 'typebox'
+import type { Backup, DownloadOptions } from '../../../types/index.ts'
 import { Aborted, FileGone, NotCompleted, RangeInvalid } from '../../errors.ts'
+import { representationOf, type Representation } from '../../service/download-backup.ts'
 import type { BackupCalls } from '../../service/backup-engine.ts'
 import { response, empty, errorResponses, ErrorBodySchema } from '../response-schemas.ts'
 import { parseRange } from '../byte-range.ts'
 import { sendError } from '../error-response.ts'
-import { IdParams, EmptyQuery } from '../../arguments/call-schemas.ts'
+import { DownloadQuery, IdParams } from '../../arguments/call-schemas.ts'
 import { requireLength } from '../require-length.ts'
 import { longRoute, type RouteContext, type Scope } from '../route-context.ts'
 
@@ -18,9 +20,9 @@ const schema = {
   operationId: 'downloadSnapshot',
   tags: ['backup'],
   summary: 'Download a snapshot file',
-  description: 'Supports a single Range, If-Range and If-None-Match.',
+  description: 'Supports a single Range, If-Range and If-None-Match. A compressed file is sent as it is stored.',
   params: IdParams,
-  querystring: EmptyQuery,
+  querystring: DownloadQuery,
   response: {
     200: response('The file', FileBytes),
     206: response('The part that Range requests', FileBytes),
@@ -33,28 +35,46 @@ const schema = {
   }
 }
 
-interface Snapshot { filename: string, sizeBytes: number, etag: string }
+const contentTypes: Record<Backup['compression'], string> =
+  { none: 'application/json', gzip: 'application/gzip', zstd: 'application/zstd' }
+
+type Snapshot = Parameters<typeof representationOf>[0]
 
 export async function findSnapshot (engine: BackupCalls, id: string): Promise<Snapshot> {
-  const { status, available, filename, sizeBytes, checksum } = await engine.get(id)
+  const backup = await engine.get(id)
+  const { status, available, filename, sizeBytes, storedBytes, checksum } = backup
   if (status !== 'completed' && status !== 'restored') throw new NotCompleted(id, status)
-  if (!available || sizeBytes === null || checksum === null) throw new FileGone(filename)
-  return { filename, sizeBytes, etag: `"${checksum}"` }
+  if (!available || sizeBytes === null || storedBytes === null || checksum === null) throw new FileGone(filename)
+  return { ...backup, sizeBytes, storedBytes, checksum }
+}
+
+/** What is sent, without its bytes. Each representation of a snapshot has an ETag of its own. */
+interface Sent extends Representation { etag: string }
+
+async function findSent (
+  engine: BackupCalls, { params: { id }, query }: { params: { id: string }, query: DownloadOptions }
+): Promise<Sent> {
+  const snapshot = await findSnapshot(engine, id)
+  const sent = representationOf(snapshot, query)
+  const { checksum } = snapshot
+  return { ...sent, etag: sent.compression === 'none' ? `"${checksum}"` : `"${checksum};${sent.compression}"` }
 }
 
 /** Sets the headers of the file, for both GET and HEAD. Returns whether the client already has the file. */
-function setFileHeaders (request: FastifyRequest, reply: FastifyReply, { filename, etag }: Snapshot): boolean {
+function setFileHeaders (
+  request: FastifyRequest, reply: FastifyReply, { filename, etag, compression }: Sent
+): boolean {
   reply.header('etag', etag)
   if (fresh(request.headers, { etag })) return true
   reply.headers({
     'accept-ranges': 'bytes',
-    'content-type': 'application/json',
+    'content-type': contentTypes[compression],
     'content-disposition': contentDisposition(filename)
   })
   return false
 }
 
-function rangeOf ({ headers }: FastifyRequest, { sizeBytes, etag }: Snapshot): ReturnType<typeof parseRange> {
+function rangeOf ({ headers }: FastifyRequest, { sizeBytes, etag }: Sent): ReturnType<typeof parseRange> {
   const isOfThisFile = headers['if-range'] === undefined || headers['if-range'] === etag
   return headers.range !== undefined && isOfThisFile ? parseRange(headers.range, sizeBytes) : undefined
 }
@@ -72,14 +92,13 @@ export function downloadRoute (scope: Scope, { engineFor, extend, stallTimeoutMs
 
   // Before the GET: otherwise Fastify derives a HEAD route from it, which reads the complete file and discards it
   scope.head('/:id/download', extend({ ...route, schema: { ...schema, hide: true } }), async (request, reply) => {
-    const snapshot = await findSnapshot(engineFor(request), request.params.id)
+    const snapshot = await findSent(engineFor(request), request)
     if (setFileHeaders(request, reply, snapshot)) return reply.code(304).send()
     return reply.header('content-length', snapshot.sizeBytes).send()
   })
 
   scope.get('/:id/download', extend({ ...route, schema }), async (request, reply) => {
-    const { id } = request.params
-    const snapshot = await findSnapshot(engineFor(request), id)
+    const snapshot = await findSent(engineFor(request), request)
     if (setFileHeaders(request, reply, snapshot)) return reply.code(304).send()
 
     const range = rangeOf(request, snapshot)
@@ -87,7 +106,7 @@ export function downloadRoute (scope: Scope, { engineFor, extend, stallTimeoutMs
       reply.header('content-range', `bytes */${snapshot.sizeBytes}`)
       throw new RangeInvalid(snapshot.sizeBytes)
     }
-    const { stream } = await engineFor(request).download(id, range)
+    const { stream } = await engineFor(request).download(request.params.id, range, request.query)
     const { start, end } = range ?? { start: 0, end: snapshot.sizeBytes - 1 }
     if (range !== undefined) reply.code(206).header('content-range', `bytes ${start}-${end}/${snapshot.sizeBytes}`)
 

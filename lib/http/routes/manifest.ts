@@ -27,7 +27,7 @@ const schema = {
 export function manifestRoute (scope: Scope, { engineFor, extend }: RouteContext): void {
   scope.get('/:id/manifest', extend({ schema }), async (request, reply) => {
     const { id } = request.params
-    const { etag } = await findSnapshot(engineFor(request), id)
+    const etag = `"${(await findSnapshot(engineFor(request), id)).checksum}"`
     // Weak, since the response has the content of the head, and not its bytes
     const weak = { etag: `W/${etag}` }
     if (fresh(request.headers, weak)) return reply.headers(weak).code(304).send()
