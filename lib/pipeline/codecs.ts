@@ -13,9 +13,12 @@ const codecs: Record<CompressionType, Codec | undefined> = {
 /** Undefined where this version of Node.js has no Zstandard (before 22.15). */
 export const codecOf = (type: CompressionType): Codec | undefined => codecs[type]
 
-/** @throws FST_BACKUP_COMPRESSION_UNSUPPORTED */
-export function requireCodec (type: CompressionType): Codec {
-  const codec = codecOf(type)
+/**
+ * @param available those of this version of Node.js
+ * @throws FST_BACKUP_COMPRESSION_UNSUPPORTED
+ */
+export function requireCodec (type: CompressionType, available = codecs): Codec {
+  const codec = available[type]
   if (codec === undefined) throw new CompressionUnsupported()
   return codec
 }

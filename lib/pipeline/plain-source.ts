@@ -41,7 +41,7 @@ export function openPlain (open: OpenBytes, storedBytes: number | null): OpenByt
 export async function decompressed (
   stored: Readable
 ): Promise<{ stream: Readable, compression: CompressionType | 'none' }> {
-  const chunks = stored[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  const chunks = chunksOf(stored)
   const first: Buffer[] = []
   let size = 0
   try {
@@ -61,6 +61,12 @@ export async function decompressed (
     throw error
   }
 }
+
+/**
+ * Ends without an error of the stream when a reader stops early. By default, Node.js then destroys the stream with an
+ * AbortError, and a damaged file would look like a failure of the storage.
+ */
+const chunksOf = (stored: Readable): AsyncIterableIterator<Buffer> => stored.iterator({ destroyOnReturn: false })
 
 async function * continued (start: Buffer, chunks: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   yield start
@@ -109,7 +115,7 @@ async function openRange (
   }
   if (start >= plainEnd) throw new RangeInvalid(plainEnd)
   const stored = await open({ start: storedStart, end: storedEnd - 1 })
-  const bytes = cut(codec.decompress(stored), start - plainStart, end - plainStart + 1)
+  const bytes = cut(codec.decompress(chunksOf(stored)), start - plainStart, end - plainStart + 1)
   return toStream(bytes, stored)
 }
 
