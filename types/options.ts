@@ -28,7 +28,7 @@ export interface ScheduleOptions {
 /** How snapshots are compressed. */
 export interface CompressionOptions {
   type: 'none' | 'gzip' | 'zstd'
-  /** `gzip`: 1 to 9. `zstd`: 1 to 19. Higher levels are slower. @defaultValue gzip: 4, zstd: 3 */
+  /** `gzip`: 1 to 9. `zstd`: 1 to 19. Higher levels are slower. @defaultValue gzip: 6, zstd: 3 */
   level?: number | undefined
 }
 

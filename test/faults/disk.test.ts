@@ -23,18 +23,26 @@ async function useSmallDisk (t: Test): Promise<string | undefined> {
   return directory
 }
 
-async function fill ({ sql }: Place): Promise<void> {
-  await sql`CREATE TABLE bulk AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 3000)`
+/** A snapshot of these rows has 3 MB, whether it is compressed or not. */
+const rows = { none: 3000, gzip: 6000 }
+
+/** Digits of random numbers, which gzip compresses to half. */
+async function fill ({ sql }: Place, compression: keyof typeof rows): Promise<void> {
+  await sql`CREATE TABLE bulk AS SELECT (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 31)
+    WHERE n > 0) AS text FROM generate_series(1, ${rows[compression]}::int) n`
 }
 
-for (const worker of [true, false]) {
-  const where = worker ? 'in a worker' : 'on the main thread'
+const runs = [true, false].flatMap((worker) =>
+  (['none', 'gzip'] as const).map((compression) => ({ worker, compression })))
+for (const { worker, compression } of runs) {
+  const where = `${worker ? 'in a worker' : 'on the main thread'}, compression ${compression}`
   t.test(`a run that fills the disk fails and damages nothing, ${where}`, async (t) => {
+    const expected = [{ rows: rows[compression] }]
     const directory = await useSmallDisk(t)
     if (directory === undefined) return t.comment('only root can mount a file system, on Linux')
     const place = { ...await usePlace(t), directory }
-    await fill(place)
-    const engine = useEngine(t, place, { worker })
+    await fill(place, compression)
+    const engine = useEngine(t, place, { worker, compression })
     const { id } = await engine.create()
     const full = { code: 'FST_BACKUP_STORAGE_FULL', statusCode: 507 }
     await t.rejects(engine.create(), full)
@@ -43,12 +51,12 @@ for (const worker of [true, false]) {
     const { backups: failed } = await engine.list({ status: 'failed' })
     t.equal(failed.length, 2)
     for (const { error } of failed) t.match(error, /full/)
-    t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], [{ rows: 3000 }])
+    t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], expected)
     t.strictSame(await engine.verify(id), { ok: true, problems: [] })
     await place.sql`TRUNCATE bulk`
     t.match(await engine.create(), { status: 'completed' }, 'a snapshot that fits is completed')
     await engine.restore(id)
-    t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], [{ rows: 3000 }])
+    t.strictSame([...await place.sql`SELECT count(*)::int AS rows FROM bulk`], expected)
     t.strictSame(await violations(place), [])
   })
 }

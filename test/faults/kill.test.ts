@@ -54,9 +54,10 @@ t.test('after a kill at a random moment, the next start repairs log and storage'
   for (let moment = 0; moment < moments; moment++) {
     const action = random.pick(actions)
     // A small maximum, so that most backups prune another one
-    const options = { maxBackups: action === 'prune' ? 2 : 4 }
+    const compression = random.pick(['none', 'gzip'] as const)
+    const options = { maxBackups: action === 'prune' ? 2 : 4, compression }
     const service = startService(t, place, options)
-    const where = `seed ${random.seed}, moment ${moment}, ${action}`
+    const where = `seed ${random.seed}, moment ${moment}, ${action}, compression ${compression}`
     try {
       if (action === 'start') {
         await delay(random.below(1200))
