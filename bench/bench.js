@@ -4,6 +4,7 @@ import { runPgProgram } from './pg-programs.js'
 import { withService } from './service/with-service.js'
 /** @import { Sql } from 'postgres' */
 /** @import { Result } from './result.js' */
+/** @import { ServiceOptions } from './service/service.js' */
 /** @import { Service } from './service/with-service.js' */
 
 /**
@@ -47,10 +48,9 @@ export function createBench ({ url, sql, rounds, directory, hasPgPrograms, signa
      * @template T
      * @param {string} schema
      * @param {(service: Service) => Promise<T>} work
-     * @param {{ worker?: boolean, connections?: number }} [options] of the plugin
+     * @param {Partial<Pick<ServiceOptions, 'worker' | 'connections' | 'compression' | 'maxBackups'>>} [options]
      */
-    withService: (schema, work, { worker = true, connections = 1 } = {}) =>
-      withService({ url, schema, storagePath, worker, connections }, signal, work),
+    withService: (schema, work, options) => withService({ url, schema, storagePath, ...options }, signal, work),
 
     /**
      * @param {'pg_dump' | 'pg_restore'} program

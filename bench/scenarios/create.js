@@ -79,9 +79,9 @@ export const manyTables = {
  * Seconds that a create takes, without the removal of a snapshot: that of the peers' files is not counted either.
  * @param {Bench} bench
  * @param {string} schema
- * @param {{ worker?: boolean, connections?: number }} [options]
+ * @param {{ worker?: boolean, connections?: number, compression?: 'gzip' | 'zstd' }} [options]
  */
-async function timeCreate (bench, schema, options) {
+export async function timeCreate (bench, schema, options) {
   return await bench.withService(schema, async (service) => {
     const { wallMs, result: { id } } = await service.create()
     await service.remove(id)

@@ -1,3 +1,4 @@
+import { compression } from './compression.js'
 import { create, createByTwo, manyTables, oneRow } from './create.js'
 import { download } from './download.js'
 import { footprint, largeValue } from './footprint.js'
@@ -11,6 +12,6 @@ import { verify } from './verify.js'
  * @type {Scenario[]}
  */
 export const scenarios = [
-  create, createByTwo, oneRow, manyTables, download, verify, footprint, largeValue, host, restore, restoreConstrained,
-  restoreRelated
+  create, createByTwo, oneRow, manyTables, download, verify, footprint, largeValue, host, compression, restore,
+  restoreConstrained, restoreRelated
 ]

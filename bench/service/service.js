@@ -11,8 +11,10 @@ import { watchFootprint } from './footprint.js'
  * @property {string} url
  * @property {string} schema
  * @property {string} storagePath
- * @property {boolean} worker
- * @property {number} connections
+ * @property {boolean} [worker]
+ * @property {number} [connections]
+ * @property {'none' | 'gzip' | 'zstd'} [compression]
+ * @property {number} [maxBackups] each restore adds a pre_restore snapshot of the complete schema
  */
 
 /** @type {FastifyInstance} */
@@ -20,7 +22,7 @@ let app
 
 answer({
   /** @param {ServiceOptions} options */
-  async start ({ url, schema, storagePath, worker, connections }) {
+  async start ({ url, schema, storagePath, worker, connections, compression, maxBackups = 1 }) {
     app = Fastify()
     await app.register(backup, {
       enabled: true,
@@ -29,8 +31,8 @@ answer({
       logSchema: 'public',
       storagePath,
       connections,
-      // Each restore adds a pre_restore snapshot of the complete schema
-      maxBackups: 1,
+      compression,
+      maxBackups,
       worker,
       auth: false,
       allowRestore: true,
