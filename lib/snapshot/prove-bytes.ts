@@ -27,12 +27,16 @@ export async function * proveBytes (chunks: AsyncIterable<Buffer>, checksum: str
   copy.on('error', () => {})
   const proof = decompressed(copy).then(async ({ stream }) => { await proveJson(stream, checksum) })
   const settled = proof.catch(() => {})
-  for await (const chunk of chunks) {
-    yield chunk
-    if (!copy.destroyed && !copy.write(chunk)) await Promise.race([once(copy, 'drain'), settled])
+  try {
+    for await (const chunk of chunks) {
+      yield chunk
+      if (!copy.destroyed && !copy.write(chunk)) await Promise.race([once(copy, 'drain'), settled])
+    }
+    copy.end()
+    await proof
+  } finally {
+    copy.destroy()
   }
-  copy.end()
-  await proof
 }
 
 async function proveJson (chunks: AsyncIterable<Buffer>, checksum: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { equal } from 'node:assert/strict'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { completeManifest, encodeHead, headSizeOf } from '../../lib/snapshot/file-format.ts'
 import { proveBytes } from '../../lib/snapshot/prove-bytes.ts'
@@ -43,6 +44,43 @@ t.test('any changed, missing or extra byte is detected', async (t) => {
     }
   }
   await t.rejects(prove(chunksOf(Buffer.concat([file, Buffer.from('\n')]), 500), checksum), unproven)
+})
+
+t.test('a compressed file is passed on as it is, and proven', async (t) => {
+  const { file, manifest: { checksum } } = await writeFileOf(t, tables, lines)
+  const compressed = gzipSync(file)
+  for (const size of [1, 7, compressed.length]) {
+    t.strictSame(await prove(chunksOf(compressed, size), checksum), compressed, `chunks of ${size}`)
+  }
+  const other = await writeFileOf(t, tables, { ...lines, b: ['4\n'] })
+  await t.rejects(prove(chunksOf(gzipSync(other.file), 500), checksum), unproven)
+})
+
+t.test('all bytes of a damaged compressed file are passed on before the error', async (t) => {
+  const { file, manifest: { checksum } } = await writeFileOf(t, tables, lines)
+  const compressed = gzipSync(file)
+  const damaged = Buffer.concat([compressed.subarray(0, -1), Buffer.alloc(1_000_000, 1)])
+  const passed: Buffer[] = []
+  await t.rejects(async () => {
+    for await (const chunk of proveBytes(chunksOf(damaged, 10_000), checksum)) passed.push(chunk)
+  }, { code: 'FST_BACKUP_SNAPSHOT_INVALID', message: /cannot be decompressed/ })
+  t.ok(Buffer.concat(passed).equals(damaged))
+})
+
+t.test('a reader that stops early leaves nothing behind', async (t) => {
+  const { file, manifest: { checksum } } = await writeFileOf(t, tables, lines)
+  let ended = false
+  async function * chunks (): AsyncGenerator<Buffer> {
+    try {
+      for (;;) yield gzipSync(file)
+    } finally {
+      ended = true
+    }
+  }
+  const proving = proveBytes(chunks(), checksum)
+  t.equal((await proving.next()).done, false)
+  await proving.return(undefined)
+  t.ok(ended)
 })
 
 t.test('another snapshot, and a file without a first line that ends, are not proven', async (t) => {
