@@ -120,8 +120,8 @@ for (const [index, library] of zstdLibraries.entries()) {
   t.test(`zstd ${index}: frames of other programs`, async (t) => {
     const content = Buffer.from('{"id":"1"},\n'.repeat(12_000))
     for (const contentSizeBytes of [0, 4, 8] as const) {
-      // Zstandard refuses a wrong size of the content, and fields of 0 are right for a frame without content. A field of
-      // two bytes is not among them: it has the size minus 256
+      // Zstandard refuses a wrong size of the content, and fields of 0 are right for a frame without content. A field
+      // of two bytes is not among them: it has the size minus 256
       const options = contentSizeBytes === 0 ? {} : { contentSizeBytes }
       const blocks = contentSizeBytes === 0 ? rawBlocks(content) : [Buffer.alloc(0)]
       const file = Buffer.concat([
