@@ -3,7 +3,7 @@ import { CompressionUnsupported } from '../errors.ts'
 import type { Codec, CompressionType } from './codec.ts'
 import { createGzipCodec } from './gzip-codec.ts'
 import { createZstdCodec, type ZstdLibrary } from './zstd-codec.ts'
-import { frameMagic } from './zstd-frames.ts'
+import { frameMagic, isSkippable } from './zstd-frames.ts'
 
 const codecs: Record<CompressionType, Codec | undefined> = {
   gzip: createGzipCodec(),
@@ -31,5 +31,6 @@ export function compressionOf (start: Uint8Array): CompressionType | 'none' {
   if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip'
   const magic = Buffer.alloc(startSize)
   magic.set(start.subarray(0, startSize))
-  return magic.readUInt32LE(0) === frameMagic ? 'zstd' : 'none'
+  const number = magic.readUInt32LE(0)
+  return number === frameMagic || isSkippable(number) ? 'zstd' : 'none'
 }

@@ -23,22 +23,28 @@ export async function openCompressingSink (
   const next = await openNext(storedHead)
   const compress = async (bytes: Buffer): Promise<Buffer> => await codec.compress(bytes, level)
   const frames = new Frames(compress, next, { storedBytes: storedHead, plainBytes: headSize })
+  let writing: Promise<void> | undefined
+  async function idle (): Promise<void> {
+    await Promise.allSettled([writing])
+    await frames.idle()
+    await next.idle()
+  }
+
   return {
     get storedBytes () { return next.storedBytes },
     async write (pieces) {
-      for (const piece of pieces) await frames.write(piece)
+      writing = frames.write(pieces)
+      await writing
     },
     async finish (head) {
       const all = await frames.finish()
       await next.write([codec.encodeIndex(all)])
       await next.finish(codec.store(head))
     },
-    async idle () {
-      await frames.idle()
-      await next.idle()
-    },
+    idle,
     async discard () {
-      await frames.idle()
+      frames.stop()
+      await idle()
       await next.discard()
     }
   }
@@ -53,6 +59,7 @@ class Frames {
   readonly #spare: Buffer[] = []
   #open: Buffer = Buffer.allocUnsafeSlow(largestFrame)
   #filled = 0
+  #isStopped = false
   /** Frames that are compressed or written, in their order. Each is written after the one before it. */
   readonly #pending: Array<Promise<void>> = []
 
@@ -62,9 +69,16 @@ class Frames {
     this.#written = [head]
   }
 
-  async write (piece: Uint8Array): Promise<void> {
-    let rest = piece
-    while (rest.length > 0) rest = await this.#fill(rest)
+  async write (pieces: Uint8Array[]): Promise<void> {
+    for (const piece of pieces) {
+      let rest = piece
+      while (rest.length > 0 && !this.#isStopped) rest = await this.#fill(rest)
+    }
+  }
+
+  /** A write in progress ends early, and begins no further frame. */
+  stop (): void {
+    this.#isStopped = true
   }
 
   /** Writes the rest, and returns all frames. */

@@ -9,9 +9,6 @@ export interface Frame {
   plainBytes: number
 }
 
-/** Largest size of a frame in the index, whose numbers have four bytes. */
-export const largestFrameSize = 2 ** 32 - 1
-
 const entrySize = 8
 
 /** The entries of an index of frames: two numbers of four bytes each, little-endian. */
@@ -30,3 +27,7 @@ export function decodeEntries (bytes: Buffer): Frame[] {
     plainBytes: bytes.readUInt32LE(index * entrySize + 4)
   }))
 }
+
+/** The size of a file that consists of these frames. */
+export const storedSizeOf = (frames: Frame[]): number =>
+  frames.reduce((sum, { storedBytes }) => sum + storedBytes, 0)

@@ -4,7 +4,7 @@ import { crc32, createGunzip, gzip } from 'node:zlib'
 import { SnapshotInvalid } from '../errors.ts'
 import type { Codec, ReadBytes } from './codec.ts'
 import { damaged } from './damaged.ts'
-import { decodeEntries, encodeEntries, type Frame } from './frame.ts'
+import { decodeEntries, encodeEntries, type Frame, storedSizeOf } from './frame.ts'
 
 const deflate = promisify(gzip)
 
@@ -98,7 +98,8 @@ async function readIndex (read: ReadBytes, storedBytes: number): Promise<Frame[]
     frames.push(...decodeEntries(content))
     start += memberOverhead + content.length
   }
-  return frames.length === count ? frames : undefined
+  const isComplete = frames.length === count && storedSizeOf(frames) === storedBytes - footerSize - size
+  return isComplete ? frames : undefined
 }
 
 /** The content of the extra field of the empty member at the beginning of `bytes`; undefined for anything else. */

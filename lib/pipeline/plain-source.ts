@@ -10,8 +10,8 @@ export type OpenBytes = (range?: ByteRange) => Promise<Readable>
 
 /**
  * Opens the bytes of a snapshot, decompressed, whatever they are compressed with: the first bytes of the file show
- * that. A range of a compressed file begins with the frame that contains its first byte. Without an index it begins
- * with the first frame, and drops what precedes the range.
+ * that. A range must end in the file. That of a compressed file is read from the frame that contains its first byte;
+ * without an index, from the beginning of the file.
  *
  * Rejects with FST_BACKUP_RANGE_INVALID for a range that begins behind the end. The stream fails with
  * FST_BACKUP_SNAPSHOT_INVALID if the file is damaged.

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { SnapshotInvalid } from '../errors.ts'
 import type { Codec, ReadBytes } from './codec.ts'
 import { damaged } from './damaged.ts'
-import { decodeEntries, encodeEntries, type Frame } from './frame.ts'
+import { decodeEntries, encodeEntries, type Frame, storedSizeOf } from './frame.ts'
 import { frameMagic, isSkippable, magicSize, skippableHeaderSize, skippableMagic, ZstdFrames } from './zstd-frames.ts'
 
 /** Options of node:zlib, whose types for Node.js 20 do not have them. */
@@ -85,7 +85,9 @@ async function readIndex (read: ReadBytes, storedBytes: number): Promise<Frame[]
   if (footer.readUInt32LE(5) !== seekableMagic || footer[4] !== 0) return undefined
   const size = footer.readUInt32LE(0) * entrySize
   const start = storedBytes - footerSize - size
-  return start < skippableHeaderSize ? undefined : decodeEntries(await read(start, start + size))
+  if (start < skippableHeaderSize) return undefined
+  const frames = decodeEntries(await read(start, start + size))
+  return storedSizeOf(frames) === start - skippableHeaderSize ? frames : undefined
 }
 
 async function * decompress (chunks: AsyncIterable<Buffer>, createDecoder: () => Transform): AsyncGenerator<Buffer> {

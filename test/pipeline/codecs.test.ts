@@ -24,6 +24,7 @@ function forEachCodec (name: string, test: (t: Test, codec: Codec) => Promise<vo
 t.test('the first bytes show the compression', async (t) => {
   t.equal(compressionOf(gzipSync('x')), 'gzip')
   t.equal(compressionOf(rawFrame([Buffer.from('x')])), 'zstd')
+  for (const kind of [0, 15]) t.equal(compressionOf(skippableFrame(Buffer.from('x'), kind)), 'zstd')
   for (const start of ['{"manifest":', ' ', '', '{}\n']) t.equal(compressionOf(Buffer.from(start)), 'none')
   t.equal(compressionOf(Buffer.from([0x28, 0xb5, 0x2f])), 'none')
 })
@@ -58,8 +59,10 @@ forEachCodec('the size of a stored frame depends on the number of its bytes only
 forEachCodec('the index contains the frames, and is not part of the content', async (t, codec) => {
   const content = Buffer.from('content')
   for (const count of [1, 2, 8191, 8192, 20_000]) {
+    // Only their sum is compared with the file
+    const storedBytes = codec.storedSize(content.length)
     const frames: Frame[] = Array.from({ length: count }, (_, index) =>
-      ({ storedBytes: index * 7 + 1, plainBytes: 2 ** 32 - 1 - index }))
+      ({ storedBytes: index === 0 ? storedBytes : 0, plainBytes: 2 ** 32 - 1 - index }))
     const file = Buffer.concat([codec.store(content), codec.encodeIndex(frames)])
     const read = async (start: number, end: number): Promise<Buffer> => file.subarray(start, end)
     t.strictSame(await codec.readIndex(read, file.length), frames)
@@ -68,8 +71,9 @@ forEachCodec('the index contains the frames, and is not part of the content', as
 })
 
 forEachCodec('a file without a valid index has none', async (t, codec) => {
-  const index = codec.encodeIndex([{ storedBytes: 1, plainBytes: 2 }, { storedBytes: 3, plainBytes: 4 }])
-  const file = Buffer.concat([codec.store(Buffer.from('x')), index])
+  const storedBytes = codec.storedSize(1)
+  const index = codec.encodeIndex([{ storedBytes, plainBytes: 1 }, { storedBytes, plainBytes: 1 }])
+  const file = Buffer.concat([codec.store(Buffer.from('x')), codec.store(Buffer.from('y')), index])
   const framesOf = async (bytes: Buffer): Promise<Frame[] | undefined> =>
     await codec.readIndex(async (start, end) => bytes.subarray(start, end), bytes.length)
   t.equal((await framesOf(file))?.length, 2)
@@ -79,7 +83,8 @@ forEachCodec('a file without a valid index has none', async (t, codec) => {
     const frames = await framesOf(file.subarray(0, length))
     t.equal(frames, undefined, `the first ${length} bytes`)
   }
-  // It names more entries than there are
+  t.equal(await framesOf(Buffer.concat([codec.store(Buffer.from('x')), index])), undefined, 'a frame is missing')
+  t.equal(await framesOf(Buffer.concat([codec.store(Buffer.from('x')), codec.encodeIndex([])])), undefined)
   for (let position = file.length - index.length; position < file.length; position++) {
     const damaged = Buffer.from(file)
     damaged[position] = Number(damaged[position]) ^ 0xff

@@ -68,6 +68,17 @@ t.test('after an error of the next sink, write() or finish() reports it, and dis
   }
 })
 
+t.test('nothing is written after discard(), also if it is called during a write', async (t) => {
+  const next = createMemorySink(gzip.storedSize(head.length), () => { t.equal(next.discarded, 0) })
+  const sink = await openCompressingSink(gzip, {}, async () => next, head.length)
+  const writing = sink.write([rows(40 * mebibyte, '{"id":"1"},\n')])
+  await sink.discard()
+  await writing
+  await sink.idle()
+  t.equal(next.discarded, 1)
+  t.ok(next.bytes().length < 2 * mebibyte, 'the write has ended early')
+})
+
 t.test('an error of the compression is reported, and nothing is written after it', async (t) => {
   let calls = 0
   const codec: Codec = {
