@@ -65,6 +65,7 @@ export function createBackup (changes: Partial<Backup> = {}): CompletedBackup {
 const running = {
   status: 'running' as const,
   sizeBytes: null,
+  storedBytes: null,
   checksum: null,
   finishedAt: null,
   durationMs: null,
@@ -141,8 +142,12 @@ export function createEngineDouble (): EngineDouble {
     openStream: (bytes) => Readable.from([bytes]),
     put (content = '{"manifest":{}}', changes = {}) {
       const bytes = Buffer.from(content)
+      const { sizeBytes = bytes.length } = changes
       const backup = createBackup({
-        sizeBytes: bytes.length, checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, ...changes
+        sizeBytes,
+        storedBytes: sizeBytes,
+        checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+        ...changes
       })
       backups.set(backup.id, backup)
       files.set(backup.id, bytes)
