@@ -12,7 +12,7 @@ export interface EngineDouble extends BackupEngine {
   /** All calls in order, with their arguments. */
   calls: Array<[string, ...unknown[]]>
   /** Adds a completed backup whose file has this content. */
-  put: (content?: string, changes?: Partial<Backup>) => CompletedBackup
+  put: (content?: string | Buffer, changes?: Partial<Backup>) => CompletedBackup
   /** Makes calls of this name reject. */
   fail: (call: Call, error: unknown) => void
   /** Later runs do not end before the returned function is called. */
@@ -141,7 +141,7 @@ export function createEngineDouble (): EngineDouble {
     streams: [],
     openStream: (bytes) => Readable.from([bytes]),
     put (content = '{"manifest":{}}', changes = {}) {
-      const bytes = Buffer.from(content)
+      const bytes = typeof content === 'string' ? Buffer.from(content) : content
       const { sizeBytes = bytes.length } = changes
       const backup = createBackup({
         sizeBytes,
@@ -192,7 +192,7 @@ export function createEngineDouble (): EngineDouble {
     },
     async import (source, options) {
       called('import', options)
-      return engine.put(String(await buffer(source)), { trigger: 'import', createdBy: options?.actor ?? null })
+      return engine.put(await buffer(source), { trigger: 'import', createdBy: options?.actor ?? null })
     },
     create: async (options) => await (await engine.beginCreate(options)).finished,
     restore: async (id, options) => await (await engine.beginRestore(id, options)).finished,
