@@ -63,11 +63,11 @@ export const ImportInterrupted = define('IMPORT_INTERRUPTED', 400)<[string]>(
   'The snapshot did not arrive completely (%s), and nothing was kept; send it again'
 )
 export const ImportEncoded = define('IMPORT_ENCODED', 415)(
-  'The body has a content-encoding, which an import does not accept; send the file as it was downloaded'
+  'An import accepts no content-encoding except gzip and zstd; send the file as it was downloaded'
 )
 export const ImportContentType = define('IMPORT_CONTENT_TYPE', 415)(
-  'An import accepts the file itself as the body, as application/json or application/octet-stream, and no form; with ' +
-  "curl: -X POST -H 'content-type: application/json' -T snapshot.json"
+  'An import accepts the file itself as the body, as application/json, application/gzip, application/zstd or ' +
+  "application/octet-stream, and no form; with curl: -X POST -H 'content-type: application/json' -T snapshot.json"
 )
 export const CompressionUnsupported = define('COMPRESSION_UNSUPPORTED', 501)(
   'The snapshot is compressed with Zstandard, which this version of Node.js cannot read; use 22.15 or a newer one, ' +

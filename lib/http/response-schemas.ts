@@ -40,7 +40,7 @@ const always = {
 /** The further errors of routes that accept a body. */
 const body = {
   413: errorResponse('The body, or a part of the file, is too large'),
-  415: errorResponse('The body is not JSON, or has a content-encoding')
+  415: errorResponse('The content type or the content-encoding of the body is not accepted')
 }
 
 const tooLarge = { 413: errorResponse('The manifest is larger than the option `limits` allows') }

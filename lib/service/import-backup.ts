@@ -84,7 +84,11 @@ async function receive (
     const read = await context.runner.readThrough(null, {
       open: async () => file.stream,
       limits: context.options.limits,
-      onProgress,
+      onProgress (progress) {
+        const { bytes, start } = file.written
+        // The size of a compressed upload is that of the file, and the reader counts the bytes of the JSON
+        onProgress(compressionOf(start) === 'none' ? progress : { ...progress, bytes })
+      },
       signal
     }).catch((error: unknown) => { throw file.stream.errored ?? error })
     const problems = findImportProblems(read)

@@ -51,6 +51,8 @@ interface TableReading {
   rowsToCopy: RowsToCopy | undefined
   rowToCopy: JsonToCopy
   rows: number
+  /** What had been read the last time that more of the file was needed and a row had been completed since. */
+  reached: { rows: number, bytes: number }
 }
 
 /** Transcoders for reuse: V8 reserves several GB of addresses for each. */
@@ -110,7 +112,7 @@ export async function readRows (
 
 /** Leaves out the transcoders that cannot read such a table. */
 function startReading (
-  { input, queue, rowsToCopy, rowsToBinary }: Omit<TableReading, 'rowToCopy' | 'rows'>,
+  { input, queue, rowsToCopy, rowsToBinary }: Omit<TableReading, 'rowToCopy' | 'rows' | 'reached'>,
   table: ManifestTable,
   { keep, binary }: RowTarget
 ): TableReading {
@@ -123,7 +125,8 @@ function startReading (
       : undefined,
     rowsToCopy: rowsToCopy?.startTable(columns, input.rowBytes) === true ? rowsToCopy : undefined,
     rowToCopy: createJsonToCopy(columns),
-    rows: 0
+    rows: 0,
+    reached: { rows: 0, bytes: input.bytes }
   }
 }
 
@@ -160,9 +163,21 @@ async function readBinary (reading: TableReading, flush: () => Promise<void>): P
 /** Reads more of the file, or the rest of a long row. Returns why it stopped there. */
 async function readMore (reading: TableReading, flush: () => Promise<void>): Promise<Stopped> {
   const { input, rowsToCopy } = reading
-  if (rowsToCopy !== undefined && rowsToCopy.carried > longRow) return await readLongRow(reading, rowsToCopy, flush)
+  const carried = rowsToCopy?.carried ?? 0
+  if (rowsToCopy !== undefined && carried > longRow) return await readLongRow(reading, rowsToCopy, flush)
+  if (carried === 0) checkSpace(reading)
   await input.fillRow()
   return 'moreNeeded'
+}
+
+/**
+ * Limits the white space between two rows to the length of a row: it is consumed as it arrives, and a small compressed
+ * file can have terabytes of it.
+ */
+function checkSpace (reading: TableReading): void {
+  const { input, rows, reached } = reading
+  if (rows === reached.rows) input.checkRow(input.bytes - reached.bytes)
+  else reading.reached = { rows, bytes: input.bytes }
 }
 
 /**

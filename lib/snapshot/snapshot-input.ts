@@ -172,20 +172,28 @@ export class SnapshotInput {
     cursor.position += position - this.bytes
   }
 
-  /** Throws when anything except white space follows. */
+  /**
+   * Throws when anything except white space follows. The white space is limited although it is not buffered: a small
+   * compressed file can have terabytes of it.
+   */
   async expectEnd (): Promise<void> {
+    const { bytes: start } = this
     for (;;) {
       this.cursor.skipSpace()
       if (this.#unread > 0) throw new SnapshotInvalid('something follows its end')
       if (this.#finished) return
+      if (this.bytes - start > this.#limits.manifestBytes) throw this.#tooLongPart()
       await this.#fillPart()
     }
   }
 
   async #fillPart (): Promise<void> {
+    await this.#fill(largestPart, this.#limits.manifestBytes, () => this.#tooLongPart())
+  }
+
+  #tooLongPart (): Error {
     const { manifestBytes } = this.#limits
-    await this.#fill(largestPart, manifestBytes, () =>
-      new LimitExceeded('the manifest, or another part,', `manifestBytes allows (${manifestBytes} bytes)`))
+    return new LimitExceeded('the manifest, or another part,', `manifestBytes allows (${manifestBytes} bytes)`)
   }
 
   #tooLongRow (): Error {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import fastifyCompress from '@fastify/compress'
 import fastifyResponseValidation from '@fastify/response-validation'
 import type { FastifyInstance } from 'fastify'
@@ -117,6 +118,12 @@ t.test('the routes work with @fastify/compress, and a download keeps its Content
   t.equal(
     (await app.inject({ url: base, headers })).headers['content-encoding'], 'gzip', 'other responses are compressed'
   )
+  // The app decodes other requests
+  const payload = gzipSync('{}')
+  const encoded = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+  t.equal((await app.inject({ method: 'POST', url: base, payload, headers: encoded })).statusCode, 201)
+  const imported = await app.inject({ method: 'POST', url: `${base}/import`, payload, headers: encoded })
+  t.equal(imported.json().sizeBytes, payload.length, 'an import is kept as it arrived')
 })
 
 t.test('the routes work with @fastify/response-validation', async (t) => {

@@ -12,7 +12,7 @@ export interface EngineDouble extends BackupEngine {
   /** All calls in order, with their arguments. */
   calls: Array<[string, ...unknown[]]>
   /** Adds a completed backup whose file has this content. */
-  put: (content?: string, changes?: Partial<Backup>) => CompletedBackup
+  put: (content?: string | Buffer, changes?: Partial<Backup>) => CompletedBackup
   /** Makes calls of this name reject. */
   fail: (call: Call, error: unknown) => void
   /** Later runs do not end before the returned function is called. */
@@ -65,6 +65,7 @@ export function createBackup (changes: Partial<Backup> = {}): CompletedBackup {
 const running = {
   status: 'running' as const,
   sizeBytes: null,
+  storedBytes: null,
   checksum: null,
   finishedAt: null,
   durationMs: null,
@@ -140,9 +141,13 @@ export function createEngineDouble (): EngineDouble {
     streams: [],
     openStream: (bytes) => Readable.from([bytes]),
     put (content = '{"manifest":{}}', changes = {}) {
-      const bytes = Buffer.from(content)
+      const bytes = typeof content === 'string' ? Buffer.from(content) : content
+      const { sizeBytes = bytes.length } = changes
       const backup = createBackup({
-        sizeBytes: bytes.length, checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, ...changes
+        sizeBytes,
+        storedBytes: sizeBytes,
+        checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+        ...changes
       })
       backups.set(backup.id, backup)
       files.set(backup.id, bytes)
@@ -187,7 +192,7 @@ export function createEngineDouble (): EngineDouble {
     },
     async import (source, options) {
       called('import', options)
-      return engine.put(String(await buffer(source)), { trigger: 'import', createdBy: options?.actor ?? null })
+      return engine.put(await buffer(source), { trigger: 'import', createdBy: options?.actor ?? null })
     },
     create: async (options) => await (await engine.beginCreate(options)).finished,
     restore: async (id, options) => await (await engine.beginRestore(id, options)).finished,

@@ -623,7 +623,25 @@ t.test('a part that is longer than its limit is refused before all of it is buff
     return [outcome, taken * filler.length * 1000]
   }
   const head = encodeHead(manifestOf([carts]))
+  const encodedManifest = head.subarray(0, head.lastIndexOf('}') + 1)
+  const after = (text: string): Buffer => Buffer.concat([head, Buffer.from(text)])
   for (const [start, filler, limit, most] of [
+    // White space, which a file can have everywhere
+    ['{', ' ', 'manifestBytes', 60_000],
+    ['{"manifest":', ' ', 'manifestBytes', 60_000],
+    ['{"manifest":{', ' ', 'manifestBytes', 60_000],
+    [encodedManifest, ' ', 'manifestBytes', 60_000],
+    [head, ' ', 'manifestBytes', 60_000],
+    [after('{'), ' ', 'manifestBytes', 60_000],
+    [after('{"carts"'), ' ', 'manifestBytes', 60_000],
+    [after('{"carts":'), ' ', 'manifestBytes', 60_000],
+    [after('{"carts":['), ' ', 'manifestBytes', 60_000],
+    [after('{"carts":[{'), ' ', 'rowBytes', 110_000],
+    [after('{"carts":[{"total":1}'), '\n', 'rowBytes', 110_000],
+    [after('{"carts":[{"total":1},'), '\n', 'rowBytes', 110_000],
+    [after('{"carts":[]'), ' ', 'manifestBytes', 60_000],
+    [after('{"carts":[]}'), ' ', 'manifestBytes', 60_000],
+    [after('{"carts":[]}}'), ' ', 'manifestBytes', 60_000],
     ['{"manifest":{"note":"', 'x', 'manifestBytes', 60_000],
     ['{"manifest":{"x":[', '1,', 'manifestBytes', 60_000],
     [' ', ' ', 'manifestBytes', 60_000],
@@ -632,12 +650,13 @@ t.test('a part that is longer than its limit is refused before all of it is buff
     [Buffer.concat([head, Buffer.from('{"carts":[{"total":"\n')]), 'x\n', 'rowBytes', 110_000]
   ] as const) {
     const [outcome, taken] = await readBounded(start, filler, 5000)
+    const place = `${filler} after ${String(start).slice(-20)}`
     t.match(
       outcome,
       new RegExp(`^FST_BACKUP_LIMIT_EXCEEDED The snapshot was not imported: .* limits\\.${limit} allows`),
-      filler
+      place
     )
-    t.ok(taken <= most, `${filler} ${taken}`)
+    t.ok(taken <= most, `${place}: ${taken}`)
   }
 })
 

@@ -60,9 +60,11 @@ const toStrings = (headers: Headers): JsonSchema =>
 
 function describeBody (operation: string, body: JsonSchema, { convert, file, isVersion2 }: DocumentWriter): JsonSchema {
   if (operation === 'importBackup') {
-    if (isVersion2) return { body, consumes: ['application/json', 'application/octet-stream'] }
+    const binary = ['application/octet-stream', 'application/gzip', 'application/zstd']
+    if (isVersion2) return { body, consumes: ['application/json', ...binary] }
     // The first one is what swagger-ui offers: a file
-    return { body: { content: { 'application/octet-stream': { schema: file }, 'application/json': { schema: body } } } }
+    const files = Object.fromEntries(binary.map((type) => [type, { schema: file }]))
+    return { body: { content: { ...files, 'application/json': { schema: body } } } }
   }
   // A route that has no options has no body in the document
   const hasOptions = isSchema(body.properties) && Object.keys(body.properties).length > 0

@@ -10,12 +10,17 @@ import { EmptyQuery } from '../../arguments/call-schemas.ts'
 import { callerOf, locationOf, longRoute, type RouteContext, type Scope } from '../route-context.ts'
 import { compileValidator } from '../validation.ts'
 
+/** None that an HTML form can send. */
+const contentTypes =
+  ['application/json', 'application/octet-stream', 'application/gzip', 'application/x-gzip', 'application/zstd']
+
 const schema = {
   operationId: 'importBackup',
   tags: ['backup'],
   summary: 'Import a snapshot file',
-  description: 'The body is the file as it was downloaded, of any size. It is checked while it arrives, and kept ' +
-    'only if it is complete and valid.',
+  description: 'The body is the file as it was downloaded, compressed or not, of any size. It is checked while it ' +
+    'arrives, and kept only if it is complete and valid. A body with a Content-Encoding is a compressed file like ' +
+    'any other: it is kept as it arrived.',
   querystring: EmptyQuery,
   body: Type.Unsafe<unknown>({ type: 'object', additionalProperties: true, description: 'A snapshot file' }),
   response: {
@@ -28,11 +33,12 @@ const schema = {
 }
 
 /**
- * Refuses an encoded body before its first byte is read. Otherwise the error would be that the file is not a
- * snapshot, which does not show the cause.
+ * Refuses other encodings before the first byte is read. Otherwise the error would be that the file is not a snapshot,
+ * which does not show the cause. A body that is encoded with gzip or zstd is a compressed file like any other: its
+ * first bytes show the format, and not the headers, and the file is kept as it arrived.
  */
 const refuseEncoded = async ({ headers }: FastifyRequest): Promise<void> => {
-  if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) throw new ImportEncoded()
+  if (!/^(?:identity|gzip|x-gzip|zstd)?$/i.test(headers['content-encoding'] ?? '')) throw new ImportEncoded()
 }
 
 /** The message of Fastify for a form, which curl -F and -d send, is only `Unsupported Media Type`. */
@@ -44,8 +50,7 @@ function sendImportError (error: FastifyError, request: FastifyRequest, reply: F
 export function importRoute (scope: Scope, context: RouteContext): void {
   scope.register(async (child: Scope) => {
     child.removeAllContentTypeParsers()
-    // No content type that an HTML form can send
-    child.addContentTypeParser(['application/json', 'application/octet-stream'], passBody)
+    child.addContentTypeParser(contentTypes, passBody)
     addRoute(child, context)
   })
 }
@@ -59,6 +64,8 @@ function addRoute (
 ): void {
   scope.post('/import', extend({
     ...longRoute,
+    // @fastify/compress would decode the body, and refuses encodings that it does not know
+    decompress: false,
     schema,
     errorHandler: sendImportError,
     // A stream cannot be validated
