@@ -219,5 +219,6 @@ export interface BackupOptions {
 /** The options of the plugin that do not concern HTTP. */
 export type BackupServiceOptions = Pick<BackupOptions,
   'storagePath' | 'format' | 'maxBackups' | 'retention' | 'guard' | 'allowRestore' | 'excludeTables' | 'schedule' |
-  'sql' | 'connection' | 'schema' | 'schemas' | 'logSchema' | 'worker' | 'connections' | 'limits' | 'storage'
+  'sql' | 'connection' | 'schema' | 'schemas' | 'logSchema' | 'worker' | 'connections' |
+  'compression' | 'limits' | 'storage'
 >

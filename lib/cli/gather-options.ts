@@ -39,10 +39,13 @@ export async function gatherOptions (
   }
   const fromFile = options.connection ?? options.sql
   for (const { source, path, value } of [...environmentLayers(env), ...flagLayers(flags)]) {
-    check(source, setPath({}, path, value))
+    // A level alone is no compression, and zstd has the most levels
+    check(source, setPath(path === 'compression.level' ? { compression: 'zstd' } : {}, path, value))
     setPath(options, path, value)
     sources.set(path, source)
   }
+  // Type and level may come from different places, and then be wrong only together
+  check(String(sources.get('compression.level') ?? sources.get('compression')), { compression: options.compression })
   if (fromFile !== undefined && options.connection !== undefined && fromFile !== options.connection) {
     notes.push(`${sources.get('connection')} replaces the connection of ${config?.name}`)
     delete options.sql
@@ -70,11 +73,14 @@ function flagLayers (flags: Flags): Layer[] {
   })
 }
 
-/** `guard: true` is no value of the option, but `--guard` and FASTIFY_BACKUP_GUARD=true undo a false. */
+/**
+ * `guard: true` is no value of the option, but `--guard` and FASTIFY_BACKUP_GUARD=true undo a false. The text of
+ * `compression` is its type.
+ */
 function setPath (options: Record<string, unknown>, path: string, given: unknown): Record<string, unknown> {
   const [name = '', key] = path.split('.')
   const before = options[name]
-  const group = isPlainObject(before) ? before : {}
+  const group = isPlainObject(before) ? before : typeof before === 'string' ? { type: before } : {}
   if (key !== undefined) options[name] = { ...group, [key]: given }
   else options[name] = name === 'guard' && given === true ? group : given
   return options
@@ -97,5 +103,6 @@ function named (error: unknown, source: string): unknown {
 export function withSource (error: unknown, sources: Map<string, string>): unknown {
   const text = error instanceof Error ? error.message : ''
   const path = /option '([\w.]+)'/.exec(text)?.[1] ?? ''
-  return named(error, sources.get(path) ?? sources.get(path.split('.', 1).join()) ?? 'options')
+  const names = [path, path.split('.', 1).join(), `${path}.type`]
+  return named(error, names.map((name) => sources.get(name)).find((source) => source !== undefined) ?? 'options')
 }

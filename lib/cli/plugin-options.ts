@@ -34,6 +34,8 @@ export const pluginOptions: PluginOption[] = [
   { path: 'schedule.retentionDays', kind: 'number', help: 'days to keep scheduled snapshots' },
   { path: 'schedule.schemas', kind: 'list', help: 'schemas to back up' },
   { path: 'schedule.concurrency', kind: 'number', help: 'schemas to back up at the same time' },
+  { path: 'compression.type', kind: 'text', help: 'none, gzip or zstd: how new files are compressed' },
+  { path: 'compression.level', kind: 'number', help: 'how hard to compress, up to 9 (gzip) or 19 (zstd)' },
   { path: 'limits.rowBytes', kind: 'number', help: 'longest row of an import, in bytes' },
   { path: 'limits.manifestBytes', kind: 'number', help: 'longest manifest of an import, in bytes' },
   { path: 'worker', kind: 'boolean', help: 'run in a worker thread' },

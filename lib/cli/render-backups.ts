@@ -43,7 +43,7 @@ const rowOf = (backup: Backup): string[] => [
   backup.trigger,
   formatTime(backup.startedAt),
   formatCount(backup.rowCount),
-  formatBytes(backup.sizeBytes),
+  formatBytes(backup.storedBytes),
   remarksOf(backup),
   backup.note ?? ''
 ]
@@ -80,6 +80,7 @@ function verificationOf ({ verification }: Backup): string | null {
 /** Everything about one backup. */
 export function renderBackup (backup: Backup, style: Style): string {
   const { suspect } = backup
+  const isCompressed = backup.compression !== 'none'
   return renderRecord([
     ['id', backup.id],
     ['schema', backup.schema],
@@ -89,7 +90,9 @@ export function renderBackup (backup: Backup, style: Style): string {
     ['file', backup.filename],
     ['tables', formatCount(backup.tableCount)],
     ['rows', formatCount(backup.rowCount)],
-    ['size', formatBytes(backup.sizeBytes)],
+    ['size', formatBytes(backup.storedBytes)],
+    ['compression', isCompressed ? backup.compression : null],
+    ['JSON size', isCompressed ? formatBytes(backup.sizeBytes) : null],
     ['checksum', backup.checksum],
     ['started', time(backup.startedAt)],
     ['duration', formatDuration(backup.durationMs)],

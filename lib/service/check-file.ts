@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { isOwnError } from '../own-error.ts'
 import { createProgressTotals } from '../runs/progress-totals.ts'
-import { decompressed, openPlain } from '../pipeline/plain-source.ts'
+import { decompressed } from '../pipeline/plain-source.ts'
 import { findProblems, readThrough } from '../snapshot/find-problems.ts'
 import { readManifest } from '../snapshot/snapshot-reader.ts'
 import type { Manifest, Progress, Verification } from '../../types/index.ts'
@@ -28,12 +28,15 @@ export async function checkFile (
   path: string, { signal, onProgress }: { signal: AbortSignal, onProgress: (progress: Progress) => void }
 ): Promise<Verification> {
   return await withFile(path, async (stream, sizeBytes) => {
+    const { stream: plain, compression } = await decompressed(stream)
+    // The progress counts bytes of the JSON, whose size nothing tells for a compressed file: its rows are counted
+    const fileBytes = compression === 'none' ? sizeBytes : null
     const total = createProgressTotals(
-      { shares: { verify: 100 }, fileBytes: sizeBytes, lastSnapshot: null }, () => performance.now()
+      { shares: { verify: 100 }, fileBytes, lastSnapshot: null }, () => performance.now()
     )
     try {
       const read = await readThrough({
-        open: openPlain(async () => stream, null),
+        open: async () => plain,
         onProgress (progress) { onProgress(total(progress)) },
         signal
       })

@@ -40,6 +40,8 @@ const completions: Array<[string[], string[]]> = [
   [['re'], ['restore', 'rescan']],
   [['list', '--st'], ['--status', '--storage-path']],
   [['restore', '--allow-s'], ['--allow-schema-drift']],
+  [['create', '--compression-'], ['--compression-level', '--compression-type']],
+  [['export', '--as'], ['--as-json']],
   [['completion', ''], shells],
   [['help', 're'], ['restore', 'rescan']],
   [['import', 'files/'], ['files/snap.json', 'files/snap shot.json']],

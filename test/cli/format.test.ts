@@ -125,6 +125,7 @@ t.test('a status shows what runs, the next backup, and that there are more schem
     startedAt: '2026-11-22T17:45:00.123Z',
     rowCount: null,
     sizeBytes: null,
+    storedBytes: null,
     suspect: null,
     note: null
   } as unknown as Backup

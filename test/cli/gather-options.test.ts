@@ -90,9 +90,30 @@ t.test('an option that only its use shows to be wrong is named with its source',
   t.equal(messageOf(new OptionInvalid(cron)), `--schedule-cron: ${cron}`)
   t.equal(messageOf(new OptionInvalid("option 'schedule.mode' is wrong")), "file: option 'schedule.mode' is wrong")
   t.equal(messageOf(new OptionInvalid('PGSSLMODE is wrong')), 'options: PGSSLMODE is wrong')
+  t.equal(messageOf(new OptionInvalid("option 'x' is wrong")), "options: option 'x' is wrong")
+  const types = new Map([['compression.type', '--compression-type']])
+  t.equal((withSource(new OptionInvalid("option 'compression' is 'zstd'"), types) as Error).message,
+    "--compression-type: option 'compression' is 'zstd'")
   const other = new Error('other')
   t.equal(withSource(other, sources), other)
   t.equal(withSource('text', sources), 'text')
+})
+
+t.test('type and level of the compression may come from different places', async (t) => {
+  const cwd = await useFile(t, config, "export default { compression: 'zstd' }")
+  const compressionOf = async (flags: Record<string, string>): Promise<unknown> =>
+    (await gatherOptions(cwd, {}, flags, undefined)).options.compression
+  t.equal(await compressionOf({}), 'zstd')
+  t.strictSame(await compressionOf({ 'compression.level': '19' }), { type: 'zstd', level: 19 })
+  t.strictSame(await compressionOf({ 'compression.type': 'none' }), { type: 'none' })
+  const levelOfGzip = /^--compression-level: option 'compression\.level' must be a whole number from 1 to 19/
+  await t.rejects(compressionOf({ 'compression.type': 'gzip', 'compression.level': '19' }), { message: levelOfGzip })
+  await t.rejects(compressionOf({ 'compression.level': '20' }), { message: levelOfGzip })
+  const level = await useFile(t, config, "export default { compression: { type: 'zstd', level: 19 } }")
+  await t.rejects(gatherOptions(level, { FASTIFY_BACKUP_COMPRESSION_TYPE: 'gzip' }, {}, undefined),
+    { message: /^fastify-backup\.config\.mjs: option 'compression\.level'/ })
+  await t.rejects(gatherOptions(await useDirectory(t), {}, { 'compression.level': '3' }, undefined),
+    { message: "--compression-level: option 'compression.type' must be 'none', 'gzip' or 'zstd'" })
 })
 
 t.test('a configuration is JSON, a module or a function, in the directory or elsewhere', async (t) => {

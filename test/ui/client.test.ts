@@ -1,12 +1,18 @@
 import t from 'tap'
 import type { Backup, Status } from '../../types/index.ts'
 import { actOnEach } from '../../ui/src/client/bulk-action.ts'
+import { contentTypeOf } from '../../ui/src/client/content-type.ts'
 import { Loader } from '../../ui/src/client/loader.ts'
 import { oneAtATime } from '../../ui/src/client/pace.ts'
 import { SchemaPages } from '../../ui/src/client/schema-pages.ts'
 import { toFreshness } from '../../ui/src/parts/freshness.ts'
 
 const aborted = (): DOMException => new DOMException('Aborted', 'AbortError')
+
+t.test('the content type of an import follows from the name of the file', async (t) => {
+  t.strictSame(['a.json', 'a.json.gz', 'A.JSON.ZST', 'gz'].map(contentTypeOf),
+    ['application/json', 'application/gzip', 'application/zstd', 'application/json'])
+})
 
 t.test('an action on several goes on after a failure, and stops after the request in flight', async (t) => {
   const stopping = new AbortController()

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Page } from 'playwright-core'
 import { testSchema } from '../support/database.ts'
@@ -74,6 +75,24 @@ testPage('a snapshot is verified, pinned, annotated and downloaded', async (t) =
   ])
   t.equal(download.suggestedFilename(), filename)
   t.strictSame(await readFile(await download.path()), await readFile(join(service.directory, filename)))
+})
+
+testPage('a compressed snapshot is downloaded as it is stored, and as JSON', async (t) => {
+  const service = await useService(t, { options: { compression: 'gzip' } })
+  const { id, filename } = await service.app.backup.create()
+  const stored = await readFile(join(service.directory, filename))
+  const page = await openPage(t, service.address, { hash: `#/snapshots/${id}` })
+  await page.getByText(/of JSON, .* stored \(gzip\)/).waitFor()
+  for (const [name, suggested, bytes] of [
+    ['Download', filename, stored],
+    ['Download as JSON', filename.replace(/\.gz$/, ''), gunzipSync(stored)]
+  ] as const) {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'), page.getByRole('button', { name, exact: true }).click()
+    ])
+    t.equal(download.suggestedFilename(), suggested)
+    t.ok((await readFile(await download.path())).equals(bytes), name)
+  }
 })
 
 testPage('a restore shows its plan and its phases, and can be undone', async (t) => {

@@ -35,6 +35,7 @@ export const remedies: Record<string, string> = {
   FST_BACKUP_CANNOT_RESTORE: 'Correct what the message names, then count the rows again.',
   FST_BACKUP_CANNOT_SNAPSHOT: 'Correct what the message names, or leave these tables out.',
   FST_BACKUP_CATALOG_UNSTABLE: 'Wait until the tables are no longer changed, then try again.',
+  FST_BACKUP_COMPRESSION_UNSUPPORTED: 'Run the service with Node.js 22.15 or newer, which can read zstd.',
   FST_BACKUP_DATABASE_FAILED: 'Look up the SQLSTATE in the log of the database, correct the cause, then try again.',
   FST_BACKUP_DATABASE_UNAVAILABLE: 'Check that the database runs and accepts connections, then try again.',
   FST_BACKUP_FILE_GONE: 'Bring the file back into the storage, or use another snapshot.',

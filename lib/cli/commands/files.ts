@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { codeOf } from '../../own-error.ts'
 import { checkFile, inspectFile } from '../../service/check-file.ts'
 import { copyDownload, saveFile } from '../../service/save-file.ts'
-import type { Download } from '../../../types/index.ts'
+import type { Backup, Download } from '../../../types/index.ts'
 import { actorOf, actorOption, type Call, type Command, given, longCallOf } from '../command.ts'
 import { findId } from '../find-id.ts'
 import { exitCodes, UsageError } from '../host.ts'
@@ -53,7 +53,7 @@ const inspect: Command = {
       : await call.withService(async (service) => {
         const id = await findId(service, source)
         const manifest = await service.manifest(id)
-        return { sizeBytes: Number((await service.get(id)).sizeBytes), manifest }
+        return { sizeBytes: Number((await service.get(id)).storedBytes), manifest }
       })
     ui.result(contents, () => renderManifest(contents, ui.width, ui.style))
     return exitCodes.done
@@ -87,18 +87,22 @@ const exportFile: Command = {
     ['<id>', 'the id, or its first characters'],
     ['[file]', 'the path, or - for the standard output (default: its name)']
   ],
-  options: [['--force', 'replace an existing file']],
-  example: 'fastify-backup export 3f2a9c11 - | gzip > snapshot.json.gz',
+  details: 'Writes the file as it is stored, which may be compressed. With --as-json, it writes the JSON, and the ' +
+    'default name ends in .json.',
+  options: [['--force', 'replace an existing file'], ['--as-json', 'write the JSON of a compressed snapshot']],
+  example: 'fastify-backup export 3f2a9c11 - --as-json | jq .totalRows',
   usesService: true,
   run: async (call) => await call.withService(async (service) => {
     const { ui, host, values } = call
     const id = await findId(service, String(call.args[0]))
-    const file = call.args[1] ?? (await service.get(id)).filename
-    if (file === '-') return await writeToOutput(call, await service.download(id))
+    const open = async (): Promise<Download> =>
+      await service.download(id, undefined, values.asJson === true ? { as: 'json' } : {})
+    if (call.args[1] === '-') return await writeToOutput(call, await open())
+    const file = call.args[1] ?? nameOf(await service.get(id), values.asJson === true)
     const path = resolve(host.cwd, file)
     const replace = values.force === true
     await checkTarget(path, replace)
-    const download = await service.download(id)
+    const download = await open()
     const { sizeBytes, checksum } = download
     await saveFile(download, path, { replace, signal: host.interrupted }).catch((error: unknown) => {
       throw codeOf(error) === 'EEXIST' ? alreadyExists(path) : error
@@ -107,6 +111,10 @@ const exportFile: Command = {
     return exitCodes.done
   })
 }
+
+/** Known before the download begins, so that an existing file is refused without one. */
+const nameOf = ({ filename }: Backup, asJson: boolean): string =>
+  asJson ? filename.replace(/\.(?:gz|zst)$/, '') : filename
 
 const alreadyExists = (path: string): UsageError =>
   new UsageError(`${path} exists; use --force to replace it`, 'EEXIST')

@@ -20,9 +20,9 @@ function report (service: StandaloneBackupService, ui: Ui): void {
   }
 
   show('backup:started', (backup) => ({ backup }), ({ schema }) => `backup of ${schema} started`)
-  show('backup:completed', (backup) => ({ backup }), ({ schema, filename, rowCount, sizeBytes, durationMs }) =>
+  show('backup:completed', (backup) => ({ backup }), ({ schema, filename, rowCount, storedBytes, durationMs }) =>
     `backup of ${schema} completed: ${filename}, ${formatCount(rowCount)} rows, ` +
-    `${formatBytes(sizeBytes)} in ${formatDuration(durationMs)}`)
+    `${formatBytes(storedBytes)} in ${formatDuration(durationMs)}`)
   show('backup:suspect', (backup) => ({ backup }), ({ schema }) => `the backup of ${schema} lost many rows`)
   show('backup:failed', ({ id, schema, error }) => ({ id, schema, error: error.message }), ({ schema, error }) =>
     `backup of ${schema} failed: ${error.message}`)

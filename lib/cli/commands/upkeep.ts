@@ -15,8 +15,8 @@ function renderPruned (pruned: PrunedBackup[], width: number, style: Style): str
     { title: 'STARTED (UTC)', drop: 2 },
     { title: 'SIZE', align: 'right', drop: 1 },
     { title: 'REASON', shrinkTo: 16 }
-  ], pruned.map(({ backup: { id, schema, startedAt, sizeBytes }, reason }) => [
-    shortId(id), schema, formatTime(startedAt), formatBytes(sizeBytes), reason
+  ], pruned.map(({ backup: { id, schema, startedAt, storedBytes }, reason }) => [
+    shortId(id), schema, formatTime(startedAt), formatBytes(storedBytes), reason
   ]), width, style)
 }
 

@@ -2,6 +2,7 @@ import type {
   Backup, BackupList, Drift, Manifest, RestorePlan, RestoreResult, Status, Verification
 } from '../../../types/index.ts'
 import { isAbort } from './abort.ts'
+import { contentTypeOf } from './content-type.ts'
 import { readProgress, type OnProgress } from './read-progress.ts'
 
 /** The answer of a route that refused or failed. */
@@ -85,7 +86,8 @@ export class Api {
     this.#json(isOf(id), 'POST', `${id}/restore`, { body, prefer: 'respond-async' })
 
   /** The body is for streaming. */
-  download = (id: string, signal?: AbortSignal): Promise<Response> => this.#send('GET', `${id}/download`, given(signal))
+  download = (id: string, as: 'json' | undefined, signal?: AbortSignal): Promise<Response> =>
+    this.#send('GET', `${id}/download${as === undefined ? '' : '?as=json'}`, given(signal))
 
   events (lastId: string, signal: AbortSignal): Promise<Response> {
     return this.#send('GET', 'events', { signal, headers: lastId === '' ? {} : { 'last-event-id': lastId } })
@@ -96,7 +98,7 @@ export class Api {
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest()
       request.open('POST', new URL('import', this.#base))
-      request.setRequestHeader('content-type', 'application/json')
+      request.setRequestHeader('content-type', contentTypeOf(file.name))
       for (const [name, value] of Object.entries(this.#credentials())) request.setRequestHeader(name, value)
       request.upload.addEventListener('progress', ({ loaded }) => { onProgress(loaded) })
       request.addEventListener('load', () => {

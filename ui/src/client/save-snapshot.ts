@@ -1,19 +1,33 @@
 import type { Backup } from '../../../types/index.ts'
 import type { Api } from './api.ts'
 
+/** What is saved of a snapshot: its file, or its JSON. */
+export interface SavedFile {
+  id: string
+  filename: string
+  sizeBytes: number | null
+  as: 'json' | undefined
+}
+
+export const storedFile = ({ id, filename, storedBytes }: Backup): SavedFile =>
+  ({ id, filename, sizeBytes: storedBytes, as: undefined })
+
+export const jsonOf = ({ id, filename, sizeBytes }: Backup): SavedFile =>
+  ({ id, filename: filename.replace(/\.(?:gz|zst)$/, ''), sizeBytes, as: 'json' })
+
 /**
  * Downloads the file with the credentials of the page, which a link cannot send. Where the browser can, the bytes go to
  * the disk as they arrive; elsewhere the browser keeps them until the file is complete.
  */
 export async function saveSnapshot (
-  api: Api, { id, filename, sizeBytes }: Backup, onProgress: (received: number) => void, signal: AbortSignal
+  api: Api, { id, filename, sizeBytes, as }: SavedFile, onProgress: (received: number) => void, signal: AbortSignal
 ): Promise<void> {
   const picker: unknown = Reflect.get(window, 'showSaveFilePicker')
   const target = typeof picker === 'function' && isSecureContext && (sizeBytes ?? 0) > 50_000_000
     ? await pick(picker, filename)
     : undefined
   if (target === null) return
-  const response = await api.download(id, signal)
+  const response = await api.download(id, as, signal)
   let done = 0
   const counted = response.body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
     transform (chunk, controller) {

@@ -57,7 +57,7 @@ export class ImportDialog extends DialogView {
         @dragover=${(event: DragEvent) => { this.#drag(event, true) }}
         @dragleave=${(event: DragEvent) => { this.#drag(event, false) }}
         @drop=${(event: DragEvent) => { this.#drop(event) }}>
-        <label>Snapshot file <input type="file" accept=".json,application/json" autofocus
+        <label>Snapshot file <input type="file" accept=".json,.json.gz,.json.zst,.gz,.zst,application/json" autofocus
           ?disabled=${this.#isOccupied} @change=${(event: Event) => { this.#choose(event) }}></label>
         <p class="hint">Choose a file, or drop it here.
           ${this.#file === null ? nothing : html`<b>${this.#file.name}</b>, ${format.bytes(this.#file.size)}`}</p>
@@ -220,8 +220,8 @@ export class ImportDialog extends DialogView {
     try {
       const { backups } = await newestImports()
       this.isBusy = false
-      this.#found(backups.find(({ id, status, sizeBytes }) => !upload.former.has(id) &&
-        (status !== 'completed' || sizeBytes === upload.file.size)))
+      this.#found(backups.find(({ id, status, storedBytes }) => !upload.former.has(id) &&
+        (status !== 'completed' || storedBytes === upload.file.size)))
     } catch (error) {
       this.fail(error, 'The whole file was sent, and it is not known whether the service has kept it. Look again.')
     }

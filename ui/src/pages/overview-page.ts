@@ -188,7 +188,7 @@ const newestOfSchemas = ({ newest }: Status): TemplateResult => html`<section cl
     <tbody>${newest.map((backup: Backup) => html`<tr>
       <th scope="row"><a href=${snapshotHref(backup.id)} class="name">${backup.schema}</a></th>
       <td>${relative(backup.startedAt)}</td><td class="number">${format.count(backup.rowCount)}</td>
-      <td class="number">${format.bytes(backup.sizeBytes)}</td></tr>`)}</tbody>
+      <td class="number">${format.bytes(backup.storedBytes)}</td></tr>`)}</tbody>
   </table></div>
 </section>`
 

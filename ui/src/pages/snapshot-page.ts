@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Backup, Manifest, SuspectTable, Verification } from '../../../types/index.ts'
 import { isAbort, type ApiError } from '../client/api.ts'
-import { saveSnapshot } from '../client/save-snapshot.ts'
+import { jsonOf, type SavedFile, saveSnapshot, storedFile } from '../client/save-snapshot.ts'
 import { ConfirmDialog } from '../dialogs/confirm-dialog.ts'
 import { NoteDialog } from '../dialogs/note-dialog.ts'
 import { RestoreDialog } from '../dialogs/restore-dialog.ts'
@@ -156,7 +156,12 @@ export class SnapshotPage extends View {
             tone: can?.restore === true ? 'primary' : undefined,
             onClick: () => { openDialog(new RestoreDialog(backup)) }
           })}
-          ${button('Download', { disabled: isBusy, onClick: () => { void this.#download(backup) } })}
+          ${button('Download', { disabled: isBusy, onClick: () => { void this.#download(storedFile(backup)) } })}
+          ${backup.compression === 'none'
+            ? nothing
+            : button('Download as JSON', {
+              disabled: isBusy, onClick: () => { void this.#download(jsonOf(backup)) }
+            })}
           ${button('Verify', { disabled: isBusy, onClick: () => { void this.#verify(backup) } })}
           ${button(pinned ? 'Unpin' : 'Pin', {
             disabled: isBusy || (pinned && can?.remove !== true),
@@ -237,11 +242,11 @@ export class SnapshotPage extends View {
     this.update()
   }
 
-  async #verify ({ id, sizeBytes }: Backup): Promise<void> {
+  async #verify ({ id, sizeBytes, storedBytes }: Backup): Promise<void> {
     this.#verification = null
     const { signal } = this.#ofSnapshot
-    const text = `Verifying… The service reads all ${format.bytes(sizeBytes)} of the file. You may close this page: ` +
-      'the result is kept with the snapshot.'
+    const text = `Verifying… The service reads all ${format.bytes(storedBytes)} of the file. You may close this ` +
+      'page: the result is kept with the snapshot.'
     await this.#do(text, async () => {
       const transfer = { done: 0, total: sizeBytes, startedAt: performance.now() }
       const show = (): void => {
@@ -259,13 +264,13 @@ export class SnapshotPage extends View {
     })
   }
 
-  async #download (backup: Backup): Promise<void> {
-    const { sizeBytes: total } = backup
+  async #download (file: SavedFile): Promise<void> {
+    const { sizeBytes: total } = file
     const { signal } = this.#ofSnapshot
     const text = 'Downloading…'
     await this.#do(text, async () => {
       const startedAt = performance.now()
-      await saveSnapshot(store.api, backup, (done) => {
+      await saveSnapshot(store.api, file, (done) => {
         this.#showBusy(signal, { text, progress: transferProgress('Download', { done, total, startedAt }) })
       }, signal)
     })

@@ -151,7 +151,7 @@ export class SnapshotsPage extends View {
   }
 
   #row (backup: Backup): TemplateResult {
-    const { id, schema, trigger, rowCount, sizeBytes, durationMs, createdBy, note, startedAt, error } = backup
+    const { id, schema, trigger, rowCount, storedBytes, durationMs, createdBy, note, startedAt, error } = backup
     const text = note ?? error
     const cell = (label: string, value: unknown, isKnown = true): TemplateResult =>
       html`<td role="cell" data-label=${label}
@@ -166,7 +166,7 @@ export class SnapshotsPage extends View {
       ${cell('Status', badges(backup))}
       ${cell('Trigger', triggerNames[trigger])}
       ${cell('Rows', format.count(rowCount), rowCount !== null)}
-      ${cell('Size', format.bytes(sizeBytes), sizeBytes !== null)}
+      ${cell('Size', format.bytes(storedBytes), storedBytes !== null)}
       ${cell('Duration', format.duration(durationMs), durationMs !== null)}
       ${cell('By', cut(createdBy), createdBy !== null)}
       ${cell('Note', cut(text), text !== null)}

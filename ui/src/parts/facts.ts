@@ -32,8 +32,12 @@ export function facts (backup: Backup): TemplateResult {
 const rowsOf = ({ rowCount, tableCount }: Backup): string | null =>
   rowCount === null ? null : `${format.count(rowCount)} in ${format.plural(tableCount ?? 0, 'table')}`
 
-const sizeOf = ({ sizeBytes }: Backup): string | null =>
-  sizeBytes === null ? null : `${format.bytes(sizeBytes)} (${format.plural(sizeBytes, 'byte')})`
+function sizeOf ({ sizeBytes, storedBytes, compression }: Backup): string | null {
+  if (sizeBytes === null) return null
+  return compression === 'none'
+    ? `${format.bytes(sizeBytes)} (${format.plural(sizeBytes, 'byte')})`
+    : `${format.bytes(sizeBytes)} of JSON, ${format.bytes(storedBytes)} stored (${compression})`
+}
 
 const originOf = ({ database, postgres, createdAt }: Origin): TemplateResult => html`database ${name(database)},
   PostgreSQL ${postgres}, taken ${format.exactTime(createdAt)}`

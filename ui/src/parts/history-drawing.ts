@@ -6,7 +6,7 @@ import { type Day, type DayState, niceScale, type Point } from './history.ts'
 interface Measure { name: string, of: (backup: Backup) => number | null, show: (value: number | null) => string }
 
 export const measures: Measure[] = [
-  { name: 'Size', of: ({ sizeBytes }) => sizeBytes, show: format.bytes },
+  { name: 'Size', of: ({ storedBytes }) => storedBytes, show: format.bytes },
   { name: 'Rows', of: ({ rowCount }) => rowCount, show: format.count },
   { name: 'Duration', of: ({ durationMs }) => durationMs, show: format.duration }
 ]
