@@ -34,7 +34,7 @@ export const pluginOptions: PluginOption[] = [
   { path: 'schedule.retentionDays', kind: 'number', help: 'days to keep scheduled snapshots' },
   { path: 'schedule.schemas', kind: 'list', help: 'schemas to back up' },
   { path: 'schedule.concurrency', kind: 'number', help: 'schemas to back up at the same time' },
-  { path: 'compression.type', kind: 'text', help: 'compression of new files: none, gzip or zstd' },
+  { path: 'compression.type', kind: 'text', help: 'none, gzip or zstd, for new files' },
   { path: 'compression.level', kind: 'number', help: 'level, up to 9 (gzip) or 19 (zstd)' },
   { path: 'limits.rowBytes', kind: 'number', help: 'longest row of an import, in bytes' },
   { path: 'limits.manifestBytes', kind: 'number', help: 'longest manifest of an import, in bytes' },
