@@ -90,7 +90,7 @@ const exportFile: Command = {
   details: 'Writes the file as it is stored, which may be compressed. With --as-json, it writes the JSON, and the ' +
     'default name ends in .json.',
   options: [['--force', 'replace an existing file'], ['--as-json', 'write the JSON of a compressed snapshot']],
-  example: 'fastify-backup export 3f2a9c11 - --as-json | jq .totalRows',
+  example: 'fastify-backup export 3f2a9c11 - --as-json | jq .manifest.totalRows',
   usesService: true,
   run: async (call) => await call.withService(async (service) => {
     const { ui, host, values } = call
