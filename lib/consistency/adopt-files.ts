@@ -39,8 +39,10 @@ export async function adoptFiles (context: Context, runLog: RunLog, call: LongCa
   for (const filename of unknown) {
     const read = await readUnknown(context, filename, call)
     if (read === undefined) continue
-    const storedBytes = (await storage.stat(filename))?.sizeBytes ?? read.sizeBytes
-    const { isOriginal, snapshot } = toFoundFile(context.options, filename, read, storedBytes)
+    const stored = await storage.stat(filename)
+    // Another replica has pruned it in the meantime
+    if (stored === null) continue
+    const { isOriginal, snapshot } = toFoundFile(context.options, filename, read, stored.sizeBytes)
     const sidecar = await findSidecar(context, filename, sidecars.get(filename) ?? [])
     found.push({ isOriginal, snapshot: { ...snapshot, ...sidecar } })
   }

@@ -16,9 +16,9 @@ export type OpenBytes = (range?: ByteRange) => Promise<Readable>
  * Rejects with FST_BACKUP_RANGE_INVALID for a range that begins behind the end. The stream fails with
  * FST_BACKUP_SNAPSHOT_INVALID if the file is damaged.
  * @param open opens the file as it is stored
- * @param storedBytes the size of the file; null if it is not known, which is sufficient to read from its beginning
+ * @param storedBytes the size of the file, which only ranges need
  */
-export function openPlain (open: OpenBytes, storedBytes: number | null): OpenBytes {
+export function openPlain (open: OpenBytes, storedBytes = 0): OpenBytes {
   /** Known when the file has been opened once. */
   let type: CompressionType | 'none' | undefined
   let frames: Frame[] | undefined
@@ -32,7 +32,7 @@ export function openPlain (open: OpenBytes, storedBytes: number | null): OpenByt
     type ??= compressionOf(await readBytes(open, 0, startSize))
     if (type === 'none') return await open(range)
     const codec = requireCodec(type)
-    frames ??= await readFrames(codec, open, storedBytes ?? 0)
+    frames ??= await readFrames(codec, open, storedBytes)
     return await openRange(codec, open, frames, range)
   }
 }

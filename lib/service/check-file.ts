@@ -28,13 +28,13 @@ export async function checkFile (
   path: string, { signal, onProgress }: { signal: AbortSignal, onProgress: (progress: Progress) => void }
 ): Promise<Verification> {
   return await withFile(path, async (stream, sizeBytes) => {
-    const { stream: plain, compression } = await decompressed(stream)
-    // The progress counts bytes of the JSON, whose size nothing tells for a compressed file: its rows are counted
-    const fileBytes = compression === 'none' ? sizeBytes : null
-    const total = createProgressTotals(
-      { shares: { verify: 100 }, fileBytes, lastSnapshot: null }, () => performance.now()
-    )
     try {
+      const { stream: plain, compression } = await decompressed(stream)
+      // The progress counts bytes of the JSON, whose size nothing tells for a compressed file: its rows are counted
+      const fileBytes = compression === 'none' ? sizeBytes : null
+      const total = createProgressTotals(
+        { shares: { verify: 100 }, fileBytes, lastSnapshot: null }, () => performance.now()
+      )
       const read = await readThrough({
         open: async () => plain,
         onProgress (progress) { onProgress(total(progress)) },

@@ -53,7 +53,7 @@ export async function performRun (
 
 async function readFile (main: MainThread, { file, limits }: Extract<RunRequest, { kind: 'read' }>): Promise<unknown> {
   const { readThrough } = await import('../snapshot/find-problems.ts')
-  return await readThrough({ ...readHooks(main, file, null), limits })
+  return await readThrough({ ...readHooks(main, file), limits })
 }
 
 /** The connection of a run. */
@@ -141,7 +141,7 @@ function snapshotHooks (main: MainThread): SnapshotHooks {
  */
 const largestAsked = 256 * 1024
 
-function readHooks (main: MainThread, file: StoredFile | null, storedBytes: number | null): ReadHooks {
+function readHooks (main: MainThread, file: StoredFile | null, storedBytes?: number): ReadHooks {
   return {
     // A file that the worker opens itself takes no time of the main thread
     open: openPlain(async (range) => file === null

@@ -21,8 +21,8 @@ export interface Runner {
   close: () => Promise<void>
 }
 
-/** @param storedBytes the size of the file; null where it is not needed */
-const plain = <Hooks extends ReadHooks>(hooks: Hooks, storedBytes: number | null): Hooks =>
+/** @param storedBytes the size of the file, for a run that reads parts of it */
+const plain = <Hooks extends ReadHooks>(hooks: Hooks, storedBytes?: number): Hooks =>
   ({ ...hooks, open: openPlain(hooks.open, storedBytes) })
 
 /** Does runs in this thread, with connections of the pool. */
@@ -30,7 +30,7 @@ export function createLocalRunner (sql: Sql): Runner {
   return {
     takeSnapshot: async (job, hooks) => { await takeSnapshot(sql, job, hooks) },
     restoreSnapshot: async (job, hooks) => await restoreSnapshot(sql, job, plain(hooks, job.storedBytes)),
-    readThrough: async (file, hooks) => await readThrough(plain(hooks, null)),
+    readThrough: async (file, hooks) => await readThrough(plain(hooks)),
     // Runs end when the pool ends
     async close () {}
   }

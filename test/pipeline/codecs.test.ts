@@ -141,6 +141,17 @@ for (const [index, library] of zstdLibraries.entries()) {
   })
 }
 
+t.test('zstd: a block that cannot be decompressed is refused', async (t) => {
+  for (const library of zstdLibraries) {
+    const frame = rawFrame([Buffer.alloc(100, 0xff)])
+    // A block that is compressed, of the same size
+    frame.writeUInt8(frame.readUInt8(6) | 0b100, 6)
+    await t.rejects(decompress(createZstdCodec(library) as Codec, frame), {
+      code: 'FST_BACKUP_SNAPSHOT_INVALID', message: /cannot be decompressed \(\w+\)/
+    })
+  }
+})
+
 t.test('the header of a frame may have fields of every size', async (t) => {
   const [raw] = zstdLibraries
   const codec = createZstdCodec(raw as NonNullable<typeof raw>) as Codec

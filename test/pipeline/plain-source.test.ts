@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { requireCodec } from '../../lib/pipeline/codecs.ts'
 import { decompressed, type OpenBytes, openPlain } from '../../lib/pipeline/plain-source.ts'
 import { collect, inChunks } from './chunks.ts'
 import { compressFile } from './compressed-file.ts'
@@ -66,6 +67,15 @@ t.test('a range reads the frames that it is in, and nothing else but the index',
   await collect(await openJson({ start: 0, end: head.length - 1 }))
   t.equal(ranges.length, before + 1, 'the index is read once')
   t.ok(Number(ranges.at(-1)?.[1]) < 200)
+})
+
+t.test('a file with an index that is not its own is read from its beginning', async (t) => {
+  const gzip = requireCodec('gzip')
+  for (const index of [gzip.encodeIndex([]), gzip.encodeIndex([{ storedBytes: 1, plainBytes: 1 }])]) {
+    const file = Buffer.concat([gzip.store(plain.subarray(0, 1000)), index])
+    const read = await collect(await openPlain(sourceOf(file).open, file.length)({ start: 500, end: 600 }))
+    t.ok(read.equals(plain.subarray(500, 601)))
+  }
 })
 
 t.test('a range behind the end is refused', async (t) => {

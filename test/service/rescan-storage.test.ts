@@ -159,6 +159,17 @@ t.test('invalid and unreadable files get no row and are kept; valid snapshots ar
   t.equal((await readdir(place.directory)).length, 6)
 })
 
+t.test('a file that is removed while it is read is not adopted', async (t) => {
+  const place = await usePlace(t)
+  const before = useEngine(t, place)
+  const [removed, kept] = [await before.create(), await before.create()]
+  await place.sql`DELETE FROM backup_logs`
+  const storage = storageWith(place.directory, {
+    stat: async (storage, name) => name === removed.filename ? null : await storage.stat(name)
+  })
+  t.strictSame((await useEngine(t, place, { storage }).rescan()).adopted.map(({ id }) => id), [kept.id])
+})
+
 t.test('an aborted rescan adopts nothing; errors of onProgress are only logged', async (t) => {
   const place = await usePlace(t)
   const engine = useEngine(t, place)

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import {
-  completeManifest, encodeHead, headSizeOf, largestHead, ownChecksum, snapshotFilename, textAfterRows, textBeforeRows
+  completeManifest, compressionOfFilename, encodeHead, headSizeOf, largestHead, ownChecksum, plainFilename,
+  schemaOfFilename, snapshotFilename, textAfterRows, textBeforeRows, timeOfFilename
 } from '../../lib/snapshot/file-format.ts'
 import { draftOf, manifestOf, tableOf } from './manifest.ts'
 
@@ -10,6 +11,17 @@ const at = new Date('2026-11-22T17:45:00.123Z')
 t.test('the name of a file contains its schema and the time', async (t) => {
   t.equal(snapshotFilename('public', at), 'public_2026-11-22T17-45-00-123Z.json')
   t.equal(snapshotFilename('tenant-1_b', at), 'tenant-1_b_2026-11-22T17-45-00-123Z.json')
+})
+
+t.test('the name says how the file is compressed', async (t) => {
+  for (const [compression, suffix] of [['none', ''], ['gzip', '.gz'], ['zstd', '.zst']] as const) {
+    const name = snapshotFilename('shop', at, compression)
+    t.equal(name, `shop_2026-11-22T17-45-00-123Z.json${suffix}`)
+    t.equal(compressionOfFilename(name), compression)
+    t.equal(plainFilename(name), 'shop_2026-11-22T17-45-00-123Z.json')
+    t.equal(schemaOfFilename(name), 'shop')
+    t.strictSame(timeOfFilename(name), at)
+  }
 })
 
 t.test('no name of a schema leads out of the directory or to an invalid file name', async (t) => {
