@@ -45,7 +45,7 @@ async function act (
   else await service.call('POST', '/', {})
 }
 
-t.test('after a kill at a random moment, the next start repairs log and storage', { timeout: 900_000 }, async (t) => {
+t.test('after a kill at a random moment, the next start repairs log and storage', { timeout: 1_400_000 }, async (t) => {
   const moments = isLong ? 200 : 6
   const random = createRandom()
   t.comment(`TEST_FAULTS_SEED=${random.seed}`)

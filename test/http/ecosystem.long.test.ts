@@ -4,7 +4,7 @@ import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { buffer, json } from 'node:stream/consumers'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync } from 'node:zlib'
 import type { Sql } from 'postgres'
 import t, { type Test } from 'tap'
 import type { Backup, Manifest, RestoreResult } from '../../types/index.ts'
@@ -144,7 +144,7 @@ t.test('a whole cycle over HTTP, while a stream of events is open', async (t) =>
   const copy = await imported.json() as Backup
   t.match(copy, { trigger: 'import', checksum: made.checksum, sizeBytes: made.sizeBytes, origin: { id: made.id } })
   const encoded = await call('/import', {
-    method: 'POST', headers: { ...importHeaders, 'content-encoding': 'gzip' }, body: new Uint8Array(gzipSync(file))
+    method: 'POST', headers: { ...importHeaders, 'content-encoding': 'br' }, body: new Uint8Array(brotliCompressSync(file))
   })
   t.equal(encoded.status, 415)
   t.match(await encoded.json(), { code: 'FST_BACKUP_IMPORT_ENCODED' })
