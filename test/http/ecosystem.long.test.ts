@@ -144,7 +144,9 @@ t.test('a whole cycle over HTTP, while a stream of events is open', async (t) =>
   const copy = await imported.json() as Backup
   t.match(copy, { trigger: 'import', checksum: made.checksum, sizeBytes: made.sizeBytes, origin: { id: made.id } })
   const encoded = await call('/import', {
-    method: 'POST', headers: { ...importHeaders, 'content-encoding': 'br' }, body: new Uint8Array(brotliCompressSync(file))
+    method: 'POST',
+    headers: { ...importHeaders, 'content-encoding': 'br' },
+    body: new Uint8Array(brotliCompressSync(file))
   })
   t.equal(encoded.status, 415)
   t.match(await encoded.json(), { code: 'FST_BACKUP_IMPORT_ENCODED' })
