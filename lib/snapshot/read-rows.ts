@@ -163,9 +163,9 @@ async function readBinary (reading: TableReading, flush: () => Promise<void>): P
 /** Reads more of the file, or the rest of a long row. Returns why it stopped there. */
 async function readMore (reading: TableReading, flush: () => Promise<void>): Promise<Stopped> {
   const { input, rowsToCopy } = reading
-  const carried = rowsToCopy?.carried ?? 0
-  if (rowsToCopy !== undefined && carried > longRow) return await readLongRow(reading, rowsToCopy, flush)
-  if (carried === 0) checkSpace(reading)
+  if (rowsToCopy !== undefined && rowsToCopy.carried > longRow) return await readLongRow(reading, rowsToCopy, flush)
+  const isInRow = rowsToCopy !== undefined && rowsToCopy.carried > 0
+  if (!isInRow) checkSpace(reading)
   await input.fillRow()
   return 'moreNeeded'
 }
