@@ -1,15 +1,11 @@
-import { pipeline, Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { crc32, createGunzip, gzip } from 'node:zlib'
 import { SnapshotInvalid } from '../errors.ts'
 import type { Codec, ReadBytes } from './codec.ts'
-import { damaged } from './damaged.ts'
+import { chunkSize, decode } from './decode.ts'
 import { decodeEntries, encodeEntries, type Frame, storedSizeOf } from './frame.ts'
 
 const deflate = promisify(gzip)
-
-/** Bytes of output at once: each takes a trip to a thread. */
-const chunkSize = 256 * 1024
 
 /** Identification, method deflate, no flags, no time, unknown system (RFC 1952, 2.3.1). */
 const plainHeader = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])
@@ -123,15 +119,6 @@ async function * decompress (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buff
   }
   // Decompresses all members. Ends before a byte of 0 that follows a member, and drops everything after it
   const gunzip = createGunzip({ chunkSize })
-  let readError: unknown
-  const source = Readable.from(counted(), { objectMode: true, highWaterMark: 1 })
-  source.once('error', (error) => { readError = error })
-  // An error of either stream destroys both
-  pipeline(source, gunzip, () => {})
-  try {
-    yield * gunzip
-  } catch (error) {
-    throw readError ?? damaged(error)
-  }
+  yield * decode(counted(), gunzip)
   if (gunzip.bytesWritten < arrived) throw new SnapshotInvalid('something follows its end')
 }

@@ -68,13 +68,9 @@ export async function decompressed (
  */
 const chunksOf = (stored: Readable): AsyncIterableIterator<Buffer> => stored.iterator({ destroyOnReturn: false })
 
-async function * continued (start: Buffer, chunks: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+async function * continued (start: Buffer, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   yield start
-  for (;;) {
-    const { done, value } = await chunks.next()
-    if (done === true) return
-    yield value
-  }
+  yield * chunks
 }
 
 /** @param stored is destroyed with the stream, also before its first read, when no generator runs */

@@ -1,8 +1,8 @@
-import { pipeline, Readable, type Transform } from 'node:stream'
+import type { Transform } from 'node:stream'
 import { promisify } from 'node:util'
 import { SnapshotInvalid } from '../errors.ts'
 import type { Codec, ReadBytes } from './codec.ts'
-import { damaged } from './damaged.ts'
+import { chunkSize, decode } from './decode.ts'
 import { decodeEntries, encodeEntries, type Frame, storedSizeOf } from './frame.ts'
 import { frameMagic, isSkippable, magicSize, skippableHeaderSize, skippableMagic, ZstdFrames } from './zstd-frames.ts'
 
@@ -15,9 +15,6 @@ export interface ZstdLibrary {
   createZstdDecompress?: (options: ZstdOptions) => Transform
   constants: { ZSTD_c_compressionLevel?: number }
 }
-
-/** Bytes of output at once: each takes a trip to a thread. */
-const chunkSize = 256 * 1024
 
 /** Magic number; a descriptor: the size of the content has four bytes, and there is one segment (RFC 8878, 3.1.1.1). */
 const storedHeaderSize = 9
@@ -94,20 +91,7 @@ async function * decompress (chunks: AsyncIterable<Buffer>, createDecoder: () =>
   const reader = new FrameReader(chunks)
   while (await reader.hasMore()) {
     if (reader.isSkippable) await reader.skip()
-    else yield * decompressFrame(reader.frame(), createDecoder())
-  }
-}
-
-async function * decompressFrame (bytes: AsyncIterable<Buffer>, decoder: Transform): AsyncGenerator<Buffer> {
-  const frame = Readable.from(bytes, { objectMode: true, highWaterMark: 1 })
-  let readError: unknown
-  frame.once('error', (error) => { readError = error })
-  // An error of either stream destroys both
-  pipeline(frame, decoder, () => {})
-  try {
-    yield * decoder
-  } catch (error) {
-    throw readError ?? damaged(error)
+    else yield * decode(reader.frame(), createDecoder())
   }
 }
 
